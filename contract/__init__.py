@@ -1,0 +1,1 @@
+"""What gateway and inference promise each other and their clients. A leaf: imports neither."""

@@ -1,0 +1,83 @@
+"""The three forms in which a question may arrive, field by field; anything else is refused."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MODEL_ALIAS = "shopsight"
+MAX_TURNS = 20
+
+
+class _Wire(BaseModel):
+    # Strict: "2" or true for a number is a mistake of the client, not a number.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TextPart(_Wire):
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(_Wire):
+    url: str
+    detail: Literal["auto", "low", "high"] | None = None  # accepted, ignored
+
+
+class ImagePart(_Wire):
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+
+class Message(_Wire):
+    role: Literal["system", "user", "assistant"]
+    content: str | Annotated[list[Part], Field(min_length=1, max_length=8)]
+    name: str | None = None  # accepted, ignored
+
+
+class StreamOptions(_Wire):
+    include_usage: bool = False
+
+
+class SampledRequest(_Wire):
+    """The fields that both JSON forms share."""
+
+    model: str = MODEL_ALIAS
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    stream: bool | None = None
+
+
+class ChatRequest(SampledRequest):
+    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_TURNS + 1)]
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    stream_options: StreamOptions | None = None
+    # OpenAI's clients and frameworks send these; at these values they change nothing.
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+    n: Literal[1] | None = None
+    store: bool | None = None
+    frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
+    presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
+
+
+class ShortRequest(SampledRequest):
+    image: str
+    prompt: str
+
+
+class FormRequest(_Wire):
+    """The text fields of `POST /v1/ask`; the photo is the form's file part."""
+
+    # Form fields are texts: this one model may read numbers and booleans out of them.
+    model_config = ConfigDict(extra="forbid", strict=False, frozen=True)
+    question: str
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    stream: bool = False

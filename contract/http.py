@@ -1,0 +1,104 @@
+"""HTTP at the rim of both services: bodies read with a bound, every error in the one JSON shape."""
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Send
+
+from contract import errors
+from contract.errors import ShopsightError
+from contract.images import MAX_IMAGE_BYTES
+from contract.language import preferred_language
+
+# The largest photo as base64, with room for the turns around it.
+MAX_BODY_BYTES = MAX_IMAGE_BYTES * 4 // 3 + 256 * 1024
+# A refused body is read to its end up to here, so that the client sees the answer, not a reset.
+MAX_DRAIN_BYTES = 4 * MAX_BODY_BYTES
+
+_ROUTING = {404: errors.NotFound, 405: errors.MethodNotAllowed}
+
+
+def check_media_type(request: Request, expected: str) -> None:
+    """Raise UnsupportedMediaType unless the body is `expected`, in UTF-8 and not compressed."""
+    media, *params = request.headers.get("content-type", "").lower().split(";")
+    charset = [param.strip() for param in params if param.strip().startswith("charset=")]
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if media.strip() != expected or encoding != "identity":
+        raise errors.UnsupportedMediaType
+    if any(item.removeprefix("charset=").strip('"') != "utf-8" for item in charset):
+        raise errors.UnsupportedMediaType
+
+
+async def bounded_stream(request: Request) -> AsyncIterator[bytes]:
+    """The body's chunks; PayloadTooLarge past MAX_BODY_BYTES, and the rest is not kept."""
+    headers = request.headers
+    if "content-length" not in headers and "transfer-encoding" not in headers:
+        raise errors.LengthRequired
+    declared = int(headers.get("content-length", 0))  # the server refuses what is no number
+    seen = 0
+    async for chunk in request.stream():
+        seen += len(chunk)
+        if seen > MAX_DRAIN_BYTES:
+            break
+        if max(seen, declared) <= MAX_BODY_BYTES:
+            yield chunk
+    if max(seen, declared) > MAX_BODY_BYTES:
+        raise errors.PayloadTooLarge
+
+
+async def read_json_body(request: Request) -> bytes:
+    check_media_type(request, "application/json")
+    return b"".join([chunk async for chunk in bounded_stream(request)])
+
+
+class EventStream(StreamingResponse):
+    """A stream that closes its generator when the client leaves, instead of leaving that to the
+    garbage collector: slots, followers and log rows hang on it."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, body: AsyncGenerator[bytes], headers: dict[str, str]) -> None:
+        # x-accel-buffering: a proxy that does not know better would hold the stream back.
+        headers = {**headers, "cache-control": "no-cache", "x-accel-buffering": "no"}
+        super().__init__(body, headers=headers)
+        self._body = body
+
+    async def stream_response(self, send: Send) -> None:
+        async with aclosing(self._body):
+            await super().stream_response(send)
+
+
+def error_response(error: ShopsightError, language: str) -> JSONResponse:
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(error.retry_after_s)
+    return JSONResponse(error.body(language), error.status, headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """The one place where errors become answers."""
+
+    async def known(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ShopsightError)
+        return error_response(error, preferred_language(request.headers.get("accept-language")))
+
+    async def routing(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return await known(request, _ROUTING.get(error.status_code, errors.BadRequest)())
+
+    async def gone(request: Request, error: Exception) -> JSONResponse:
+        return await known(request, errors.BadRequest())  # nobody reads it
+
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        logging.getLogger("shopsight").error("unhandled", exc_info=error)
+        return await known(request, errors.InternalError())
+
+    app.add_exception_handler(ShopsightError, known)
+    app.add_exception_handler(HTTPException, routing)
+    app.add_exception_handler(ClientDisconnect, gone)
+    app.add_exception_handler(Exception, unforeseen)

@@ -1,0 +1,68 @@
+"""The events of an answer → bytes for the client: one JSON object, or a stream of chunks."""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from contract import sse
+from contract.errors import InternalError, ShopsightError
+from contract.request import Completion
+from contract.response import AnswerFrame, Delta, Finished
+
+log = logging.getLogger(__name__)
+
+Event = Delta | Finished
+Events = AsyncGenerator[Event]
+
+
+async def whole(events: Events, frame: AnswerFrame, asked: Completion) -> Any:
+    """Collect the answer into the JSON object of the form in which the question came."""
+    texts: list[str] = []
+    end = None
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Delta):
+                texts.append(event.text)
+            else:
+                end = event
+    if end is None:
+        raise InternalError
+    text = "".join(texts)
+    return frame.short(text, end) if asked.short else frame.whole(text, end)
+
+
+async def stream(
+    events: Events, frame: AnswerFrame, asked: Completion, language: str
+) -> AsyncGenerator[bytes]:
+    """Chunks as they come, then `[DONE]`; after the first byte a failure is an error event, and
+    no `[DONE]` follows it."""
+    async with aclosing(events):
+        try:
+            yield sse.frame(frame.opening_chunk())
+            async for event in events:
+                if isinstance(event, Delta):
+                    yield sse.frame(frame.chunk(event))
+                    continue
+                yield sse.frame(frame.closing_chunk(event))
+                if asked.include_usage:
+                    yield sse.frame(frame.usage_chunk(event))
+                yield sse.DONE
+        except ShopsightError as error:
+            yield sse.frame(error.body(language))
+        except Exception:
+            log.exception("failed in mid-stream")
+            yield sse.frame(InternalError().body(language))
+
+
+async def primed(events: Events) -> Events:
+    """Wait for the first event, so that an error before it still gets its own HTTP status."""
+    first = await anext(events)
+
+    async def all_events() -> Events:
+        async with aclosing(events):
+            yield first
+            async for event in events:
+                yield event
+
+    return all_events()

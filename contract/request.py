@@ -1,0 +1,204 @@
+"""Any of the three forms → one checked `Completion`, and that one → the form a replica reads."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from contract.errors import InvalidField
+from contract.forms import (
+    MODEL_ALIAS,
+    ChatRequest,
+    FormRequest,
+    ImagePart,
+    ImageUrl,
+    Message,
+    SampledRequest,
+    ShortRequest,
+    StreamOptions,
+    TextPart,
+)
+from contract.images import EncodedImage, parse_image_text
+from contract.json_body import parse_object
+
+# Characters of one turn. A shopper's question has about 20; a caption pasted with it some hundred.
+MAX_TURN_CHARS = 2000
+# Output tokens: the cap, and what is used when the client names none.
+MAX_TOKENS_CAP = 1024
+DEFAULT_MAX_TOKENS = 256
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Turn:
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to choose tokens. Temperature 0 is greedy; `seed` makes a warmer answer repeatable."""
+
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int | None = None
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    @property
+    def repeatable(self) -> bool:
+        return self.temperature == 0 or self.seed is not None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One checked question: the turns (the last is the user's question), at most one photo, which
+    belongs to the first user turn's front, and how the answer is wanted."""
+
+    turns: tuple[Turn, ...]
+    image: EncodedImage | None = field(repr=False)
+    sampling: Sampling = Sampling()
+    model: str = MODEL_ALIAS
+    stream: bool = False
+    include_usage: bool = False
+    short: bool = False
+    user: str | None = None
+
+    @property
+    def question(self) -> str:
+        return self.turns[-1].text
+
+    def wire(self, model: str | None = None) -> dict[str, Any]:
+        """The OpenAI form of this question, for a replica: any server of the contract reads it."""
+        messages: list[dict[str, Any]] = [
+            {"role": turn.role, "content": turn.text} for turn in self.turns
+        ]
+        if self.image is not None:
+            first = next(message for message in messages if message["role"] == "user")
+            text = {"type": "text", "text": first["content"]}
+            photo = {"type": "image_url", "image_url": {"url": self.image.data_uri}}
+            first["content"] = [photo, text]
+        sampling = {
+            name: value
+            for name, value in vars(self.sampling).items()
+            if value != getattr(Sampling, name, None) and value not in (None, ())
+        }
+        return {
+            "model": model or self.model,
+            "messages": messages,
+            **sampling,
+            "max_tokens": self.sampling.max_tokens,
+            "temperature": self.sampling.temperature,
+            "stream": self.stream,
+            **({"stream_options": {"include_usage": True}} if self.include_usage else {}),
+        }
+
+
+def parse_completion(body: bytes) -> Completion:
+    """Read the OpenAI form or the short form; any deviation raises a named 4xx error."""
+    value = parse_object(body)
+    if "messages" in value:
+        return _from_chat(_validate(ChatRequest, value))
+    short = _validate(ShortRequest, value)
+    return Completion(
+        turns=(Turn("user", checked_text(short.prompt, "prompt")),),
+        image=parse_image_text(short.image),
+        sampling=_sampling(short, short.max_tokens),
+        model=short.model,
+        stream=bool(short.stream),
+        short=True,
+    )
+
+
+def parse_form(fields: Mapping[str, str], photo: EncodedImage | None) -> Completion:
+    """Read the fields of the multipart form beside its photo; answered in the short form."""
+    form = _validate(FormRequest, dict(fields))
+    return Completion(
+        turns=(Turn("user", checked_text(form.question, "question")),),
+        image=photo,
+        sampling=Sampling(max_tokens=min(form.max_tokens or DEFAULT_MAX_TOKENS, MAX_TOKENS_CAP)),
+        stream=form.stream,
+        short=True,
+    )
+
+
+def checked_text(text: str, param: str) -> str:
+    """Refuse blank, over-long or unprintable text: lone surrogates, NUL, only zero-width marks."""
+    if len(text) > MAX_TURN_CHARS:
+        raise InvalidField(param)
+    visible = False
+    for char in text:
+        category = unicodedata.category(char)
+        if category == "Cs" or (category == "Cc" and char not in "\t\n\r\x1b"):
+            raise InvalidField(param)
+        visible = visible or category[0] not in "CZ"
+    if not visible:
+        raise InvalidField(param)
+    return text
+
+
+def _validate(model: type[M], value: dict[str, Any]) -> M:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        place = error.errors(include_url=False, include_input=False)[0]["loc"]
+        # Only names of our own fields: an unknown field's name is the client's text.
+        known = [str(step) for step in place if isinstance(step, int) or step in _FIELDS]
+        raise InvalidField(".".join(known) or None) from None
+
+
+_FIELDS = {
+    name
+    for model in (ChatRequest, ShortRequest, FormRequest, Message, TextPart, ImagePart, ImageUrl)
+    for name in model.model_fields
+} | set(StreamOptions.model_fields)
+
+
+def _from_chat(chat: ChatRequest) -> Completion:
+    images: list[EncodedImage] = []
+    turns = []
+    for index, message in enumerate(chat.messages):
+        param = f"messages.{index}.content"
+        parts = message.content
+        if isinstance(parts, str):
+            text = parts
+        else:
+            text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+            for part in parts:
+                if isinstance(part, ImagePart):
+                    if message.role != "user":
+                        raise InvalidField(param)
+                    images.append(parse_image_text(part.image_url.url))
+        turns.append(Turn(message.role, checked_text(text, param)))
+    if turns[-1].role != "user":
+        raise InvalidField("messages")
+    if len(images) > 1:  # one photo a question
+        raise InvalidField("messages")
+    options = chat.stream_options
+    return Completion(
+        turns=tuple(turns),
+        image=images[0] if images else None,
+        sampling=_sampling(chat, chat.max_completion_tokens or chat.max_tokens),
+        model=chat.model,
+        stream=bool(chat.stream),
+        include_usage=options is not None and options.include_usage,
+        user=chat.user,
+    )
+
+
+def _sampling(request: SampledRequest, max_tokens: int | None) -> Sampling:
+    stop = request.stop
+    return Sampling(
+        max_tokens=min(max_tokens or DEFAULT_MAX_TOKENS, MAX_TOKENS_CAP),
+        temperature=request.temperature or 0.0,
+        top_p=1.0 if request.top_p is None else request.top_p,
+        top_k=request.top_k,
+        repetition_penalty=request.repetition_penalty or 1.0,
+        seed=request.seed,
+        stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
+    )

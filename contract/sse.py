@@ -1,0 +1,34 @@
+"""Server-sent events as OpenAI frames them: `data: {json}` blocks, closed by `data: [DONE]`."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+DONE = b"data: [DONE]\n\n"
+
+
+def frame(payload: dict[str, Any]) -> bytes:
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    return b"data: " + text.encode() + b"\n\n"
+
+
+async def payloads(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """The data of each event of a byte stream, however it is cut, up to and without `[DONE]`.
+
+    Raises EOFError when the stream ends before `[DONE]`: the answer is then incomplete.
+    """
+    rest = b""
+    lines: list[str] = []
+    async for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for raw in whole:
+            line = raw.rstrip(b"\r").decode("utf-8")
+            if line.startswith("data:"):
+                lines.append(line[5:].removeprefix(" "))
+            elif not line and lines:
+                data = "\n".join(lines)
+                lines.clear()
+                if data == "[DONE]":
+                    return
+                yield data
+    raise EOFError("stream ended before [DONE]")

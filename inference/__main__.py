@@ -1,0 +1,24 @@
+"""`python -m inference`: serve one replica until SIGTERM."""
+
+import uvicorn
+
+from contract.logs import configure_logging
+from inference.app import create_app
+from inference.config import Settings
+
+
+def main() -> None:
+    settings = Settings()
+    configure_logging(settings.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.inference_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=30,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Every setting of a replica, read once from the environment in `__main__`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEMO_CHECKPOINT = Path(__file__).parent / "demo_model" / "checkpoint"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    checkpoint: str = Field(
+        str(DEMO_CHECKPOINT), description="Folder or hub name, e.g. Qwen/Qwen3-VL-8B-Instruct."
+    )
+    model_revision: str | None = Field(
+        None, description="Name of these weights in headers and cache keys; default: a fingerprint."
+    )
+    device_map: str = Field("auto", description="`auto`, `cpu`, `cuda:0`, as in transformers.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="`auto`: float32 on a CPU (exact), bfloat16 on a GPU."
+    )
+    torch_threads: int = Field(
+        1, ge=1, description="Two threads on a contended two-core machine are 4-15 times slower."
+    )
+    max_context_tokens: int = Field(
+        4096, description="Prompt (photo included) and answer together, in tokens."
+    )
+    queue_limit: int = Field(64, description="Waiting questions; beyond it 503 with Retry-After.")
+    default_deadline_ms: int = Field(30_000, description="Used when x-deadline-ms is not sent.")
+    host: str = "127.0.0.1"
+    inference_port: int = 8080
+    log_level: str = "INFO"

@@ -1,0 +1,91 @@
+"""The replica's HTTP interface: parse, hand over to the engine, serialise."""
+
+import asyncio
+import time
+import uuid
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from contract import render
+from contract.errors import InvalidField, ModelNotFound, NoReplica
+from contract.forms import MODEL_ALIAS
+from contract.http import EventStream, read_json_body
+from contract.images import check_image
+from contract.language import language_of
+from contract.request import Completion, parse_completion
+from contract.response import AnswerFrame
+from inference.model import Prompt
+from inference.replica import Replica
+
+router = APIRouter()
+
+
+def _replica(request: Request) -> Replica:
+    replica: Replica = request.app.state.replica
+    return replica
+
+
+@router.post("/v1/chat/completions")
+async def chat_completions(request: Request) -> Response:
+    replica = _replica(request)
+    if not replica.ready:
+        raise NoReplica
+    asked = parse_completion(await read_json_body(request))
+    facts = replica.model.facts
+    if asked.model not in (MODEL_ALIAS, facts.name, facts.revision):
+        raise ModelNotFound("model")
+    wait_ms = request.headers.get("x-deadline-ms", "")
+    budget_ms = int(wait_ms) if wait_ms.isdecimal() else replica.settings.default_deadline_ms
+    deadline = time.monotonic() + budget_ms / 1000
+    prompt = await asyncio.to_thread(_prepare, replica, asked)
+    if prompt.tokens + asked.sampling.max_tokens > facts.max_context_tokens:
+        raise InvalidField("messages")
+    events = await render.primed(replica.engine.answer(prompt, asked.sampling, deadline))
+    frame = AnswerFrame(f"chatcmpl-{uuid.uuid4().hex}", facts.name, facts.revision)
+    headers = {"x-model-revision": facts.revision}
+    if not asked.stream:
+        return JSONResponse(await render.whole(events, frame, asked), headers=headers)
+    body = render.stream(events, frame, asked, language_of(asked.question))
+    return EventStream(body, headers)
+
+
+def _prepare(replica: Replica, asked: Completion) -> Prompt:
+    pixels = check_image(asked.image).pixels if asked.image is not None else None
+    return replica.model.prepare(asked, pixels)
+
+
+@router.get("/v1/models")
+async def models(request: Request) -> dict[str, Any]:
+    facts = _replica(request).model.facts
+    model = {
+        "id": MODEL_ALIAS,
+        "object": "model",
+        "created": 0,
+        "owned_by": "shopsight",
+        "name": facts.name,
+        "model_revision": facts.revision,
+        "demo": facts.demo,
+        "parameters": facts.parameters,
+    }
+    return {"object": "list", "data": [model]}
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    replica = _replica(request)
+    headers = {"x-model-revision": replica.model.facts.revision} if replica.ready else {}
+    return JSONResponse({"ready": replica.ready}, 200 if replica.ready else 503, headers)
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    body = generate_latest(_replica(request).metrics.registry)
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
