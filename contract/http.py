@@ -73,8 +73,10 @@ class EventStream(StreamingResponse):
             await super().stream_response(send)
 
 
-def error_response(error: ShopsightError, language: str) -> JSONResponse:
-    headers = {}
+def error_response(
+    error: ShopsightError, language: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    headers = dict(headers or {})
     if error.retry_after_s is not None:
         headers["retry-after"] = str(error.retry_after_s)
     return JSONResponse(error.body(language), error.status, headers)

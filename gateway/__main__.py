@@ -1,0 +1,58 @@
+"""`python -m gateway`: serve one gateway until SIGTERM, public and internal port in one process."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import uvicorn
+import uvloop
+
+from contract.logs import configure_logging
+from gateway.app import create_app, create_internal_app
+from gateway.config import Settings
+from gateway.telemetry import Metrics
+
+
+class Server(uvicorn.Server):
+    """Two servers share one process: its signals are handled once, below."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    metrics = Metrics()
+    common = {"host": settings.host, "log_config": None, "access_log": False}
+    public = uvicorn.Config(
+        create_app(settings, metrics),
+        port=settings.gateway_port,
+        timeout_graceful_shutdown=settings.deadline_ms // 1000,
+        **common,  # type: ignore[arg-type]
+    )
+    internal = uvicorn.Config(
+        create_internal_app(metrics),
+        port=settings.internal_port,
+        **common,  # type: ignore[arg-type]
+    )
+    servers = [Server(public), Server(internal)]
+
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop)
+    await asyncio.gather(*(server.serve() for server in servers))
+
+
+def main() -> None:
+    settings = Settings()
+    configure_logging(settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

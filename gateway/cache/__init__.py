@@ -1,0 +1,1 @@
+"""The answer cache: what was answered before, and what is being answered right now."""

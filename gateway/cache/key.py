@@ -1,0 +1,59 @@
+"""The identity of a question: equal keys may share an answer, and nothing else may. Pure."""
+
+import hashlib
+import unicodedata
+from dataclasses import astuple, dataclass
+
+from contract.request import Completion
+from gateway.prompt import PROMPT_VERSION
+
+# Marks that a shopper may leave off without asking anything else.
+TRAILING = " ?!.。?!…~"
+
+
+@dataclass(frozen=True)
+class AnswerKey:
+    """Everything that an answer depends on. `digest` names it in Redis."""
+
+    namespace: str
+    revision: str
+    prompt_version: str
+    image: str
+    question: str
+    earlier_turns: tuple[tuple[str, str], ...]
+    sampling: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over length-prefixed fields: ("ab","c") and ("a","bc") differ."""
+        hasher = hashlib.sha256()
+        for part in _flat(astuple(self)):
+            data = part.encode()
+            hasher.update(f"{len(data)}:".encode() + data)
+        return hasher.hexdigest()
+
+
+def answer_key(asked: Completion, image: str, revision: str, namespace: str) -> AnswerKey:
+    """`image` is the digest of the photo's pixels, empty when there is none."""
+    return AnswerKey(
+        namespace=namespace,
+        revision=revision,
+        prompt_version=PROMPT_VERSION,
+        image=image,
+        question=normalised(asked.question),
+        earlier_turns=tuple((turn.role, turn.text) for turn in asked.turns[:-1]),
+        sampling=tuple(f"{name}={value!r}" for name, value in vars(asked.sampling).items()),
+    )
+
+
+def normalised(question: str) -> str:
+    """NFKC, case and white space folded, trailing punctuation gone."""
+    text = unicodedata.normalize("NFKC", question).casefold()
+    return " ".join(text.split()).rstrip(TRAILING)
+
+
+def _flat(value: object) -> list[str]:
+    if isinstance(value, tuple):
+        parts = [part for item in value for part in _flat(item)]
+        return [f"({len(value)}", *parts]
+    return [str(value)]

@@ -1,0 +1,37 @@
+"""Answers in this process, for the embedded default: bounded by bytes, least recently used out."""
+
+import time
+from collections import OrderedDict
+
+
+class MemoryStore:
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._size = 0
+        self._entries: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+
+    async def get(self, name: str) -> bytes | None:
+        entry = self._entries.get(name)
+        if entry is None:
+            return None
+        expires, value = entry
+        if time.monotonic() >= expires:
+            self._drop(name)
+            return None
+        self._entries.move_to_end(name)
+        return value
+
+    async def put(self, name: str, value: bytes, ttl_s: int) -> None:
+        if name in self._entries:
+            self._drop(name)
+        self._entries[name] = (time.monotonic() + ttl_s, value)
+        self._size += len(value)
+        while self._size > self._limit:
+            self._drop(next(iter(self._entries)))
+
+    async def close(self) -> None:
+        self._entries.clear()
+
+    def _drop(self, name: str) -> None:
+        _, value = self._entries.pop(name)
+        self._size -= len(value)

@@ -1,0 +1,39 @@
+"""`shopsight`, the command for the terminal: one file beside this for each subcommand."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gateway.cli import ask, demo, embedded, keys, migrate, stats
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="shopsight", description="Ask about product photos.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("ask", help="ask a running stack about a photo")
+    command.add_argument("photo", type=Path)
+    command.add_argument("question")
+    command.add_argument("--url", default="http://127.0.0.1:8080")
+    command.set_defaults(run=lambda args: ask.run(args.url, args.photo, args.question))
+
+    command = commands.add_parser("run", help="start gateway, model and page, without any server")
+    command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
+    command.add_argument("--port", type=int, default=8080)
+    command.set_defaults(run=lambda args: embedded.run(args.bind, args.port))
+
+    command = commands.add_parser("demo", help="ask real questions about sample photos, then stop")
+    command.set_defaults(run=lambda args: demo.run())
+
+    command = commands.add_parser("migrate", help="bring the log's schema up to date")
+    command.set_defaults(run=lambda args: migrate.run())
+
+    command = commands.add_parser("stats", help="summary of the behaviour log")
+    command.set_defaults(run=lambda args: stats.run())
+
+    command = commands.add_parser("key", help="make an API key for a tenant")
+    command.add_argument("tenant")
+    command.set_defaults(run=lambda args: keys.run(args.tenant))
+
+    args = parser.parse_args()
+    sys.exit(args.run(args))

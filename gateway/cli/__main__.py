@@ -1,0 +1,5 @@
+"""`python -m gateway.cli`: the same as `shopsight`."""
+
+from gateway.cli import main
+
+main()

@@ -1,0 +1,76 @@
+"""`shopsight ask`: one question from the terminal; the answer appears as it is made."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+
+@dataclass(frozen=True)
+class Answered:
+    text: str
+    cache: str
+    seconds: float
+
+
+def ask(url: str, photo: Path, question: str, *, show: bool) -> Answered:
+    """POST /v1/ask, streamed. Raises SystemExit with the server's message when it refuses."""
+    begun = time.perf_counter()
+    texts = []
+    with photo.open("rb") as file:
+        request = httpx.stream(
+            "POST",
+            f"{url}/v1/ask",
+            data={"question": question, "stream": "true"},
+            files={"photo": (photo.name, file)},
+            timeout=60,
+            trust_env=False,
+        )
+        with request as answer:
+            if answer.status_code != 200:
+                answer.read()
+                raise SystemExit(_message(answer))
+            for text in _texts(answer.iter_lines()):
+                texts.append(text)
+                if show:
+                    print(text, end="", flush=True)
+            cache = answer.headers.get("x-cache", "")
+    return Answered("".join(texts), cache, time.perf_counter() - begun)
+
+
+def _texts(lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        if line == "data: [DONE]":
+            return
+        if line.startswith("data: "):
+            event = json.loads(line[6:])
+            if "error" in event:
+                raise SystemExit(event["error"]["message"])
+            for choice in event["choices"]:
+                yield choice["delta"].get("content") or ""
+    raise SystemExit("The answer broke off; please ask again.")
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        message: str = answer.json()["error"]["message"]
+    except (ValueError, LookupError, TypeError):
+        message = f"The server answered {answer.status_code}."
+    return message
+
+
+def run(url: str, photo: Path, question: str) -> int:
+    if not photo.is_file():
+        print(f"There is no file {photo}.", file=sys.stderr)
+        return 2
+    try:
+        answered = ask(url, photo, question, show=True)
+    except httpx.ConnectError:
+        print(f"Nothing answers at {url}. Start it with `make run`.", file=sys.stderr)
+        return 1
+    print(f"\n[{answered.cache}, {answered.seconds * 1000:.0f} ms]", file=sys.stderr)
+    return 0

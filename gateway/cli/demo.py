@@ -1,0 +1,68 @@
+"""`shopsight demo`: the main job on real input, shown in the terminal: real questions about sample
+photos, a cache hit against its miss, the rows of the log, the analysts' summary."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+from sqlalchemy import create_engine, select
+
+from gateway.cli.ask import Answered, ask
+from gateway.cli.embedded import embedded_stack
+from gateway.cli.stats import summary
+from gateway.config import PROJECT
+from gateway.log.tables import interactions
+
+SAMPLES = PROJECT / "web" / "samples"
+# Asked of the first photo too, beside each photo's own question.
+MORE = ("适合送给妈妈吗?", "Is it genuine? How much does it cost?")
+
+
+def run() -> int:
+    begun = time.perf_counter()
+    print("Shopsight demo: gateway + model on this machine, no server, no GPU.")
+    print("Loading the demo checkpoint …", flush=True)
+    with tempfile.TemporaryDirectory(prefix="shopsight-demo-") as folder:
+        with embedded_stack(Path(folder)) as stack:
+            print(f"Up after {time.perf_counter() - begun:.1f} s.\n")
+            samples = json.loads((SAMPLES / "samples.json").read_text())
+            questions = [
+                (samples[index % len(samples)]["file"], samples[index % len(samples)][language])
+                for index, language in enumerate(("ask_zh", "ask_en", "ask_zh", "ask_en"))
+            ] + [(samples[0]["file"], question) for question in MORE]
+            for file, question in questions:
+                print(f"[{file}] {question}\n   → ", end="", flush=True)
+                answered = ask(stack.url, SAMPLES / file, question, show=True)
+                print(f"\n     {_how(answered)}\n")
+            misses = answered
+            print(f"The same question once more:\n[{file}] {question}\n   → ", end="", flush=True)
+            answered = ask(stack.url, SAMPLES / file, question, show=True)
+            print(f"\n     {_how(answered)}: {misses.seconds / answered.seconds:.0f}× faster\n")
+            if answered.cache != "hit":
+                raise SystemExit("The repeated question did not come from the cache.")
+        engine = create_engine(stack.database_url)
+        print("The behaviour log (SQLite here, MySQL in compose):")
+        columns = ["asked_at", "outcome", "cache", "language", "total_ms", "question"]
+        with engine.connect() as connection:
+            rows = connection.execute(
+                select(*(interactions.c[name] for name in columns)).order_by(
+                    interactions.c.interaction_id
+                )
+            )
+            for at, outcome, cache, language, total_ms, question in rows:
+                print(
+                    f"  {at:%H:%M:%S}  {outcome:<9} {cache:<5} {language:<3}"
+                    f" {total_ms:7.1f} ms  {question}"
+                )
+        print("\nThe analysts' summary:")
+        print("  " + summary(engine).replace("\n", "\n  "))
+        engine.dispose()
+    print("\nThe demo checkpoint knows only pictures that this project renders itself.")
+    print("Go on with `make run` (the page, at http://127.0.0.1:8080) or the README.")
+    return 0
+
+
+def _how(answered: Answered) -> str:
+    source = {"hit": "from the cache", "miss": "from the model"}.get(answered.cache, "")
+    return f"{answered.seconds * 1000:.0f} ms, {source}"

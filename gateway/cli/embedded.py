@@ -1,0 +1,127 @@
+"""The embedded default: gateway and one replica as two processes of this machine, SQLite, the
+in-process cache and the demo checkpoint. The same code as in compose, no server, no GPU."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from gateway.config import PROJECT
+
+# Loading the demo checkpoint takes 3-10 s; an 8B one from a slow disk some minutes.
+START_TIMEOUT_S = 600
+
+
+@dataclass(frozen=True)
+class Stack:
+    url: str
+    data: Path
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.data / 'shopsight.db'}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def embedded_stack(
+    data: Path, *, bind: str = "127.0.0.1", port: int | None = None, **environment: str
+) -> Iterator[Stack]:
+    """Start both processes, wait until a question can be asked, and stop them at the end. Their
+    logs are `gateway.log` and `inference.log` in `data`."""
+    data.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    inference_port = free_port()
+    stack = Stack(f"http://127.0.0.1:{port}", data)
+    env = {
+        **os.environ,
+        "REPLICAS": f"http://127.0.0.1:{inference_port}",
+        "INFERENCE_PORT": str(inference_port),
+        "GATEWAY_PORT": str(port),
+        "INTERNAL_PORT": str(free_port()),
+        "DATABASE_URL": stack.database_url,
+        **environment,
+    }
+    env.pop("REDIS_URL", None)
+    subprocess.run(
+        [sys.executable, "-m", "gateway.cli", "migrate"], cwd=PROJECT, env=env, check=True
+    )
+    processes = []
+    try:
+        for name, host in (("inference", "127.0.0.1"), ("gateway", bind)):
+            with (data / f"{name}.log").open("wb") as output:
+                processes.append(
+                    subprocess.Popen(
+                        [sys.executable, "-m", name],
+                        cwd=PROJECT,
+                        env={**env, "HOST": host},
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                    )
+                )
+        _wait_until_ready(stack, processes)
+        yield stack
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_until_ready(stack: Stack, processes: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        for process in processes:
+            if process.poll() is not None:
+                raise SystemExit(f"A process ended early; see the logs in {stack.data}")
+        try:
+            if httpx.get(f"{stack.url}/readyz", trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise SystemExit(f"not ready within {START_TIMEOUT_S} s; see the logs in {stack.data}")
+
+
+def run(bind: str, port: int) -> int:
+    """`shopsight run`: stay up until Ctrl-C."""
+    print("Loading the model …", flush=True)
+    with embedded_stack(PROJECT / ".run", bind=bind, port=port) as stack:
+        print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
+        if bind == "0.0.0.0":  # noqa: S104 - asked for by name
+            print(f"From a phone in this network: http://{_address()}:{port}", flush=True)
+        stopped = threading.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: stopped.set())
+        stopped.wait()
+        print("Stopping …", flush=True)
+    return 0
+
+
+def _address() -> str:
+    """This machine's address in the local network: the one a packet outwards would carry."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # documentation range; connecting UDP sends nothing
+        except OSError:
+            return "this-machine"
+        address: str = probe.getsockname()[0]
+        return address

@@ -1,0 +1,85 @@
+"""Headers → Caller: a tenant by its API key, or an anonymous shopper by a signed session cookie."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from itsdangerous import BadSignature, Signer
+
+from contract.errors import InvalidKey
+from gateway.config import Settings
+
+ANONYMOUS_TENANT = "public"
+SESSION_COOKIE = "shopsight_session"
+KEY_PREFIX = "sk-shopsight-"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """`tenant` separates caches, `user` is the tenant's own id of a person, `session` ties the
+    questions of one visit together."""
+
+    tenant: str
+    user: str | None = None
+    session: str | None = None
+
+    @property
+    def sticky_id(self) -> str:
+        """What keeps a caller at one model revision during a canary."""
+        return f"{self.tenant}:{self.user or self.session or ''}"
+
+
+class Callers:
+    def __init__(self, settings: Settings) -> None:
+        self._anonymous = settings.anonymous == "allow"
+        self._tenant_of = parse_api_keys(settings.api_keys)
+        self._signer = Signer(settings.session_secret.get_secret_value(), salt="session")
+
+    def identify(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
+        """Raise InvalidKey for an unknown key, or for none where anonymous shoppers are denied.
+        With no keys configured a key is not looked at: OpenAI's clients always send one."""
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if key and self._tenant_of:
+            tenant = self._tenant_of.get(hash_key(key))
+            if scheme.lower() != "bearer" or tenant is None:
+                raise InvalidKey
+            return Caller(tenant)
+        if not self._anonymous:
+            raise InvalidKey
+        return Caller(ANONYMOUS_TENANT, session=self._session(cookies) or secrets.token_hex(16))
+
+    def cookie(self, caller: Caller, cookies: Mapping[str, str]) -> str | None:
+        """The Set-Cookie value that a new session needs; none for a known one or an API key."""
+        if caller.session is None or self._session(cookies) == caller.session:
+            return None
+        value = self._signer.sign(caller.session).decode()
+        return f"{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000"
+
+    def _session(self, cookies: Mapping[str, str]) -> str | None:
+        try:
+            return self._signer.unsign(cookies.get(SESSION_COOKIE, "")).decode()
+        except BadSignature:
+            return None
+
+
+def hash_key(key: str) -> str:
+    # Keys are 256 random bits: a fast hash is enough, nothing can be guessed.
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def new_key() -> str:
+    return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def parse_api_keys(text: str) -> dict[str, str]:
+    """Lines `tenant sha256` → tenant by hash; `#` starts a comment."""
+    lines = (line.split("#")[0].split() for line in text.splitlines())
+    return {fields[1]: fields[0] for fields in lines if len(fields) == 2}
+
+
+def pseudonym(key: str, tenant: str, user: str) -> str:
+    """A user id as the log knows it: 32 hex digits that only the key's holder can recompute."""
+    message = f"{len(tenant)}:{tenant}{user}".encode()
+    return hmac.new(key.encode(), message, hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""Which photo is this: file bytes → the digest of its pixels."""

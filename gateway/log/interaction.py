@@ -1,0 +1,114 @@
+"""One request as it unfolds, filled in step by step; at its end it is a row of the log."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from uuid6 import uuid7
+
+from contract.images import ImageFacts
+from contract.language import language_of
+from contract.render import Event
+from contract.request import Completion
+from contract.response import Delta, Finished
+from gateway.identity.callers import Caller
+
+# A tenant's requests that were refused before their key was known.
+UNKNOWN = Caller("unknown")
+
+
+@dataclass
+class Interaction:
+    request_id: str
+    kind: str = "ask"
+    id: UUID = field(default_factory=lambda: UUID(int=uuid7().int))
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.monotonic)
+    caller: Caller = UNKNOWN
+    asked: Completion | None = None
+    image: ImageFacts | None = None
+    cache: str | None = None
+    model: str = ""
+    revision: str | None = None
+    outcome: str = "failed"
+    error_code: str | None = None
+    end: Finished | None = None
+    steps_ms: dict[str, float] = field(default_factory=dict)
+    first_text_ms: float | None = None
+    _answer: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step of the recipe, failed or not."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.steps_ms[name] = (time.perf_counter() - begun) * 1000
+
+    def hear(self, event: Event) -> None:
+        """Take note of a piece of the answer as it goes out."""
+        if self.first_text_ms is None:
+            self.first_text_ms = self.elapsed_ms
+        if isinstance(event, Delta):
+            self._answer.append(event.text)
+        else:
+            self.end = event
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.monotonic() - self.started) * 1000
+
+    @property
+    def language(self) -> str | None:
+        return language_of(self.asked.question) if self.asked else None
+
+    @property
+    def server_timing(self) -> str:
+        """https://www.w3.org/TR/server-timing/ of the steps so far."""
+        return ", ".join(f"{name};dur={ms:.2f}" for name, ms in self.steps_ms.items())
+
+    def row(self, pseudonym: str | None) -> dict[str, Any]:
+        """The columns of log.tables.interactions; called once, when the request has ended."""
+        image, end = self.image, self.end
+        return {
+            "interaction_id": self.id,
+            "parent_interaction_id": None,
+            "asked_at": self.asked_at,
+            "kind": self.kind,
+            "tenant": self.caller.tenant,
+            "user_pseudonym": pseudonym,
+            "session_id": self.caller.session,
+            "request_id": self.request_id,
+            "image_digest": image.digest if image else None,
+            "image_format": image.format if image else None,
+            "image_width": image.width if image else None,
+            "image_height": image.height if image else None,
+            "image_bytes": image.size_bytes if image else None,
+            "question": self.asked.question if self.asked else None,
+            "language": self.language,
+            "answer": "".join(self._answer) or None,
+            "outcome": self.outcome,
+            "error_code": self.error_code,
+            "finish_reason": end.reason if end else None,
+            "cache": self.cache,
+            "model_revision": self.revision,
+            "prompt_tokens": end.usage.prompt_tokens if end else None,
+            "completion_tokens": end.usage.completion_tokens if end else None,
+            "identify_ms": self._ms("identify"),
+            "screen_ms": self._ms("screen"),
+            "look_up_ms": self._ms("look-up"),
+            "first_text_ms": _rounded(self.first_text_ms),
+            "total_ms": _rounded(self.elapsed_ms),
+        }
+
+    def _ms(self, name: str) -> float | None:
+        return _rounded(self.steps_ms.get(name))
+
+
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 3)

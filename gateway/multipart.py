@@ -1,0 +1,62 @@
+"""The body of `POST /v1/ask`: one photo and a few short fields, read with bounds."""
+
+from collections.abc import AsyncGenerator
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from contract.errors import InvalidMultipart
+from contract.http import bounded_stream, check_media_type
+from contract.images import EncodedImage
+from contract.request import Completion, parse_form
+
+MAX_FIELDS = 8
+# One text field, in bytes: a question of 2,000 characters is at most 8,000 in UTF-8.
+MAX_FIELD_BYTES = 16 * 1024
+# Enough of the body's end to see the closing boundary (at most 70 characters) in it.
+TAIL_BYTES = 256
+
+
+async def read_form(request: Request) -> Completion:
+    """Raises InvalidMultipart for a bad or missing boundary, a cut body, a second photo."""
+    check_media_type(request, "multipart/form-data")
+    tail = b""
+
+    async def body() -> AsyncGenerator[bytes]:
+        nonlocal tail
+        async for chunk in bounded_stream(request):
+            tail = (tail + chunk)[-TAIL_BYTES:]
+            yield chunk
+
+    parser = MultiPartParser(
+        request.headers,
+        body(),
+        max_files=1,
+        max_fields=MAX_FIELDS,
+        max_part_size=MAX_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, UnicodeDecodeError):
+        raise InvalidMultipart from None
+    try:
+        if not tail.rstrip().endswith(b"--"):
+            raise InvalidMultipart
+        items = form.multi_items()
+        fields = {name: value for name, value in items if isinstance(value, str)}
+        if len(items) != len(dict(items)):
+            raise InvalidMultipart
+        return parse_form(fields, await _photo(form.get("photo")))
+    finally:
+        await form.close()
+
+
+async def _photo(part: UploadFile | str | None) -> EncodedImage | None:
+    if not isinstance(part, UploadFile):
+        return None
+    declared = part.content_type
+    # Many tools cannot tell and say octet-stream: then the bytes alone decide.
+    if declared in (None, "", "application/octet-stream"):
+        declared = None
+    return EncodedImage(await part.read(), declared)

@@ -1,0 +1,14 @@
+"""Which photos are refused: those whose pixel digest ops have put on the list."""
+
+from dataclasses import dataclass
+
+from contract.errors import ContentBlocked
+
+
+@dataclass(frozen=True)
+class ImagePolicy:
+    blocked_digests: frozenset[str]
+
+    def check(self, digest: str) -> None:
+        if digest in self.blocked_digests:
+            raise ContentBlocked

@@ -1,0 +1,76 @@
+"""Screens questions and answers against a list of phrases; streams are held back only as far as
+the longest phrase needs."""
+
+import re
+import tomllib
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.errors import ContentBlocked
+
+RULES = Path(__file__).parent / "rules.toml"
+# Zero-width and direction marks, variation selectors, soft hyphens: invisible, used to hide words.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class TextPolicy:
+    version: str
+    phrases: dict[str, str]
+    """Folded phrase → category."""
+
+    @classmethod
+    def load(cls, path: Path = RULES) -> "TextPolicy":
+        rules = tomllib.loads(path.read_text())
+        categories: dict[str, list[str]] = rules["categories"]
+        phrases = {fold(phrase): name for name, many in categories.items() for phrase in many}
+        return cls(rules["version"], phrases)
+
+    def category(self, text: str) -> str | None:
+        """The category of the first phrase found in `text`."""
+        folded = fold(text)
+        return next((name for phrase, name in self.phrases.items() if phrase in folded), None)
+
+    def check_question(self, texts: list[str]) -> None:
+        if self.category("\n".join(texts)) is not None:
+            raise ContentBlocked
+
+
+def fold(text: str) -> str:
+    """NFKC (full width becomes plain), case folded, invisible marks out, white space single."""
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    return _SPACE.sub(" ", plain).strip()
+
+
+class StreamScreen:
+    """One answer on its way out: text waits only while a phrase may have begun in it."""
+
+    def __init__(self, policy: TextPolicy) -> None:
+        self._policy = policy
+        # Twice the phrase: marks between its characters fold away.
+        self._reach = 2 * max(map(len, policy.phrases), default=0)
+        self._held = ""
+        self.blocked = False
+
+    def push(self, text: str) -> str:
+        """What may go out now; nothing more once `blocked`."""
+        self._held += text
+        self.blocked = self.blocked or self._policy.category(self._held) is not None
+        if self.blocked:
+            return ""
+        cut = self._beginning_of_a_phrase()
+        released, self._held = self._held[:cut], self._held[cut:]
+        return released
+
+    def flush(self) -> str:
+        return "" if self.blocked else self._held
+
+    def _beginning_of_a_phrase(self) -> int:
+        """Where in the held text a phrase may have begun; its length when nowhere."""
+        for start in range(max(0, len(self._held) - self._reach), len(self._held)):
+            tail = fold(self._held[start:])
+            if tail and any(phrase.startswith(tail) for phrase in self._policy.phrases):
+                return start
+        return len(self._held)

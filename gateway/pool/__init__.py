@@ -1,0 +1,1 @@
+"""The inference replicas: which are ready, which one to ask, how to ask it."""

@@ -1,0 +1,57 @@
+"""What the gateway measures of itself, and its one log line a request."""
+
+import logging
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from gateway.log.interaction import Interaction
+
+log = logging.getLogger("shopsight.request")
+
+# Seconds. A cache hit takes 1-5 ms, a demo answer 0.2-0.6 s, an 8B answer on an A10 0.4-2 s.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "gateway_requests",
+            "Finished requests.",
+            ["kind", "outcome", "code", "cache"],
+            registry=registry,
+        )
+        self._total_s = Histogram(
+            "gateway_request_seconds",
+            "Arrival to the end of the answer.",
+            ["kind", "cache"],
+            registry=registry,
+            buckets=BUCKETS,
+        )
+        self._step_s = Histogram(
+            "gateway_step_seconds",
+            "Time in each step of the recipe.",
+            ["step"],
+            registry=registry,
+            buckets=BUCKETS,
+        )
+
+    def finished(self, interaction: Interaction) -> None:
+        """Count a request that has ended and write its line: no photo, no text of people."""
+        cache, code = interaction.cache or "", interaction.error_code or ""
+        self._requests.labels(interaction.kind, interaction.outcome, code, cache).inc()
+        self._total_s.labels(interaction.kind, cache).observe(interaction.elapsed_ms / 1000)
+        for step, ms in interaction.steps_ms.items():
+            self._step_s.labels(step).observe(ms / 1000)
+        fields = {
+            "request_id": interaction.request_id,
+            "interaction_id": str(interaction.id),
+            "tenant": interaction.caller.tenant,
+            "kind": interaction.kind,
+            "outcome": interaction.outcome,
+            "code": code,
+            "cache": cache,
+            "revision": interaction.revision,
+            "total_ms": round(interaction.elapsed_ms, 1),
+        }
+        log.info(interaction.outcome, extra={"fields": fields})

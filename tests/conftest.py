@@ -1,0 +1,22 @@
+"""What several tiers of tests share: the embedded stack, real processes with the demo checkpoint."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.embedded import Stack, embedded_stack
+
+SAMPLES = Path(__file__).parent.parent / "web" / "samples"
+
+
+@pytest.fixture(scope="session", name="embedded_stack")
+def _embedded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with embedded_stack(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def sample_photo() -> Path:
+    """A photo that the demo checkpoint was not trained on."""
+    return sorted(SAMPLES.glob("*.jpg"))[0]
