@@ -111,6 +111,8 @@ def check_image(image: EncodedImage) -> CheckedImage:
         raise UnsupportedImageType
     try:
         picture = Image.open(BytesIO(image.data), formats=(found,))
+    except Image.DecompressionBombError:
+        raise ImageTooManyPixels from None
     except Exception:  # Pillow raises at least seven kinds on hostile files
         raise ImageUndecodable from None
     if picture.format != found or getattr(picture, "is_animated", False):  # MPO, animated PNG
@@ -124,6 +126,7 @@ def check_image(image: EncodedImage) -> CheckedImage:
         picture.load()
         turned = _turn(picture)
         pixels = _bounded(_flatten(turned))
+        pixels.info.clear()  # EXIF among it: where a photo was taken goes no further
     except Exception:
         raise ImageUndecodable from None
     facts = ImageFacts(_digest(pixels), found, turned.width, turned.height, len(image.data))

@@ -28,5 +28,6 @@ def configure_logging(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)
     for noisy in ("httpx", "uvicorn.access"):  # one line a request is ours to write
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -85,6 +85,11 @@ class Settings(BaseSettings):
             return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
         return value
 
+    @field_validator("web_dir", "redis_url", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        return None if value == "" else value
+
     @property
     def sqlalchemy_url(self) -> URL:
         url = make_url(self.database_url)

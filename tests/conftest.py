@@ -1,4 +1,4 @@
-"""What several tiers of tests share: the embedded stack, real processes with the demo checkpoint."""
+"""What several tiers of tests share: the embedded stack, which is two real processes."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -34,7 +34,7 @@ class TextPolicy:
         return next((name for phrase, name in self.phrases.items() if phrase in folded), None)
 
     def check_question(self, texts: list[str]) -> None:
-        if self.category("\n".join(texts)) is not None:
+        if any(self.category(text) is not None for text in texts):
             raise ContentBlocked
 
 

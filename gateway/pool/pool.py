@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import AsyncGenerator
@@ -18,21 +19,26 @@ from gateway.pool.balancer import choose_replica, choose_revision
 from gateway.pool.replica import Replica, ReplicaUnavailableError
 from gateway.prompt import instructed
 
+log = logging.getLogger(__name__)
+
 # The first choice and one other: more would multiply the load when the whole pool is in trouble.
 TRIES = 2
 
 
 async def addresses(url: str) -> list[str]:
-    """The URL once for each IPv4 address of its host; empty when the name is unknown."""
+    """The URL once for each IPv4 address of its host; empty when the name is unknown. A URL with
+    TLS stays as it is: its certificate is for the name."""
     parts = urlsplit(url)
+    if parts.scheme == "https":
+        return [url]
+    port = parts.port or 80
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(
-            parts.hostname, parts.port or 80, family=socket.AF_INET, type=socket.SOCK_STREAM
-        )
+        found = await loop.getaddrinfo(parts.hostname, port, family=socket.AF_INET)
     except OSError:
         return []
-    return [parts._replace(netloc=f"{host}:{port}").geturl() for *_, (host, port) in sorted(found)]
+    hosts = {str(address[0]) for *_, address in found}
+    return [parts._replace(netloc=f"{host}:{port}").geturl() for host in sorted(hosts)]
 
 
 class Pool:
@@ -132,4 +138,7 @@ class Pool:
     async def _probe_forever(self) -> None:
         while True:
             await asyncio.sleep(self._settings.probe_interval_s)
-            await self._probe_all()
+            try:
+                await self._probe_all()
+            except Exception:  # a pool that is no longer probed would never recover
+                log.exception("probe failed")

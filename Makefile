@@ -1,0 +1,74 @@
+# Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-compose lint up down sql migrate loadtest demo-model demo-model-eval clean
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+BIND ?= 127.0.0.1
+PORT ?= 8080
+SECONDS ?= 30
+# What pip says, down to the lines that show progress.
+PROGRESS := | grep --line-buffered -E '^(Collecting|Installing|Successfully|ERROR)' | cut -c1-100
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.venv/app: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }
+	@echo "Installing into .venv (torch is the largest part; the first time takes a minute or more) …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -c constraints.txt -e '.[gateway,inference]' $(PROGRESS)
+	@touch $@
+
+.venv/dev: .venv/app
+	@echo "Installing what tests need into .venv …"
+	@$(BIN)/pip install -c constraints.txt -e '.[gateway,inference,dev]' $(PROGRESS)
+	@touch $@
+
+demo: .venv/app ## ask real questions about sample photos, on this machine alone, and stop
+	@$(BIN)/shopsight demo
+
+run: .venv/app ## the page at http://127.0.0.1:8080 until Ctrl-C (BIND=0.0.0.0 for a phone, PORT=…)
+	@$(BIN)/shopsight run --bind $(BIND) --port $(PORT)
+
+test: .venv/dev ## all tests but compose: unit, service (real servers), browser
+	@tests/install-servers
+	$(BIN)/pytest tests --ignore tests/compose --ignore tests/drills
+
+test-compose: .venv/dev ## bring the real docker-compose.yml up and ask through nginx
+	@if [ -d ../shared/compose-lab ]; then \
+	  bash ../shared/compose-lab/engine.sh && bash ../shared/compose-lab/standins.sh "$(CURDIR)"; fi
+	$(BIN)/pytest tests/compose
+
+lint: .venv/dev ## ruff (lint and format) and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+up: ## docker compose: nginx, 2 gateways, redis, mysql, 2 replicas at http://127.0.0.1:8080
+	bin/make-secrets
+	docker compose up -d --build --wait
+
+down: ## stop compose (data stays; `docker compose down -v` removes it)
+	docker compose down
+
+sql: ## a read-only SQL client inside compose
+	docker compose exec mysql sh -c \
+	  'mysql -uanalyst -p"$$(cat /run/secrets/analyst_password)" --default-character-set=utf8mb4 shopsight'
+
+migrate: .venv/app ## bring the schema of DATABASE_URL up to date
+	$(BIN)/shopsight migrate
+
+loadtest: .venv/dev ## SECONDS of load (URL=… for a running stack, else the embedded one)
+	@$(BIN)/python loadtest/run.py --seconds $(SECONDS) $(if $(URL),--url $(URL))
+
+demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one core; resumes)
+	nice $(BIN)/python -m inference.demo_model.train
+
+demo-model-eval: .venv/app ## accuracy of the demo checkpoint on held-out pictures
+	$(BIN)/python -m inference.demo_model.evaluate --pictures 500
+
+clean: ## remove the environment, caches and the embedded default's data
+	rm -rf .venv .run .cache *.egg-info

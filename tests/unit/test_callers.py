@@ -1,0 +1,84 @@
+import pytest
+
+from contract.errors import InvalidKey
+from gateway.config import Settings
+from gateway.identity.callers import (
+    ANONYMOUS_TENANT,
+    SESSION_COOKIE,
+    Callers,
+    hash_key,
+    new_key,
+    pseudonym,
+)
+
+KEY = new_key()
+
+
+def callers(**settings: object) -> Callers:
+    keys = f"# comment\nacme {hash_key(KEY)}\n\n"
+    return Callers(Settings(_env_file=None, **{"api_keys": keys, **settings}))  # type: ignore[arg-type]
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+def test_a_key_names_its_tenant() -> None:
+    caller = callers().identify(bearer(KEY), {})
+    assert (caller.tenant, caller.session) == ("acme", None)
+
+
+@pytest.mark.parametrize(
+    "headers", [bearer("sk-wrong"), {"authorization": f"Basic {KEY}"}, bearer(KEY + " ")]
+)
+def test_a_wrong_key_is_refused_even_where_anonymous_shoppers_may_ask(
+    headers: dict[str, str],
+) -> None:
+    with pytest.raises(InvalidKey):
+        callers().identify(headers, {})
+
+
+def test_without_configured_keys_the_key_of_an_openai_client_is_not_looked_at() -> None:
+    caller = callers(api_keys="").identify(bearer("EMPTY"), {})
+    assert caller.tenant == ANONYMOUS_TENANT
+
+
+def test_no_key_is_refused_where_anonymous_shoppers_are_denied() -> None:
+    with pytest.raises(InvalidKey):
+        callers(anonymous="deny").identify({}, {})
+
+
+def test_a_session_lasts_over_requests() -> None:
+    who = callers()
+    first = who.identify({}, {})
+    cookie = who.cookie(first, {})
+    assert cookie is not None
+    assert "HttpOnly" in cookie
+    jar = {SESSION_COOKIE: cookie.split(";")[0].split("=", 1)[1]}
+    again = who.identify({}, jar)
+    assert again.session == first.session
+    assert who.cookie(again, jar) is None
+
+
+@pytest.mark.parametrize("value", ["", "abc", "abc.def", "a" * 5000])
+def test_a_forged_session_is_not_taken(value: str) -> None:
+    assert callers().identify({}, {SESSION_COOKIE: value}).session != value.split(".")[0]
+
+
+def test_a_session_signed_by_another_secret_is_not_taken() -> None:
+    other = callers(session_secret="other")
+    cookie = other.cookie(first := other.identify({}, {}), {})
+    assert cookie is not None
+    jar = {SESSION_COOKIE: cookie.split(";")[0].split("=", 1)[1]}
+    assert callers(session_secret="ours").identify({}, jar).session != first.session
+
+
+def test_pseudonyms_depend_on_key_tenant_and_user() -> None:
+    names = {
+        pseudonym("k", "acme", "u1"),
+        pseudonym("k2", "acme", "u1"),
+        pseudonym("k", "acmeu", "1"),
+        pseudonym("k", "acme", "u2"),
+    }
+    assert len(names) == 4
+    assert pseudonym("k", "acme", "u1") in names

@@ -1,0 +1,44 @@
+from contract import errors
+from contract.errors import ShopsightError
+from contract.language import language_of, preferred_language
+
+
+def leaves(base: type[ShopsightError] = ShopsightError) -> list[type[ShopsightError]]:
+    below = [leaf for child in base.__subclasses__() for leaf in leaves(child)]
+    return ([base] if "code" in vars(base) and base is not ShopsightError else []) + below
+
+
+def test_every_error_has_a_code_of_its_own_and_both_languages() -> None:
+    codes = [leaf.code for leaf in leaves()]
+    assert len(codes) == len(set(codes)) > 20
+    for leaf in leaves():
+        assert 400 <= leaf.status < 600
+        assert leaf().body("zh")["error"]["message"] != leaf().body("en")["error"]["message"]
+
+
+def test_the_tree_in_the_docstring_names_every_error() -> None:
+    for leaf in leaves():
+        if leaf is not errors.ModelNotFound:
+            assert leaf.__name__ in (errors.__doc__ or ""), leaf
+
+
+def test_the_shape_is_openais() -> None:
+    assert errors.InvalidField("question").body("en")["error"].keys() == {
+        "message",
+        "type",
+        "code",
+        "param",
+    }
+
+
+def test_only_the_servers_own_troubles_ask_to_retry() -> None:
+    for leaf in leaves():
+        assert (leaf.retry_after_s is not None) == (leaf.status == 503)
+
+
+def test_the_asker_s_language_is_seen() -> None:
+    assert language_of("这个 LV 包是真皮吗?") == "zh"
+    assert language_of("Is it leather?") == "en"
+    assert language_of("?! 42") == "other"
+    assert preferred_language("fr, zh-CN;q=0.9, en;q=0.8") == "zh"
+    assert preferred_language(None) == "en"
