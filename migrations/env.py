@@ -14,6 +14,9 @@ LOCK_WAIT_S = 2
 def run(connection: Connection) -> None:
     if connection.dialect.name in ("mysql", "mariadb"):
         connection.execute(text(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}"))
+        # Ends the transaction this began: inside one, alembic would leave the commit to us, and a
+        # server whose DDL commits by itself would keep the table but forget the revision.
+        connection.commit()
     context.configure(
         connection=connection,
         target_metadata=metadata,

@@ -1,4 +1,4 @@
-"""The house rules that a reader relies on: who imports whom, where torch lives, how long files are."""
+"""The house rules a reader relies on: who imports whom, where torch lives, how long files are."""
 
 import ast
 from pathlib import Path

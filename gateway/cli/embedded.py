@@ -24,6 +24,7 @@ START_TIMEOUT_S = 600
 @dataclass(frozen=True)
 class Stack:
     url: str
+    replica_url: str
     data: Path
 
     @property
@@ -47,10 +48,10 @@ def embedded_stack(
     data.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     inference_port = free_port()
-    stack = Stack(f"http://127.0.0.1:{port}", data)
+    stack = Stack(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{inference_port}", data)
     env = {
         **os.environ,
-        "REPLICAS": f"http://127.0.0.1:{inference_port}",
+        "REPLICAS": stack.replica_url,
         "INFERENCE_PORT": str(inference_port),
         "GATEWAY_PORT": str(port),
         "INTERNAL_PORT": str(free_port()),

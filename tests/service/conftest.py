@@ -1,0 +1,40 @@
+"""Servers that the service tests share."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.servers import gateway_server, mariadb_server, redis_server
+from tests.service.stub_replica import StubReplica, stub_replica
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mariadb_server(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def stub() -> Iterator[StubReplica]:
+    with stub_replica() as replica:
+        yield replica
+
+
+@pytest.fixture
+def start_gateway(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Starts gateways with the given settings, answers their URLs; all end with the test."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> str:
+            return stack.enter_context(gateway_server(tmp_path, **settings))
+
+        yield start

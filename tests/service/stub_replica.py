@@ -1,0 +1,89 @@
+"""An inference replica in the test's hands: the contract on the wire, behaviour on demand."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from contract import sse
+from contract.response import AnswerFrame, Delta, Finished, Usage
+from tests.service.servers import served
+
+
+class StubReplica:
+    """`behaviour` is one of: answer, 500, 503, garbage, empty, cut (breaks off in mid-stream),
+    hang. The answer names the photo and the question, so that a mixed-up one is seen."""
+
+    def __init__(self, revision: str = "stub-1") -> None:
+        self.revision = revision
+        self.behaviour = "answer"
+        self.ready = True
+        self.delay_s = 0.0
+        self.answer: str | None = None
+        self.calls: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.cancelled = 0
+        self.url = ""
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/readyz", self._readyz),
+                Route("/v1/models", self._models),
+                Route("/v1/chat/completions", self._complete, methods=["POST"]),
+            ]
+        )
+
+    async def _readyz(self, request: Request) -> Response:
+        headers = {"x-model-revision": self.revision}
+        return Response(status_code=200 if self.ready else 503, headers=headers)
+
+    async def _models(self, request: Request) -> Response:
+        model = {"id": "shopsight", "object": "model", "model_revision": self.revision}
+        return JSONResponse({"object": "list", "data": [{**model, "demo": False}]})
+
+    async def _complete(self, request: Request) -> Response:
+        body = json.loads(await request.body())
+        self.calls.append(body)
+        self.headers.append(dict(request.headers))
+        headers = {"x-model-revision": self.revision}
+        if self.behaviour in ("500", "503"):
+            return JSONResponse({"oops": "a stack trace"}, int(self.behaviour), headers)
+        if self.behaviour == "garbage":
+            return Response("<html>not a stream", 200, headers)
+        if self.behaviour == "empty":
+            return Response(b"", 200, headers)
+        return StreamingResponse(self._stream(body), 200, headers, "text/event-stream")
+
+    async def _stream(self, body: dict[str, Any]) -> Any:
+        frame = AnswerFrame("chatcmpl-stub", "stub", self.revision)
+        last = body["messages"][-1]["content"]
+        question = last if isinstance(last, str) else last[-1]["text"]
+        try:
+            if self.behaviour == "hang":
+                await asyncio.sleep(3600)
+            yield sse.frame(frame.opening_chunk())
+            yield sse.frame(frame.chunk(Delta("关于")))
+            await asyncio.sleep(self.delay_s)
+            if self.behaviour == "cut":
+                return
+            yield sse.frame(frame.chunk(Delta(self.answer or f"「{question}」:好")))
+            yield sse.frame(frame.closing_chunk(Finished("stop")))
+            yield sse.frame(frame.usage_chunk(Finished("stop", Usage(7, 3))))
+            yield sse.DONE
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise
+
+
+@contextmanager
+def stub_replica(revision: str = "stub-1") -> Iterator[StubReplica]:
+    stub = StubReplica(revision)
+    with served(stub.app()) as stub.url:
+        yield stub

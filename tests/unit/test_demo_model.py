@@ -1,0 +1,145 @@
+"""The demo world is consistent, and the shipped checkpoint answers about one of its pictures."""
+
+import io
+import json
+from itertools import product as every
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.demo_model import answers_en, answers_zh, phrasings_en, phrasings_zh
+from inference.demo_model.catalogue import COLOURS, KINDS
+from inference.demo_model.facts import FIRST_HELD_OUT_SEED, Product, Scene, scene_of
+from inference.demo_model.pictures import SHARD
+from inference.demo_model.questions import WEIGHTS, ask
+from inference.demo_model.renderer import frame_of, render
+from inference.demo_model.samples import FIRST_SAMPLE_SEED, SAMPLES, WISHES
+from inference.demo_model.scoring import correct, language_right
+from inference.demo_model.train import SHARDS
+from inference.demo_model.vision_training import VALIDATION_SEED
+
+ROOT = Path(__file__).parents[2]
+CHECKPOINT = ROOT / "inference/demo_model/checkpoint"
+
+
+@pytest.mark.parametrize("seed", [1, 5, 6, 7, FIRST_HELD_OUT_SEED])
+def test_a_seed_always_gives_the_same_picture_and_facts(seed: int) -> None:
+    one, scene = render(seed)
+    two, again = render(seed)
+    assert np.array_equal(np.asarray(one), np.asarray(two))
+    assert scene == again
+
+
+def test_every_kind_can_be_drawn_and_fills_its_frame() -> None:
+    drawn = set()
+    for seed in range(200):
+        scene = scene_of(seed)
+        if len(scene.products) != 1 or scene.products[0].kind in drawn:
+            continue
+        photo, _ = render(seed, unit=16)
+        drawn.add(scene.products[0].kind)
+        assert np.asarray(photo).std() > 10
+    assert drawn == set(KINDS)
+
+
+def test_training_pictures_and_held_out_pictures_share_no_seed() -> None:
+    assert SHARDS * SHARD < FIRST_HELD_OUT_SEED < FIRST_SAMPLE_SEED < VALIDATION_SEED
+
+
+def test_held_out_phrasings_are_not_trained_on() -> None:
+    for phrasings in (phrasings_zh, phrasings_en):
+        for intent, held_out in phrasings.HELD_OUT.items():
+            assert not set(held_out) & set(phrasings.SEEN[intent]), intent
+        assert phrasings.HELD_OUT.keys() <= phrasings.SEEN.keys()
+        assert {key.split(":")[0] for key in phrasings.SEEN} == set(WEIGHTS)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("intent", WEIGHTS)
+def test_every_product_can_be_asked_everything_in_both_languages(
+    intent: str, language: str
+) -> None:
+    rng = Random(intent)
+    products = [
+        Product(kind.key, colour, material, pattern, brand)
+        for kind in KINDS.values()
+        for colour, material, pattern, brand in every(
+            rng.sample(list(COLOURS), 2), kind.materials, ["plain", "checked"], [None, "KELVO"]
+        )
+    ]
+    for item in products:
+        scene = Scene(0, (item,))
+        asked = ask(rng, scene, language=language, intent=intent)
+        assert language_right(asked.answer, language), asked
+        assert correct(asked.answer, asked, scene), asked
+
+
+def test_a_picture_without_a_product_and_one_with_two_have_answers_too() -> None:
+    rng = Random(0)
+    two = (Product("mug", "red", "metal", "plain"), Product("hat", "blue", "straw", "plain"))
+    for scene in (Scene(0, ()), Scene(1, two)):
+        for _ in range(400):
+            asked = ask(rng, scene)
+            assert correct(asked.answer, asked, scene), asked
+    assert answers_zh.answer("what", Scene(0, ())) == answers_zh.NO_PRODUCT
+    assert answers_en.answer("what", Scene(1, two)).count("mug") == 1
+
+
+def test_wrong_facts_are_judged_wrong() -> None:
+    red, blue = (
+        Scene(0, (Product("mug", colour, "metal", "plain"),)) for colour in ("red", "blue")
+    )
+    asked = ask(Random(1), red, language="en", intent="colour")
+    assert correct(asked.answer, asked, red)
+    assert not correct(answers_en.answer("colour", blue), asked, red)
+    assert not correct(answers_zh.answer("colour", red), asked, red)
+    assert not correct("The mug is red or blue.", asked, red)
+
+
+def test_one_picture_in_eight_of_each_other_shape() -> None:
+    shapes = [frame_of(seed) for seed in range(16)]
+    assert shapes.count("square") == 10
+    assert {shapes.count(name) for name in ("landscape", "portrait")} == {2}
+    assert {shapes.count(name) for name in ("wide", "tall")} == {1}
+
+
+def test_the_shipped_folder_has_the_layout_of_the_real_repository() -> None:
+    files = {path.name for path in CHECKPOINT.iterdir()}
+    assert files >= {
+        *("config.json", "generation_config.json", "model.safetensors", "tokenizer.json"),
+        *("tokenizer_config.json", "preprocessor_config.json", "video_preprocessor_config.json"),
+        *("chat_template.jinja", "README.md", "shopsight.json"),
+    }
+    assert json.loads((CHECKPOINT / "shopsight.json").read_text())["demo"] is True
+    assert (CHECKPOINT / "model.safetensors").stat().st_size < 20_000_000
+    architecture = json.loads((CHECKPOINT / "config.json").read_text())["architectures"]
+    assert architecture == ["Qwen3VLForConditionalGeneration"]
+
+
+def test_the_page_has_its_sample_photos() -> None:
+    samples = json.loads((ROOT / SAMPLES / "samples.json").read_text())
+    assert 8 <= len(samples) <= 12
+    for sample in samples:
+        data = (ROOT / SAMPLES / sample["file"]).read_bytes()
+        assert Image.open(io.BytesIO(data)).format == "JPEG"
+        assert all(sample[key] for key in ("alt_zh", "alt_en", "ask_zh", "ask_en", "facts"))
+
+
+def test_the_shipped_checkpoint_sees_what_a_sample_photo_shows() -> None:
+    import torch
+
+    from inference.demo_model.chat import DemoChat, Question
+
+    torch.set_num_threads(1)
+    wish = WISHES[0]
+    assert wish.product is not None
+    photo = Image.open(ROOT / SAMPLES / f"{wish.name}.jpg")
+    questions = ["这是什么？", "What colour is it?", "这是什么品牌？适合送给妈妈吗？"]
+    what, colour, combined = DemoChat(CHECKPOINT).answer([Question(q, photo) for q in questions])
+    assert KINDS[wish.product.kind].name.zh in what
+    assert COLOURS[wish.product.colour].en in colour
+    assert "品牌" in combined
+    assert "适合" in combined

@@ -1,0 +1,113 @@
+"""The fast training forward computes what transformers computes, on an untrained model."""
+
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import Qwen2VLImageProcessorPil
+
+from inference.demo_model.checkpoint import CHAT_TEMPLATE, picture_processor
+from inference.demo_model.conversations import Transcriber, corpus
+from inference.demo_model.facts import scene_of
+from inference.demo_model.language_training import answers_loss
+from inference.demo_model.packing import pack
+from inference.demo_model.questions import Exchange, ask, follow_up, without_photo
+from inference.demo_model.renderer import render
+from inference.demo_model.tokenizer import token_ids, train_tokenizer
+from inference.demo_model.tower import see
+
+
+@pytest.fixture(scope="module")
+def parts():
+    from inference.demo_model.architecture import build_config, build_model
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(corpus(300))
+    tokenizer.chat_template = CHAT_TEMPLATE.read_text(encoding="utf-8")
+    model = build_model(build_config(len(tokenizer), token_ids(tokenizer))).eval()
+    model.set_attn_implementation({"text_config": "eager"})
+    settings = {k: v for k, v in picture_processor().items() if not k.endswith(("class", "type"))}
+    return model, tokenizer, Qwen2VLImageProcessorPil(**settings)
+
+
+def test_the_tower_on_a_batch_sees_what_transformers_sees_picture_by_picture(parts):
+    model, _, processor = parts
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 128, 160, 3), dtype=np.uint8)
+    photos = processor([Image.fromarray(one) for one in pixels], return_tensors="pt")
+    with torch.no_grad():
+        theirs = model.model.visual(photos["pixel_values"], grid_thw=photos["image_grid_thw"])
+        ours = see(model.model.visual, pixels)
+    assert torch.allclose(theirs.pooler_output, ours.tokens.flatten(0, 1), atol=1e-5)
+    assert torch.allclose(theirs.deepstack_features[0], ours.deepstack[0].flatten(0, 1), atol=1e-5)
+
+
+def loss_alone(parts, photo: Image.Image | None, exchanges: list[Exchange]) -> tuple[float, int]:
+    """Summed loss over the answers, through the chat template and transformers' own forward."""
+    model, tokenizer, processor = parts
+    messages = []
+    for exchange in exchanges:
+        messages.append({"role": "user", "content": [{"type": "text", "text": exchange.question}]})
+        messages.append({"role": "assistant", "content": exchange.answer})
+    extra = {}
+    if photo:
+        messages[0]["content"].append({"type": "image"})
+        extra = dict(processor([photo], return_tensors="pt"))
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    if photo:
+        count = int(extra["image_grid_thw"].prod()) // 4
+        text = text.replace("<|image_pad|>", "<|image_pad|>" * count)
+    ids = tokenizer(text, return_tensors="pt")["input_ids"]
+    answers = []
+    for exchange in exchanges:
+        wanted = tokenizer.encode(exchange.answer + "<|im_end|>")
+        row = ids[0].tolist()
+        at = next(i for i in range(len(row)) if row[i : i + len(wanted)] == wanted)
+        answers.append(slice(at, at + len(wanted)))
+    labels = torch.full_like(ids, -100)
+    for span in answers:
+        labels[0, span] = ids[0, span]
+    kinds = (ids == model.config.image_token_id).int()
+    with torch.no_grad():
+        out = model(input_ids=ids, labels=labels, mm_token_type_ids=kinds, **extra)
+    count = int((labels != -100).sum())
+    return float(out.loss) * count, count
+
+
+def test_packed_conversations_cost_what_they_cost_alone(parts):
+    model, tokenizer, _ = parts
+    rng = Random(5)
+    transcriber = Transcriber(tokenizer)
+    rows, total, tokens, pixels = [], 0.0, 0, []
+    for seed in (8, 16):
+        photo, scene = render(seed, frame="landscape")
+        photo = photo.resize((160, 128))
+        pixels.append(np.asarray(photo))
+        first = ask(rng, scene)
+        talks = [
+            ([first, follow_up(rng, scene, first.language)], True),
+            ([without_photo(rng)], False),
+            ([ask(rng, scene)], True),
+        ]
+        rows.append([transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks])
+        for turns, sees in talks:
+            loss, count = loss_alone(parts, photo if sees else None, turns)
+            total, tokens = total + loss, tokens + count
+    with torch.no_grad():
+        sight = see(model.model.visual, np.stack(pixels))
+        packed = pack(rows, transcriber, sight.grid, tokenizer.pad_token_id)
+        loss, _ = answers_loss(model, sight, packed)
+    assert int((packed.targets != -100).sum()) == tokens
+    assert float(loss) == pytest.approx(total / tokens, rel=1e-4)
+
+
+def test_any_text_survives_the_tokenizer(parts):
+    _, tokenizer, _ = parts
+    for text in ("龘 ß 😀 naïve", "这是什么品牌？适合送给妈妈吗？", "\t\n  x"):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_a_scene_needs_no_drawing_to_be_known():
+    assert scene_of(12) == scene_of(12)

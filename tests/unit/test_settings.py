@@ -1,0 +1,59 @@
+"""What ops read about settings is what the code reads."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from gateway.config import Settings as GatewaySettings
+from inference.config import Settings as InferenceSettings
+
+ROOT = Path(__file__).parent.parent.parent
+# Compose reads these itself.
+COMPOSE_ONLY = {"BIND", "PORT", "TAG", "INFERENCE_TAG", "RATE_LIMIT", "RATE_BURST"}
+
+
+def documented() -> dict[str, str]:
+    text = (ROOT / ".env.example").read_text()
+    return dict(re.findall(r"^#?([A-Z_]+)=(.*)$", text, re.MULTILINE))
+
+
+def fields() -> dict[str, Any]:
+    models: tuple[type[BaseSettings], ...] = (GatewaySettings, InferenceSettings)
+    return {n.upper(): f for model in models for n, f in model.model_fields.items()}
+
+
+def test_the_example_names_every_setting_and_no_other() -> None:
+    assert documented().keys() - COMPOSE_ONLY == fields().keys()
+
+
+def test_the_defaults_in_the_example_are_the_real_ones() -> None:
+    for name, value in documented().items():
+        field = fields().get(name)
+        if field is None or not value:
+            continue
+        default = field.default
+        shown = ",".join(default) if isinstance(default, tuple) else str(default)
+        assert value == shown, name
+
+
+def test_lists_come_as_commas_and_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICAS", "http://a:1/, http://b:2")
+    monkeypatch.setenv("WEB_DIR", "")
+    monkeypatch.setenv("REDIS_URL", "")
+    settings = GatewaySettings(_env_file=None)
+    assert settings.replicas == ("http://a:1", "http://b:2")
+    assert settings.web_dir is None
+    assert settings.redis_url is None
+
+
+def test_the_database_password_is_put_into_the_url_and_hidden_in_print() -> None:
+    settings = GatewaySettings(
+        _env_file=None,
+        database_url="mysql+pymysql://app@db/shopsight",
+        database_password="s3cret!@/",
+    )
+    assert settings.sqlalchemy_url.password == "s3cret!@/"
+    assert "s3cret" not in repr(settings)
