@@ -31,5 +31,5 @@ class Settings(BaseSettings):
     queue_limit: int = Field(64, description="Waiting questions; beyond it 503 with Retry-After.")
     default_deadline_ms: int = Field(30_000, description="Used when x-deadline-ms is not sent.")
     host: str = "127.0.0.1"
-    inference_port: int = 8080
+    inference_port: int = 8081
     log_level: str = "INFO"

@@ -56,9 +56,9 @@ def embedded_stack(
         "GATEWAY_PORT": str(port),
         "INTERNAL_PORT": str(free_port()),
         "DATABASE_URL": stack.database_url,
+        "REDIS_URL": "",  # even where .env names one: this stack needs no server
         **environment,
     }
-    env.pop("REDIS_URL", None)
     subprocess.run(
         [sys.executable, "-m", "gateway.cli", "migrate"], cwd=PROJECT, env=env, check=True
     )
