@@ -14,6 +14,11 @@ from gateway.config import Settings
 from gateway.telemetry import Metrics
 
 
+# Longer than nginx keeps an idle connection (60 s): the side that sends must be the one to close, or
+# a question is sent into a closing connection and fails.
+KEEP_ALIVE_S = 75
+
+
 class Server(uvicorn.Server):
     """Two servers share one process: its signals are handled once, below."""
 
@@ -29,6 +34,7 @@ async def serve(settings: Settings) -> None:
         create_app(settings, metrics),
         port=settings.gateway_port,
         timeout_graceful_shutdown=settings.deadline_ms // 1000,
+        timeout_keep_alive=KEEP_ALIVE_S,
         **common,  # type: ignore[arg-type]
     )
     internal = uvicorn.Config(

@@ -1,0 +1,227 @@
+"""What a shopper, an analyst and an attacker get from the whole stack, through nginx."""
+
+import base64
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from tests.compose.conftest import Stack, docker, ready
+from tests.service.asking import chat, data_uri, post, text_of
+from tests.service.servers import wait_until
+
+# Loading torch and building the images for the first time; the tests themselves take seconds.
+pytestmark = pytest.mark.timeout(1800)
+
+
+def short(photo: bytes, prompt: str, **fields: Any) -> dict[str, Any]:
+    return {"image": base64.b64encode(photo).decode(), "prompt": prompt, "max_tokens": 16, **fields}
+
+
+def test_the_services_start_in_order_and_the_log_is_migrated(stack: Stack) -> None:
+    states = {
+        f"{found['Config']['Labels']['com.docker.compose.service']}": found["State"]
+        for found in stack.containers()
+    }
+    assert states.pop("migrate")["ExitCode"] == 0
+    assert {state["Health"]["Status"] for state in states.values()} == {"healthy"}
+    assert set(states) == {"nginx", "gateway", "inference", "redis", "mysql"}
+    assert "interactions" in stack.sql("SHOW TABLES").split()
+
+
+def test_migrating_again_changes_nothing(stack: Stack) -> None:
+    stack.compose("run", "--rm", "--no-deps", "migrate")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("form", [short, chat])
+def test_each_form_is_answered_and_logged_in_one_row(
+    stack: Stack, photo: bytes, form: Any, stream: bool
+) -> None:
+    question = f"这是什么材质? {form.__name__} {stream}"
+    first, second = (photo, question) if form is short else (question, photo)
+    answer = post(stack.url, form(first, second, stream=stream, max_tokens=16))
+    assert text_of(answer)
+    assert answer.headers["x-cache"] == "miss"
+    assert stack.rows(answer) == [["answered", "", "miss"]]
+
+
+def test_the_openai_client_works_unchanged(stack: Stack, photo: bytes) -> None:
+    client = openai.OpenAI(base_url=f"{stack.url}/v1", api_key="unused", max_retries=0)
+    content: Any = chat("这是什么颜色?", photo)["messages"][0]["content"]
+    messages: Any = [{"role": "user", "content": content}]
+    whole = client.chat.completions.create(model="shopsight", messages=messages, max_tokens=16)
+    assert whole.choices[0].message.content
+    pieces = client.chat.completions.create(
+        model="shopsight", messages=messages, max_tokens=16, stream=True
+    )
+    streamed = "".join(piece.choices[0].delta.content or "" for piece in pieces)
+    assert streamed == whole.choices[0].message.content
+
+
+def test_a_form_with_a_file_is_answered(stack: Stack, sample_photo: Path) -> None:
+    with sample_photo.open("rb") as file:
+        files, data = {"photo": (sample_photo.name, file)}, {"question": "适合送给妈妈吗?"}
+        answer = httpx.post(f"{stack.url}/v1/ask", data=data, files=files, timeout=40)
+    assert text_of(answer)
+    assert stack.rows(answer) == [["answered", "", "miss"]]
+
+
+def test_an_answer_is_shared_by_all_gateways_through_redis(stack: Stack, photo: bytes) -> None:
+    answers = [post(stack.url, short(photo, "Is this real leather?")) for _ in range(5)]
+    assert [answer.headers["x-cache"] for answer in answers] == ["miss"] + 4 * ["hit"]
+    assert len({text_of(answer) for answer in answers}) == 1
+    ids = {answer.headers["x-request-id"] for answer in answers}
+
+    def lines() -> list[dict[str, Any]]:
+        logged = docker("logs", f"{stack.project}-nginx-1").splitlines()
+        requests = [json.loads(line) for line in logged if line.startswith("{")]
+        return [request for request in requests if request["request_id"] in ids]
+
+    wait_until("access log", lambda: len(lines()) == 5)
+    assert len({line["gateway"] for line in lines()}) == 2
+    keys = stack.run("redis", "redis-cli", "--scan", "--pattern", "shopsight:answer:*").split()
+    values = [json.loads(stack.run("redis", "redis-cli", "get", key)) for key in keys]
+    (value,) = [v for v in values if v["key"]["question"] == "is this real leather"]
+    assert value["text"] == text_of(answers[0])
+
+
+@pytest.mark.parametrize(
+    ("image", "status", "code"),
+    [
+        ("Q!Q=@=", 422, "invalid_base64"),
+        (base64.b64encode(b"just a text file\n" * 9).decode(), 415, "unsupported_image_type"),
+        ("A" * 20_000_000, 413, "payload_too_large"),
+    ],
+    ids=["bad base64", "text file", "20 MB"],
+)
+def test_a_bad_photo_is_a_clear_error_and_one_row(
+    stack: Stack, photo: bytes, image: str, status: int, code: str
+) -> None:
+    answer = post(stack.url, {"image": image, "prompt": "这是什么?"})
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert error["code"] == code
+    assert error["type"] == "invalid_request_error"
+    assert error["message"]
+    assert stack.rows(answer) == [["refused", code, ""]]
+    assert text_of(post(stack.url, short(photo, "Still there?")))
+
+
+def test_the_page_is_served_and_the_inner_ports_are_not(stack: Stack) -> None:
+    assert "<title>Shopsight</title>" in httpx.get(stack.url).text
+    assert httpx.get(f"{stack.url}/metrics").status_code == 404
+    published = {
+        found["Config"]["Labels"]["com.docker.compose.service"]: found["NetworkSettings"]["Ports"]
+        for found in stack.containers()
+    }
+    open_ports = {name: [p for p in ports.values() if p] for name, ports in published.items()}
+    assert open_ports.pop("nginx") == [[{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]]
+    assert not any(open_ports.values())
+
+
+def test_the_analyst_may_read_and_nothing_else(stack: Stack) -> None:
+    def ask(query: str) -> str:
+        return stack.sql(query, user="analyst", secret="analyst_password")
+
+    assert int(ask("SELECT COUNT(*) FROM interactions")) > 0
+    for query in (
+        "DELETE FROM interactions",
+        "CREATE TABLE mine (id INT)",
+        "SELECT * FROM mysql.user",
+    ):
+        assert "denied" in ask(query), query
+
+
+def test_no_container_is_root_or_may_become_it(stack: Stack) -> None:
+    for found in stack.containers():
+        name, host = found["Name"], found["HostConfig"]
+        assert found["Config"]["User"].split(":")[0] not in ("", "0", "root"), name
+        assert host["CapDrop"] == ["ALL"], name
+        assert not host["CapAdd"], name
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], name
+        assert host["ReadonlyRootfs"] or "mysql" in name, name
+    for service in ("nginx", "gateway", "inference", "redis", "mysql"):
+        assert stack.run(service, "id", "-u") != "0"
+
+
+REACH = """
+import socket, sys
+try:
+    socket.create_connection(sys.argv[1].split(":"), timeout=2)
+except OSError:
+    print("no")
+else:
+    print("yes")
+"""
+
+
+def reaches(stack: Stack, service: str, address: str) -> bool:
+    return stack.run(service, "python", "-c", REACH, address) == "yes"
+
+
+def test_only_nginx_touches_the_outside(stack: Stack) -> None:
+    def outward(name: str) -> bool:
+        return docker("network", "inspect", "--format", "{{.Internal}}", name) == "false"
+
+    for found in stack.containers():
+        networks = found["NetworkSettings"]["Networks"]
+        open_to = [name for name in networks if outward(name)]
+        assert bool(open_to) == ("nginx" in found["Name"]), found["Name"]
+    for service in ("gateway", "inference"):
+        assert not reaches(stack, service, "1.1.1.1:443")
+    assert reaches(stack, "gateway", "mysql:3306")
+    assert not reaches(stack, "inference", "mysql:3306")
+    assert not reaches(stack, "inference", "redis:6379")
+
+
+def test_each_image_holds_only_its_own_half(stack: Stack) -> None:
+    look = "import importlib.util as u; print(*[n for n in {} if u.find_spec(n)])"
+    names = "('torch', 'transformers', 'inference')"
+    assert stack.run("gateway", "python", "-c", look.format(names)) == ""
+    names = "('sqlalchemy', 'redis', 'gateway')"
+    assert stack.run("inference", "python", "-c", look.format(names)) == ""
+
+
+def ask_many(stack: Stack, photo: bytes, subject: str, times: int) -> Counter[int]:
+    def ask(number: int) -> int:
+        return post(stack.url, short(photo, f"{subject} {number}?")).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        return Counter(pool.map(ask, range(times)))
+
+
+def test_one_replica_less_is_not_noticed(stack: Stack, photo: bytes) -> None:
+    docker("stop", "--time", "10", f"{stack.project}-inference-1")
+    try:
+        assert ask_many(stack, photo, "one replica", 8) == {200: 8}
+    finally:
+        docker("start", f"{stack.project}-inference-1")
+
+
+def test_one_gateway_less_is_not_noticed(stack: Stack, photo: bytes) -> None:
+    docker("kill", f"{stack.project}-gateway-2")
+    try:
+        assert ask_many(stack, photo, "one gateway", 8) == {200: 8}
+    finally:
+        docker("start", f"{stack.project}-gateway-2")
+
+
+def test_the_model_image_alone_is_a_working_server(stack: Stack, photo: bytes) -> None:
+    image = stack.compose("config", "--images", "inference").split()[0]
+    container = docker("run", "--detach", "--rm", "--publish", "127.0.0.1::8080", image)
+    try:
+        url = f"http://{docker('port', container, '8080')}"
+        wait_until("model", lambda: ready(url), timeout_s=300)
+        answer = post(url, short(photo, "这是什么?"))
+        assert text_of(answer)
+        assert answer.json()["model_revision"]
+        with_uri = {**short(photo, "这是什么?"), "image": data_uri(photo)}
+        assert text_of(post(url, with_uri)) == text_of(answer)
+    finally:
+        docker("stop", "--time", "5", container)
