@@ -2,7 +2,7 @@
 
 ShopsightError
 ├── ClientError (type invalid_request_error)
-│   ├── 400 BadRequest · InvalidJSON · InvalidMultipart
+│   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidSchema
 │   ├── 401 InvalidKey · 404 NotFound · 405 MethodNotAllowed · 411 LengthRequired
 │   ├── 413 PayloadTooLarge · ImageTooManyPixels
 │   ├── 415 UnsupportedMediaType · UnsupportedImageType
@@ -60,6 +60,12 @@ class InvalidMultipart(ClientError):
     code = "invalid_multipart"
     en = "The multipart form is malformed."
     zh = "表单格式不正确。"
+
+
+class InvalidSchema(ClientError):
+    code = "invalid_schema"
+    en = "The JSON schema cannot be used to constrain an answer."
+    zh = "该 JSON Schema 无法用于约束回答。"
 
 
 class InvalidKey(ClientError):

@@ -1,6 +1,6 @@
 """The three forms in which a question may arrive, field by field; anything else is refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -41,6 +41,25 @@ class StreamOptions(_Wire):
     include_usage: bool = False
 
 
+class JsonSchema(_Wire):
+    name: Annotated[str, Field(max_length=64)]
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+    description: str | None = None  # accepted, ignored
+    strict: bool | None = None  # an answer always keeps to its schema
+
+
+class TextFormat(_Wire):
+    type: Literal["text"]
+
+
+class SchemaFormat(_Wire):
+    type: Literal["json_schema"]
+    json_schema: JsonSchema
+
+
+ResponseFormat = Annotated[TextFormat | SchemaFormat, Field(discriminator="type")]
+
+
 class SampledRequest(_Wire):
     """The fields that both JSON forms share."""
 
@@ -59,6 +78,9 @@ class ChatRequest(SampledRequest):
     messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_TURNS + 1)]
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     stream_options: StreamOptions | None = None
+    response_format: ResponseFormat | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     # OpenAI's clients and frameworks send these; at these values they change nothing.
     user: str | None = None
     metadata: dict[str, str] | None = None

@@ -18,18 +18,24 @@ Events = AsyncGenerator[Event]
 
 async def whole(events: Events, frame: AnswerFrame, asked: Completion) -> Any:
     """Collect the answer into the JSON object of the form in which the question came."""
-    texts: list[str] = []
+    pieces: list[Delta] = []
     end = None
     async with aclosing(events):
         async for event in events:
             if isinstance(event, Delta):
-                texts.append(event.text)
+                pieces.append(event)
             else:
                 end = event
     if end is None:
         raise InternalError
-    text = "".join(texts)
-    return frame.short(text, end) if asked.short else frame.whole(text, end)
+    answer = joined(pieces)
+    return frame.short(answer.text, end) if asked.short else frame.whole(answer, end)
+
+
+def joined(pieces: list[Delta]) -> Delta:
+    """The pieces of an answer as one."""
+    logprobs = tuple(token for piece in pieces for token in piece.logprobs)
+    return Delta("".join(piece.text for piece in pieces), logprobs)
 
 
 async def stream(

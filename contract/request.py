@@ -1,13 +1,14 @@
 """Any of the three forms → one checked `Completion`, and that one → the form a replica reads."""
 
+import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from contract.errors import InvalidField
+from contract.errors import InvalidField, InvalidSchema
 from contract.forms import (
     MODEL_ALIAS,
     ChatRequest,
@@ -16,6 +17,7 @@ from contract.forms import (
     ImageUrl,
     Message,
     SampledRequest,
+    SchemaFormat,
     ShortRequest,
     StreamOptions,
     TextPart,
@@ -28,6 +30,8 @@ MAX_TURN_CHARS = 2000
 # Output tokens: the cap, and what is used when the client names none.
 MAX_TOKENS_CAP = 1024
 DEFAULT_MAX_TOKENS = 256
+# A product card's schema has about 2,000; compiling grows with it.
+MAX_SCHEMA_CHARS = 16_384
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -49,6 +53,10 @@ class Sampling:
     repetition_penalty: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    logprobs: bool = False
+    top_logprobs: int = 0
+    schema: str | None = None
+    """A JSON schema, as JSON with sorted keys, that the answer keeps to."""
 
     @property
     def repeatable(self) -> bool:
@@ -86,7 +94,7 @@ class Completion:
         sampling = {
             name: value
             for name, value in vars(self.sampling).items()
-            if value != getattr(Sampling, name, None) and value not in (None, ())
+            if value != getattr(Sampling, name, None) and name != "schema"
         }
         return {
             "model": model or self.model,
@@ -96,7 +104,14 @@ class Completion:
             "temperature": self.sampling.temperature,
             "stream": self.stream,
             **({"stream_options": {"include_usage": True}} if self.include_usage else {}),
+            **self._response_format(),
         }
+
+    def _response_format(self) -> dict[str, Any]:
+        if self.sampling.schema is None:
+            return {}
+        schema = {"name": "answer", "schema": json.loads(self.sampling.schema), "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 def parse_completion(body: bytes) -> Completion:
@@ -175,6 +190,8 @@ def _from_chat(chat: ChatRequest) -> Completion:
                         raise InvalidField(param)
                     images.append(parse_image_text(part.image_url.url))
         turns.append(Turn(message.role, checked_text(text, param)))
+    if chat.top_logprobs and not chat.logprobs:
+        raise InvalidField("top_logprobs")
     if turns[-1].role != "user":
         raise InvalidField("messages")
     if len(images) > 1:  # one photo a question
@@ -183,12 +200,26 @@ def _from_chat(chat: ChatRequest) -> Completion:
     return Completion(
         turns=tuple(turns),
         image=images[0] if images else None,
-        sampling=_sampling(chat, chat.max_completion_tokens or chat.max_tokens),
+        sampling=replace(
+            _sampling(chat, chat.max_completion_tokens or chat.max_tokens),
+            logprobs=bool(chat.logprobs),
+            top_logprobs=chat.top_logprobs or 0,
+            schema=_schema(chat),
+        ),
         model=chat.model,
         stream=bool(chat.stream),
         include_usage=options is not None and options.include_usage,
         user=chat.user,
     )
+
+
+def _schema(chat: ChatRequest) -> str | None:
+    if not isinstance(chat.response_format, SchemaFormat):
+        return None
+    text = json.dumps(chat.response_format.json_schema.schema_, sort_keys=True)
+    if len(text) > MAX_SCHEMA_CHARS:
+        raise InvalidSchema("response_format")
+    return text
 
 
 def _sampling(request: SampledRequest, max_tokens: int | None) -> Sampling:

@@ -21,10 +21,37 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class TokenLogprob:
+    """A token as its UTF-8 bytes (a part of a character, perhaps), its natural-log probability, and
+    the likeliest at its place."""
+
+    data: bytes
+    logprob: float
+    top: tuple["TokenLogprob", ...] = ()
+
+    def wire(self) -> dict[str, Any]:
+        own = {
+            "token": self.data.decode("utf-8", "replace"),
+            "logprob": self.logprob,
+            "bytes": list(self.data),
+        }
+        return {**own, "top_logprobs": [other.wire() for other in self.top]}
+
+    @classmethod
+    def read(cls, value: dict[str, Any]) -> "TokenLogprob":
+        """From OpenAI's form; raises LookupError or TypeError."""
+        top = tuple(cls.read(other) for other in value.get("top_logprobs", ()))
+        data = value["bytes"]
+        return cls(value["token"].encode() if data is None else bytes(data), value["logprob"], top)
+
+
+@dataclass(frozen=True)
 class Delta:
-    """A piece of the answer, in order; whole characters only."""
+    """A piece of the answer, in order; whole characters only. `logprobs` of the tokens since the
+    last piece, where they were asked for."""
 
     text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,9 +70,10 @@ class AnswerFrame:
     model: str
     model_revision: str
 
-    def whole(self, text: str, end: Finished) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text}
-        choice = {"index": 0, "message": message, "finish_reason": end.reason, "logprobs": None}
+    def whole(self, answer: Delta, end: Finished) -> dict[str, Any]:
+        message = {"role": "assistant", "content": answer.text}
+        logprobs = _logprobs(answer)
+        choice = {"index": 0, "message": message, "finish_reason": end.reason, "logprobs": logprobs}
         return self._object("chat.completion", [choice], end.usage)
 
     def short(self, text: str, end: Finished) -> dict[str, Any]:
@@ -59,10 +87,10 @@ class AnswerFrame:
         }
 
     def opening_chunk(self) -> dict[str, Any]:
-        return self._chunk({"role": "assistant", "content": ""}, None)
+        return self._chunk({"role": "assistant", "content": ""})
 
     def chunk(self, delta: Delta) -> dict[str, Any]:
-        return self._chunk({"content": delta.text}, None)
+        return self._chunk({"content": delta.text}, logprobs=_logprobs(delta))
 
     def closing_chunk(self, end: Finished) -> dict[str, Any]:
         return self._chunk({}, end.reason)
@@ -70,8 +98,13 @@ class AnswerFrame:
     def usage_chunk(self, end: Finished) -> dict[str, Any]:
         return self._object("chat.completion.chunk", [], end.usage)
 
-    def _chunk(self, delta: dict[str, str], reason: FinishReason | None) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}
+    def _chunk(
+        self,
+        delta: dict[str, str],
+        reason: FinishReason | None = None,
+        logprobs: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": logprobs}
         return self._object("chat.completion.chunk", [choice])
 
     def _object(
@@ -86,3 +119,7 @@ class AnswerFrame:
             "choices": choices,
             **({"usage": usage.wire()} if usage else {}),
         }
+
+
+def _logprobs(piece: Delta) -> dict[str, Any] | None:
+    return {"content": [token.wire() for token in piece.logprobs]} if piece.logprobs else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contract.errors import InvalidField, ModelNotFound, ReplicaFailed
 from contract.forms import MODEL_ALIAS
-from contract.render import Event
+from contract.render import Event, joined
 from contract.request import Completion
 from contract.response import Delta, Finished
 from gateway.cache.answers import AnswerCache
@@ -87,22 +87,26 @@ class Answering:
             return None
         # Answered under older rules: screened again before it is given out.
         if cached.policy_version != self.text_policy.version and self.text_policy.category(
-            cached.text
+            cached.answer.text
         ):
             return None
-        return _replay(cached.text, cached.end)
+        return _replay(cached.answer, cached.end)
 
     async def _compute(
         self, asked: Completion, key: AnswerKey, interaction: Interaction
     ) -> AsyncGenerator[Event]:
         """Steps 6, 7 and the storing half of 8: once for everybody who asks the same now."""
         screen = StreamScreen(self.text_policy)
-        texts: list[str] = []
+        pieces: list[Delta] = []
         events = self.pool.complete(  # 6 ask a replica
             asked,
             revision=key.revision,
             affinity=key.image,
-            headers={"x-request-id": interaction.request_id, "x-image-digest": key.image},
+            headers={
+                "x-request-id": interaction.request_id,
+                "x-image-digest": key.image,
+                "x-cache-namespace": key.namespace,
+            },
             deadline=time.monotonic() + self.deadline_ms / 1000,
         )
         async with aclosing(events):
@@ -110,17 +114,17 @@ class Answering:
                 if isinstance(event, Finished):
                     end = event
                     break
-                if text := screen.push(event.text):  # 7 may it be answered
-                    texts.append(text)
-                    yield Delta(text)
+                if piece := screen.push(event):  # 7 may it be answered
+                    pieces.append(piece)
+                    yield piece
                 if screen.blocked:
                     yield Finished("content_filter")
                     return
-        if text := screen.flush():
-            texts.append(text)
-            yield Delta(text)
+        if piece := screen.flush():
+            pieces.append(piece)
+            yield piece
         if asked.sampling.repeatable:  # 8 keep it
-            await self.answers.put(key, "".join(texts), end, self.text_policy.version)
+            await self.answers.put(key, joined(pieces), end, self.text_policy.version)
         yield end
 
 
@@ -135,6 +139,6 @@ def _check_model(asked: Completion, revision: str) -> None:
         raise ModelNotFound("model")
 
 
-async def _replay(text: str, end: Finished) -> AsyncGenerator[Event]:
-    yield Delta(text)
+async def _replay(answer: Delta, end: Finished) -> AsyncGenerator[Event]:
+    yield answer
     yield end

@@ -22,11 +22,27 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="`auto`: float32 on a CPU (exact), bfloat16 on a GPU."
     )
+    quantisation: Literal["none", "int8", "int4"] = Field(
+        "none", description="Language model in 8 or 4 bits (bitsandbytes); the tower stays whole."
+    )
+    vision_attention: Literal["sdpa", "flash_attention_2"] = Field(
+        "sdpa", description="Of the tower only: FlashAttention takes no mask of our batches' kind."
+    )
+    max_image_tokens: int | None = Field(
+        None, description="Bound of a photo in visual tokens (32 px square each); fewer are faster."
+    )
     torch_threads: int = Field(
         1, ge=1, description="Two threads on a contended two-core machine are 4-15 times slower."
     )
     max_context_tokens: int = Field(
         4096, description="Prompt (photo included) and answer together, in tokens."
+    )
+    slots: int = Field(8, ge=1, description="Questions in flight at once; each holds KV memory.")
+    prefill_tokens: int = Field(
+        512, ge=1, description="Prompt tokens read in one step: bounds how long answers stall."
+    )
+    vision_cache_bytes: int = Field(
+        64 * 1024 * 1024, description="Photos' features kept: 8 MB a 1024² photo of the 8B model."
     )
     queue_limit: int = Field(64, description="Waiting questions; beyond it 503 with Retry-After.")
     default_deadline_ms: int = Field(30_000, description="Used when x-deadline-ms is not sent.")

@@ -1,141 +1,239 @@
-"""One thread owns the model and answers one question at a time; the event loop only waits. The
-serial engine: simple enough to be the reference for any faster one."""
+"""In-flight batching: one thread owns the model, and each step serves whoever is there. Questions
+join and leave between steps; nobody waits for the longest answer of a batch."""
 
-import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 
 from contract.errors import DeadlineExceeded, InternalError, NoReplica, Overloaded, ShopsightError
-from contract.request import Sampling
-from contract.response import Delta, Finished, FinishReason, Usage
-from inference.detokenizer import Detokenizer
-from inference.model import Model, Prompt
+from contract.response import Delta, Finished
+from inference.job import Job
+from inference.model import Logits, OutOfMemory
+from inference.model.model import Model
+from inference.scheduler import Scheduler
+from inference.sequence import Sequence
 from inference.telemetry import Metrics
 
 log = logging.getLogger(__name__)
 
-Item = Delta | Finished | ShopsightError
-
-
-@dataclass(eq=False)
-class Job:
-    """One question on its way through the engine. `deadline` is in time.monotonic seconds."""
-
-    prompt: Prompt
-    sampling: Sampling
-    deadline: float
-    loop: asyncio.AbstractEventLoop
-    arrived: float = field(default_factory=time.monotonic)
-    items: asyncio.Queue[Item] = field(default_factory=asyncio.Queue)
-    cancelled: bool = False
-
-    def send(self, item: Item) -> None:
-        """From the engine thread to whoever awaits the answer."""
-        self.loop.call_soon_threadsafe(self.items.put_nowait, item)
+# Steps without trouble after which a batch that lack of memory has shrunk may grow by one again.
+RECOVERY_STEPS = 200
 
 
 class Engine:
-    def __init__(self, model: Model, metrics: Metrics, queue_limit: int) -> None:
+    """Cache rows: first those of growing answers, then those of prompts being read, in the order of
+    these two lists. Of the latter only the first can be partly read."""
+
+    def __init__(
+        self, model: Model, metrics: Metrics, *, queue_limit: int, prefill_tokens: int
+    ) -> None:
         self._model = model
         self._metrics = metrics
-        self._queue_limit = queue_limit
-        self._waiting: deque[Job] = deque()
+        self._prefill_tokens = prefill_tokens
+        self._waiting: Scheduler[Sequence] = Scheduler(queue_limit)
         self._wake = threading.Condition()
         self._stopping = False
+        self._growing: list[Sequence] = []
+        self._reading: list[Sequence] = []
+        self._room = model.network.cache.slots
+        self._calm_steps = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what runs, refuse what waits, end the thread."""
+        """Finish what is in flight, refuse what waits, end the thread."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=60)
 
-    async def answer(
-        self, prompt: Prompt, sampling: Sampling, deadline: float
-    ) -> AsyncGenerator[Delta | Finished]:
-        """The answer's pieces and its end. Leaving the iterator frees the engine at the next token.
+    async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
+        """The answer's pieces and its end. Leaving the iterator frees the slot in the next step.
         Raises Overloaded at once, DeadlineExceeded or InternalError when it comes to that."""
-        job = Job(prompt, sampling, deadline, asyncio.get_running_loop())
+        row = Sequence(job, self._model.bytes_of, self._model.ends)
         with self._wake:
             if self._stopping:
                 raise NoReplica
-            if len(self._waiting) >= self._queue_limit:
-                self._metrics.requests.labels("overloaded").inc()
+            if not self._waiting.add(row):
+                self._metrics.requests.labels(Overloaded.code).inc()
                 raise Overloaded
-            self._waiting.append(job)
-            self._metrics.queue_depth.set(len(self._waiting))
             self._wake.notify()
-        try:
-            while True:
-                item = await job.items.get()
-                if isinstance(item, ShopsightError):
-                    raise item
-                yield item
-                if isinstance(item, Finished):
-                    return
-        finally:
-            job.cancelled = True
+        async for event in job.events():
+            yield event
 
     def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._waiting or self._stopping)
-                if self._stopping:
-                    for job in self._waiting:
-                        job.send(NoReplica())
-                    return
-                job = self._waiting.popleft()
-                self._metrics.queue_depth.set(len(self._waiting))
-            self._metrics.wait_s.observe(time.monotonic() - job.arrived)
+        while self._has_work():
             try:
-                outcome = self._step(job)
-            except ShopsightError as error:
-                outcome = error.code
-                job.send(error)
-            except Exception:  # a question that breaks fails alone
-                log.exception("generation failed")
-                outcome = InternalError.code
-                job.send(InternalError())
-            self._metrics.requests.labels(outcome).inc()
+                self.step()
+            except Exception:
+                log.exception("step failed")
+                self._fail_all()
 
-    def _step(self, job: Job) -> str:
-        """Answer one job to its end; returns the outcome for the metrics."""
-        text = Detokenizer(self._model.bytes_of, job.sampling.stop)
-        produced = 0
-        reason: FinishReason = "length"
+    def _has_work(self) -> bool:
+        """Wait until there is something to do; false when told to stop and nothing is left."""
+        with self._wake:
+            busy = bool(self._growing or self._reading)
+            self._wake.wait_for(lambda: busy or self._waiting or self._stopping)
+            if self._stopping:
+                for row in self._waiting.remove(lambda _: True):
+                    self._end(row, NoReplica())
+            return bool(busy or self._waiting)
 
-        def on_token(token_id: int) -> None:
-            nonlocal produced, reason
-            produced += 1
-            if produced == 1:
-                self._metrics.ttft_s.observe(time.monotonic() - job.arrived)
-            if self._model.ends(token_id):
-                reason = "stop"
-            elif piece := text.push(token_id):
-                job.send(Delta(piece))
+    def step(self) -> None:
+        """One turn for everybody."""
+        self._sweep()
+        self._admit()
+        self._prefill()
+        self._decode()
+        self._measure()
 
-        def should_stop() -> bool:
-            return text.stopped or job.cancelled or time.monotonic() > job.deadline
+    def _sweep(self) -> None:
+        """Let go of who has left and who is out of time."""
+        now = time.monotonic()
 
-        if not should_stop():
-            self._model.generate(job.prompt, job.sampling, on_token, should_stop)
-        self._metrics.tokens.labels("prompt").inc(job.prompt.tokens)
-        self._metrics.tokens.labels("completion").inc(produced)
-        if job.cancelled:
-            return "cancelled"
-        if text.stopped:
-            reason = "stop"
-        elif reason != "stop" and produced < job.sampling.max_tokens:
-            raise DeadlineExceeded
-        if rest := text.flush():
-            job.send(Delta(rest))
-        job.send(Finished(reason, Usage(job.prompt.tokens, produced)))
-        return "answered"
+        def gone(row: Sequence) -> bool:
+            return row.job.cancelled or now > row.job.deadline
+
+        with self._wake:
+            leaving = self._waiting.remove(gone)
+        for row in [row for row in self._growing + self._reading if gone(row)]:
+            self._remove(row)
+            leaving.append(row)
+        for row in leaving:
+            self._end(row, None if row.job.cancelled else DeadlineExceeded())
+
+    def _admit(self) -> None:
+        """Give free slots to those whose turn it is."""
+        now = time.monotonic()
+        while len(self._growing) + len(self._reading) < self._room:
+            with self._wake:
+                row = self._waiting.next(now)
+            if row is None:
+                return
+            self._metrics.wait_s.observe(now - row.arrived)
+            self._reading.append(row)
+
+    def _prefill(self) -> None:
+        """Read prompts, as many tokens as one step may take: several short ones together, a long
+        one in parts, so that growing answers never wait longer than that."""
+        if not self._reading:
+            return
+        group = self._reading[:1]
+        width = min(group[0].remaining, self._prefill_tokens)
+        if not group[0].filled:
+            for row in self._reading[1:]:
+                wider = max(width, row.remaining)
+                if wider * (len(group) + 1) > self._prefill_tokens:
+                    break
+                group.append(row)
+                width = wider
+        self._extend(group, width)
+
+    def _decode(self) -> None:
+        """One more token for every growing answer."""
+        if self._growing:
+            self._extend(list(self._growing), 1)
+
+    def _extend(self, group: list[Sequence], width: int) -> None:
+        """One pass over neighbouring rows, and the next token of those read to their end."""
+        first = (self._growing + self._reading).index(group[0])
+        extensions = [row.extension(width) for row in group]
+        try:
+            logits = self._model.network.extend(first, extensions).cpu()
+        except OutOfMemory:
+            self._shrink()
+            return
+        except Exception:
+            log.exception("a pass of %d rows failed", len(group))
+            if len(group) == 1:  # a question that breaks fails alone
+                self._remove(group[0])
+                self._end(group[0], InternalError())
+            else:
+                for row in group:
+                    self._extend([row], width)
+            return
+        kind = "completion" if group[0] in self._growing else "prompt"
+        self._metrics.passed(kind, len(group), sum(len(item.ids) for item in extensions))
+        self._calm_steps += 1
+        for row, item in zip(group, extensions, strict=True):
+            row.filled += len(item.ids)
+            if row.remaining == 0 and row in self._reading:
+                self._reading.remove(row)
+                self._growing.append(row)
+        self._choose([row for row in group if row.remaining == 0], logits)
+
+    def _choose(self, rows: list[Sequence], logits: Logits) -> None:
+        """The next token of each row; `logits` [rows, vocabulary]."""
+        likeliest = logits.argmax(-1).tolist()
+        for index, row in enumerate(rows):
+            try:
+                plain = row.sampler.plain
+                token_id = likeliest[index] if plain else row.sampler.choose(logits[index])
+                if not row.produced:
+                    self._metrics.ttft_s.observe(time.monotonic() - row.arrived)
+                ended = row.accept(token_id, logits[index])
+            except Exception:
+                log.exception("choosing a token failed")
+                self._remove(row)
+                self._end(row, InternalError())
+                continue
+            if ended:
+                self._remove(row)
+                self._end(row, None)
+
+    def _remove(self, row: Sequence) -> None:
+        """Take a row out and close the gap in the cache."""
+        if row in self._reading:  # nothing behind the first is in the cache yet
+            self._reading.remove(row)
+            return
+        hole = self._growing.index(row)
+        last = self._growing.pop()
+        cache = self._model.network.cache
+        if last is not row:
+            self._growing[hole] = last
+            cache.move(len(self._growing), hole, last.filled)
+        if self._reading and self._reading[0].filled:
+            cache.move(len(self._growing) + 1, len(self._growing), self._reading[0].filled)
+
+    def _shrink(self) -> None:
+        """Out of memory: the youngest row waits again, and begins anew with what it has so far."""
+        rows = self._growing + self._reading
+        youngest = max(rows, key=lambda row: row.arrived)
+        self._remove(youngest)
+        self._model.network.release()
+        self._room, self._calm_steps = max(1, len(rows) - 1), 0
+        log.warning("out of memory with %d rows", len(rows))
+        if len(rows) == 1:
+            self._end(youngest, Overloaded())
+            return
+        youngest.filled = 0
+        with self._wake:
+            self._waiting.put_back(youngest)
+
+    def _fail_all(self) -> None:
+        for row in self._growing + self._reading:
+            self._end(row, InternalError())
+        self._growing.clear()
+        self._reading.clear()
+        self._model.network.reset()
+
+    def _end(self, row: Sequence, error: ShopsightError | None) -> None:
+        """Every question ends here, once."""
+        outcome = error.code if error else "cancelled" if row.job.cancelled else "answered"
+        if error is not None:
+            row.job.send(error)
+        self._metrics.requests.labels(outcome).inc()
+
+    def _measure(self) -> None:
+        network = self._model.network
+        self._metrics.queue_depth.set(len(self._waiting))
+        self._metrics.slots_used.set(len(self._growing) + len(self._reading))
+        self._metrics.vision_bytes.set(network.vision.bytes)
+        hits, misses = network.vision.take_counts()
+        self._metrics.vision_lookups.labels("hit").inc(hits)
+        self._metrics.vision_lookups.labels("miss").inc(misses)
+        if self._calm_steps >= RECOVERY_STEPS and self._room < network.cache.slots:
+            self._room, self._calm_steps = self._room + 1, 0

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from contract.images import EncodedImage
 from contract.request import Completion, Sampling, Turn
 from inference.config import Settings
 from inference.engine import Engine
-from inference.model import Model
+from inference.job import Job
+from inference.model.model import Model
 from inference.telemetry import Metrics
 
 log = logging.getLogger(__name__)
@@ -32,20 +32,30 @@ class Replica:
     def load(cls, settings: Settings) -> "Replica":
         started = time.monotonic()
         metrics = Metrics()
-        model = Model.load(settings)
-        facts = model.facts
-        fields = {**vars(facts), "seconds": round(time.monotonic() - started, 1)}
+        model = Model(settings)
+        fields = {
+            **vars(model.facts),
+            "slots": settings.slots,
+            "kv_cache_bytes": model.network.cache.bytes,
+            "seconds": round(time.monotonic() - started, 1),
+        }
         log.info("model loaded", extra={"fields": fields})
-        return cls(settings, model, Engine(model, metrics, settings.queue_limit), metrics)
+        engine = Engine(
+            model,
+            metrics,
+            queue_limit=settings.queue_limit,
+            prefill_tokens=settings.prefill_tokens,
+        )
+        return cls(settings, model, engine, metrics)
 
     async def warm(self) -> None:
         """One short answer about a blank photo: the first one pays for lazy set-up."""
         self.engine.start()
-        asked = Completion((Turn("user", "?"),), EncodedImage(b""), Sampling(max_tokens=4))
+        asked = Completion((Turn("user", "?"),), None, Sampling(max_tokens=4))
         blank = Image.new("RGB", (256, 256), "white")
-        prompt = await asyncio.to_thread(self.model.prepare, asked, blank)
-        deadline = time.monotonic() + WARM_UP_DEADLINE_S
-        async for _ in self.engine.answer(prompt, asked.sampling, deadline):
+        prompt = await asyncio.to_thread(self.model.prompt, asked, blank)
+        job = Job(prompt, asked.sampling, time.monotonic() + WARM_UP_DEADLINE_S)
+        async for _ in self.engine.answer(job):
             pass
         self.ready = True
 

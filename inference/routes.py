@@ -17,7 +17,9 @@ from contract.images import check_image
 from contract.language import language_of
 from contract.request import Completion, parse_completion
 from contract.response import AnswerFrame
-from inference.model import Prompt
+from inference.job import Job, Priority
+from inference.model.grammar import Grammar
+from inference.model.prompts import Prompt
 from inference.replica import Replica
 
 router = APIRouter()
@@ -40,10 +42,13 @@ async def chat_completions(request: Request) -> Response:
     wait_ms = request.headers.get("x-deadline-ms", "")
     budget_ms = int(wait_ms) if wait_ms.isdecimal() else replica.settings.default_deadline_ms
     deadline = time.monotonic() + budget_ms / 1000
-    prompt = await asyncio.to_thread(_prepare, replica, asked)
-    if prompt.tokens + asked.sampling.max_tokens > facts.max_context_tokens:
+    namespace = request.headers.get("x-cache-namespace", "")
+    prompt, grammar = await asyncio.to_thread(_prepare, replica, asked, namespace)
+    if len(prompt.ids) + asked.sampling.max_tokens > facts.max_context_tokens:
         raise InvalidField("messages")
-    events = await render.primed(replica.engine.answer(prompt, asked.sampling, deadline))
+    priority: Priority = "batch" if request.headers.get("x-priority") == "batch" else "interactive"
+    job = Job(prompt, asked.sampling, deadline, priority, grammar)
+    events = await render.primed(replica.engine.answer(job))
     frame = AnswerFrame(f"chatcmpl-{uuid.uuid4().hex}", facts.name, facts.revision)
     headers = {"x-model-revision": facts.revision}
     if not asked.stream:
@@ -52,9 +57,14 @@ async def chat_completions(request: Request) -> Response:
     return EventStream(body, headers)
 
 
-def _prepare(replica: Replica, asked: Completion) -> Prompt:
-    pixels = check_image(asked.image).pixels if asked.image is not None else None
-    return replica.model.prepare(asked, pixels)
+def _prepare(replica: Replica, asked: Completion, namespace: str) -> tuple[Prompt, Grammar | None]:
+    grammar = replica.model.grammar(asked.sampling)
+    if asked.image is None:
+        return replica.model.prompt(asked, None), grammar
+    photo = check_image(asked.image)
+    # The tenant is in the key: how fast an answer comes must not tell of another tenant's photos.
+    key = f"{len(namespace)}:{namespace}{photo.facts.digest}"
+    return replica.model.prompt(asked, photo.pixels, key), grammar
 
 
 @router.get("/v1/models")

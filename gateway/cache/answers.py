@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from contract.response import Finished, Usage
+from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.key import AnswerKey
 
 PREFIX = "shopsight:answer:"
@@ -24,7 +24,7 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class CachedAnswer:
-    text: str
+    answer: Delta
     end: Finished
     policy_version: str
     stored_at: float
@@ -39,10 +39,11 @@ class AnswerCache:
         value = await self._store.get(PREFIX + key.digest)
         return None if value is None else _read(value, key)
 
-    async def put(self, key: AnswerKey, text: str, end: Finished, policy_version: str) -> None:
+    async def put(self, key: AnswerKey, answer: Delta, end: Finished, policy_version: str) -> None:
         value = {
             "key": asdict(key),
-            "text": text,
+            "text": answer.text,
+            "logprobs": [token.wire() for token in answer.logprobs],
             "finish_reason": end.reason,
             "usage": asdict(end.usage),
             "policy_version": policy_version,
@@ -63,7 +64,7 @@ def _read(value: bytes, key: AnswerKey) -> CachedAnswer | None:
         if fields["key"] != json.loads(json.dumps(asdict(key))):
             return None
         return CachedAnswer(
-            text=fields["text"],
+            answer=Delta(fields["text"], tuple(map(TokenLogprob.read, fields["logprobs"]))),
             end=Finished(fields["finish_reason"], Usage(**fields["usage"])),
             policy_version=fields["policy_version"],
             stored_at=fields["stored_at"],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.errors import ContentBlocked
+from contract.response import Delta, TokenLogprob
 
 RULES = Path(__file__).parent / "rules.toml"
 # Zero-width and direction marks, variation selectors, soft hyphens: invisible, used to hide words.
@@ -45,27 +46,33 @@ def fold(text: str) -> str:
 
 
 class StreamScreen:
-    """One answer on its way out: text waits only while a phrase may have begun in it."""
+    """One answer on its way out: text waits only while a phrase may have begun in it, and tokens'
+    log-probabilities wait with it, since they spell it too."""
 
     def __init__(self, policy: TextPolicy) -> None:
         self._policy = policy
         # Twice the phrase: marks between its characters fold away.
         self._reach = 2 * max(map(len, policy.phrases), default=0)
         self._held = ""
+        self._logprobs: tuple[TokenLogprob, ...] = ()
         self.blocked = False
 
-    def push(self, text: str) -> str:
+    def push(self, piece: Delta) -> Delta | None:
         """What may go out now; nothing more once `blocked`."""
-        self._held += text
+        self._held += piece.text
+        self._logprobs += piece.logprobs
         self.blocked = self.blocked or self._policy.category(self._held) is not None
-        if self.blocked:
-            return ""
-        cut = self._beginning_of_a_phrase()
-        released, self._held = self._held[:cut], self._held[cut:]
-        return released
+        return None if self.blocked else self._release(self._beginning_of_a_phrase())
 
-    def flush(self) -> str:
-        return "" if self.blocked else self._held
+    def flush(self) -> Delta | None:
+        return None if self.blocked else self._release(len(self._held))
+
+    def _release(self, length: int) -> Delta | None:
+        text, self._held = self._held[:length], self._held[length:]
+        logprobs: tuple[TokenLogprob, ...] = ()
+        if not self._held:
+            logprobs, self._logprobs = self._logprobs, ()
+        return Delta(text, logprobs) if text or logprobs else None
 
     def _beginning_of_a_phrase(self) -> int:
         """Where in the held text a phrase may have begun; its length when nowhere."""

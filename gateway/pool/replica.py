@@ -10,7 +10,7 @@ import httpx
 from contract import errors, sse
 from contract.errors import ReplicaFailed, ShopsightError
 from contract.render import Event
-from contract.response import Delta, Finished, Usage
+from contract.response import Delta, Finished, TokenLogprob, Usage
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,7 @@ PASSED_ON: dict[str, type[ShopsightError]] = {
     error.code: error
     for error in (
         errors.InvalidField,
+        errors.InvalidSchema,
         errors.UnsupportedImageType,
         errors.ImageUndecodable,
         errors.ImageDimensions,
@@ -87,9 +88,11 @@ class Replica:
                         counts = chunk["usage"]
                         usage = Usage(counts["prompt_tokens"], counts["completion_tokens"])
                     for choice in chunk["choices"]:
-                        if text := choice["delta"].get("content"):
+                        text = choice["delta"].get("content") or ""
+                        logprobs = _logprobs(choice)
+                        if text or logprobs:
                             begun = True
-                            yield Delta(text)
+                            yield Delta(text, logprobs)
                         reason = choice.get("finish_reason") or reason
                 if reason not in ("stop", "length", "content_filter"):
                     raise EOFError("no finish_reason")
@@ -118,6 +121,11 @@ class Replica:
             fields = {"url": self.url, "ready": ready, "revision": self.revision}
             log.info("replica changed", extra={"fields": fields})
         self.ready = ready
+
+
+def _logprobs(choice: dict[str, Any]) -> tuple[TokenLogprob, ...]:
+    content = (choice.get("logprobs") or {}).get("content") or ()
+    return tuple(TokenLogprob.read(token) for token in content)
 
 
 def _parse(data: str) -> dict[str, Any]:

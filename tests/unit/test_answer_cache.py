@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import pytest
 
-from contract.response import Finished, Usage
+from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.answers import PREFIX, AnswerCache
 from gateway.cache.key import AnswerKey
 from gateway.cache.memory import MemoryStore
 
 KEY = AnswerKey("n", "r", "p", "i", "q", (("user", "t"),), ("temperature=0",))
+ANSWER = Delta("荔枝纹皮革", (TokenLogprob("荔".encode(), -0.5, (TokenLogprob(b"\xe8", -2.0),)),))
 END = Finished("stop", Usage(10, 5))
 
 
@@ -23,14 +24,14 @@ def answers(store: MemoryStore) -> AnswerCache:
 
 
 async def test_an_answer_comes_back_as_it_was(answers: AnswerCache) -> None:
-    await answers.put(KEY, "荔枝纹皮革", END, "1")
+    await answers.put(KEY, ANSWER, END, "1")
     found = await answers.get(KEY)
     assert found is not None
-    assert (found.text, found.end, found.policy_version) == ("荔枝纹皮革", END, "1")
+    assert (found.answer, found.end, found.policy_version) == (ANSWER, END, "1")
 
 
 async def test_another_key_is_a_miss(answers: AnswerCache) -> None:
-    await answers.put(KEY, "x", END, "1")
+    await answers.put(KEY, ANSWER, END, "1")
     assert await answers.get(replace(KEY, image="j")) is None
 
 
@@ -38,7 +39,7 @@ async def test_a_value_stored_under_the_wrong_name_is_a_miss(
     answers: AnswerCache, store: MemoryStore
 ) -> None:
     other = replace(KEY, image="another photo")
-    await answers.put(KEY, "x", END, "1")
+    await answers.put(KEY, ANSWER, END, "1")
     value = await store.get(PREFIX + KEY.digest)
     assert value is not None
     await store.put(PREFIX + other.digest, value, 60)
@@ -49,7 +50,7 @@ async def test_a_value_stored_under_the_wrong_name_is_a_miss(
 async def test_a_truncated_value_is_a_miss(
     answers: AnswerCache, store: MemoryStore, cut: int
 ) -> None:
-    await answers.put(KEY, "x", END, "1")
+    await answers.put(KEY, ANSWER, END, "1")
     value = await store.get(PREFIX + KEY.digest)
     assert value is not None
     await store.put(PREFIX + KEY.digest, value[:cut], 60)
@@ -60,7 +61,7 @@ async def test_a_truncated_value_is_a_miss(
 async def test_a_value_that_lacks_a_field_is_a_miss(
     answers: AnswerCache, store: MemoryStore, name: str
 ) -> None:
-    await answers.put(KEY, "x", END, "1")
+    await answers.put(KEY, ANSWER, END, "1")
     fields = json.loads(await store.get(PREFIX + KEY.digest) or b"")
     del fields[name]
     await store.put(PREFIX + KEY.digest, json.dumps(fields).encode(), 60)

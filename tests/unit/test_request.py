@@ -64,7 +64,7 @@ def test_what_is_sent_to_a_replica_is_read_there_as_the_same_question() -> None:
             Turn("user", "of what?"),
         ),
         image=EncodedImage(PHOTO, "image/jpeg"),
-        sampling=Sampling(64, 0.5, 0.9, 10, 1.1, 7, ("\n",)),
+        sampling=Sampling(64, 0.5, 0.9, 10, 1.1, 7, ("\n",), True, 3, '{"type": "object"}'),
         stream=True,
         include_usage=True,
     )

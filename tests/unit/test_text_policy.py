@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.errors import ContentBlocked
+from contract.response import Delta, TokenLogprob
 from gateway.policy.text import StreamScreen, TextPolicy
 
 POLICY = TextPolicy.load()
@@ -49,8 +50,8 @@ def test_shoppers_questions_pass(text: str) -> None:
 
 def outcome(pieces: list[str]) -> tuple[str, bool]:
     screen = StreamScreen(POLICY)
-    out = "".join(screen.push(piece) for piece in pieces)
-    return out + screen.flush(), screen.blocked
+    out = [screen.push(Delta(piece)) for piece in pieces] + [screen.flush()]
+    return "".join(piece.text for piece in out if piece), screen.blocked
 
 
 def cut(text: str, sizes: list[int]) -> list[str]:
@@ -84,4 +85,12 @@ def test_what_passes_gets_out_unchanged(sizes: list[int], text: str) -> None:
 
 def test_an_ordinary_answer_is_not_held_back() -> None:
     screen = StreamScreen(POLICY)
-    assert screen.push("这是一款棕色皮革手提包") == "这是一款棕色皮革手提包"
+    piece = Delta("这是一款棕色皮革手提包", (TokenLogprob(b"x", -1.0),))
+    assert screen.push(piece) == piece
+
+
+def test_log_probabilities_wait_with_the_text_that_they_spell() -> None:
+    screen = StreamScreen(POLICY)
+    token = TokenLogprob("刷".encode(), -1.0)
+    assert screen.push(Delta("好,刷", (token,))) == Delta("好,")
+    assert screen.push(Delta("牙")) == Delta("刷牙", (token,))

@@ -1,0 +1,148 @@
+"""A checkpoint folder (or hub name) → weights in memory, and what can be told of them."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+)
+from transformers.utils import cached_file
+from transformers.utils.logging import disable_progress_bar
+
+from inference.config import Settings
+
+# Read from each end of a weight file for its fingerprint: hashing 17 GB would take a minute.
+FINGERPRINT_BYTES = 1024 * 1024
+# The side of the square of pixels that becomes one visual token (patch 16, merged 2 by 2).
+VISUAL_TOKEN_PIXELS = 32 * 32
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is told of the loaded weights at start-up and by /v1/models."""
+
+    name: str
+    revision: str
+    demo: bool
+    parameters: int
+    weight_bytes: int
+    kv_bytes_per_token: int
+    device: str
+    dtype: str
+    max_context_tokens: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The parts of a loaded checkpoint, as transformers makes them."""
+
+    module: Any
+    tokenizer: Any
+    image_processor: Any
+    facts: ModelFacts
+
+
+def load_checkpoint(settings: Settings) -> Checkpoint:
+    """Load for inference. Blocks: seconds for the demo checkpoint, minutes for 17 GB."""
+    torch.set_num_threads(settings.torch_threads)
+    disable_progress_bar()  # it would break the JSON lines of the log
+    name = settings.checkpoint
+    cuda = torch.cuda.is_available() and settings.device_map != "cpu"
+    dtype = settings.dtype
+    if dtype == "auto":
+        dtype = "bfloat16" if cuda else "float32"
+    config = AutoConfig.from_pretrained(name)
+    config._attn_implementation = {
+        "text_config": "sdpa",
+        "vision_config": settings.vision_attention,
+    }
+    options: dict[str, Any] = {}
+    if settings.quantisation != "none":
+        options["quantization_config"] = _quantisation(settings.quantisation, dtype)
+    module = AutoModelForImageTextToText.from_pretrained(
+        name,
+        config=config,
+        dtype=getattr(torch, dtype),
+        device_map=settings.device_map if cuda else "cpu",
+        **options,
+    ).eval()
+    # AutoProcessor would insist on torchvision for its video half; photos need only these two.
+    image_processor = AutoImageProcessor.from_pretrained(name)
+    if settings.max_image_tokens is not None:
+        bound = settings.max_image_tokens * VISUAL_TOKEN_PIXELS
+        size = image_processor.size
+        size["longest_edge"] = min(size["longest_edge"], bound)
+        size["shortest_edge"] = min(size["shortest_edge"], bound)
+    about = _about(name)
+    text = module.config.text_config
+    facts = ModelFacts(
+        name=about.get("name", name.rstrip("/").split("/")[-1]),
+        revision=settings.model_revision or _fingerprint(name),
+        demo=bool(about.get("demo", False)),
+        parameters=sum(p.numel() for p in module.parameters()),
+        weight_bytes=sum(p.numel() * p.element_size() for p in module.parameters()),
+        kv_bytes_per_token=2
+        * text.num_hidden_layers
+        * text.num_key_value_heads
+        * text.head_dim
+        * getattr(torch, dtype).itemsize,
+        device=str(module.device),
+        dtype=dtype,
+        max_context_tokens=min(settings.max_context_tokens, text.max_position_embeddings),
+    )
+    return Checkpoint(module, AutoTokenizer.from_pretrained(name), image_processor, facts)
+
+
+def _quantisation(bits: str, dtype: str) -> BitsAndBytesConfig:
+    """Weights of the language model in 8 or 4 bits. The vision tower stays as it is: it is small,
+    and its errors would be in every answer about a photo."""
+    skip = ["visual", "lm_head"]
+    if bits == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+        llm_int8_skip_modules=skip,
+    )
+
+
+def _files(name: str) -> list[Path]:
+    """The checkpoint's files, of a folder or of the hub's local copy."""
+    folder = Path(name)
+    if not folder.is_dir():
+        folder = Path(cached_file(name, "config.json")).parent
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _about(name: str) -> dict[str, Any]:
+    """`shopsight.json`, which only checkpoints of this project carry."""
+    for path in _files(name):
+        if path.name == "shopsight.json":
+            about: dict[str, Any] = json.loads(path.read_text())
+            return about
+    return {}
+
+
+def _fingerprint(name: str) -> str:
+    """12 hex digits over all that shapes an answer: small files whole, weights by size and ends."""
+    digest = hashlib.sha256()
+    for path in _files(name):
+        if path.suffix not in {".json", ".jinja", ".safetensors", ".txt"}:
+            continue
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(FINGERPRINT_BYTES))
+            if size > 2 * FINGERPRINT_BYTES:
+                file.seek(-FINGERPRINT_BYTES, 2)
+            digest.update(file.read(FINGERPRINT_BYTES))
+    return digest.hexdigest()[:12]

@@ -1,0 +1,50 @@
+"""JSON schemas as masks over the vocabulary: which token may come next. With llguidance; its torch
+helper is compiled on first use and stalls everybody for 15 s, so masks are unpacked with numpy."""
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from llguidance import LLMatcher
+from llguidance.hf import from_tokenizer
+
+from contract.errors import InvalidSchema
+from inference.model.checkpoint import Checkpoint
+
+
+class GrammarCompiler:
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._vocabulary = checkpoint.module.config.text_config.vocab_size
+        self._tokenizer = from_tokenizer(checkpoint.tokenizer, n_vocab=self._vocabulary)
+
+    def compile(self, schema: str) -> "Grammar":
+        """Raises InvalidSchema. Not for the engine thread: a large schema takes tens of ms."""
+        try:
+            grammar = LLMatcher.grammar_from_json_schema(
+                json.loads(schema), overrides={"whitespace_flexible": False}
+            )
+        except ValueError:
+            raise InvalidSchema("response_format") from None
+        matcher = LLMatcher(self._tokenizer, grammar)
+        if matcher.is_error():
+            raise InvalidSchema("response_format")
+        return Grammar(matcher, self._vocabulary)
+
+
+class Grammar:
+    """One answer's progress through its schema."""
+
+    def __init__(self, matcher: Any, vocabulary: int) -> None:
+        self._matcher = matcher
+        self._vocabulary = vocabulary
+
+    def mask(self) -> torch.Tensor:
+        """[vocabulary], true where a token may come next; the end token once it is complete."""
+        bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        allowed = np.unpackbits(bits, bitorder="little")[: self._vocabulary]
+        return torch.from_numpy(allowed.astype(bool))
+
+    def accept(self, token_id: int) -> None:
+        if not self._matcher.consume_token(token_id):
+            raise RuntimeError(f"token outside the grammar: {self._matcher.get_error()}")

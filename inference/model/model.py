@@ -1,0 +1,134 @@
+"""The loaded model as the engines use it: prompts in, logits or whole generations out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+from transformers.generation.streamers import BaseStreamer
+
+from contract.request import Completion, Sampling
+from inference.config import Settings
+from inference.model.checkpoint import load_checkpoint
+from inference.model.grammar import Grammar, GrammarCompiler
+from inference.model.network import Network
+from inference.model.prompts import Prompt, PromptBuilder
+
+
+class Model:
+    """`prompt` and `grammar` may be called from any thread; `network` and `generate` belong to one
+    engine thread (the module keeps M-RoPE state)."""
+
+    def __init__(self, settings: Settings) -> None:
+        checkpoint = load_checkpoint(settings)
+        self.facts = checkpoint.facts
+        self._module = checkpoint.module
+        self._pad = checkpoint.tokenizer.pad_token_id
+        self._prompts = PromptBuilder(checkpoint)
+        self._grammars = GrammarCompiler(checkpoint)
+        self.network = Network(checkpoint, settings.slots, settings.vision_cache_bytes)
+        eos = checkpoint.module.generation_config.eos_token_id
+        self._eos = set(eos if isinstance(eos, list) else [eos])
+        self.bytes_of = self._prompts.bytes_of
+
+    def prompt(self, asked: Completion, pixels: Image.Image | None, photo_key: str = "") -> Prompt:
+        return self._prompts.build(asked, pixels, photo_key)
+
+    def grammar(self, sampling: Sampling) -> Grammar | None:
+        """Raises InvalidSchema."""
+        return self._grammars.compile(sampling.schema) if sampling.schema else None
+
+    def ends(self, token_id: int) -> bool:
+        return token_id in self._eos
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
+    def generate(
+        self,
+        prompt: Prompt,
+        sampling: Sampling,
+        grammar: Grammar | None,
+        on_token: Callable[[int], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """One whole answer by transformers' own `generate`: the reference for everything faster.
+        Calls `on_token` with each id, the end token included; asks `should_stop` after each."""
+        if sampling.seed is not None:
+            torch.manual_seed(sampling.seed)
+        ids = torch.tensor([prompt.ids])
+        inputs: dict[str, torch.Tensor] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        photo = prompt.photo
+        if photo is not None:
+            kinds = torch.zeros_like(ids, dtype=torch.int)
+            kinds[0, photo.start : photo.start + photo.tokens] = 1
+            # Without the kinds `generate` silently uses text positions for the photo.
+            inputs |= {"mm_token_type_ids": kinds, "pixel_values": photo.patches}
+            inputs["image_grid_thw"] = photo.grid
+        self._module.generate(
+            **{name: value.to(self._module.device) for name, value in inputs.items()},
+            generation_config=self._generation_config(sampling),
+            logits_processor=LogitsProcessorList([_Masked(grammar)] if grammar else []),
+            streamer=_Callback(on_token),
+            stopping_criteria=StoppingCriteriaList([_Stop(should_stop)]),
+        )
+
+    def _generation_config(self, sampling: Sampling) -> GenerationConfig:
+        # Built afresh: a checkpoint's own generation_config samples, and a shopper's default is 0.
+        warm: dict[str, Any] = {}
+        if sampling.temperature > 0:
+            warm = {"temperature": float(sampling.temperature), "top_p": sampling.top_p}
+            warm["top_k"] = sampling.top_k or 0
+        return GenerationConfig(
+            max_new_tokens=sampling.max_tokens,
+            do_sample=sampling.temperature > 0,
+            repetition_penalty=sampling.repetition_penalty,
+            eos_token_id=sorted(self._eos),
+            pad_token_id=self._pad,
+            use_cache=True,
+            **warm,
+        )
+
+
+class _Callback(BaseStreamer):  # type: ignore[misc]
+    """Hands each new token id on; `generate` first puts the prompt, which is passed over."""
+
+    def __init__(self, on_token: Callable[[int], None]) -> None:
+        self._on_token = on_token
+        self._prompt_seen = False
+
+    def put(self, value: torch.Tensor) -> None:
+        if self._prompt_seen:
+            self._on_token(int(value[0]))
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        pass
+
+
+class _Stop(StoppingCriteria):  # type: ignore[misc]
+    def __init__(self, should_stop: Callable[[], bool]) -> None:
+        self._should_stop = should_stop
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        stop = self._should_stop()
+        return torch.full((input_ids.shape[0],), stop, dtype=torch.bool, device=input_ids.device)
+
+
+class _Masked(LogitsProcessor):  # type: ignore[misc]
+    """A grammar inside `generate`: takes note of what was chosen, masks what may follow."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar = grammar
+        self._length: int | None = None
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if self._length is not None:
+            self._grammar.accept(int(input_ids[0, -1]))
+        self._length = input_ids.shape[1]
+        return scores.masked_fill(~self._grammar.mask().to(scores.device), -torch.inf)

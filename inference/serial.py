@@ -1,0 +1,59 @@
+"""One question at a time by transformers' own `generate`: the reference that the in-flight engine
+must equal token for token, and the floor of its benchmark. Gives no log-probabilities."""
+
+import queue
+import threading
+import time
+from collections.abc import AsyncGenerator
+
+from contract.errors import DeadlineExceeded, InternalError, ShopsightError
+from contract.response import Delta, Finished
+from inference.job import Job
+from inference.model import Logits
+from inference.model.model import Model
+from inference.sequence import Sequence
+
+
+class SerialEngine:
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="serial engine", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._waiting.put(None)
+        self._thread.join(timeout=60)
+
+    async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
+        self._waiting.put(job)
+        async for event in job.events():
+            yield event
+
+    def _run(self) -> None:
+        while (job := self._waiting.get()) is not None:
+            try:
+                self._answer(job)
+            except ShopsightError as error:
+                job.send(error)
+            except Exception:
+                job.send(InternalError())
+
+    def _answer(self, job: Job) -> None:
+        row = Sequence(job, self._model.bytes_of, self._model.ends)
+        ended = False
+        no_logits = Logits()
+
+        def on_token(token_id: int) -> None:
+            nonlocal ended
+            ended = ended or row.accept(token_id, no_logits)
+
+        def should_stop() -> bool:
+            return ended or job.cancelled or time.monotonic() > job.deadline
+
+        if not should_stop():
+            self._model.generate(job.prompt, job.sampling, job.grammar, on_token, should_stop)
+        if not ended and not job.cancelled:
+            raise DeadlineExceeded

@@ -1,0 +1,112 @@
+"""A checkpoint with random weights, of any size, in the real layout: a new Qwen3-VL with the demo
+checkpoint's tokenizer and processor. For speed, memory, exactness: where answers need no sense."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForImageTextToText
+
+from inference.config import DEMO_CHECKPOINT
+
+# The published shapes of Qwen3-VL-8B-Instruct, but for the vocabulary, which is the tokenizer's.
+SHAPE_8B = {
+    "text": {
+        "hidden_size": 4096,
+        "intermediate_size": 12288,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 151936,
+    },
+    "vision": {
+        "depth": 27,
+        "hidden_size": 1152,
+        "intermediate_size": 4304,
+        "num_heads": 16,
+        "deepstack_visual_indexes": [8, 16, 24],
+        "out_hidden_size": 4096,
+    },
+    "mrope_section": [24, 20, 20],
+}
+# About 25 million parameters: large enough for a pass to cost more than Python does.
+SHAPE_25M = {
+    "text": {
+        "hidden_size": 448,
+        "intermediate_size": 1344,
+        "num_hidden_layers": 8,
+        "num_attention_heads": 7,
+        "num_key_value_heads": 7,
+        "head_dim": 64,
+    },
+    "vision": {
+        "depth": 4,
+        "hidden_size": 256,
+        "intermediate_size": 768,
+        "num_heads": 4,
+        "deepstack_visual_indexes": [1, 2],
+        "out_hidden_size": 448,
+    },
+    "mrope_section": [12, 10, 10],
+}
+
+# Under a million parameters, for tests; one key head for two query heads, like the large ones.
+SHAPE_TINY = {
+    "text": {
+        "hidden_size": 96,
+        "intermediate_size": 192,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 32,
+    },
+    "vision": {
+        "depth": 3,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_heads": 2,
+        "deepstack_visual_indexes": [0, 1],
+        "out_hidden_size": 96,
+    },
+    "mrope_section": [6, 5, 5],
+}
+
+
+def make_checkpoint(
+    folder: Path,
+    shape: dict[str, Any],
+    *,
+    pixels: int = 192 * 192,
+    dtype: str = "float32",
+    seed: int = 0,
+) -> Path:
+    """Write a checkpoint whose photos have about `pixels` pixels (1,024 a visual token)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in DEMO_CHECKPOINT.iterdir():
+        if path.name not in ("model.safetensors", "shopsight.json", "README.md"):
+            shutil.copy(path, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"] |= shape["text"] | {"max_position_embeddings": 32768}
+    config["text_config"]["rope_parameters"]["mrope_section"] = shape["mrope_section"]
+    config["vision_config"] |= shape["vision"]
+    (folder / "config.json").write_text(json.dumps(config))
+    torch.manual_seed(seed)
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        model = AutoModelForImageTextToText.from_config(AutoConfig.from_pretrained(folder))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    with torch.no_grad():
+        # The usual initialisation is so narrow that one token wins for ever; wider, answers wander.
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.normal_(std=weight[0].numel() ** -0.5)
+    model.save_pretrained(folder)
+    settings = folder / "preprocessor_config.json"
+    processor = json.loads(settings.read_text())
+    processor["size"] = {"shortest_edge": pixels, "longest_edge": pixels}
+    settings.write_text(json.dumps(processor, indent=1))
+    return folder
