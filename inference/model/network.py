@@ -33,13 +33,13 @@ class Network:
         self._config = module.config.text_config
         self._capacity = checkpoint.facts.max_context_tokens
         self._dtype = module.lm_head.weight.dtype
-        self._slots = slots
+        self.slots = slots
         self.vision = VisionCache(vision_cache_bytes)
         self.reset()
 
     def reset(self) -> None:
         """A new, empty cache: after a pass that crashed half-way nothing in the old one counts."""
-        self.cache = SlotCache(self._config, self._slots, self._capacity, self._dtype, self._device)
+        self.cache = SlotCache(self._config, self.slots, self._capacity, self._dtype, self._device)
 
     def release(self) -> None:
         """Give back what can be made again: after the device ran out of memory."""

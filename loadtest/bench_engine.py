@@ -1,0 +1,297 @@
+"""`make bench-engine`: three ways of serving one model, side by side in one run: naive (`generate`
+under a lock), collect-then-generate, in-flight. The last line is `RESULT {json}`."""
+
+import argparse
+import asyncio
+import json
+import random
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import torch
+from PIL import Image
+
+from contract.request import Completion, Sampling, Turn
+from contract.response import Delta, Finished, Usage
+from inference.config import Settings
+from inference.engine import Engine
+from inference.job import Job
+from inference.model.model import Model
+from inference.model.prompts import Prompt
+from inference.serial import SerialEngine
+from inference.telemetry import Metrics
+from loadtest.random_checkpoint import SHAPE_25M, make_checkpoint
+
+SLOTS = 16
+DEADLINE_S = 3600.0
+# How long collect-then-generate waits for company: the usual figure of such micro-batchers.
+COLLECT_S = 0.05
+
+
+@dataclass(frozen=True)
+class Request:
+    prompt: Prompt
+    sampling: Sampling
+    arrives_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    text: str
+    tokens: int
+    first_s: float
+    total_s: float
+
+
+class CollectEngine:
+    """Waits a moment, then one left-padded `generate` for all who came; the next wait for it."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._waiting: asyncio.Queue[Job] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    def stop(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+
+    async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
+        self._waiting.put_nowait(job)
+        async for event in job.events():
+            yield event
+
+    async def _run(self) -> None:
+        while True:
+            jobs = [await self._waiting.get()]
+            await asyncio.sleep(COLLECT_S)
+            while not self._waiting.empty() and len(jobs) < SLOTS:
+                jobs.append(self._waiting.get_nowait())
+            await asyncio.to_thread(self._generate, jobs)
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
+    def _generate(self, jobs: list[Job]) -> None:
+        module = self._model._module
+        width = max(len(job.prompt.ids) for job in jobs)
+        ids = torch.zeros(len(jobs), width, dtype=torch.long)
+        seen = torch.zeros_like(ids)
+        kinds = torch.zeros_like(ids, dtype=torch.int)
+        photos = []
+        for row, job in enumerate(jobs):
+            pad = width - len(job.prompt.ids)
+            ids[row, pad:] = torch.tensor(job.prompt.ids)
+            seen[row, pad:] = 1
+            if (photo := job.prompt.photo) is not None:
+                kinds[row, pad + photo.start : pad + photo.start + photo.tokens] = 1
+                photos.append(photo)
+        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": seen}
+        inputs["mm_token_type_ids"] = kinds
+        if photos:
+            inputs["pixel_values"] = torch.cat([photo.patches for photo in photos])
+            inputs["image_grid_thw"] = torch.cat([photo.grid for photo in photos])
+        most = max(job.sampling.max_tokens for job in jobs)
+        config = self._model._generation_config(Sampling(max_tokens=most))
+        made = module.generate(**inputs, generation_config=config)[:, width:].tolist()
+        for job, tokens in zip(jobs, made, strict=True):
+            own = tokens[: job.sampling.max_tokens]
+            text = b"".join(map(self._model.bytes_of, own)).decode("utf-8", "replace")
+            job.send(Delta(text))
+            job.send(Finished("length", Usage(len(job.prompt.ids), len(own))))
+
+
+def requests(model: Model, number: int, seed: int, side: int = 192) -> list[Request]:
+    """Seven of ten with a photo, 8 to 64 tokens of answer; Poisson arrivals are set later."""
+    choose = random.Random(seed)
+    made = []
+    for index in range(number):
+        words = "".join(choose.choice("这是什么材质的包?whom would it suit ") for _ in range(24))
+        sampling = Sampling(max_tokens=choose.randrange(8, 65))
+        asked = Completion((Turn("user", words),), None, sampling)
+        photo = None
+        if choose.random() < 0.7:
+            photo = Image.effect_noise((side, side), 60).convert("RGB")
+        made.append(Request(model.prompt(asked, photo, f"{seed}-{index}"), sampling))
+    return made
+
+
+def arriving(made: Sequence[Request], per_s: float, seed: int) -> list[Request]:
+    choose = random.Random(seed)
+    at = 0.0
+    out = []
+    for request in made:
+        at += choose.expovariate(per_s)
+        out.append(Request(request.prompt, request.sampling, at))
+    return out
+
+
+async def served(engine: Any, request: Request, begun: float) -> Outcome:
+    await asyncio.sleep(begun + request.arrives_s - time.monotonic())
+    came = time.monotonic()
+    job = Job(request.prompt, request.sampling, came + DEADLINE_S)
+    texts: list[str] = []
+    first_s = 0.0
+    async for event in engine.answer(job):
+        if isinstance(event, Delta):
+            first_s = first_s or time.monotonic() - came
+            texts.append(event.text)
+        else:
+            total_s = time.monotonic() - came
+            tokens = event.usage.completion_tokens
+            return Outcome("".join(texts), tokens, first_s or total_s, total_s)
+    raise AssertionError("no end")
+
+
+@dataclass(frozen=True)
+class Figures:
+    tokens_per_s: float
+    mean_s: float
+    p95_s: float
+    ttft_s: float
+    outcomes: list[Outcome]
+
+
+async def run(model: Model, kind: str, load: Sequence[Request]) -> Figures:
+    """One way of serving, with empty caches."""
+    model.network.vision.clear()
+    model.network.reset()
+    engine: Any
+    if kind == "naive":
+        engine = SerialEngine(model)
+    elif kind == "collect":
+        engine = CollectEngine(model)
+    else:
+        engine = Engine(model, Metrics(), queue_limit=10_000, prefill_tokens=512)
+    engine.start()
+    begun = time.monotonic()
+    outcomes = list(await asyncio.gather(*(served(engine, r, begun) for r in load)))
+    spent = time.monotonic() - begun
+    engine.stop()
+    totals = sorted(outcome.total_s for outcome in outcomes)
+    return Figures(
+        sum(outcome.tokens for outcome in outcomes) / spent,
+        mean(totals),
+        totals[int(0.95 * (len(totals) - 1))],
+        mean(outcome.first_s for outcome in outcomes),
+        outcomes,
+    )
+
+
+async def compare(model: Model, number: int, rounds: int) -> dict[str, float]:
+    """The three ways at three loads, interleaved; ratios are medians over the rounds."""
+    alone = await run(model, "naive", requests(model, 8, 99))
+    capacity = len(alone.outcomes) / max(outcome.total_s for outcome in alone.outcomes)
+    result: dict[str, float] = {}
+    print(f"naive serves {capacity:.2f} requests/s of this kind")
+    head = f"{'load':>10} {'way':>9} {'tokens/s':>9} {'mean s':>7} {'p95 s':>7} {'TTFT s':>7}"
+    print(head + "   against naive: tokens/s, mean latency")
+    for name, factor in (("low", 0.25), ("medium", 0.8), ("saturated", 20.0)):
+        ratios: dict[str, list[tuple[float, float]]] = {"collect": [], "in-flight": []}
+        for turn in range(rounds):
+            count = number if factor > 1 else max(8, number // 2)
+            load = arriving(requests(model, count, turn), factor * capacity, turn)
+            floor = await run(model, "naive", load)
+            _line(name, "naive", floor, None)
+            for way, kept in ratios.items():
+                figures = await run(model, way, load)
+                ratio = figures.tokens_per_s / floor.tokens_per_s, floor.mean_s / figures.mean_s
+                kept.append(ratio)
+                _line(name, way, figures, ratio)
+                if way == "in-flight":
+                    same = [
+                        a.text == b.text
+                        for a, b in zip(floor.outcomes, figures.outcomes, strict=True)
+                    ]
+                    result["token_exact"] = min(result.get("token_exact", 1.0), mean(same))
+        for way, kept in ratios.items():
+            result[f"{way}_{name}_tokens"] = round(median(a for a, _ in kept), 2)
+            result[f"{way}_{name}_latency"] = round(median(b for _, b in kept), 2)
+    return result
+
+
+def _line(load: str, way: str, f: Figures, ratio: tuple[float, float] | None) -> None:
+    against = f"   {ratio[0]:.2f}× {ratio[1]:.2f}×" if ratio else ""
+    print(
+        f"{load:>10} {way:>9} {f.tokens_per_s:9.1f} {f.mean_s:7.2f} {f.p95_s:7.2f}"
+        f" {f.ttft_s:7.2f}{against}",
+        flush=True,
+    )
+
+
+async def second_question(model: Model, number: int, side: int) -> float:
+    """Time to first token of a first and of a second question about a photo, alone: their ratio."""
+    firsts, seconds = [], []
+    for index in range(number):
+        pair = []
+        for words in ("这是什么?", "是什么材质的?"):
+            asked = Completion((Turn("user", words),), None, Sampling(max_tokens=2))
+            photo = Image.effect_noise((side, side), 60).convert("RGB")
+            prompt = model.prompt(asked, photo, f"second-{side}-{index}")
+            pair.append((await run_keeping(model, Request(prompt, asked.sampling))).first_s)
+        firsts.append(pair[0])
+        seconds.append(pair[1])
+    return median(firsts) / median(seconds)
+
+
+async def run_keeping(model: Model, request: Request) -> Outcome:
+    engine = Engine(model, Metrics(), queue_limit=10, prefill_tokens=2048)
+    engine.start()
+    outcome = await served(engine, request, time.monotonic())
+    engine.stop()
+    return outcome
+
+
+async def growth(model: Model, number: int) -> None:
+    """How throughput grows with the rows in flight, and what a larger photo costs."""
+    print("\nrows in flight → tokens/s")
+    load = requests(model, number, 5)
+    for slots in (1, 2, 4, 8, 16):
+        model.network.slots = slots
+        figures = await run(model, "in-flight", load)
+        print(f"{slots:>8} {figures.tokens_per_s:9.1f}", flush=True)
+    model.network.slots = SLOTS
+
+
+async def bench(number: int, rounds: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = make_checkpoint(Path(folder), SHAPE_25M)
+        settings = Settings(_env_file=None, checkpoint=str(path), slots=SLOTS, device_map="cpu")
+        model = Model(settings)
+        facts = model.facts
+        print(f"{facts.parameters / 1e6:.1f} M parameters, {facts.dtype}, 1 thread")
+        figures = await compare(model, number, rounds)
+        await growth(model, number)
+        print("\nphoto side → TTFT of the first question / of the second")
+        for side in (192, 384, 768):
+            sized = make_checkpoint(Path(folder) / str(side), SHAPE_25M, pixels=side * side)
+            large = Model(settings.model_copy(update={"checkpoint": str(sized)}))
+            ratio = await second_question(large, 5, side)
+            print(f"{side:>8} {ratio:9.2f}×", flush=True)
+            figures[f"second_question_{side}"] = round(ratio, 2)
+    return {
+        "tokens_per_s_vs_naive": figures["in-flight_saturated_tokens"],
+        "mean_latency_vs_naive": figures["in-flight_saturated_latency"],
+        "token_exact": figures["token_exact"],
+        "second_question_ttft_vs_first": figures["second_question_384"],
+        "low_load_mean_latency_vs_naive": figures["in-flight_low_latency"],
+        "collect_tokens_per_s_vs_naive": figures["collect_saturated_tokens"],
+        "collect_low_load_mean_latency_vs_naive": figures["collect_low_latency"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=48)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    print("RESULT " + json.dumps(asyncio.run(bench(args.requests, args.rounds))))
+
+
+if __name__ == "__main__":
+    main()
