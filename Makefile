@@ -1,7 +1,8 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose lint up down sql migrate loadtest demo-model demo-model-eval clean
+.PHONY: help demo run test test-compose lint up down sql migrate loadtest bench-engine check-gpu \
+  demo-model demo-model-eval clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -63,6 +64,13 @@ migrate: .venv/app ## bring the schema of DATABASE_URL up to date
 
 loadtest: .venv/dev ## SECONDS of load (URL=… for a running stack, else the embedded one)
 	@$(BIN)/python loadtest/run.py --seconds $(SECONDS) $(if $(URL),--url $(URL))
+
+bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
+	@$(BIN)/python -m loadtest.bench_engine
+
+check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
+	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'
+	@$(BIN)/python -m loadtest.check_gpu
 
 demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one core; resumes)
 	nice $(BIN)/python -m inference.demo_model.train

@@ -13,9 +13,8 @@ from gateway.app import create_app, create_internal_app
 from gateway.config import Settings
 from gateway.telemetry import Metrics
 
-
-# Longer than nginx keeps an idle connection (60 s): the side that sends must be the one to close, or
-# a question is sent into a closing connection and fails.
+# Longer than nginx keeps an idle connection (60 s): the side that sends must be the one to close,
+# or a question is sent into a closing connection and fails.
 KEEP_ALIVE_S = 75
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from contract.request import Completion, Sampling, Turn
 from inference.config import Settings
 from inference.engine import Engine
+from inference.gpu import watch_gpus
 from inference.job import Job
 from inference.model.model import Model
 from inference.telemetry import Metrics
@@ -32,6 +33,7 @@ class Replica:
     def load(cls, settings: Settings) -> "Replica":
         started = time.monotonic()
         metrics = Metrics()
+        watch_gpus(metrics.registry)
         model = Model(settings)
         fields = {
             **vars(model.facts),

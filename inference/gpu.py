@@ -1,0 +1,42 @@
+"""GPU utilisation and memory from NVML, where there is a GPU and the `gpu` extra is installed."""
+
+import importlib.util
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector, CollectorRegistry
+
+
+class _Nvml(Collector):
+    """Asks the driver at each scrape; nothing runs between scrapes."""
+
+    def __init__(self, nvml: Any) -> None:
+        self._nvml = nvml
+        nvml.nvmlInit()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        busy = GaugeMetricFamily(
+            "inference_gpu_utilisation_ratio", "Share of time in kernels.", labels=["gpu"]
+        )
+        used = GaugeMetricFamily("inference_gpu_memory_bytes", "In use.", labels=["gpu"])
+        for index in range(self._nvml.nvmlDeviceGetCount()):
+            device = self._nvml.nvmlDeviceGetHandleByIndex(index)
+            rates = self._nvml.nvmlDeviceGetUtilizationRates(device)
+            busy.add_metric([str(index)], rates.gpu / 100)
+            used.add_metric([str(index)], self._nvml.nvmlDeviceGetMemoryInfo(device).used)
+        yield busy
+        yield used
+
+
+def watch_gpus(registry: CollectorRegistry) -> bool:
+    """Add the GPUs' gauges; false where there is no driver or no binding to it."""
+    if importlib.util.find_spec("pynvml") is None:
+        return False
+    import pynvml
+
+    try:
+        registry.register(_Nvml(pynvml))
+    except pynvml.NVMLError:
+        return False
+    return True

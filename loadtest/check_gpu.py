@@ -1,0 +1,98 @@
+"""`make check-gpu`, with an NVIDIA GPU: a Qwen3-VL-8B with random weights in the published shape; the
+in-flight engine's exactness (float32, few layers), speed and memory. Ends with `RESULT`."""
+
+import argparse
+import asyncio
+import copy
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from contract.request import Completion, Sampling, Turn
+from inference.config import Settings
+from inference.model.model import Model
+from loadtest.bench_engine import Request, requests, run
+from loadtest.random_checkpoint import SHAPE_8B, make_checkpoint
+
+GB = 1e9
+
+
+def thin(shape: dict[str, Any], layers: int) -> dict[str, Any]:
+    """The same widths, few layers: float32 fits, and rounding has less room to add up."""
+    made = copy.deepcopy(shape)
+    made["text"]["num_hidden_layers"] = layers
+    made["vision"] |= {"depth": layers, "deepstack_visual_indexes": [0]}
+    return made
+
+
+async def exactness(folder: Path) -> float:
+    """Share of 32 answers in float32 that equal `generate`'s, staggered, with photos."""
+    path = make_checkpoint(folder / "thin", thin(SHAPE_8B, 4), pixels=512 * 512)
+    model = Model(Settings(checkpoint=str(path), device_map="cuda:0", dtype="float32", slots=16))
+    load = [Request(r.prompt, r.sampling, i * 0.05) for i, r in enumerate(requests(model, 32, 1))]
+    alone = await run(model, "naive", load)
+    together = await run(model, "in-flight", load)
+    pairs = zip(alone.outcomes, together.outcomes, strict=True)
+    return sum(a.text == b.text for a, b in pairs) / len(load)
+
+
+async def speed_and_memory(folder: Path, quantisation: str) -> dict[str, float]:
+    """8B: weights, KV cache and peak in GB, one answer alone, and 16 in flight."""
+    path = folder / "8b"
+    if not path.exists():
+        make_checkpoint(path, SHAPE_8B, pixels=512 * 512, dtype="bfloat16")
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    settings = Settings(
+        checkpoint=str(path),
+        device_map="cuda:0",
+        slots=16,
+        max_context_tokens=1024,
+        quantisation=quantisation,  # type: ignore[arg-type]
+    )
+    model = Model(settings)
+    asked = Completion((Turn("user", "这是什么?"),), None, Sampling(max_tokens=40))
+    one = Request(model.prompt(asked, None), asked.sampling)
+    await run(model, "in-flight", [one])  # warm
+    begun = time.monotonic()
+    await run(model, "in-flight", [one])
+    alone_s = time.monotonic() - begun
+    load = requests(model, 64, 2, side=512)
+    naive = await run(model, "naive", load[:8])
+    together = await run(model, "in-flight", load)
+    return {
+        "weights_gb": round(model.facts.weight_bytes / GB, 2),
+        "kv_cache_gb": round(model.network.cache.bytes / GB, 2),
+        "peak_gb": round(torch.cuda.max_memory_allocated() / GB, 2),
+        "forty_tokens_alone_s": round(alone_s, 2),
+        "tokens_per_s": round(together.tokens_per_s, 1),
+        "tokens_per_s_vs_naive": round(together.tokens_per_s / naive.tokens_per_s, 2),
+        "ttft_s": round(together.ttft_s, 3),
+    }
+
+
+async def check(quantisations: list[str]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        figures: dict[str, Any] = {"gpu": torch.cuda.get_device_name()}
+        figures["token_exact"] = await exactness(Path(folder))
+        for name in quantisations:
+            figures[name] = await speed_and_memory(Path(folder), name)
+            print(name, figures[name], flush=True)
+        return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quantisation", nargs="*", default=["none", "int8", "int4"])
+    args = parser.parse_args()
+    if not torch.cuda.is_available():
+        raise SystemExit("There is no GPU here that torch can use.")
+    print("RESULT " + json.dumps(asyncio.run(check(args.quantisation))))
+
+
+if __name__ == "__main__":
+    main()
