@@ -25,7 +25,7 @@ class ShopsightError(Exception):
     code: ClassVar[str] = "internal_error"
     type: ClassVar[str] = "server_error"
     en: ClassVar[str] = "Something went wrong on our side. Please try again."
-    zh: ClassVar[str] = "服务出了点问题,请稍后再试。"
+    zh: ClassVar[str] = "服务出了点问题，请稍后再试。"
     retry_after_s: ClassVar[int | None] = None
 
     def __init__(self, param: str | None = None) -> None:
@@ -114,7 +114,7 @@ class ImageTooManyPixels(ClientError):
     status = 413
     code = "image_too_many_pixels"
     en = "The photo has too many pixels. Please send a smaller one."
-    zh = "照片像素过多,请换一张小一点的照片。"
+    zh = "照片像素过多，请换一张小一点的照片。"
 
 
 class UnsupportedMediaType(ClientError):
@@ -128,14 +128,14 @@ class UnsupportedImageType(ClientError):
     status = 415
     code = "unsupported_image_type"
     en = "Please send a JPEG, PNG or WebP photo (not animated)."
-    zh = "请上传 JPEG、PNG 或 WebP 照片(非动图)。"
+    zh = "请上传 JPEG、PNG 或 WebP 照片（非动图）。"
 
 
 class InvalidField(ClientError):
     status = 422
     code = "invalid_field"
     en = "A field is missing, unknown or not allowed; see 'param'."
-    zh = "有字段缺失、未知或不被允许,见 param。"
+    zh = "有字段缺失、未知或不被允许，见 param。"
 
 
 class InvalidBase64(ClientError):
@@ -149,14 +149,14 @@ class UrlNotAllowed(ClientError):
     status = 422
     code = "url_not_allowed"
     en = "Photos are taken as data URIs; addresses are not fetched."
-    zh = "照片请用 data URI 发送,服务不会抓取网址。"
+    zh = "照片请用 data URI 发送，服务不会抓取网址。"
 
 
 class ImageUndecodable(ClientError):
     status = 422
     code = "image_undecodable"
     en = "The photo cannot be read; the file seems damaged."
-    zh = "照片无法读取,文件可能已损坏。"
+    zh = "照片无法读取，文件可能已损坏。"
 
 
 class ImageDimensions(ClientError):
@@ -185,14 +185,14 @@ class ReplicaFailed(ServerError):
     status = 502
     code = "replica_failed"
     en = "The model failed on this request. Please try again."
-    zh = "模型处理失败,请重试。"
+    zh = "模型处理失败，请重试。"
 
 
 class DeadlineExceeded(ServerError):
     status = 504
     code = "deadline_exceeded"
     en = "The answer took too long. Please try again."
-    zh = "回答超时,请重试。"
+    zh = "回答超时，请重试。"
 
 
 class Unavailable(ServerError):
@@ -203,16 +203,16 @@ class Unavailable(ServerError):
 class Overloaded(Unavailable):
     code = "overloaded"
     en = "Too many questions right now. Please try again in a moment."
-    zh = "现在提问的人太多,请稍后再试。"
+    zh = "现在提问的人太多，请稍后再试。"
 
 
 class NoReplica(Unavailable):
     code = "no_replica"
     en = "No model is available right now. Please try again in a moment."
-    zh = "模型暂时不可用,请稍后再试。"
+    zh = "模型暂时不可用，请稍后再试。"
 
 
 class LogUnavailable(Unavailable):
     code = "log_unavailable"
     en = "The service cannot record questions right now. Please try again in a moment."
-    zh = "服务暂时无法记录提问,请稍后再试。"
+    zh = "服务暂时无法记录提问，请稍后再试。"

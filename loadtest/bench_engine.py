@@ -191,10 +191,11 @@ async def compare(model: Model, number: int, rounds: int) -> dict[str, float]:
     print(f"naive serves {capacity:.2f} requests/s of this kind")
     head = f"{'load':>10} {'way':>9} {'tokens/s':>9} {'mean s':>7} {'p95 s':>7} {'TTFT s':>7}"
     print(head + "   against naive: tokens/s, mean latency")
-    for name, factor in (("low", 0.25), ("medium", 0.8), ("saturated", 20.0)):
+    for name, factor in (("low", 0.5), ("medium", 0.8), ("saturated", 20.0)):
         ratios: dict[str, list[tuple[float, float]]] = {"collect": [], "in-flight": []}
         for turn in range(rounds):
-            count = number if factor > 1 else max(8, number // 2)
+            # Below saturation the arrivals, not the engine, set how long a round lasts.
+            count = number if factor > 1 else number // 4
             load = arriving(requests(model, count, turn), factor * capacity, turn)
             floor = await run(model, "naive", load)
             _line(name, "naive", floor, None)

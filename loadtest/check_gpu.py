@@ -1,4 +1,4 @@
-"""`make check-gpu`, with an NVIDIA GPU: a Qwen3-VL-8B with random weights in the published shape; the
+"""`make check-gpu`, with an NVIDIA GPU: a random-weight Qwen3-VL-8B in the published shape; the
 in-flight engine's exactness (float32, few layers), speed and memory. Ends with `RESULT`."""
 
 import argparse

@@ -1,0 +1,107 @@
+"""A real Chromium and pages in it that fail their test on any console error or CSP violation."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+# What the page must live with in production; added here whatever the server under test sends.
+STRICT_CSP = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Chromium drops what is loading, loopback too, whenever Docker on the same machine adds or removes
+# a container's interface; no switch of it prevents that, so the page is then loaded again.
+NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
+LOADS = 3
+PHONE = {"width": 390, "height": 844}
+# The demo checkpoint answers within seconds on two busy cores; ms.
+PATIENCE = 60_000
+
+OpenPage = Callable[..., Page]
+
+
+def chromium_path() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Per module, since Playwright's loop would disturb the asyncio tests of other modules."""
+    path = chromium_path()
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI must have a Chromium: the page's tests would silently be left out")
+        pytest.skip("no chromium or google-chrome on PATH")
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
+    """`open_page(locale=…, viewport=…, before=…, expects=…)` → the page, loaded and settled.
+
+    `before(page)` runs ahead of the load; `expects` names the console errors that a test provokes.
+    """
+    # Asked for here, so that without a Chromium nothing is started before the skip.
+    address = f"{request.getfixturevalue('embedded_stack').url}/"
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def with_strict_csp(route: Route) -> None:
+        response = route.fetch()
+        headers = {**response.headers, "content-security-policy": STRICT_CSP}
+        route.fulfill(response=response, headers=headers)
+
+    def open_(
+        locale: str = "zh-CN",
+        viewport: dict[str, int] = PHONE,
+        before: Callable[[Page], object] | None = None,
+        expects: tuple[str, ...] = (),
+        **options: Any,
+    ) -> Page:
+        def complain(text: str) -> None:
+            if not any(expected in text for expected in expects):
+                complaints.append(text)
+
+        context = chromium.new_context(locale=locale, viewport=viewport, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: complain(str(error)))
+        page.on(
+            "console",
+            lambda said: complain(said.text) if said.type in ("error", "warning") else None,
+        )
+        page.route(address, with_strict_csp)
+        if before:
+            before(page)
+        for _ in range(LOADS):
+            page.goto(address)
+            page.wait_for_selector("body:not([data-settling])")
+            if NETWORK_CHANGED not in "".join(complaints):
+                break
+            complaints.clear()
+        page.unroute(address)  # routing hides the headers of uploads
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert [text for text in complaints if NETWORK_CHANGED not in text] == []

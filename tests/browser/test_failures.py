@@ -1,0 +1,145 @@
+"""What a shopper sees when something fails: the words, what had arrived, and a way to try again."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import wire
+from tests.browser.conftest import OpenPage
+from tests.browser.shopper import ask_and_wait, choose_sample
+
+RESOURCE = "Failed to load resource"  # how Chromium logs any status of 400 and above
+QUESTION = "这是真皮吗？"
+
+
+@pytest.mark.parametrize(("locale", "language", "retry"), [
+    ("zh-CN", "zh", "重试"),
+    ("en-US", "en", "Try again"),
+])  # fmt: skip
+def test_a_busy_service_says_so_in_the_pages_language_and_a_retry_works(
+    open_page: OpenPage, locale: str, language: str, retry: str
+) -> None:
+    page = open_page(locale=locale, expects=(RESOURCE,))
+    message = "现在提问的人太多，请稍后再试。" if language == "zh" else "Too many questions now."
+    languages = wire.answer_with(page, wire.refusal(503, message, "overloaded", retry_after="1"))
+    choose_sample(page)
+    exchange = ask_and_wait(page, QUESTION, "failed")
+    expect(exchange.locator(".note")).to_have_text(message)
+    expect(exchange).to_have_attribute("data-code", "overloaded")
+    assert languages[0].startswith(language)
+    again = exchange.locator(".retry")
+    expect(again).to_have_attribute("aria-disabled", "true")  # for as long as Retry-After says
+    expect(again).to_have_attribute("aria-disabled", "false")
+    expect(again).to_have_text(retry)
+    again.click()
+    expect(exchange).to_have_attribute("data-state", "done")
+    expect(exchange.locator(".answer")).not_to_be_empty()
+    expect(page.locator(".exchange")).to_have_count(1)
+
+
+def test_the_real_services_own_refusal_follows_the_language_toggle(open_page: OpenPage) -> None:
+    page = open_page(expects=(RESOURCE,))
+    choose_sample(page)
+    # Only zero-width marks: more than nothing to the page, a blank question to the API.
+    chinese = ask_and_wait(page, "\u2060", "failed").locator(".note").text_content()
+    page.click("#language")
+    english = ask_and_wait(page, "\u2060", "failed").locator(".note").text_content()
+    assert any("\u4e00" <= char <= "\u9fff" for char in chinese or "")
+    assert (english or "").isascii()
+    expect(page.locator(".exchange .retry:visible")).to_have_count(0)  # it would fail again
+
+
+@pytest.mark.parametrize(("cut", "words"), [
+    (wire.stream(wire.chunk("看起来是"), wire.chunk("一只托特包")), "以上回答不完整"),
+    (wire.stream(wire.chunk("看起来是"), wire.chunk("一只托特包"), 'data: {"choi'), "不完整"),
+    (
+        wire.stream(wire.chunk("看起来是一只托特包"), wire.error_event("模型处理失败。", "x")),
+        "模型处理失败。",
+    ),
+])  # fmt: skip
+def test_a_stream_cut_in_the_middle_keeps_what_arrived_and_says_it_is_incomplete(
+    open_page: OpenPage, cut: dict[str, object], words: str
+) -> None:
+    page = open_page()
+    wire.answer_with(page, cut)
+    choose_sample(page)
+    exchange = ask_and_wait(page, QUESTION, "failed")
+    expect(exchange.locator(".answer")).to_have_text("看起来是一只托特包")
+    expect(exchange.locator(".note")).to_contain_text(words)
+    expect(exchange.locator(".timing")).to_be_hidden()
+    exchange.locator(".retry").click()
+    expect(exchange).to_have_attribute("data-state", "done")
+    expect(exchange.locator(".answer")).not_to_have_text("看起来是一只托特包")
+
+
+@pytest.mark.parametrize(("status", "words", "retryable"), [
+    (502, "服务暂时不可用", True),
+    (429, "提问太快", True),
+    (413, "照片太大", False),
+    (403, "没有被接受", False),
+])  # fmt: skip
+def test_a_proxys_own_error_page_becomes_plain_words(
+    open_page: OpenPage, status: int, words: str, retryable: bool
+) -> None:
+    page = open_page(expects=(RESOURCE,))
+    html = "<html><body><h1>Bad Gateway</h1>nginx</body></html>"
+    wire.answer_with(page, {"status": status, "content_type": "text/html", "body": html})
+    choose_sample(page)
+    exchange = ask_and_wait(page, QUESTION, "failed")
+    expect(exchange.locator(".note")).to_contain_text(words)
+    expect(exchange.locator(".retry")).to_be_visible(visible=retryable)
+
+
+def test_a_lost_network_is_told_and_the_next_try_works(open_page: OpenPage) -> None:
+    page = open_page(expects=(RESOURCE,))
+    choose_sample(page)
+    page.context.set_offline(True)
+    exchange = ask_and_wait(page, QUESTION, "failed")
+    expect(exchange.locator(".note")).to_contain_text("网络连接失败")
+    page.context.set_offline(False)
+    exchange.locator(".retry").click()
+    expect(exchange).to_have_attribute("data-state", "done")
+
+
+@pytest.mark.parametrize(("reason", "words"), [
+    ("length", "长度上限"), ("content_filter", "因规则未显示")
+])  # fmt: skip
+def test_an_answer_that_ended_early_says_why(open_page: OpenPage, reason: str, words: str) -> None:
+    page = open_page()
+    response = wire.stream(wire.chunk("一只包"), wire.chunk("", reason), wire.DONE)
+    wire.answer_with(page, response)
+    choose_sample(page)
+    exchange = ask_and_wait(page, QUESTION)
+    expect(exchange.locator(".answer")).to_have_text("一只包")
+    expect(exchange.locator(".note")).to_contain_text(words)
+
+
+def test_an_empty_answer_is_not_shown_as_success(open_page: OpenPage) -> None:
+    page = open_page()
+    wire.answer_with(page, wire.stream(wire.chunk("", "stop"), wire.DONE))
+    choose_sample(page)
+    exchange = ask_and_wait(page, QUESTION)
+    expect(exchange.locator(".note")).to_have_text("模型没有给出回答。")
+    expect(exchange.locator(".retry")).to_be_visible()
+
+
+def test_a_network_that_changes_while_the_page_loads_costs_a_second_not_the_samples(
+    open_page: OpenPage,
+) -> None:
+    def break_once(page: Page) -> None:
+        for address in ("**/samples/samples.json", "**/v1/models"):
+            page.route(address, lambda route: route.abort("connectionreset"), times=1)
+
+    page = open_page(before=break_once, expects=(RESOURCE,))
+    expect(page.locator(".sample").first).to_be_visible()
+    expect(page.locator("#demo-banner")).to_be_visible()
+
+
+def test_without_sample_photos_the_page_is_whole(open_page: OpenPage) -> None:
+    page = open_page(
+        before=lambda page: page.route(
+            "**/samples/samples.json", lambda route: route.fulfill(status=404, body="{}")
+        ),
+        expects=(RESOURCE,),
+    )
+    expect(page.locator("#choose")).to_be_visible()
+    expect(page.locator("#samples")).to_be_hidden()

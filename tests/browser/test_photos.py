@@ -1,0 +1,160 @@
+"""What happens to a photo on the phone before it is uploaded."""
+
+import hashlib
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.shopper import ask_and_wait
+from tests.browser.wire import overhear, sent
+
+ORIENTATION = 0x0112
+QUESTION = "这是什么？"
+
+
+def _picture(width: int, height: int) -> Image.Image:
+    """Left half red, right half blue: a wrong turn shows."""
+    picture = Image.new("RGB", (width, height), (200, 30, 30))
+    picture.paste((30, 30, 200), (width // 2, 0, width, height))
+    return picture
+
+
+def _noisy(width: int, height: int) -> Image.Image:
+    coarse = Image.frombytes("RGB", (width // 2, height // 2), os.urandom(width * height * 3 // 4))
+    return Image.blend(_picture(width, height), coarse.resize((width, height)), 0.25)
+
+
+def _upload(page: Page, name: str, data: bytes, mime: str = "image/jpeg") -> dict[str, Any]:
+    page.set_input_files("#photo-file", {"name": name, "mimeType": mime, "buffer": data})
+    expect(page.locator("#composer")).to_be_visible()
+    ask_and_wait(page, QUESTION)
+    (photo,) = sent(page)
+    assert photo["question"] == QUESTION
+    assert photo["stream"] == "true"
+    return photo
+
+
+def test_a_big_turned_photo_goes_up_small_and_upright(open_page: OpenPage) -> None:
+    page = open_page(before=overhear)
+    bodies = []
+    page.on("request", lambda request: bodies.append(request) if "v1/ask" in request.url else None)
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6  # a phone held upright: the picture is to be turned right by 90°
+    file = BytesIO()
+    _noisy(4000, 3000).save(file, "JPEG", quality=95, exif=exif)
+    assert file.tell() > 5_000_000
+
+    photo = _upload(page, "IMG_0042.jpg", file.getvalue())
+    assert (photo["width"], photo["height"]) == (1200, 1600)
+    assert photo["type"] == "image/jpeg"
+    assert photo["name"] == "photo.jpg"  # the shopper's file name stays on the phone
+    (request,) = bodies
+    body = int(request.all_headers()["content-length"])
+    assert photo["size"] < body < 900_000
+    corners = page.evaluate(
+        """async () => {
+          const picture = await createImageBitmap(document.getElementById("photo"));
+          const canvas = new OffscreenCanvas(picture.width, picture.height);
+          const context = canvas.getContext("2d", { willReadFrequently: true });
+          context.drawImage(picture, 0, 0);
+          const at = (y) => [...context.getImageData(600, y, 1, 1).data];
+          return [at(40), at(1560)];
+        }"""
+    )
+    (top_red, _, top_blue, _), (foot_red, _, foot_blue, _) = corners
+    assert top_red > top_blue  # red was left before the turn
+    assert foot_blue > foot_red
+
+
+def test_a_small_photo_goes_up_byte_for_byte(open_page: OpenPage) -> None:
+    page = open_page(before=overhear)
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    file = BytesIO()
+    _picture(640, 480).save(file, "JPEG", exif=exif)
+    photo = _upload(page, "bag.jpg", file.getvalue())
+    assert photo["sha256"] == hashlib.sha256(file.getvalue()).hexdigest()
+
+
+def test_a_photo_is_declared_as_what_its_bytes_are(open_page: OpenPage) -> None:
+    page = open_page(before=overhear)
+    file = BytesIO()
+    _picture(640, 480).save(file, "PNG")
+    photo = _upload(page, "really-a-png.jpg", file.getvalue(), "image/jpeg")
+    assert photo["type"] == "image/png"
+    assert photo["sha256"] == hashlib.sha256(file.getvalue()).hexdigest()
+
+
+@pytest.mark.parametrize("kind", ["MPO", "WEBP", "PNG", "GIF", "BMP"])
+def test_what_the_api_does_not_take_goes_up_as_a_plain_jpeg(open_page: OpenPage, kind: str) -> None:
+    page = open_page(before=overhear)
+    first, second = _picture(640, 480), _picture(640, 480).rotate(180)
+    file = BytesIO()
+    several = {} if kind == "BMP" else {"save_all": True, "append_images": [second]}
+    first.save(file, kind, **several)
+    photo = _upload(page, f"photo.{kind.lower()}", file.getvalue(), "image/jpeg")
+    assert (photo["type"], photo["width"], photo["height"]) == ("image/jpeg", 640, 480)
+    assert photo["sha256"] != hashlib.sha256(file.getvalue()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [("zh-CN", "不是能打开的照片"), ("en-US", "not a photo that can be opened")],
+)
+def test_a_text_file_gets_a_clear_message_and_no_request(
+    open_page: OpenPage, tmp_path: Path, locale: str, words: str
+) -> None:
+    page = open_page(locale=locale)
+    page.wait_for_load_state("networkidle")
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    (tmp_path / "notes.jpg").write_text("this is no photo")
+    page.set_input_files("#photo-file", tmp_path / "notes.jpg")
+    expect(page.locator("#photo-problem")).to_contain_text(words)
+    expect(page.locator("#photo-problem")).to_have_role("alert")
+    expect(page.locator("#composer")).to_be_hidden()
+    assert [url for url in requests if not url.startswith("blob:")] == []
+
+
+def test_a_tiny_picture_is_refused_on_the_phone(open_page: OpenPage) -> None:
+    page = open_page()
+    file = BytesIO()
+    _picture(16, 16).save(file, "PNG")
+    tiny = {"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    page.set_input_files("#photo-file", tiny)
+    expect(page.locator("#photo-problem")).to_contain_text("太小")
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_photo_can_be_dropped_or_pasted(open_page: OpenPage, way: str) -> None:
+    page = open_page()
+    page.evaluate(
+        """async (way) => {
+          const canvas = new OffscreenCanvas(300, 200);
+          canvas.getContext("2d").fillRect(0, 0, 150, 200);
+          const data = new DataTransfer();
+          data.items.add(new File([await canvas.convertToBlob()], "x.png", { type: "image/png" }));
+          const options = { bubbles: true, dataTransfer: data, clipboardData: data };
+          const kind = way === "drop" ? DragEvent : ClipboardEvent;
+          document.getElementById("choose").dispatchEvent(new kind(way, options));
+        }""",
+        way,
+    )
+    expect(page.locator("#composer")).to_be_visible()
+    assert page.evaluate("document.getElementById('photo').naturalWidth") == 300
+
+
+def test_the_camera_button_opens_the_camera(open_page: OpenPage) -> None:
+    page = open_page(has_touch=True, is_mobile=True)
+    with page.expect_file_chooser() as chooser:
+        page.locator("#take").tap()
+    assert chooser.value.element.get_attribute("capture") == "environment"
+    with page.expect_file_chooser() as chooser:
+        page.locator("#choose").tap()
+    assert chooser.value.element.get_attribute("capture") is None

@@ -1,0 +1,88 @@
+// One question about one photo over the API: the request, its answer as events, its failures named.
+
+import { acceptLanguage } from "./language.js";
+import { events } from "./stream.js";
+
+// A Retry-After beyond this is not counted down on screen, in seconds.
+const LONGEST_COUNTDOWN = 60;
+const FILE_NAMES = { "image/png": "photo.png", "image/webp": "photo.webp" };
+
+/**
+ * Why there is no (whole) answer: `message` is the server's own words, or `word` a key of words.js.
+ * `retryAfter` is in seconds.
+ */
+export class AskFailure extends Error {
+  constructor({ code, word = null, message = "", retryable = true, retryAfter = 0 }) {
+    super(message);
+    Object.assign(this, { code, word, retryable, retryAfter });
+  }
+}
+
+/**
+ * Yields `{head: {cache, revision, interaction}}`, then `{text}` pieces, then `{end: reason}`.
+ * Raises AskFailure, or the signal's AbortError. Returning without an `end` does not happen.
+ */
+export async function* ask(photo, question, signal) {
+  const response = await send(photo, question, signal);
+  if (!response.ok) throw await refusal(response);
+  yield {
+    head: {
+      cache: response.headers.get("x-cache") ?? "",
+      revision: response.headers.get("x-model-revision") ?? "",
+      interaction: response.headers.get("x-interaction-id") ?? "",
+    },
+  };
+  let reason = null;
+  try {
+    for await (const data of events(response.body)) {
+      if (data === "[DONE]") {
+        yield { end: reason ?? "stop" };
+        return;
+      }
+      const chunk = JSON.parse(data);
+      if (chunk.error) throw new AskFailure(chunk.error);
+      const choice = chunk.choices?.[0];
+      reason = choice?.finish_reason ?? reason;
+      if (choice?.delta?.content) yield { text: choice.delta.content };
+    }
+  } catch (error) {
+    if (signal.aborted || error instanceof AskFailure) throw error;
+    // A reset connection or a damaged event: the same to the shopper as a stream cut short.
+  }
+  throw new AskFailure({ code: "incomplete", word: "incomplete" });
+}
+
+async function send(photo, question, signal) {
+  const form = new FormData();
+  form.append("photo", photo, FILE_NAMES[photo.type] ?? "photo.jpg"); // not the shopper's file name
+  form.append("question", question);
+  form.append("stream", "true");
+  const headers = { "accept-language": acceptLanguage() };
+  try {
+    return await fetch("v1/ask", { method: "POST", body: form, headers, signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new AskFailure({ code: "offline", word: "offline" });
+  }
+}
+
+async function refusal(response) {
+  const { status } = response;
+  const wait = Number(response.headers.get("retry-after"));
+  const facts = {
+    code: `http_${status}`,
+    retryable: status >= 500 || status === 429 || status === 408,
+    retryAfter: wait > 0 && wait <= LONGEST_COUNTDOWN ? wait : 0,
+  };
+  const error = await response.json().then((body) => body.error, () => null);
+  if (error?.message) return new AskFailure({ ...facts, ...pick(error) });
+  return new AskFailure({ ...facts, word: wordFor(status) }); // a proxy's own page
+}
+
+const pick = ({ message, code }) => ({ message, code });
+
+function wordFor(status) {
+  if (status === 413) return "tooLarge";
+  if (status === 429) return "tooMany";
+  return status < 500 ? "refused" : "unavailable";
+}

@@ -1,0 +1,73 @@
+// Which language the page speaks, and saying it: an element remembers its word, so that a change
+// of language can say everything again, answers' notes and timings included.
+
+import { words } from "./words.js";
+
+const MEMORY = "shopsight.language";
+const TAGS = { zh: "zh-CN", en: "en" };
+const listeners = [];
+let current = remembered() ?? (/^zh\b/i.test(navigator.language ?? "") ? "zh" : "en");
+
+export const language = () => current;
+
+/** The value of Accept-Language for the API: its error messages come in the page's language. */
+export const acceptLanguage = () => (current === "zh" ? "zh-CN,zh;q=0.9" : "en");
+
+/** The language tag of a text, for the right glyphs and the right voice of a screen reader. */
+export const tagOf = (text) => (/\p{Script=Han}/u.test(text) ? TAGS.zh : TAGS.en);
+
+export function word(key, values = {}) {
+  return words[current][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** Put a word into an element as its text, now and after every change of language. */
+export function say(element, key, values = {}) {
+  element.dataset.word = key;
+  element.dataset.values = JSON.stringify(values);
+  element.textContent = word(key, values);
+}
+
+/** As `say`, for the element's accessible name. */
+export function label(element, key, values = {}) {
+  element.dataset.wordLabel = key;
+  element.dataset.values = JSON.stringify(values);
+  element.setAttribute("aria-label", word(key, values));
+}
+
+/** Call `listener` now and after every change of language. */
+export function whenSpoken(listener) {
+  listeners.push(listener);
+  listener();
+}
+
+export function speak(language = current) {
+  current = language;
+  document.documentElement.lang = TAGS[current];
+  document.title = word("title");
+  for (const element of document.querySelectorAll("[data-word], [data-word-label]")) {
+    const { word: text, wordLabel, wordPlaceholder, values } = element.dataset;
+    const filled = values ? JSON.parse(values) : {};
+    if (text) element.textContent = word(text, filled);
+    if (wordLabel) element.setAttribute("aria-label", word(wordLabel, filled));
+    if (wordPlaceholder) element.placeholder = word(wordPlaceholder);
+  }
+  for (const listener of listeners) listener();
+}
+
+export function toggleLanguage() {
+  speak(current === "zh" ? "en" : "zh");
+  try {
+    localStorage.setItem(MEMORY, current);
+  } catch {
+    // Private windows and blocked storage: the choice lasts as long as the page.
+  }
+}
+
+function remembered() {
+  try {
+    const value = localStorage.getItem(MEMORY);
+    return value in words ? value : null;
+  } catch {
+    return null;
+  }
+}
