@@ -172,8 +172,9 @@ class Engine:
             try:
                 plain = row.sampler.plain
                 token_id = likeliest[index] if plain else row.sampler.choose(logits[index])
-                if not row.produced:
-                    self._metrics.ttft_s.observe(time.monotonic() - row.arrived)
+                if row.first_token_at is None:
+                    row.first_token_at = time.monotonic()
+                    self._metrics.ttft_s.observe(row.first_token_at - row.arrived)
                 ended = row.accept(token_id, logits[index])
             except Exception:
                 log.exception("choosing a token failed")
@@ -223,6 +224,9 @@ class Engine:
     def _end(self, row: Sequence, error: ShopsightError | None) -> None:
         """Every question ends here, once."""
         outcome = error.code if error else "cancelled" if row.job.cancelled else "answered"
+        if row.first_token_at is not None and row.produced > 1:
+            spent = time.monotonic() - row.first_token_at
+            self._metrics.token_s.observe(spent / (row.produced - 1))
         if error is not None:
             row.job.send(error)
         self._metrics.requests.labels(outcome).inc()
@@ -231,6 +235,8 @@ class Engine:
         network = self._model.network
         self._metrics.queue_depth.set(len(self._waiting))
         self._metrics.slots_used.set(len(self._growing) + len(self._reading))
+        tokens = sum(row.filled for row in self._growing + self._reading)
+        self._metrics.kv_bytes.set(tokens * self._model.facts.kv_bytes_per_token)
         self._metrics.vision_bytes.set(network.vision.bytes)
         hits, misses = network.vision.take_counts()
         self._metrics.vision_lookups.labels("hit").inc(hits)

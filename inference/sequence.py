@@ -17,6 +17,7 @@ class Sequence:
         self.job = job
         self.priority = job.priority
         self.arrived = job.arrived
+        self.first_token_at: float | None = None
         self.filled = 0
         """How many of the tokens are in the cache."""
         self.sampler = Sampler(job.sampling, job.prompt.ids, job.grammar)

@@ -1,5 +1,7 @@
 """One real inference replica with the demo checkpoint: the contract that any replica must keep."""
 
+import json
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,18 @@ from tests.service.asking import chat, data_uri, events_of, post, text_of
 
 
 @pytest.fixture
-def replica(embedded_stack: Stack) -> str:
+def replica(request: pytest.FixtureRequest) -> str:
+    """Ours, or any other server of the contract: REPLICA_URL=http://… pytest …/test_replica.py"""
+    other = os.environ.get("REPLICA_URL")
+    if other:
+        return other
+    stack: Stack = request.getfixturevalue("embedded_stack")
+    return stack.replica_url
+
+
+@pytest.fixture
+def ours(embedded_stack: Stack) -> str:
+    """For what only our replicas promise."""
     return embedded_stack.replica_url
 
 
@@ -22,19 +35,19 @@ def data(sample_photo: Path) -> bytes:
     return sample_photo.read_bytes()
 
 
-def test_it_says_what_it_is(replica: str) -> None:
-    (model,) = httpx.get(f"{replica}/v1/models").json()["data"]
-    ready = httpx.get(f"{replica}/readyz")
+def test_it_says_what_it_is(ours: str) -> None:
+    (model,) = httpx.get(f"{ours}/v1/models").json()["data"]
+    ready = httpx.get(f"{ours}/readyz")
     assert ready.status_code == 200
     assert model["id"] == "shopsight"
     assert model["demo"] is True
     assert model["model_revision"] == ready.headers["x-model-revision"]
 
 
-def test_all_forms_give_the_same_answer(replica: str, data: bytes) -> None:
-    short = post(replica, {"image": data_uri(data), "prompt": "What is it?", "max_tokens": 40})
-    full = post(replica, chat("What is it?", data, max_tokens=40))
-    stream = post(replica, chat("What is it?", data, max_tokens=40, stream=True))
+def test_all_forms_give_the_same_answer(ours: str, data: bytes) -> None:
+    short = post(ours, {"image": data_uri(data), "prompt": "What is it?", "max_tokens": 40})
+    full = post(ours, chat("What is it?", data, max_tokens=40))
+    stream = post(ours, chat("What is it?", data, max_tokens=40, stream=True))
     assert text_of(short) == text_of(full) == text_of(stream) != ""
     assert short.json().keys() >= {"text", "usage", "finish_reason", "model_revision"}
     usage = full.json()["usage"]
@@ -69,7 +82,9 @@ def test_a_stop_string_ends_the_answer(replica: str, data: bytes) -> None:
 
 def test_a_seed_repeats_a_warm_answer(replica: str, data: bytes) -> None:
     def warm(seed: int) -> str:
-        return text_of(post(replica, chat("Describe it.", data, temperature=2.0, seed=seed)))
+        return text_of(
+            post(replica, chat("Describe it.", data, temperature=2.0, seed=seed, max_tokens=30))
+        )
 
     assert warm(5) == warm(5)
     assert len({warm(seed) for seed in range(6)}) > 1
@@ -84,8 +99,8 @@ def test_control_tokens_in_a_question_are_plain_text(replica: str, data: bytes, 
     assert marked.json()["usage"]["prompt_tokens"] > plain + 2
 
 
-def test_a_deadline_is_kept(replica: str, data: bytes) -> None:
-    answer = post(replica, chat("Describe it.", data, max_tokens=900), **{"x-deadline-ms": "1"})
+def test_a_deadline_is_kept(ours: str, data: bytes) -> None:
+    answer = post(ours, chat("Describe it.", data, max_tokens=900), **{"x-deadline-ms": "1"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
 
 
@@ -131,8 +146,40 @@ def test_a_client_that_leaves_frees_the_engine(replica: str, data: bytes) -> Non
     assert time.monotonic() - begun < 5
 
 
-def test_it_tells_its_metrics(replica: str, data: bytes) -> None:
-    post(replica, chat("What is it?", data))
-    text = httpx.get(f"{replica}/metrics").text
+def test_it_tells_its_metrics(ours: str, data: bytes) -> None:
+    post(ours, chat("What is it?", data))
+    text = httpx.get(f"{ours}/metrics").text
     assert 'inference_requests_total{outcome="answered"}' in text
     assert "inference_ttft_seconds_bucket" in text
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"kind": {"type": "string", "maxLength": 20}, "logo": {"type": "boolean"}},
+    "required": ["kind", "logo"],
+    "additionalProperties": False,
+}
+
+
+def test_an_answer_keeps_to_its_schema(replica: str, data: bytes) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "card", "schema": SCHEMA}}
+    body = chat("Describe it.", data, response_format=wanted)
+    card = json.loads(text_of(post(replica, body)))
+    assert isinstance(card["kind"], str)
+    assert isinstance(card["logo"], bool)
+    assert json.loads(text_of(post(replica, {**body, "stream": True}))) == card
+
+
+def test_an_impossible_schema_is_refused(ours: str, data: bytes) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "colour"}}}
+    answer = post(ours, chat("Describe it.", data, response_format=wanted))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_schema")
+
+
+def test_log_probabilities_come_with_their_tokens(replica: str, data: bytes) -> None:
+    body = chat("What is it?", data, logprobs=True, top_logprobs=2)
+    choice = post(replica, body).json()["choices"][0]
+    tokens = choice["logprobs"]["content"]
+    spelled = b"".join(bytes(token["bytes"]) for token in tokens).decode()
+    assert spelled == choice["message"]["content"]
+    assert all(token["logprob"] <= 0 and len(token["top_logprobs"]) == 2 for token in tokens)
