@@ -1,6 +1,5 @@
 """The way of one question, in eight steps; each step's detail lives in the folder it names."""
 
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -98,6 +97,7 @@ class Answering:
         """Steps 6, 7 and the storing half of 8: once for everybody who asks the same now."""
         screen = StreamScreen(self.text_policy)
         pieces: list[Delta] = []
+        end: Finished | None = None
         events = self.pool.complete(  # 6 ask a replica
             asked,
             revision=key.revision,
@@ -107,7 +107,7 @@ class Answering:
                 "x-image-digest": key.image,
                 "x-cache-namespace": key.namespace,
             },
-            deadline=time.monotonic() + self.deadline_ms / 1000,
+            deadline=interaction.started + self.deadline_ms / 1000,
         )
         async with aclosing(events):
             async for event in events:
@@ -120,6 +120,8 @@ class Answering:
                 if screen.blocked:
                     yield Finished("content_filter")
                     return
+        if end is None:
+            raise ReplicaFailed
         if piece := screen.flush():
             pieces.append(piece)
             yield piece
