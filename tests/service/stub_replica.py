@@ -18,7 +18,8 @@ from tests.service.servers import served
 
 class StubReplica:
     """`behaviour` is one of: answer, 500, 503, garbage, empty, cut (breaks off in mid-stream),
-    hang. The answer names the photo and the question, so that a mixed-up one is seen."""
+    unfinished ([DONE] without a finish_reason), hang. The answer names the question, so that a
+    mixed-up one is seen."""
 
     def __init__(self, revision: str = "stub-1") -> None:
         self.revision = revision
@@ -74,7 +75,8 @@ class StubReplica:
             if self.behaviour == "cut":
                 return
             yield sse.frame(frame.chunk(Delta(self.answer or f"「{question}」:好")))
-            yield sse.frame(frame.closing_chunk(Finished("stop")))
+            if self.behaviour != "unfinished":
+                yield sse.frame(frame.closing_chunk(Finished("stop")))
             yield sse.frame(frame.usage_chunk(Finished("stop", Usage(7, 3))))
             yield sse.DONE
         except (asyncio.CancelledError, GeneratorExit):

@@ -168,7 +168,7 @@ def test_a_client_that_leaves_alone_frees_the_replica_and_is_logged_once(
     assert rows(log_url)[0]["outcome"] == "cancelled"
 
 
-@pytest.mark.parametrize("behaviour", ["500", "503", "garbage", "empty"])
+@pytest.mark.parametrize("behaviour", ["500", "503", "garbage", "empty", "unfinished"])
 def test_what_a_broken_replica_says_is_never_an_answer(
     gateway: str, stub: StubReplica, log_url: str, behaviour: str
 ) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from gateway.cli.embedded import free_port
 from gateway.cli.stats import summary
 from gateway.log.tables import metadata
-from tests.service.asking import chat, photo, post, rows, text_of
+from tests.service.asking import chat, events_of, photo, post, rows, text_of
 from tests.service.servers import ROOT, mariadb_server, migrate, wait_until
 from tests.service.stub_replica import StubReplica
 
@@ -90,6 +90,17 @@ def test_under_many_at_once_each_answer_has_exactly_one_row(
         )
     acknowledged = sorted(answer.headers["x-interaction-id"] for answer in answers)
     assert sorted(str(row["interaction_id"]) for row in rows(database_url)) == acknowledged
+
+
+def test_a_stream_that_cannot_be_recorded_ends_with_an_error_not_with_done(
+    start_gateway: Start, stub: StubReplica, database_url: str, engine: Engine
+) -> None:
+    gateway = start_gateway(replicas=stub.url, database_url=database_url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE interactions"))
+    events = events_of(post(gateway, chat("what?", photo(), stream=True)))
+    assert events[-1]["error"]["code"] == "log_unavailable"
+    assert not any(c["finish_reason"] for e in events[:-1] for c in e["choices"])
 
 
 def test_without_its_database_nothing_is_acknowledged_and_it_recovers_by_itself(

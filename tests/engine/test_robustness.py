@@ -1,0 +1,261 @@
+"""What breaks, leaves, waits or does not fit: it harms nobody else, and nothing stays behind."""
+
+import asyncio
+import itertools
+import os
+import random
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from contract.errors import (
+    DeadlineExceeded,
+    InternalError,
+    NoReplica,
+    Overloaded,
+    ShopsightError,
+)
+from contract.request import Completion, Sampling, Turn
+from inference.engine import Engine
+from inference.job import Job, Priority
+from inference.model import OutOfMemory
+from inference.model.model import Model
+from inference.model.network import Extension
+from inference.telemetry import Metrics
+from tests.engine.asks import (
+    SCHEMA,
+    SLOTS,
+    Ask,
+    answered,
+    ask,
+    background,
+    engine,
+    mixed,
+    reference,
+)
+from tests.engine.conftest import Failing
+
+
+async def test_a_question_that_breaks_fails_alone(model: Model, failing: Failing) -> None:
+    asks = mixed(model, 12)
+    expected = await reference(model, asks)
+    bad = {id(asks[index].prompt) for index in (2, 5, 11)}
+
+    def breaks(first: int, rows: Sequence[Extension]) -> Exception | None:
+        return ValueError("bad row") if any(id(row.prompt) in bad for row in rows) else None
+
+    failing.fails = breaks
+    with engine(model) as running:
+        results = await asyncio.gather(*(answered(running, model, a) for a in asks))
+    for index, (result, wanted) in enumerate(zip(results, expected, strict=True)):
+        assert result == (InternalError if index in (2, 5, 11) else wanted)
+
+
+async def test_out_of_memory_shrinks_the_batch_and_loses_nobody(
+    model: Model, failing: Failing
+) -> None:
+    asks = mixed(model, 16)
+    expected = await reference(model, asks)
+    failing.fails = lambda first, rows: OutOfMemory() if first + len(rows) > 2 else None
+    with engine(model) as running:
+        results = await asyncio.gather(*(answered(running, model, a) for a in asks))
+    assert results == expected
+
+
+async def test_an_answer_that_must_make_room_goes_on_later_where_it_was(
+    model: Model, failing: Failing
+) -> None:
+    asks = mixed(model, 16)
+    expected = await reference(model, asks)
+    passes = itertools.count()
+
+    def now_and_then(first: int, rows: Sequence[Extension]) -> Exception | None:
+        growing = all(len(row.ids) == 1 for row in rows)
+        return OutOfMemory() if growing and len(rows) > 1 and next(passes) % 4 == 3 else None
+
+    failing.fails = now_and_then
+    with engine(model) as running:
+        results = await asyncio.gather(*(answered(running, model, a) for a in asks))
+    assert next(passes) > 12
+    assert results == expected
+
+
+async def test_a_question_too_large_for_the_memory_is_refused_and_the_engine_goes_on(
+    model: Model, failing: Failing
+) -> None:
+    failing.fails = lambda first, rows: OutOfMemory()
+    asked = ask(model, "what?", max_tokens=3)
+    with engine(model) as running:
+        assert await answered(running, model, asked) is Overloaded
+        failing.fails = lambda first, rows: None
+        assert isinstance(await answered(running, model, asked), tuple)
+
+
+async def test_a_step_that_crashes_fails_its_rows_and_the_engine_goes_on(
+    model: Model, failing: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = mixed(model, 4)
+    expected = await reference(model, asks)
+    with engine(model) as running:
+        monkeypatch.setattr(running, "_admit", lambda: 1 / 0)
+        # Nothing was admitted yet: crashing steps must not spin the waiting ones to death.
+        task = asyncio.create_task(answered(running, model, asks[0]))
+        await asyncio.sleep(0.1)
+        monkeypatch.undo()
+        assert await task == expected[0]
+        assert await asyncio.gather(*(answered(running, model, a) for a in asks)) == expected
+
+
+async def test_a_full_queue_refuses_at_once(model: Model) -> None:
+    long = ask(model, "what?", max_tokens=60)
+    with engine(model, queue_limit=3) as running:
+        tasks = [asyncio.create_task(answered(running, model, long)) for _ in range(30)]
+        results = await asyncio.gather(*tasks)
+    assert results.count(Overloaded) >= 30 - 3 - SLOTS - 3
+    assert len([result for result in results if isinstance(result, tuple)]) >= 3
+
+
+async def test_deadlines_end_those_who_wait_and_those_in_flight(model: Model) -> None:
+    long = ask(model, "what?", max_tokens=1000)
+
+    async def until(seconds: float) -> type[ShopsightError]:
+        job = Job(long.prompt, long.sampling, time.monotonic() + seconds)
+        with pytest.raises(DeadlineExceeded):
+            async for _ in running.answer(job):
+                pass
+        return DeadlineExceeded
+
+    with engine(model) as running:
+        begun = time.monotonic()
+        await asyncio.gather(*(until(0.2) for _ in range(2 * SLOTS)))
+        assert time.monotonic() - begun < 5
+        assert isinstance(await answered(running, model, ask(model, "?", max_tokens=2)), tuple)
+
+
+async def test_stopping_finishes_what_is_in_flight_and_refuses_what_waits(model: Model) -> None:
+    asks = [ask(model, f"question {n}", max_tokens=40) for n in range(SLOTS + 4)]
+    running = Engine(model, Metrics(), queue_limit=100, prefill_tokens=512)
+    running.start()
+    tasks = [asyncio.create_task(answered(running, model, a)) for a in asks]
+    while len(running._growing) < SLOTS:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.005)
+    await asyncio.to_thread(running.stop)
+    results = await asyncio.gather(*tasks)
+    assert results.count(NoReplica) >= 1
+    assert all(result is NoReplica or isinstance(result, tuple) for result in results)
+    assert len([result for result in results if isinstance(result, tuple)]) >= SLOTS - 1
+
+
+async def test_interactive_questions_overtake_batch_ones(model: Model) -> None:
+    order: list[str] = []
+
+    async def asked(priority: Priority, name: str) -> None:
+        one = ask(model, name, max_tokens=10)
+        job = Job(one.prompt, one.sampling, time.monotonic() + 60, priority)
+        async for _ in running.answer(job):
+            pass
+        order.append(priority)
+
+    with engine(model) as running:
+        batch = [asyncio.create_task(asked("batch", f"b{n}")) for n in range(20)]
+        await asyncio.sleep(0)
+        now = [asyncio.create_task(asked("interactive", f"i{n}")) for n in range(5)]
+        await asyncio.gather(*batch, *now)
+    assert max(index for index, kind in enumerate(order) if kind == "interactive") < 18
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def test_a_thousand_questions_leave_nothing_behind(model: Model, failing: Failing) -> None:
+    """20 % leave on the way, 5 % break: each ends exactly once, in one way, and nothing stays."""
+    choose = random.Random(4)
+    pool = mixed(model, 40)
+    bad = {id(asked.prompt) for asked in pool[:2]}
+
+    def breaks(first: int, rows: Sequence[Extension]) -> Exception | None:
+        return ValueError("bad row") if any(id(row.prompt) in bad for row in rows) else None
+
+    failing.fails = breaks
+    asks = []
+    for _ in range(1000):
+        one = choose.choice(pool)
+        leaves = choose.randrange(3) if choose.random() < 0.2 else None
+        short = Sampling(max_tokens=choose.randrange(1, 6))
+        asks.append(Ask(one.prompt, short, choose.random() * 0.5, leaves))
+    with engine(model) as running:
+        results = []
+        for start in range(0, 1000, 250):
+            part = asks[start : start + 250]
+            results += await asyncio.gather(*(answered(running, model, a) for a in part))
+            if start == 0:
+                before_mb, threads = resident_mb(), threading.active_count()
+        while running._growing or running._reading:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+        counts = {
+            sample.labels["outcome"]: sample.value
+            for metric in running._metrics.requests.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        }
+        assert threading.active_count() == threads
+    assert sum(counts.values()) == len(results) == 1000
+    assert set(counts) == {"answered", "cancelled", "internal_error"}
+    assert counts["internal_error"] == results.count(InternalError) > 20
+    assert resident_mb() - before_mb < 20
+
+
+async def test_the_first_schema_does_not_stall_growing_answers(model: Model) -> None:
+    """A mask helper that is compiled on first use would stop everybody for seconds."""
+    gaps: list[float] = []
+
+    async def growing() -> None:
+        one = ask(model, "hi", max_tokens=400)
+        last = time.monotonic()
+        async for _ in running.answer(Job(one.prompt, one.sampling, last + 120)):
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    with engine(model) as running:
+        async with background(growing()) as first:
+            await answered(running, model, ask(model, "card", schema=SCHEMA, max_tokens=50))
+            await first
+    assert max(gaps) < 2
+
+
+async def test_a_long_prompt_does_not_stall_growing_answers(model: Model) -> None:
+    """Between two tokens of a growing answer at most one part of a prompt is read."""
+    widths: list[int] = []
+    extend = model.network.extend
+
+    def watched(first: int, rows: Sequence[Extension]) -> Any:
+        widths.append(sum(len(row.ids) for row in rows))
+        return extend(first, rows)
+
+    long = ask(model, "词语 " * 400, max_tokens=2)
+    assert len(long.prompt.ids) > 400
+    with engine(model, prefill_tokens=32) as running:
+        model.network.extend = watched  # type: ignore[method-assign]
+        try:
+            growing = answered(running, model, ask(model, "hi", max_tokens=60))
+            async with background(growing) as first:
+                await answered(running, model, long)
+                await first
+        finally:
+            del model.network.extend
+    assert max(widths) <= 32
+
+
+def test_photos_of_any_shape_fit_the_model(model: Model) -> None:
+    for size in ((32, 3200), (3200, 32), (4000, 3000), (33, 35)):
+        asked = Completion((Turn("user", "what?"),), None)
+        prompt = model.prompt(asked, Image.new("RGB", size))
+        assert prompt.photo is not None
+        assert 1 <= prompt.photo.tokens <= 80
