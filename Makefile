@@ -63,7 +63,7 @@ migrate: .venv/app ## bring the schema of DATABASE_URL up to date
 	$(BIN)/shopsight migrate
 
 loadtest: .venv/dev ## SECONDS of load (URL=… for a running stack, else the embedded one)
-	@$(BIN)/python loadtest/run.py --seconds $(SECONDS) $(if $(URL),--url $(URL))
+	@$(BIN)/python -m loadtest.run --seconds $(SECONDS) $(if $(URL),--url $(URL))
 
 bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
 	@$(BIN)/python -m loadtest.bench_engine

@@ -15,7 +15,7 @@ import torch
 from contract.request import Completion, Sampling, Turn
 from inference.config import Settings
 from inference.model.model import Model
-from loadtest.bench_engine import Request, requests, run
+from loadtest.engine_load import Request, requests, run
 from loadtest.random_checkpoint import SHAPE_8B, make_checkpoint
 
 GB = 1e9
