@@ -1,7 +1,7 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose lint up down sql migrate loadtest bench-engine check-gpu \
+.PHONY: help demo run test test-compose lint up down sql migrate loadtest bench-engine bench-gateway check-gpu \
   demo-model demo-model-eval clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -67,6 +67,9 @@ loadtest: .venv/dev ## SECONDS of load (URL=… for a running stack, else the em
 
 bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
 	@$(BIN)/python -m loadtest.bench_engine
+
+bench-gateway: .venv/dev ## the gateway against a bare FastAPI handler, interleaved
+	@$(BIN)/python -m loadtest.bench_gateway
 
 check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'

@@ -4,6 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 from contract.render import Event, Events
+from contract.response import Finished
+
+# A flight that has landed can still be joined for so long: who looked the answer up just before it
+# was stored would compute it again. Longer than a look-up may take (CACHE_BUDGET_MS).
+LINGER_S = 1.0
 
 
 class Flight:
@@ -21,7 +26,13 @@ class Flight:
     @property
     def open(self) -> bool:
         """Whether another follower may still join."""
-        return not self._abandoned and not self.task.done()
+        return self.landed if self.task.done() else not self._abandoned
+
+    @property
+    def landed(self) -> bool:
+        """Ended with an answer that may be shared."""
+        last = self._events[-1] if self.task.done() and self._events else None
+        return isinstance(last, Finished) and last.reason != "content_filter"
 
     async def follow(self) -> AsyncGenerator[Event]:
         """Every event from the first on, however late the follower came."""
@@ -74,8 +85,12 @@ class Flights:
         if flight is not None and flight.open:
             return flight, True
         flight = self._flights[key] = Flight(compute)
-        flight.task.add_done_callback(lambda _: self._forget(key, flight))
+        flight.task.add_done_callback(lambda _: self._ended(key, flight))
         return flight, False
+
+    def _ended(self, key: str, flight: Flight) -> None:
+        delay_s = LINGER_S if flight.landed else 0
+        asyncio.get_running_loop().call_later(delay_s, self._forget, key, flight)
 
     def _forget(self, key: str, flight: Flight) -> None:
         if self._flights.get(key) is flight:

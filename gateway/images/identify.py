@@ -13,6 +13,7 @@ REMEMBERED_FILES = 40_000
 class ImageIdentifier:
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photo")
+        self._decoding: dict[tuple[str, str | None], asyncio.Future[ImageFacts]] = {}
         self._known: OrderedDict[tuple[str, str | None], ImageFacts] = OrderedDict()
 
     async def identify(self, image: EncodedImage) -> ImageFacts:
@@ -20,13 +21,19 @@ class ImageIdentifier:
         # The declared type is in the key: the same bytes under a false label are refused.
         key = image.file_digest, image.declared
         facts = self._known.get(key)
-        if facts is None:
-            facts = await asyncio.get_running_loop().run_in_executor(self._pool, _facts, image)
-            self._known[key] = facts
-            if len(self._known) > REMEMBERED_FILES:
-                self._known.popitem(last=False)
-        else:
+        if facts is not None:
             self._known.move_to_end(key)
+            return facts
+        decoding = self._decoding.get(key)
+        if decoding is None:
+            loop = asyncio.get_running_loop()
+            decoding = self._decoding[key] = loop.run_in_executor(self._pool, _facts, image)
+            decoding.add_done_callback(lambda _: self._decoding.pop(key))
+        # Shielded: one asker who leaves must not take the photo from the others.
+        facts = await asyncio.shield(decoding)
+        self._known[key] = facts
+        if len(self._known) > REMEMBERED_FILES:
+            self._known.popitem(last=False)
         return facts
 
     def close(self) -> None:

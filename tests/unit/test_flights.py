@@ -125,12 +125,25 @@ async def test_a_failure_reaches_every_follower_and_is_not_kept() -> None:
     assert await heard(flight) == WHOLE
 
 
-async def test_nothing_is_remembered_of_finished_flights() -> None:
+async def test_one_who_looked_up_just_too_early_still_joins() -> None:
+    flights, model = Flights(), Model()
+    model.go.set()
+    flight, _ = flights.join_or_lead("k", model.compute)
+    await heard(flight)
+    await asyncio.sleep(0.01)
+    late, joined = flights.join_or_lead("k", model.compute)
+    assert joined
+    assert await heard(late) == WHOLE
+    assert model.runs == 1
+
+
+async def test_nothing_is_remembered_of_finished_flights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.cache.flights.LINGER_S", 0.01)
     flights, model = Flights(), Model()
     model.go.set()
     for index in range(10):
         await heard(flights.join_or_lead(str(index), model.compute)[0])
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
     assert not flights._flights
 
 
