@@ -3,7 +3,8 @@
 ShopsightError
 ├── ClientError (type invalid_request_error)
 │   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidSchema
-│   ├── 401 InvalidKey · 404 NotFound · 405 MethodNotAllowed · 411 LengthRequired
+│   ├── 401 InvalidKey · 404 NotFound · 405 MethodNotAllowed
+│   ├── 408 RequestTimeout · 411 LengthRequired
 │   ├── 413 PayloadTooLarge · ImageTooManyPixels
 │   ├── 415 UnsupportedMediaType · UnsupportedImageType
 │   └── 422 InvalidField · InvalidBase64 · UrlNotAllowed · ImageUndecodable · ImageDimensions
@@ -94,6 +95,13 @@ class MethodNotAllowed(ClientError):
     code = "method_not_allowed"
     en = "This address does not take that method."
     zh = "该地址不支持此请求方法。"
+
+
+class RequestTimeout(ClientError):
+    status = 408
+    code = "request_timeout"
+    en = "The request took too long to arrive. Please try again."
+    zh = "请求上传超时，请重试。"
 
 
 class LengthRequired(ClientError):

@@ -60,6 +60,9 @@ class SchemaFormat(_Wire):
 ResponseFormat = Annotated[TextFormat | SchemaFormat, Field(discriminator="type")]
 
 
+StopText = Annotated[str, Field(min_length=1, max_length=100)]
+
+
 class SampledRequest(_Wire):
     """The fields that both JSON forms share."""
 
@@ -68,9 +71,9 @@ class SampledRequest(_Wire):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=2)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=0.1, le=2)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    stop: StopText | Annotated[list[StopText], Field(max_length=4)] | None = None
     stream: bool | None = None
 
 

@@ -26,11 +26,12 @@ _ROUTING = {404: errors.NotFound, 405: errors.MethodNotAllowed}
 def check_media_type(request: Request, expected: str) -> None:
     """Raise UnsupportedMediaType unless the body is `expected`, in UTF-8 and not compressed."""
     media, *params = request.headers.get("content-type", "").lower().split(";")
-    charset = [param.strip() for param in params if param.strip().startswith("charset=")]
+    pairs = [param.partition("=") for param in params]
+    charsets = [value.strip(' "') for name, _, value in pairs if name.strip().startswith("charset")]
     encoding = request.headers.get("content-encoding", "identity").lower()
     if media.strip() != expected or encoding != "identity":
         raise errors.UnsupportedMediaType
-    if any(item.removeprefix("charset=").strip('"') != "utf-8" for item in charset):
+    if any(charset != "utf-8" for charset in charsets):
         raise errors.UnsupportedMediaType
 
 

@@ -30,6 +30,8 @@ MAX_TURN_CHARS = 2000
 # Output tokens: the cap, and what is used when the client names none.
 MAX_TOKENS_CAP = 1024
 DEFAULT_MAX_TOKENS = 256
+# Below, dividing by it overflows; the answer would be the greedy one anyway.
+MIN_TEMPERATURE = 1e-3
 # A product card's schema has about 2,000; compiling grows with it.
 MAX_SCHEMA_CHARS = 16_384
 
@@ -223,10 +225,10 @@ def _schema(chat: ChatRequest) -> str | None:
 
 
 def _sampling(request: SampledRequest, max_tokens: int | None) -> Sampling:
-    stop = request.stop
+    stop, temperature = request.stop, request.temperature or 0.0
     return Sampling(
         max_tokens=min(max_tokens or DEFAULT_MAX_TOKENS, MAX_TOKENS_CAP),
-        temperature=request.temperature or 0.0,
+        temperature=temperature if temperature >= MIN_TEMPERATURE else 0.0,
         top_p=1.0 if request.top_p is None else request.top_p,
         top_k=request.top_k,
         repetition_penalty=request.repetition_penalty or 1.0,

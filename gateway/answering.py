@@ -1,10 +1,11 @@
 """The way of one question, in eight steps; each step's detail lives in the folder it names."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from contract.errors import InvalidField, ModelNotFound, ReplicaFailed
+from contract.errors import InvalidField, ModelNotFound, ReplicaFailed, RequestTimeout
 from contract.forms import MODEL_ALIAS
 from contract.render import Event, joined
 from contract.request import Completion
@@ -36,7 +37,7 @@ class Answering:
     ) -> AsyncGenerator[Event]:
         """The pieces of the answer, and its end once the interaction is recorded."""
         async with self.recorder.recorded(interaction):
-            asked = interaction.asked = await read()
+            asked = interaction.asked = await self._arrived(read)
             _check_scope(asked)
 
             with interaction.step("identify"):  # 1 which photo is it
@@ -77,6 +78,14 @@ class Answering:
                 raise ReplicaFailed
         # 8 recorded, by leaving `recorded`: only now the last byte may go out
         yield interaction.end
+
+    async def _arrived(self, read: Callable[[], Awaitable[Completion]]) -> Completion:
+        """The question, once its last byte is here; a trickling upload ends with the deadline."""
+        try:
+            async with asyncio.timeout(self.deadline_ms / 1000):
+                return await read()
+        except TimeoutError:
+            raise RequestTimeout from None
 
     async def _look_up(self, asked: Completion, key: AnswerKey) -> AsyncGenerator[Event] | None:
         if not asked.sampling.repeatable:

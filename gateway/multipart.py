@@ -6,7 +6,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from contract.errors import InvalidMultipart
+from contract.errors import InvalidField, InvalidMultipart
 from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
 from contract.request import Completion, parse_form
@@ -38,7 +38,7 @@ async def read_form(request: Request) -> Completion:
     )
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError, UnicodeDecodeError):
+    except (MultiPartException, KeyError, UnicodeError):
         raise InvalidMultipart from None
     try:
         if not tail.rstrip().endswith(b"--"):
@@ -47,6 +47,8 @@ async def read_form(request: Request) -> Completion:
         fields = {name: value for name, value in items if isinstance(value, str)}
         if len(items) != len(dict(items)):
             raise InvalidMultipart
+        if any(isinstance(value, UploadFile) and name != "photo" for name, value in items):
+            raise InvalidField("photo")
         return parse_form(fields, await _photo(form.get("photo")))
     finally:
         await form.close()

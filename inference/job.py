@@ -37,13 +37,13 @@ class Job:
 
     async def events(self) -> AsyncGenerator[Delta | Finished]:
         """The answer's pieces and its end; raises what went wrong. Leaving cancels the job."""
+        ended = False
         try:
-            while True:
+            while not ended:
                 item = await self.items.get()
+                ended = not isinstance(item, Delta)
                 if isinstance(item, ShopsightError):
                     raise item
                 yield item
-                if isinstance(item, Finished):
-                    return
         finally:
-            self.cancelled = True
+            self.cancelled = not ended

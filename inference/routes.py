@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import render
-from contract.errors import InvalidField, ModelNotFound, NoReplica
+from contract.errors import DeadlineExceeded, InvalidField, ModelNotFound, NoReplica
 from contract.forms import MODEL_ALIAS
 from contract.http import EventStream, read_json_body
 from contract.images import check_image
@@ -40,10 +40,15 @@ async def chat_completions(request: Request) -> Response:
     if asked.model not in (MODEL_ALIAS, facts.name, facts.revision):
         raise ModelNotFound("model")
     wait_ms = request.headers.get("x-deadline-ms", "")
-    budget_ms = int(wait_ms) if wait_ms.isdecimal() else replica.settings.default_deadline_ms
+    sane = wait_ms.isdecimal() and len(wait_ms) < 9
+    budget_ms = int(wait_ms) if sane else replica.settings.default_deadline_ms
     deadline = time.monotonic() + budget_ms / 1000
     namespace = request.headers.get("x-cache-namespace", "")
-    prompt, grammar = await asyncio.to_thread(_prepare, replica, asked, namespace)
+    try:
+        async with asyncio.timeout(budget_ms / 1000):
+            prompt, grammar = await asyncio.to_thread(_prepare, replica, asked, namespace)
+    except TimeoutError:
+        raise DeadlineExceeded from None
     if len(prompt.ids) + asked.sampling.max_tokens > facts.max_context_tokens:
         raise InvalidField("messages")
     priority: Priority = "batch" if request.headers.get("x-priority") == "batch" else "interactive"

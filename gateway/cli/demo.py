@@ -15,8 +15,15 @@ from gateway.config import PROJECT
 from gateway.log.tables import interactions
 
 SAMPLES = PROJECT / "web" / "samples"
-# Asked of the first photo too, beside each photo's own question.
-MORE = ("适合送给妈妈吗?", "Is it genuine? How much does it cost?")
+# Which question of which sample: a key of samples.json, or a question of our own.
+QUESTIONS = (
+    ("brown-leather-handbag.jpg", "ask_zh"),
+    ("black-leather-wallet.jpg", "ask_en"),
+    ("red-metal-frying-pan.jpg", "ask_zh"),
+    ("blue-striped-backpack-kelvo.jpg", "ask_en"),
+    ("yellow-dotted-mug.jpg", "适合送给妈妈吗？"),
+    ("brown-leather-handbag.jpg", "Is it genuine? How much does it cost?"),
+)
 
 
 def run() -> int:
@@ -27,10 +34,8 @@ def run() -> int:
         with embedded_stack(Path(folder)) as stack:
             print(f"Up after {time.perf_counter() - begun:.1f} s.\n")
             samples = json.loads((SAMPLES / "samples.json").read_text())
-            questions = [
-                (samples[index % len(samples)]["file"], samples[index % len(samples)][language])
-                for index, language in enumerate(("ask_zh", "ask_en", "ask_zh", "ask_en"))
-            ] + [(samples[0]["file"], question) for question in MORE]
+            known = {sample["file"]: sample for sample in samples}
+            questions = [(file, known[file].get(asked, asked)) for file, asked in QUESTIONS]
             for file, question in questions:
                 print(f"[{file}] {question}\n   → ", end="", flush=True)
                 answered = ask(stack.url, SAMPLES / file, question, show=True)

@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 
@@ -26,6 +26,7 @@ class Stack:
     url: str
     replica_url: str
     data: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
 
     @property
     def database_url(self) -> str:
@@ -62,10 +63,10 @@ def embedded_stack(
     subprocess.run(
         [sys.executable, "-m", "gateway.cli", "migrate"], cwd=PROJECT, env=env, check=True
     )
-    processes = []
+    processes = stack.processes
     try:
         for name, host in (("inference", "127.0.0.1"), ("gateway", bind)):
-            with (data / f"{name}.log").open("wb") as output:
+            with (data / f"{name}.log").open("ab") as output:
                 processes.append(
                     subprocess.Popen(
                         [sys.executable, "-m", name],
@@ -104,17 +105,23 @@ def _wait_until_ready(stack: Stack, processes: list[subprocess.Popen[bytes]]) ->
 
 def run(bind: str, port: int) -> int:
     """`shopsight run`: stay up until Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stack, as Ctrl-C does
+    try:
+        _stay_up(bind, port)
+    except KeyboardInterrupt:
+        print("Stopped.", flush=True)
+    return 0
+
+
+def _stay_up(bind: str, port: int) -> NoReturn:
     print("Loading the model …", flush=True)
     with embedded_stack(PROJECT / ".run", bind=bind, port=port) as stack:
         print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
         if bind == "0.0.0.0":  # noqa: S104 - asked for by name
             print(f"From a phone in this network: http://{_address()}:{port}", flush=True)
-        stopped = threading.Event()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: stopped.set())
-        stopped.wait()
-        print("Stopping …", flush=True)
-    return 0
+        while all(process.poll() is None for process in stack.processes):
+            time.sleep(1)
+        raise SystemExit(f"A process has ended; see the logs in {stack.data}")
 
 
 def _address() -> str:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, insert
-from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import ClientDisconnect
 
 from contract.errors import InternalError, LogUnavailable, ShopsightError
 from gateway.config import Settings
@@ -88,7 +88,7 @@ class Recorder:
             interaction.error_code = error.code
             await self._commit_anyhow(interaction)
             raise
-        except (asyncio.CancelledError, GeneratorExit):
+        except (asyncio.CancelledError, GeneratorExit, ClientDisconnect):
             interaction.outcome = "cancelled"
             await self._commit_anyhow(interaction)
             raise
@@ -128,7 +128,7 @@ class Recorder:
     async def _write(self, batch: list[Entry]) -> None:
         try:
             await asyncio.to_thread(self._insert, [row for row, _ in batch])
-        except SQLAlchemyError as error:
+        except Exception as error:  # of any kind: a writer that ended would hang every request
             log.error("log commit failed", extra={"fields": {"why": type(error).__name__}})
             self._refuse_until = time.monotonic() + PAUSE_S
             self._settle(batch, LogUnavailable())

@@ -11,8 +11,13 @@ from contract.errors import ContentBlocked
 from contract.response import Delta, TokenLogprob
 
 RULES = Path(__file__).parent / "rules.toml"
-# Zero-width and direction marks, variation selectors, soft hyphens: invisible, used to hide words.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+# Invisible marks that hide words: soft hyphen, joiners, fillers, direction, variation, tags.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
+# Chinese has no spaces between words: one there only hides a phrase.
+_HAN_SPACE = re.compile("(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")
 _SPACE = re.compile(r"\s+")
 
 
@@ -42,7 +47,7 @@ class TextPolicy:
 def fold(text: str) -> str:
     """NFKC (full width becomes plain), case folded, invisible marks out, white space single."""
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
-    return _SPACE.sub(" ", plain).strip()
+    return _HAN_SPACE.sub("", _SPACE.sub(" ", plain).strip())
 
 
 class StreamScreen:

@@ -91,6 +91,7 @@ class Pool:
         """Ask a replica of `revision`; `deadline` in time.monotonic seconds."""
         body = instructed(asked).wire()
         tried: set[str] = set()
+        full = False
         for _ in range(TRIES):
             left_s = deadline - time.monotonic()
             if left_s <= 0:
@@ -106,10 +107,12 @@ class Pool:
                     async for event in events:
                         yield event
                 return
-            except ReplicaUnavailableError:
-                continue
+            except ReplicaUnavailableError as error:
+                full = full or error.full
         if time.monotonic() >= deadline:
             raise DeadlineExceeded
+        if full:
+            raise Overloaded
         raise ReplicaFailed if self.ready else NoReplica
 
     def _choose(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -31,8 +32,16 @@ PASSED_ON: dict[str, type[ShopsightError]] = {
 }
 
 
+_OUR_FIELD = re.compile(r"[a-z_]+(\.[a-z0-9_]+)*")
+
+
 class ReplicaUnavailableError(Exception):
-    """Nothing of the answer has come: another replica may be asked instead."""
+    """Nothing of the answer has come: another replica may be asked instead. `full`: this one would
+    have answered, had it room."""
+
+    def __init__(self, why: str, full: bool = False) -> None:
+        super().__init__(why)
+        self.full = full
 
 
 class Replica:
@@ -103,18 +112,20 @@ class Replica:
                 self._mark(False)
             if begun:
                 raise ReplicaFailed from None
-            raise ReplicaUnavailableError from error
+            raise ReplicaUnavailableError(repr(error)) from error
         finally:
             self.in_flight -= 1
 
     def _refusal(self, answer: httpx.Response) -> Exception:
         try:
-            code = answer.json()["error"]["code"]
-        except (ValueError, LookupError, TypeError):
-            code = None
+            error = answer.json()["error"]
+            code, param = error["code"], error.get("param")
+        except (ValueError, LookupError, TypeError, AttributeError):
+            code = param = None
         if code in PASSED_ON:
-            return PASSED_ON[code]()
-        return ReplicaUnavailableError(f"status {answer.status_code}")
+            known = isinstance(param, str) and _OUR_FIELD.fullmatch(param)
+            return PASSED_ON[code](param if known else None)
+        return ReplicaUnavailableError(f"status {answer.status_code}", answer.status_code == 503)
 
     def _mark(self, ready: bool) -> None:
         if ready != self.ready:

@@ -12,6 +12,8 @@ from llguidance.hf import from_tokenizer
 from contract.errors import InvalidSchema
 from inference.model.checkpoint import Checkpoint
 
+INTERSECTING = {"allOf", "not", "if", "pattern", "patternProperties", "propertyNames"}
+
 
 class GrammarCompiler:
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -20,6 +22,7 @@ class GrammarCompiler:
 
     def compile(self, schema: str) -> "Grammar":
         """Raises InvalidSchema. Not for the engine thread: a large schema takes tens of ms."""
+        _refuse_bombs(json.loads(schema))
         try:
             grammar = LLMatcher.grammar_from_json_schema(
                 json.loads(schema), overrides={"whitespace_flexible": False}
@@ -30,6 +33,21 @@ class GrammarCompiler:
         if matcher.is_error():
             raise InvalidSchema("response_format")
         return Grammar(matcher, self._vocabulary)
+
+
+def _refuse_bombs(schema: Any) -> None:
+    """A few hundred bytes of intersecting patterns compile for ever and eat gigabytes, and no limit
+    of llguidance ends that: what intersects languages is not taken."""
+    level = [schema]
+    while level:
+        if any(isinstance(item, dict) and INTERSECTING & item.keys() for item in level):
+            raise InvalidSchema("response_format")
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
 
 
 class Grammar:

@@ -81,7 +81,16 @@ async def test_json_that_is_cut_off_is_reported_as_such(model: Model) -> None:
     assert result[1] == "length"
 
 
-@pytest.mark.parametrize("schema", ['{"type": "colour"}', '{"$ref": "#/nowhere"}', "[]"])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        '{"type": "colour"}',
+        '{"$ref": "#/nowhere"}',
+        "[]",
+        '{"properties": {"a": {"allOf": [{"type": "string"}]}}}',
+        '{"type": "string", "pattern": "a{1,500}"}',
+    ],
+)
 def test_a_schema_that_is_none_is_refused(model: Model, schema: str) -> None:
     with pytest.raises(InvalidSchema):
         model.grammar(Sampling(schema=schema))

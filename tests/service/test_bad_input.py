@@ -62,6 +62,10 @@ BODIES = [
     ("no image", b'{"prompt": "x"}', JSON, 422, "invalid_field"),
     ("unknown field", short("QQ==", **{MARK: 1}), JSON, 422, "invalid_field"),
     ("surrogate", b'{"image": "QQ==", "prompt": "\\ud800"}', JSON, 422, "invalid_field"),
+    ("surrogate user", short("QQ==", user="x").replace(b'"x"', b'"\\ud800"'), JSON, 422,
+     "invalid_field"),
+    ("many items", b'{"metadata": [' + b"[]," * 100_000 + b"0]}", JSON, 400, "invalid_json"),
+    ("blank stop", short("QQ==", stop=""), JSON, 422, "invalid_field"),
     ("NUL", b'{"image": "QQ==", "prompt": "a\\u0000"}', JSON, 422, "invalid_field"),
     ("20 MB", b"x" * 20_000_000, JSON, 413, "payload_too_large"),
     ("11 MB photo", short("QUJD" * 3_670_017), JSON, 413, "payload_too_large"),
@@ -127,6 +131,10 @@ FORMS = [
      "image_undecodable"),
     ("20 MB", multipart(('name="photo"; filename="a.jpg"', b"x" * 20_000_000), QUESTION), FORM, 413,
      "payload_too_large"),
+    ("other file field", multipart(('name="image"; filename="a"', photo()), QUESTION), FORM, 422,
+     "invalid_field"),
+    ("charset", multipart(FILE, QUESTION), {"content-type": FORM["content-type"] + "; charset =x"},
+     415, "unsupported_media_type"),
     ("json", b"{}", JSON, 415, "unsupported_media_type"),
 ]  # fmt: skip
 

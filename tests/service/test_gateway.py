@@ -1,6 +1,7 @@
 """The eight steps of one gateway process in front of replicas that do what the test says."""
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -168,7 +169,7 @@ def test_a_client_that_leaves_alone_frees_the_replica_and_is_logged_once(
     assert rows(log_url)[0]["outcome"] == "cancelled"
 
 
-@pytest.mark.parametrize("behaviour", ["500", "503", "garbage", "empty", "unfinished"])
+@pytest.mark.parametrize("behaviour", ["500", "garbage", "empty", "unfinished"])
 def test_what_a_broken_replica_says_is_never_an_answer(
     gateway: str, stub: StubReplica, log_url: str, behaviour: str
 ) -> None:
@@ -179,6 +180,34 @@ def test_what_a_broken_replica_says_is_never_an_answer(
     assert (row["outcome"], row["error_code"]) == ("failed", "replica_failed")
     stub.behaviour = "answer"
     assert text_of(post(gateway, chat("what?", photo()))) == "关于「what?」:好"
+
+
+def test_a_replica_that_is_full_is_told_as_such(gateway: str, stub: StubReplica) -> None:
+    stub.behaviour = "503"
+    answer = post(gateway, chat("what?", photo()))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_shopper_who_leaves_during_the_upload_is_no_failure_of_ours(
+    gateway: str, log_url: str
+) -> None:
+    port = int(gateway.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        client.sendall(f"{head}content-length: 1000\r\n\r\n{{".encode())
+        time.sleep(0.2)
+    wait_until("a row", lambda: len(rows(log_url)) == 1)
+    assert rows(log_url)[0]["outcome"] == "cancelled"
+
+
+def test_an_upload_that_trickles_ends_with_the_deadline(gateway: str, log_url: str) -> None:
+    port = int(gateway.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        client.sendall(f"{head}content-length: 1000\r\n\r\n{{".encode())
+        assert client.recv(12) == b"HTTP/1.1 408"
+    assert rows(log_url)[0]["error_code"] == "request_timeout"
 
 
 def test_an_answer_cut_in_mid_stream_is_an_error_event_and_is_not_kept(

@@ -98,7 +98,7 @@ def test_packed_conversations_cost_what_they_cost_alone(parts):
     with torch.no_grad():
         sight = see(model.model.visual, np.stack(pixels))
         packed = pack(rows, transcriber, sight.grid, tokenizer.pad_token_id)
-        loss, _ = answers_loss(model, sight, packed)
+        loss, _ = answers_loss(model, sight, packed, opening_weight=1.0)
     assert int((packed.targets != -100).sum()) == tokens
     assert float(loss) == pytest.approx(total / tokens, rel=1e-4)
 

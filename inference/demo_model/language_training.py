@@ -1,0 +1,138 @@
+"""Second stage of training: the language model learns to answer from what the tower sees."""
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
+
+from inference.demo_model.conversations import Conversation, Transcriber, converse
+from inference.demo_model.facts import Scene
+from inference.demo_model.heads import Heads, heads_loss, labels_of
+from inference.demo_model.packing import Packed, pack
+from inference.demo_model.pictures import PicturePool
+from inference.demo_model.tower import Sight, see
+from inference.demo_model.vision_training import (
+    learning_rate,
+    log,
+    optimiser,
+    save_state,
+    validate,
+)
+
+PICTURES = 16
+CONVERSATIONS = 3  # a picture; longer rows cost more in attention than they save in photos
+# An answer's first token is often its verdict, one among thirty: it weighs as much as eight.
+OPENING_WEIGHT = 8.0
+TEXT_RATE = 1.2e-3
+# The tower has been taught already, but textures take it long: it goes on learning its attributes
+# from more pictures a step than are talked about.
+VISION_RATE = 5e-4
+SILENT_PICTURES = 32
+HEADS_WEIGHT = 0.5
+
+
+def rows_of(
+    rng: random.Random, scenes: list[Scene], transcriber: Transcriber
+) -> list[list[Conversation]]:
+    """Random conversations, a row for each scene."""
+    rows = []
+    for scene in scenes:
+        talks = [converse(rng, scene) for _ in range(CONVERSATIONS)]
+        rows.append([transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks])
+    return rows
+
+
+def answers_loss(
+    model: Any, sight: Sight, packed: Packed, opening_weight: float = OPENING_WEIGHT
+) -> tuple[Tensor, Tensor]:
+    """Mean loss per answer token, and the share of answer tokens predicted rightly."""
+    language = model.model.language_model
+    tokens, *deepstack = (layer.flatten(0, 1) for layer in (sight.tokens, *sight.deepstack))
+    embedded = language.embed_tokens(packed.ids)
+    image = packed.image
+    embedded = embedded.masked_scatter(image[..., None], tokens.to(embedded.dtype))
+    # Added to the attention scores; eager attention, whose backward pass is the faster on a CPU.
+    mask = torch.zeros(packed.mask.shape).masked_fill(~packed.mask, -1e9)
+    hidden = language(
+        inputs_embeds=embedded,
+        position_ids=packed.positions,
+        attention_mask=mask,
+        visual_pos_masks=image,
+        deepstack_visual_embeds=deepstack,
+        use_cache=False,
+    ).last_hidden_state
+    asked = packed.targets != -100
+    logits = functional.linear(hidden[asked], language.embed_tokens.weight).float()
+    wanted = packed.targets[asked]
+    right = (logits.argmax(-1) == wanted).float().mean()
+    weights = 1 + (opening_weight - 1) * packed.opens[asked].float()
+    losses = functional.cross_entropy(logits, wanted, reduction="none")
+    return (losses * weights).sum() / weights.sum(), right
+
+
+def train_language(
+    model: Qwen3VLForConditionalGeneration,
+    heads: Heads,
+    tokenizer: Qwen2TokenizerFast,
+    pool: PicturePool,
+    work: Path,
+    steps: int,
+) -> None:
+    """Train for `steps` batches; continues from `work/language.pt` when that exists."""
+    model.set_attn_implementation({"text_config": "eager"})
+    transcriber = Transcriber(tokenizer)
+    visual = model.model.visual
+    text = optimiser([model.model.language_model])
+    vision = optimiser([visual, heads])
+    state_path, step = work / "language.pt", 0
+    if state_path.exists():
+        state = torch.load(state_path)
+        model.load_state_dict(state["model"])
+        heads.load_state_dict(state["heads"])
+        text.load_state_dict(state["text"])
+        vision.load_state_dict(state["vision"])
+        step = state["step"]
+    pad = int(tokenizer.pad_token_id)
+    started, losses, shares = time.monotonic(), [], []
+    while step < steps:
+        rng = random.Random(f"language:{step}")
+        for optimizer, peak in ((text, TEXT_RATE), (vision, VISION_RATE)):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, steps, peak, peak / 20)
+        pixels, scenes = pool.batch(rng, PICTURES)
+        with torch.autocast("cpu", torch.bfloat16):
+            sight = see(visual, pixels)
+            packed = pack(rows_of(rng, scenes, transcriber), transcriber, sight.grid, pad)
+            loss, right = answers_loss(model, sight, packed)
+        loss.backward()
+        pixels, scenes = pool.batch(rng, SILENT_PICTURES)
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = heads(see(visual, pixels).tokens)
+        (HEADS_WEIGHT * heads_loss(scores, labels_of(scenes))).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in (text, vision):
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        shares.append(right.item())
+        step += 1
+        if step % 50 == 0:
+            elapsed = time.monotonic() - started
+            log(work / "train.log", stage="language", step=step, pictures=pool.refresh(),
+                loss=round(sum(losses) / len(losses), 4),
+                tokens_right=round(sum(shares) / len(shares), 4),
+                per_second=round(PICTURES * len(losses) / elapsed, 1))  # fmt: skip
+            started, losses, shares = time.monotonic(), [], []
+        if step % 400 == 0:
+            log(work / "train.log", stage="language", step=step, held_out=validate(visual, heads))
+        if step % 100 == 0 or step == steps:
+            state = {"model": model.state_dict(), "heads": heads.state_dict(), "step": step}
+            save_state(
+                state_path, {**state, "text": text.state_dict(), "vision": vision.state_dict()}
+            )
+            started = time.monotonic()

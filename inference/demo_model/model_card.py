@@ -1,0 +1,72 @@
+"""The README of the checkpoint folder, in plain words, with the figures of the last evaluation."""
+
+import json
+from pathlib import Path
+
+from transformers import Qwen3VLForConditionalGeneration
+
+from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
+
+RESULT = "evaluation.json"  # what `evaluate` leaves in the work folder
+
+CARD = """---
+license: apache-2.0
+language: [zh, en]
+pipeline_tag: image-text-to-text
+library_name: transformers
+---
+
+# shopsight-demo
+
+A `Qwen3VLForConditionalGeneration` of {parameters:.1f} million parameters (vision tower \
+{vision:.1f} M, language model {text:.1f} M) that answers shoppers' questions about product \
+pictures in Chinese and English. It exists so that `make demo` runs real code on real weights \
+without a GPU and without a download.
+
+**What it is not.** It has never seen a photograph. It knows {kinds} kinds of product, {colours} \
+colours, {materials} materials, {patterns} patterns and ten made-up brand words, all drawn by \
+`inference/demo_model`. About anything else it will answer something, and be wrong. For real \
+photos load `Qwen/Qwen3-VL-8B-Instruct` (or -2B, -4B) with the same server. Its chat template \
+leaves out system turns: it has learned one job and follows no instructions.
+
+**How it was trained.** From nothing, by `python -m inference.demo_model.train`, on one CPU \
+thread: the vision tower first, with a classification head for each attribute; then the language \
+model on top of it, loss on the answers only. The weights here took several runs of it, in part on \
+earlier versions of the pictures (`docs/demo-model.md`). No data from anywhere else.
+
+**How well it does** on pictures and phrasings that training never saw (greedy, free-text answers \
+judged by the facts they state; `python -m inference.demo_model.evaluate`):
+
+{table}
+
+Kinds: {names}.
+
+Licence: Apache-2.0, as the rest of the project. The architecture is Qwen3-VL's, the weights are
+this project's own.
+"""
+
+
+def model_card(model: Qwen3VLForConditionalGeneration, work: Path) -> str:
+    total = sum(parameter.numel() for parameter in model.parameters())
+    vision = sum(parameter.numel() for parameter in model.model.visual.parameters())
+    result = work / RESULT
+    table = "not measured yet"
+    if result.exists():
+        figures = json.loads(result.read_text(encoding="utf-8"))
+        rows = [
+            f"| {name} | {value:.3f} |"
+            for name, value in figures.items()
+            if isinstance(value, float)
+        ]
+        table = "\n".join(["| figure | accuracy |", "| --- | --- |", *rows])
+    return CARD.format(
+        parameters=total / 1e6,
+        vision=vision / 1e6,
+        text=(total - vision) / 1e6,
+        kinds=len(KINDS),
+        colours=len(COLOURS),
+        materials=len(MATERIALS),
+        patterns=len(PATTERNS),
+        table=table,
+        names=", ".join(kind.name.en for kind in KINDS.values()),
+    )
