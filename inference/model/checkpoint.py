@@ -104,7 +104,8 @@ def load_checkpoint(settings: Settings) -> Checkpoint:
 def _quantisation(bits: str, dtype: str) -> BitsAndBytesConfig:
     """Weights of the language model in 8 or 4 bits. The vision tower stays as it is: it is small,
     and its errors would be in every answer about a photo."""
-    skip = ["visual", "lm_head"]
+    # Full prefixes: transformers matches from the start, and "visual" alone would skip nothing.
+    skip = ["model.visual", "lm_head"]
     if bits == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
     return BitsAndBytesConfig(

@@ -1,0 +1,31 @@
+"""Weights in 8 and 4 bits: of the language model only, and the model still sees."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from contract.request import Completion, Sampling, Turn
+from inference.config import Settings
+from inference.model.model import Model
+
+
+@pytest.mark.parametrize(
+    ("quantisation", "kind"), [("int8", "Linear8bitLt"), ("int4", "Linear4bit")]
+)
+def test_the_language_model_is_quantised_and_the_tower_is_not(
+    quantisation: str, kind: str, sample_photo: Path
+) -> None:
+    model = Model(Settings(_env_file=None, quantisation=quantisation, device_map="cpu"))
+    layers = {
+        name: type(layer).__name__
+        for name, layer in model._module.named_modules()
+        if "Linear" in type(layer).__name__
+    }
+    assert {layers[name] for name in layers if "language_model" in name} == {kind}
+    assert {layers[name] for name in layers if "language_model" not in name} == {"Linear"}
+    asked = Completion((Turn("user", "这是什么？"),), None, Sampling(max_tokens=20))
+    prompt = model.prompt(asked, Image.open(sample_photo).convert("RGB"))
+    ids: list[int] = []
+    model.generate(prompt, asked.sampling, None, ids.append, lambda: False)
+    assert "钱包" in b"".join(map(model.bytes_of, ids)).decode()
