@@ -32,7 +32,6 @@ class Interaction:
     asked: Completion | None = None
     image: ImageFacts | None = None
     cache: str | None = None
-    model: str = ""
     revision: str | None = None
     outcome: str = "failed"
     error_code: str | None = None
