@@ -9,7 +9,7 @@ from sqlalchemy import BINARY, DateTime, Dialect, LargeBinary, String, Text, Typ
 from sqlalchemy.dialects import mysql
 
 MYSQL = ("mysql", "mariadb")
-TABLE_OPTIONS = {
+TABLE_OPTIONS: dict[str, Any] = {
     f"{dialect}_{name}": value
     for dialect in MYSQL
     for name, value in (

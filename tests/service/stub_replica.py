@@ -26,6 +26,7 @@ class StubReplica:
         self.behaviour = "answer"
         self.ready = True
         self.delay_s = 0.0
+        self.opening = "关于"
         self.answer: str | None = None
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -70,7 +71,7 @@ class StubReplica:
             if self.behaviour == "hang":
                 await asyncio.sleep(3600)
             yield sse.frame(frame.opening_chunk())
-            yield sse.frame(frame.chunk(Delta("关于")))
+            yield sse.frame(frame.chunk(Delta(self.opening)))
             await asyncio.sleep(self.delay_s)
             if self.behaviour == "cut":
                 return
