@@ -2,6 +2,7 @@
 breaker an outage costs nothing until Redis is back."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable
@@ -87,23 +88,12 @@ class RedisLink:
             pipeline.execute_command(*command)
         try:
             replies = await self._in_time(pipeline.execute(raise_on_error=False))
-        except (RedisError, OSError, TimeoutError) as error:
-            self._fail(error)
-            # Half a reply may be on its way: it must not be taken for the next one's.
-            await self._redis.connection_pool.disconnect()
-            replies = [error] * len(batch)
-        else:
             self._failures = 0
+        except Exception as error:  # of any kind: whoever waits must hear of it
+            self._fail(error)
+            replies = [error] * len(batch)
         for (_, reply), value in zip(batch, replies, strict=True):
-            if reply.done():  # gave up waiting
-                continue
-            if isinstance(value, Exception):
-                unknown = isinstance(value, NoScriptError)
-                reply.set_exception(RedisUnavailableError(unknown))
-                if isinstance(value, ResponseError) and not unknown:
-                    log.warning("redis refused", extra={"fields": {"why": str(value)[:80]}})
-            else:
-                reply.set_result(value)
+            _settle(reply, value)
 
     async def _in_time(self, trip: Awaitable[list[Any]]) -> list[Any]:
         task = asyncio.ensure_future(trip)
@@ -114,6 +104,9 @@ class RedisLink:
         if not task.done():
             task.cancel()
             await asyncio.wait({task})
+            # Half a reply may be on its way: it must not be taken for the next one's.
+            with contextlib.suppress(RedisError, OSError):
+                await self._redis.connection_pool.disconnect()
             raise TimeoutError
         return task.result()
 
@@ -123,6 +116,18 @@ class RedisLink:
             if self._failures == BREAK_AFTER:
                 log.warning("redis unavailable: %s", type(error).__name__)
             self._open_until = time.monotonic() + BREAK_S
+
+
+def _settle(reply: asyncio.Future[Any], value: Any) -> None:
+    if reply.done():  # its client has left
+        return
+    if not isinstance(value, Exception):
+        reply.set_result(value)
+        return
+    unknown = isinstance(value, NoScriptError)
+    reply.set_exception(RedisUnavailableError(unknown))
+    if isinstance(value, ResponseError) and not unknown:
+        log.warning("redis refused", extra={"fields": {"why": str(value)[:80]}})
 
 
 class RedisStore:
