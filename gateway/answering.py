@@ -65,6 +65,7 @@ class Answering:
             _check_model(asked, revision)
             interaction.revision = revision
             key = question.known.key(revision, interaction.caller.tenant)
+            interaction.answer_key = key.digest
 
             with interaction.step("look-up"):  # 4 was it answered before
                 cached = await self._look_up(asked, key, interaction.control)

@@ -40,6 +40,7 @@ class Interaction:
     age_s: int | None = None
     """Of an answer out of the cache."""
     revision: str | None = None
+    answer_key: str | None = None
     outcome: str = "failed"
     error_code: str | None = None
     end: Finished | None = None
@@ -123,6 +124,7 @@ class Interaction:
             "look_up_ms": self._ms("look-up"),
             "first_text_ms": _rounded(self.first_text_ms),
             "total_ms": _rounded(self.elapsed_ms),
+            "answer_key": self.answer_key,
         }
 
     def _ms(self, name: str) -> float | None:

@@ -39,6 +39,7 @@ interactions = Table(
     Column("look_up_ms", Double),
     Column("first_text_ms", Double),
     Column("total_ms", Double, nullable=False),
+    Column("answer_key", code(64)),
     Index(None, "asked_at"),
     Index(None, "image_digest"),
     Index(None, "session_id"),
