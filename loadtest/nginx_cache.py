@@ -14,7 +14,7 @@ CONF = """
 {user} daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;
 events {{ worker_connections 512; }}
 http {{
-    access_log off;
+    access_log off; keepalive_requests 100000000;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     proxy_cache_path {folder}/cache keys_zone=answers:10m;
