@@ -92,10 +92,10 @@ class Asking:
         frame = AnswerFrame(identity, MODEL_ALIAS, interaction.revision or "")
         if asked.stream:
             body = render.stream(events, frame, asked, interaction.language or "en")
-            return EventStream(body, headers_of(request, gateway, interaction))
+            return EventStream(body, headers_of(gateway, interaction))
         whole = await render.whole(events, frame, asked)
         data = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
-        headers = headers_of(request, gateway, interaction)
+        headers = headers_of(gateway, interaction)
         return Response(data, headers=headers, media_type="application/json")
 
 
@@ -116,10 +116,10 @@ def failed(
     language = preferred_language(request.headers.get("accept-language"))
     if interaction.language in ("zh", "en"):
         language = interaction.language
-    return error_response(error, language, headers_of(request, gateway, interaction))
+    return error_response(error, language, headers_of(gateway, interaction))
 
 
-def headers_of(request: Request, gateway: "Gateway", interaction: Interaction) -> dict[str, str]:
+def headers_of(gateway: "Gateway", interaction: Interaction) -> dict[str, str]:
     headers = {
         "x-request-id": interaction.request_id,
         "x-interaction-id": str(interaction.id),
@@ -131,6 +131,6 @@ def headers_of(request: Request, gateway: "Gateway", interaction: Interaction) -
         headers["age"] = str(interaction.age_s)
     if interaction.revision:
         headers["x-model-revision"] = interaction.revision
-    if cookie := gateway.callers.cookie(interaction.caller, request.cookies):
+    if cookie := gateway.callers.cookie(interaction.caller):
         headers["set-cookie"] = cookie
     return headers

@@ -34,7 +34,7 @@ async def upload(request: Request) -> Response:
 
     try:
         kept = await gateway.uploading.upload(read, interaction)
-        return JSONResponse(kept.wire(), 201, headers_of(request, gateway, interaction))
+        return JSONResponse(kept.wire(), 201, headers_of(gateway, interaction))
     except ShopsightError as error:
         return failed(error, request, gateway, interaction)
 
