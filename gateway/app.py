@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.routing import Route
 
 from contract.http import install_error_handlers
 from gateway import routes
 from gateway.answering import Answering
+from gateway.asking import Asking, Front, form_question, json_question
 from gateway.cache.answers import AnswerCache
 from gateway.cache.flights import Flights
 from gateway.cache.lease import Leases
@@ -38,7 +40,7 @@ class Gateway:
     recorder: Recorder
 
 
-def create_app(settings: Settings, metrics: Metrics) -> FastAPI:
+def create_app(settings: Settings, metrics: Metrics) -> Front:
     """The public application."""
 
     @asynccontextmanager
@@ -79,11 +81,17 @@ def create_app(settings: Settings, metrics: Metrics) -> FastAPI:
         images.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    asking = {
+        "/v1/chat/completions": Asking(json_question, app.state),
+        "/v1/ask": Asking(form_question, app.state),
+    }
+    for path, endpoint in asking.items():  # known to the router too, for its 405
+        app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(routes.router)
     install_error_handlers(app)
     if settings.web_dir is not None:
         app.mount("/", Page(settings.web_dir))
-    return app
+    return Front(asking, app)
 
 
 def create_internal_app(metrics: Metrics) -> FastAPI:

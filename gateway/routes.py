@@ -4,22 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from starlette.routing import Route
 
 from contract.errors import InvalidField, ShopsightError
 from contract.http import read_body
 from contract.images import EncodedImage
-from gateway.asking import Asking, begun, failed, form_question, headers_of, json_question
+from gateway.asking import begun, failed, headers_of
 from gateway.multipart import read_form
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
 
 router = APIRouter()
-router.routes += [
-    Route("/v1/chat/completions", Asking(json_question), methods=["POST"]),
-    Route("/v1/ask", Asking(form_question), methods=["POST"]),
-]
 
 
 @router.post("/v1/images", status_code=201)
