@@ -29,15 +29,16 @@ class Server(uvicorn.Server):
 async def serve(settings: Settings) -> None:
     metrics = Metrics()
     common = {"host": settings.host, "log_config": None, "access_log": False}
+    app = create_app(settings, metrics)
     public = uvicorn.Config(
-        create_app(settings, metrics),
+        app,
         port=settings.gateway_port,
         timeout_graceful_shutdown=settings.deadline_ms // 1000,
         timeout_keep_alive=KEEP_ALIVE_S,
         **common,  # type: ignore[arg-type]
     )
     internal = uvicorn.Config(
-        create_internal_app(metrics),
+        create_internal_app(metrics, app),
         port=settings.internal_port,
         **common,  # type: ignore[arg-type]
     )

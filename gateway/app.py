@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract.http import install_error_handlers
 from gateway import routes
+from gateway.admin import admin_router
 from gateway.answering import Answering
 from gateway.cache.answers import AnswerCache
 from gateway.cache.flights import Flights
@@ -22,6 +23,7 @@ from gateway.page import Page
 from gateway.policy.images import ImagePolicy
 from gateway.policy.text import TextPolicy
 from gateway.pool.pool import Pool
+from gateway.pool.telemetry import PoolMetrics
 from gateway.telemetry import Metrics
 
 
@@ -45,7 +47,7 @@ def create_app(settings: Settings, metrics: Metrics) -> FastAPI:
             else MemoryStore(settings.memory_cache_bytes)
         )
         answers = AnswerCache(store, settings.answer_ttl_s)
-        pool = Pool(settings)
+        pool = Pool(settings, PoolMetrics(metrics.registry))
         recorder = Recorder(settings, open_database(settings), metrics)
         answering = Answering(
             images=images,
@@ -74,9 +76,11 @@ def create_app(settings: Settings, metrics: Metrics) -> FastAPI:
     return app
 
 
-def create_internal_app(metrics: Metrics) -> FastAPI:
+def create_internal_app(metrics: Metrics, public: FastAPI) -> FastAPI:
     """What ops and Prometheus see, on a port of its own that is never published."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(admin_router(public))
+    install_error_handlers(app)
 
     @app.get("/metrics")
     async def scrape() -> Response:

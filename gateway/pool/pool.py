@@ -1,13 +1,12 @@
-"""All replicas: probed in the background, asked with one retry before the first byte."""
+"""All replicas: which may be asked, which one is, and one retry before the first byte."""
 
 import asyncio
 import contextlib
 import logging
-import socket
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,8 +14,14 @@ from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFail
 from contract.render import Event
 from contract.request import Completion
 from gateway.config import Settings
+from gateway.pool.addresses import addresses
 from gateway.pool.balancer import choose_replica, choose_revision
-from gateway.pool.replica import Replica, ReplicaUnavailableError
+from gateway.pool.health import Limits, may_eject
+from gateway.pool.replica import Replica, UnavailableError
+from gateway.pool.retry_budget import RetryBudget
+from gateway.pool.telemetry import PoolMetrics
+from gateway.pool.waiting import WaitingRoom
+from gateway.pool.weights import Weights
 from gateway.prompt import instructed
 
 log = logging.getLogger(__name__)
@@ -25,40 +30,49 @@ log = logging.getLogger(__name__)
 TRIES = 2
 
 
-async def addresses(url: str) -> list[str]:
-    """The URL once for each IPv4 address of its host; empty when the name is unknown. A URL with
-    TLS stays as it is: its certificate is for the name."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return [url]
-    port = parts.port or 80
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(parts.hostname, port, family=socket.AF_INET)
-    except OSError:
-        return []
-    hosts = {str(address[0]) for *_, address in found}
-    return [parts._replace(netloc=f"{host}:{port}").geturl() for host in sorted(hosts)]
+class NoOtherError(Exception):
+    """Every replica that may be asked has been."""
 
 
 class Pool:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: PoolMetrics) -> None:
         self._settings = settings
-        # trust_env: a proxy meant for the outside must not see traffic between our own services.
-        self._http = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=1000))
+        self._metrics = metrics
         self.replicas: list[Replica] = []
-        self._probing: asyncio.Task[None] | None = None
+        self.weights = Weights(settings)
+        self._limits = Limits(
+            settings.eject_failures,
+            settings.eject_slow_factor,
+            settings.eject_s,
+            settings.eject_max_s,
+            settings.max_ejected_share,
+        )
+        self._budget = RetryBudget(settings.retry_share, settings.retry_floor_per_s)
+        self._waiting: WaitingRoom[Replica] = WaitingRoom(settings.pool_queue_limit, self._release)
+        # A hung replica must be found out while there is time for another, however short that is.
+        self._silence_s = min(settings.replica_silence_s, settings.deadline_ms / 2000)
+        # trust_env: a proxy meant for the outside must not see traffic between our own services.
+        self._probes = httpx.AsyncClient(trust_env=False)
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        await self.weights.start()
+        await self._follow_names()
         await self._probe_all()
-        self._probing = asyncio.create_task(self._probe_forever())
+        every_s = self._settings.probe_interval_s
+        for work in (self._follow_names, self._probe_all):
+            self._tasks.append(asyncio.create_task(_forever(work, every_s)))
+        self._metrics.watch(lambda: self.replicas, lambda: len(self._waiting))
 
     async def close(self) -> None:
-        if self._probing is not None:
-            self._probing.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._probing
-        await self._http.aclose()
+                await task
+        for replica in self.replicas:
+            replica.close()
+        await self._probes.aclose()
+        await self.weights.close()
 
     @property
     def ready(self) -> bool:
@@ -66,18 +80,23 @@ class Pool:
 
     def models(self) -> list[dict[str, Any]]:
         """What the ready replicas say of their models, one entry a revision."""
-        ready = [replica for replica in self.replicas if replica.ready]
-        return list({replica.revision: replica.model for replica in ready}.values())
+        found = [replica.found for replica in self.replicas if replica.ready and replica.found]
+        return list({one.revision: one.model for one in found}.values())
 
     def choose_revision(self, sticky_id: str) -> str:
-        """The revision for this caller among the ready ones, or among those last seen: what is
-        cached is still answered when no replica is up. Raises NoReplica before the first was."""
+        """The revision for this caller, by the weights in force, of those that can answer now; else
+        of those last known: what is cached is still answered when no replica is up. Raises
+        NoReplica before the first was."""
         known = [replica for replica in self.replicas if replica.revision is not None]
         ready = [replica for replica in known if replica.ready]
-        weights = {replica.revision: 1.0 for replica in ready or known if replica.revision}
-        if not weights:
-            raise NoReplica
-        return choose_revision(weights, sticky_id)
+        usable = [replica for replica in ready if not replica.ejected]
+        for replicas in (usable, ready, known):
+            found = {replica.revision for replica in replicas if replica.revision is not None}
+            if weights := self.weights.of(found):
+                return choose_revision(weights, sticky_id)
+        if weights := self.weights.in_force:
+            return choose_revision(weights, sticky_id)
+        raise NoReplica
 
     async def complete(
         self,
@@ -89,59 +108,135 @@ class Pool:
         deadline: float,
     ) -> AsyncGenerator[Event]:
         """Ask a replica of `revision`; `deadline` in time.monotonic seconds."""
-        body = instructed(asked).wire()
+        asked = instructed(asked)
         tried: set[str] = set()
         full = False
+        self._budget.asked(time.monotonic())
         for _ in range(TRIES):
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                raise DeadlineExceeded
-            replica = self._choose(revision, affinity, tried)
-            if replica is None:
+            try:
+                replica = await self._place(revision, affinity, tried, deadline)
+            except NoOtherError:
                 break
             tried.add(replica.url)
-            hop = {**headers, "x-deadline-ms": str(int(left_s * 1000))}
-            events = replica.complete(body, hop, left_s)
+            last = len(tried) == TRIES or not self._others(revision, tried)
+            left_ms = int((deadline - time.monotonic()) * 1000)
+            hop = {**headers, "x-deadline-ms": str(max(left_ms, 0))}
+            events = replica.complete(asked, hop, deadline, last)
             try:
                 async with contextlib.aclosing(events):
                     async for event in events:
                         yield event
                 return
-            except ReplicaUnavailableError as error:
+            except UnavailableError as error:
                 full = full or error.full
+            finally:
+                self._judge(replica)
+                self._release(replica)
+            if not last and not self._may_retry():
+                break
         if time.monotonic() >= deadline:
             raise DeadlineExceeded
         if full:
             raise Overloaded
         raise ReplicaFailed if self.ready else NoReplica
 
-    def _choose(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:
-        fitting = [r for r in self.replicas if r.ready and r.revision == revision]
-        if not fitting:
-            raise NoReplica
-        free = [r for r in fitting if r.in_flight < self._settings.replica_concurrency]
-        if not free:
-            raise Overloaded
-        return choose_replica(free, affinity, tried)
+    async def _place(
+        self, revision: str, affinity: str, tried: set[str], deadline: float
+    ) -> Replica:
+        """A replica with room, which is then taken; waits for one within the deadline."""
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise DeadlineExceeded
+        take = partial(self._take, revision, affinity, tried)
+        try:
+            return await self._waiting.place(revision, take, left_s)
+        except Overloaded:
+            self._metrics.shed.inc()
+            raise
+
+    def _take(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:
+        others = self._others(revision, tried)
+        if not others:
+            raise NoOtherError if tried else NoReplica
+        free = [replica for replica in others if replica.has_room]
+        rested = [replica for replica in free if not replica.resting]
+        replica = choose_replica(rested or free, affinity)
+        if replica is not None:
+            replica.in_flight += 1
+        return replica
+
+    def _others(self, revision: str, tried: set[str]) -> list[Replica]:
+        """The replicas that may be asked. Ejected ones only when there is no other: they may have
+        recovered, and refusing everybody is worse."""
+        fitting = [
+            replica
+            for replica in self.replicas
+            if replica.ready and replica.revision == revision and replica.url not in tried
+        ]
+        return [replica for replica in fitting if not replica.ejected] or fitting
+
+    def _release(self, replica: Replica) -> None:
+        replica.in_flight -= 1
+        self._waiting.wake()
+
+    def _may_retry(self) -> bool:
+        may = self._budget.spend(time.monotonic())
+        self._metrics.retries.labels("made" if may else "refused").inc()
+        return may
+
+    def _judge(self, replica: Replica) -> None:
+        """Eject a replica whose last answers say so, unless too many are already."""
+        now = time.monotonic()
+        if replica.ejected or not replica.ready:
+            return
+        peers = [
+            other.health
+            for other in self.replicas
+            if other is not replica and other.ready and other.revision == replica.revision
+        ]
+        reason = replica.health.verdict(now, peers, self._limits)
+        if reason is None or not may_eject(self.replicas, now, self._limits):
+            return
+        for_s = replica.health.eject(now, self._limits)
+        self._metrics.ejections.labels(reason).inc()
+        fields = {"url": replica.url, "reason": reason, "for_s": for_s}
+        log.warning("replica ejected", extra={"fields": fields})
 
     async def _probe_all(self) -> None:
-        await self._follow_names()
-        await asyncio.gather(*(replica.probe() for replica in self.replicas))
+        await asyncio.gather(*(replica.probe(self._probes) for replica in self.replicas))
+        self._waiting.wake()
 
     async def _follow_names(self) -> None:
         """One replica for each address behind the configured names: scaling shows at once."""
-        found = await asyncio.gather(*map(addresses, self._settings.replicas))
-        urls = {url for group in found if group for url in group}
+        upstreams = self._settings.all_upstreams
+        found = await asyncio.gather(*(addresses(upstream.url) for upstream in upstreams))
+        wanted = {
+            url: upstream for upstream, urls in zip(upstreams, found, strict=True) for url in urls
+        }
         # A name server's hiccup must not empty the pool: what cannot be looked up is kept.
-        unknown = not all(found)
-        known = {replica.url for replica in self.replicas}
-        kept = [r for r in self.replicas if unknown or r.url in urls]
-        self.replicas = kept + [Replica(url, self._http) for url in sorted(urls - known)]
+        lost = {u.url for u, urls in zip(upstreams, found, strict=True) if not urls}
+        kept = [r for r in self.replicas if r.url in wanted or r.upstream.url in lost]
+        for replica in self.replicas:
+            if replica not in kept:
+                replica.close()
+        known = {replica.url for replica in kept}
+        new = [
+            Replica(
+                url,
+                wanted[url],
+                self._metrics,
+                wanted[url].concurrency or self._settings.replica_concurrency,
+                self._silence_s,
+            )
+            for url in sorted(wanted.keys() - known)
+        ]
+        self.replicas = kept + new
 
-    async def _probe_forever(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.probe_interval_s)
-            try:
-                await self._probe_all()
-            except Exception:  # a pool that is no longer probed would never recover
-                log.exception("probe failed")
+
+async def _forever(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await work()
+        except Exception:  # a pool that is no longer probed would never recover
+            log.exception("probing failed")
