@@ -23,27 +23,37 @@ class Found:
     model: dict[str, Any]
 
 
+class NotReadyError(Exception):
+    """Why a replica may not be asked, in words for the log."""
+
+
 async def probe(
     http: httpx.AsyncClient, url: str, upstream: Upstream, known: Found | None
-) -> Found | None:
-    """What is ready at `url`, or None. The list of models is read when the revision is not what is
-    `known`, or is told nowhere else. Raises httpx.TimeoutException."""
+) -> Found:
+    """What is ready at `url`. The list of models is read when the revision is not what is `known`,
+    or is told nowhere else. Raises NotReadyError, httpx.TimeoutException."""
     try:
-        headers = upstream.authorization
-        answer = await http.get(url + upstream.health, headers=headers, timeout=PROBE_S)
-        if answer.status_code != 200:
-            return None
+        answer = await _get(http, url + upstream.health, upstream)
         revision = answer.headers.get("x-model-revision") or upstream.revision
         if revision is not None and known is not None and revision == known.revision:
             return known
-        listing = await http.get(f"{url}/v1/models", headers=headers, timeout=PROBE_S)
-        model = _listed(listing.raise_for_status().json()["data"], upstream.model)
+        listing = await _get(http, f"{url}/v1/models", upstream)
+        model = _listed(listing.json()["data"], upstream.model)
         reported = answer.headers.get("x-model-revision") or model.get("model_revision")
         return _found(model, reported or upstream.revision or model["id"])
     except httpx.TimeoutException:
         raise
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError, AttributeError):
-        return None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError) as error:
+        raise NotReadyError(repr(error)[:200]) from None
+    except AttributeError:
+        raise NotReadyError("its list of models is no list of models") from None
+
+
+async def _get(http: httpx.AsyncClient, url: str, upstream: Upstream) -> httpx.Response:
+    answer = await http.get(url, headers=upstream.authorization, timeout=PROBE_S)
+    if answer.status_code != 200:
+        raise NotReadyError(f"status {answer.status_code} at {answer.url.path}")
+    return answer
 
 
 def _listed(models: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gateway.pool.answer_stream import answer_events, named_error
 from gateway.pool.connection import BrokenError, Connection
 from gateway.pool.health import Health
 from gateway.pool.hop import Hop
-from gateway.pool.probe import Found, probe
+from gateway.pool.probe import Found, NotReadyError, probe
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstream import Upstream
 
@@ -57,6 +57,7 @@ class Replica:
         self._limit = limit
         self._silence_s = silence_s
         self._late_probes = 0
+        self._why = ""
         self._resting_until = 0.0
 
     @property
@@ -83,16 +84,16 @@ class Replica:
 
     async def probe(self, http: httpx.AsyncClient) -> None:
         try:
-            found = await probe(http, self.url, self.upstream, self.found)
+            self.found = await probe(http, self.url, self.upstream, self.found)
         except httpx.TimeoutException:
             self._late_probes += 1
             if self._late_probes >= LATE_PROBES:
-                self._mark(False)
-            return
-        self._late_probes = 0
-        if found is not None:
-            self.found = found
-        self._mark(found is not None)
+                self._mark(False, "no answer in time")
+        except NotReadyError as error:
+            self._mark(False, str(error))
+        else:
+            self._late_probes = 0
+            self._mark(True, "")
 
     def close(self) -> None:
         """No more questions come; those in flight end as they would."""
@@ -133,7 +134,7 @@ class Replica:
             self._metrics.failures.labels(error.kind).inc()
             self.health.failed(time.monotonic(), error.kind)
             if error.kind == "connect":
-                self._mark(False)
+                self._mark(False, str(error))
             if first_at is not None:
                 raise ReplicaFailed from None
             raise UnavailableError(str(error)) from error
@@ -152,7 +153,7 @@ class Replica:
                 raise await self._refusal(answer, asked)
             if answer.headers.get("x-model-revision", self.revision) != self.revision:
                 # Replaced since the last probe: its answer belongs under another key.
-                self._mark(False)
+                self._mark(False, "another revision")
                 raise UnavailableError("another revision")
             if not answer.headers.get("content-type", "").startswith("text/event-stream"):
                 raise BrokenError("garbage", "no event stream")
@@ -212,8 +213,8 @@ class Replica:
             return InvalidSchema("response_format") if by_schema else InvalidField("messages")
         return BrokenError("status", f"status {answer.status}")
 
-    def _mark(self, ready: bool) -> None:
-        if ready != self.ready:
-            fields = {"url": self.url, "ready": ready, "revision": self.revision}
+    def _mark(self, ready: bool, why: str) -> None:
+        if (ready, why) != (self.ready, self._why):
+            fields = {"url": self.url, "ready": ready, "why": why, "revision": self.revision}
             log.info("replica changed", extra={"fields": fields})
-        self.ready = ready
+        self.ready, self._why = ready, why

@@ -128,6 +128,8 @@ class Weights:
                     offer = (str(self._known.number), self._known.dump())
                     answer = self._redis.eval(_NEWER, 1, NAME, *offer)
                     value = await answer
+                    if Version.read(value) is None:  # not ours, whatever version it claims
+                        await self._redis.set(NAME, self._known.dump())
                 else:
                     value = await self._redis.get(NAME)
         except (RedisError, OSError, TimeoutError):

@@ -2,30 +2,41 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from contract import sse
 from contract.response import AnswerFrame, Delta, Finished, Usage
-from tests.service.servers import served
+from gateway.cli.embedded import free_port
+from tests.service.servers import Server, running, served, wait_until
 
 
 class StubReplica:
-    """`behaviour` is one of: answer, 500, 503, garbage, empty, cut (breaks off in mid-stream),
-    unfinished ([DONE] without a finish_reason), hang. The answer names the question, so that a
-    mixed-up one is seen."""
+    """`behaviour` is one of: answer, 500, 503, garbage (HTML), disguised (HTML that calls itself an
+    event stream), nonsense (events that are no chunks), empty, nothing (a whole answer without a
+    word), cut (breaks off in mid-stream), cut_early (before its first piece), unfinished ([DONE]
+    without a finish_reason), hang. The answer names the question, so that a mixed-up one is seen.
+    As a program (`python -m tests.service.stub_replica PORT REVISION`) it can be killed and frozen,
+    and is told its behaviour by POST /behave."""
 
     def __init__(self, revision: str = "stub-1") -> None:
         self.revision = revision
         self.behaviour = "answer"
         self.ready = True
         self.delay_s = 0.0
+        self.first_delay_s = 0.0
+        """Before the first piece of questions that say "patience", or of all when `slow`."""
+        self.slow = False
         self.answer: str | None = None
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -38,6 +49,8 @@ class StubReplica:
                 Route("/readyz", self._readyz),
                 Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._complete, methods=["POST"]),
+                Route("/behave", self._behave, methods=["POST"]),
+                Route("/calls", self._count),
             ]
         )
 
@@ -49,6 +62,13 @@ class StubReplica:
         model = {"id": "shopsight", "object": "model", "model_revision": self.revision}
         return JSONResponse({"object": "list", "data": [{**model, "demo": False}]})
 
+    async def _behave(self, request: Request) -> Response:
+        vars(self).update(json.loads(await request.body()))
+        return Response()
+
+    async def _count(self, request: Request) -> Response:
+        return JSONResponse(len(self.calls))
+
     async def _complete(self, request: Request) -> Response:
         body = json.loads(await request.body())
         self.calls.append(body)
@@ -57,7 +77,13 @@ class StubReplica:
         if self.behaviour in ("500", "503"):
             return JSONResponse({"oops": "a stack trace"}, int(self.behaviour), headers)
         if self.behaviour == "garbage":
-            return Response("<html>not a stream", 200, headers)
+            return HTMLResponse("<html>not a stream", 200, headers)
+        if self.behaviour == "disguised":
+            return Response("<html>not a stream", 200, headers, "text/event-stream")
+        if self.behaviour == "nonsense":
+            return Response(
+                "data: [1, 2]\n\n" + "data: [DONE]\n\n", 200, headers, "text/event-stream"
+            )
         if self.behaviour == "empty":
             return Response(b"", 200, headers)
         return StreamingResponse(self._stream(body), 200, headers, "text/event-stream")
@@ -69,7 +95,15 @@ class StubReplica:
         try:
             if self.behaviour == "hang":
                 await asyncio.sleep(3600)
+            if self.slow or "patience" in question:
+                await asyncio.sleep(self.first_delay_s)
             yield sse.frame(frame.opening_chunk())
+            if self.behaviour == "cut_early":
+                return
+            if self.behaviour == "nothing":
+                yield sse.frame(frame.closing_chunk(Finished("stop")))
+                yield sse.DONE
+                return
             yield sse.frame(frame.chunk(Delta("关于")))
             await asyncio.sleep(self.delay_s)
             if self.behaviour == "cut":
@@ -89,3 +123,28 @@ def stub_replica(revision: str = "stub-1") -> Iterator[StubReplica]:
     stub = StubReplica(revision)
     with served(stub.app()) as stub.url:
         yield stub
+
+
+@contextmanager
+def stub_process(
+    folder: Path, port: int | None = None, revision: str = "stub-1"
+) -> Iterator[Server]:
+    """The same as a process of its own, for signals."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "tests.service.stub_replica", str(port), revision]
+    url = f"http://127.0.0.1:{port}"
+    with running(command, folder / f"stub-{port}.log") as process:
+
+        def up() -> bool:
+            assert process.poll() is None, (folder / f"stub-{port}.log").read_text()
+            try:
+                return httpx.get(f"{url}/readyz").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until("stub", up)
+        yield Server(url, process, port)
+
+
+if __name__ == "__main__":
+    uvicorn.run(StubReplica(sys.argv[2]).app(), port=int(sys.argv[1]), log_level="warning")
