@@ -56,6 +56,7 @@ class Connection(asyncio.Protocol):
         self._chunks: deque[bytes] = deque()
         self._unread = self._received = 0
         self._head_done = self._complete = self._left = self._paused = False
+        self._reusable = False
         self._error: BrokenError | None = None
 
     @property
@@ -133,7 +134,7 @@ class Connection(asyncio.Protocol):
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
-        if self.open and self._parser is not None and self._parser.should_keep_alive():
+        if self.open and self._reusable:
             self.idle_since = time.monotonic()
             self._free(self)
         else:
@@ -199,7 +200,9 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if not self._head_done:
             return
+        assert self._parser is not None
         self._complete = True
+        self._reusable = self._parser.should_keep_alive()  # known in this callback only
         self._notify()
         if self._left:
             self._reuse()

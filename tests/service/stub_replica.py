@@ -5,10 +5,8 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,8 +15,6 @@ from starlette.routing import Route
 
 from contract import sse
 from contract.response import AnswerFrame, Delta, Finished, Usage
-from gateway.cli.embedded import free_port
-from tests.service.servers import Server, running, served, wait_until
 
 
 class StubReplica:
@@ -26,8 +22,7 @@ class StubReplica:
     event stream), nonsense (events that are no chunks), empty, nothing (a whole answer without a
     word), cut (breaks off in mid-stream), cut_early (before its first piece), unfinished ([DONE]
     without a finish_reason), hang. The answer names the question, so that a mixed-up one is seen.
-    As a program (`python -m tests.service.stub_replica PORT REVISION`) it can be killed and frozen,
-    and is told its behaviour by POST /behave."""
+    As a program (see stub_process.py) it is told its behaviour by POST /behave."""
 
     def __init__(self, revision: str = "stub-1") -> None:
         self.revision = revision
@@ -120,31 +115,14 @@ class StubReplica:
 
 @contextmanager
 def stub_replica(revision: str = "stub-1") -> Iterator[StubReplica]:
+    # Not above: as a program it would take a second longer to start.
+    from tests.service.servers import served
+
     stub = StubReplica(revision)
     with served(stub.app()) as stub.url:
         yield stub
 
 
-@contextmanager
-def stub_process(
-    folder: Path, port: int | None = None, revision: str = "stub-1"
-) -> Iterator[Server]:
-    """The same as a process of its own, for signals."""
-    port = port or free_port()
-    command = [sys.executable, "-m", "tests.service.stub_replica", str(port), revision]
-    url = f"http://127.0.0.1:{port}"
-    with running(command, folder / f"stub-{port}.log") as process:
-
-        def up() -> bool:
-            assert process.poll() is None, (folder / f"stub-{port}.log").read_text()
-            try:
-                return httpx.get(f"{url}/readyz").status_code == 200
-            except httpx.TransportError:
-                return False
-
-        wait_until("stub", up)
-        yield Server(url, process, port)
-
-
 if __name__ == "__main__":
-    uvicorn.run(StubReplica(sys.argv[2]).app(), port=int(sys.argv[1]), log_level="warning")
+    _, at, name, address = sys.argv
+    uvicorn.run(StubReplica(name).app(), host=address, port=int(at), log_level="warning")

@@ -16,7 +16,7 @@ import pytest
 from tests.service.asking import chat, photo, post, text_of
 from tests.service.load import PHOTOS, Load
 from tests.service.servers import Server, gateway_process, wait_until
-from tests.service.stub_replica import stub_process
+from tests.service.stub_process import stub_process
 
 SETTINGS = {
     "DEADLINE_MS": "6000",
