@@ -1,23 +1,20 @@
 """All replicas: which may be asked, which one is, and one retry before the first byte."""
 
-import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
-
-import httpx
 
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed
 from contract.render import Event
 from contract.request import Completion
 from gateway.config import Settings
-from gateway.pool.addresses import addresses
 from gateway.pool.balancer import choose_replica, choose_revision
 from gateway.pool.health import Limits, may_eject
-from gateway.pool.replica import Replica, UnavailableError
+from gateway.pool.membership import Membership
+from gateway.pool.replica import Replica, UnavailableError, UnreachableError
 from gateway.pool.retry_budget import RetryBudget
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.waiting import WaitingRoom
@@ -36,9 +33,7 @@ class NoOtherError(Exception):
 
 class Pool:
     def __init__(self, settings: Settings, metrics: PoolMetrics) -> None:
-        self._settings = settings
         self._metrics = metrics
-        self.replicas: list[Replica] = []
         self.weights = Weights(settings)
         self._limits = Limits(
             settings.eject_failures,
@@ -49,30 +44,20 @@ class Pool:
         )
         self._budget = RetryBudget(settings.retry_share, settings.retry_floor_per_s)
         self._waiting: WaitingRoom[Replica] = WaitingRoom(settings.pool_queue_limit, self._release)
-        # A hung replica must be found out while there is time for another, however short that is.
-        self._silence_s = min(settings.replica_silence_s, settings.deadline_ms / 2000)
-        # trust_env: a proxy meant for the outside must not see traffic between our own services.
-        self._probes = httpx.AsyncClient(trust_env=False)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._members = Membership(settings, metrics, self._waiting.wake)
 
     async def start(self) -> None:
         await self.weights.start()
-        await self._follow_names()
-        await self._probe_all()
-        every_s = self._settings.probe_interval_s
-        for work in (self._follow_names, self._probe_all):
-            self._tasks.append(asyncio.create_task(_forever(work, every_s)))
+        await self._members.start()
         self._metrics.watch(lambda: self.replicas, lambda: len(self._waiting))
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        for replica in self.replicas:
-            replica.close()
-        await self._probes.aclose()
+        await self._members.close()
         await self.weights.close()
+
+    @property
+    def replicas(self) -> list[Replica]:
+        return self._members.replicas
 
     @property
     def ready(self) -> bool:
@@ -110,15 +95,16 @@ class Pool:
         """Ask a replica of `revision`; `deadline` in time.monotonic seconds."""
         asked = instructed(asked)
         tried: set[str] = set()
+        tries = 0
         full = False
         self._budget.asked(time.monotonic())
-        for _ in range(TRIES):
+        while tries < TRIES:
             try:
                 replica = await self._place(revision, affinity, tried, deadline)
             except NoOtherError:
                 break
             tried.add(replica.url)
-            last = len(tried) == TRIES or not self._others(revision, tried)
+            last = tries + 1 == TRIES or not self._others(revision, tried)
             left_ms = int((deadline - time.monotonic()) * 1000)
             hop = {**headers, "x-deadline-ms": str(max(left_ms, 0))}
             events = replica.complete(asked, hop, deadline, last)
@@ -127,18 +113,21 @@ class Pool:
                     async for event in events:
                         yield event
                 return
+            except UnreachableError:
+                continue  # it was spared the question: that is no try, and costs nobody anything
             except UnavailableError as error:
                 full = full or error.full
             finally:
                 self._judge(replica)
                 self._release(replica)
+            tries += 1
             if not last and not self._may_retry():
                 break
         if time.monotonic() >= deadline:
             raise DeadlineExceeded
         if full:
             raise Overloaded
-        raise ReplicaFailed if self.ready else NoReplica
+        raise ReplicaFailed if tries else NoReplica
 
     async def _place(
         self, revision: str, affinity: str, tried: set[str], deadline: float
@@ -201,42 +190,3 @@ class Pool:
         self._metrics.ejections.labels(reason).inc()
         fields = {"url": replica.url, "reason": reason, "for_s": for_s}
         log.warning("replica ejected", extra={"fields": fields})
-
-    async def _probe_all(self) -> None:
-        await asyncio.gather(*(replica.probe(self._probes) for replica in self.replicas))
-        self._waiting.wake()
-
-    async def _follow_names(self) -> None:
-        """One replica for each address behind the configured names: scaling shows at once."""
-        upstreams = self._settings.all_upstreams
-        found = await asyncio.gather(*(addresses(upstream.url) for upstream in upstreams))
-        wanted = {
-            url: upstream for upstream, urls in zip(upstreams, found, strict=True) for url in urls
-        }
-        # A name server's hiccup must not empty the pool: what cannot be looked up is kept.
-        lost = {u.url for u, urls in zip(upstreams, found, strict=True) if not urls}
-        kept = [r for r in self.replicas if r.url in wanted or r.upstream.url in lost]
-        for replica in self.replicas:
-            if replica not in kept:
-                replica.close()
-        known = {replica.url for replica in kept}
-        new = [
-            Replica(
-                url,
-                wanted[url],
-                self._metrics,
-                wanted[url].concurrency or self._settings.replica_concurrency,
-                self._silence_s,
-            )
-            for url in sorted(wanted.keys() - known)
-        ]
-        self.replicas = kept + new
-
-
-async def _forever(work: Callable[[], Awaitable[None]], every_s: float) -> None:
-    while True:
-        await asyncio.sleep(every_s)
-        try:
-            await work()
-        except Exception:  # a pool that is no longer probed would never recover
-            log.exception("probing failed")

@@ -39,6 +39,10 @@ class UnavailableError(Exception):
         self.full = full
 
 
+class UnreachableError(UnavailableError):
+    """Not even the question has gone out."""
+
+
 class Replica:
     """`limit`: questions at once; `silence_s`: a replica that says nothing to anybody for so long,
     though asked, is taken for hung."""
@@ -135,6 +139,7 @@ class Replica:
             self.health.failed(time.monotonic(), error.kind)
             if error.kind == "connect":
                 self._mark(False, str(error))
+                raise UnreachableError(str(error)) from error
             if first_at is not None:
                 raise ReplicaFailed from None
             raise UnavailableError(str(error)) from error

@@ -236,6 +236,45 @@ def test_a_question_waits_for_a_place_and_the_one_too_many_is_refused_at_once(
     assert stack.metric("gateway_pool_shed_total") == 5
 
 
+def test_one_that_is_still_broken_when_its_time_is_over_meets_one_question_at_a_time(
+    start: Start,
+) -> None:
+    stack = start(EJECT_S="0.5", EJECT_MAX_S="0.5")
+    with Load(stack.gateway.url, per_s=40) as load:
+        time.sleep(0.5)
+        stack.behave(0, behaviour="hang")
+        wait_until("ejected", lambda: stack.state("ejected") == 1, 10)
+        before, begun = stack.calls(0), time.monotonic()
+        time.sleep(4)
+        calls, rounds = stack.calls(0) - before, (time.monotonic() - begun) / 0.5
+    assert 1 <= calls <= rounds
+    assert len(load.failed) < 0.01 * len(load.asked), load.failed
+
+
+def test_a_full_replica_is_left_alone_for_a_moment_and_not_held_to_be_broken(
+    start: Start,
+) -> None:
+    stack = start(2)
+    stack.behave(0, behaviour="503")
+    begun = time.monotonic()
+    for number in range(30):
+        text_of(post(stack.gateway.url, chat(f"question {number}?", PHOTOS[number % 12])))
+    assert 1 <= stack.calls(0) <= 1 + (time.monotonic() - begun) / 1
+    assert stack.metric("gateway_pool_ejections_total") == 0
+
+
+def test_an_ejected_replica_is_better_than_none(start: Start) -> None:
+    stack = start(2, EJECT_S="60", EJECT_MAX_S="60")
+    stack.behave(0, behaviour="500")
+    with Load(stack.gateway.url, per_s=30):
+        wait_until("ejected", lambda: stack.state("ejected") == 1, 10)
+    stack.behave(0, behaviour="answer")
+    stack.replicas[1].process.kill()
+    wait_until("down", lambda: stack.state("down") == 1, 10)
+    for number in range(3):
+        text_of(post(stack.gateway.url, chat(f"question {number}?", PHOTOS[number])))
+
+
 def test_a_busy_replica_is_not_taken_for_a_hung_one(start: Start) -> None:
     stack = start(2, REPLICA_SILENCE_S="0.5", EJECT_FAILURES="1")
     for index in range(2):
