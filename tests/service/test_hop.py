@@ -108,7 +108,10 @@ async def test_framing_that_comes_after_the_last_event_keeps_the_connection() ->
         assert talker.connections == 1
 
 
-async def test_leaving_early_closes_it_so_that_the_replica_stops() -> None:
+async def test_leaving_early_closes_it_so_that_the_replica_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "REST_S", 60)
     gone = asyncio.Event()
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
