@@ -188,12 +188,10 @@ class ContentBlocked(ClientError):
     zh = "该内容无法处理。"
 
 
-class ServerError(ShopsightError):
-    pass
+class ServerError(ShopsightError): ...
 
 
-class InternalError(ServerError):
-    pass
+class InternalError(ServerError): ...
 
 
 class ReplicaFailed(ServerError):
@@ -233,16 +231,13 @@ class ImageStoreUnavailable(Unavailable):
     zh = "暂时无法保存上传的照片，请在提问时直接附上照片。"
 
 
+class CacheUnavailable(Unavailable):
+    code = "cache_unavailable"  # of the internal port; for a question it is a miss
+    en = "The answer cache cannot be reached; nothing was purged."
+    zh = "无法连接答案缓存，未清除任何内容。"
+
+
 class LogUnavailable(Unavailable):
     code = "log_unavailable"
     en = "The service cannot record questions right now. Please try again in a moment."
     zh = "服务暂时无法记录提问，请稍后再试。"
-
-
-def _leaves(parent: type[ShopsightError]) -> list[type[ShopsightError]]:
-    below = [leaf for child in parent.__subclasses__() for leaf in _leaves(child)]
-    return below or [parent]
-
-
-# Every error by its stable code, for those that arrive over a wire.
-BY_CODE = {leaf.code: leaf for leaf in _leaves(ShopsightError)}

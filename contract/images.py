@@ -47,8 +47,11 @@ class EncodedImage:
 
     @property
     def data_uri(self) -> str:
-        text = pybase64.b64encode_as_string(self.data)
-        return f"data:{self.declared or _declared(self.data)};base64,{text}"
+        return self.data_uri_prefix + pybase64.b64encode_as_string(self.data)
+
+    @property
+    def data_uri_prefix(self) -> str:
+        return f"data:{self.declared or _declared(self.data)};base64,"
 
 
 @dataclass(frozen=True)

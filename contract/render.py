@@ -6,8 +6,8 @@ from contextlib import aclosing
 from typing import Any
 
 from contract import sse
+from contract.completion import Completion
 from contract.errors import InternalError, ShopsightError
-from contract.request import Completion
 from contract.response import AnswerFrame, Delta, Finished
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Server-sent events as OpenAI frames them: `data: {json}` blocks, closed by `data: [DONE]`."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 DONE = b"data: [DONE]\n\n"
@@ -12,7 +12,7 @@ def frame(payload: dict[str, Any]) -> bytes:
     return b"data: " + text.encode() + b"\n\n"
 
 
-async def payloads(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
+async def payloads(chunks: AsyncIterator[bytes]) -> AsyncGenerator[str]:
     """The data of each event of a byte stream, however it is cut, up to and without `[DONE]`.
 
     Raises EOFError when the stream ends before `[DONE]`: the answer is then incomplete.

@@ -15,8 +15,10 @@ from gateway.telemetry import Metrics
 async def serve(settings: Settings) -> None:
     metrics = Metrics()
     drain_s = settings.deadline_ms // 1000
-    public = server(create_app(settings, metrics), settings.host, settings.gateway_port, drain_s)
-    internal = server(create_internal_app(metrics), settings.host, settings.internal_port, 1)
+    app = create_app(settings, metrics)
+    public = server(app, settings.host, settings.gateway_port, drain_s)
+    inside = create_internal_app(metrics, app.state)
+    internal = server(inside, settings.host, settings.internal_port, 1)
     servers = [public, internal]
 
     def stop() -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from contract.completion import Completion
 from contract.errors import (
     InvalidField,
     ModelNotFound,
@@ -15,7 +16,6 @@ from contract.errors import (
 )
 from contract.forms import MODEL_ALIAS
 from contract.render import Event, Events, joined
-from contract.request import Completion
 from contract.response import Delta, Finished
 from gateway.cache.answers import AnswerCache, CachedAnswer
 from gateway.cache.answers import read as read_answer

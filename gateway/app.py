@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.datastructures import State
 from starlette.routing import Route
 
 from contract.http import install_error_handlers
 from gateway import routes
+from gateway.admin import admin_router
 from gateway.answering import Answering
 from gateway.asking import Asking, Front, form_question, json_question
 from gateway.cache.answers import AnswerCache
@@ -21,11 +23,13 @@ from gateway.config import Settings
 from gateway.identity.callers import Callers
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
+from gateway.log.reader import LogReader
 from gateway.log.recorder import Recorder, open_database
 from gateway.page import Page
 from gateway.policy.images import ImagePolicy
 from gateway.policy.text import TextPolicy
 from gateway.pool.pool import Pool
+from gateway.pool.telemetry import PoolMetrics
 from gateway.questions import Questions
 from gateway.telemetry import Metrics
 from gateway.uploading import Uploading
@@ -36,8 +40,10 @@ class Gateway:
     callers: Callers
     answering: Answering
     uploading: Uploading
+    answers: AnswerCache
     pool: Pool
     recorder: Recorder
+    log: LogReader
 
 
 def create_app(settings: Settings, metrics: Metrics) -> Front:
@@ -53,7 +59,7 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         )
         store = RedisStore(link) if link else MemoryStore(settings.memory_cache_bytes)
         answers = AnswerCache(store, settings.answer_fresh_s, settings.answer_stale_s)
-        pool = Pool(settings)
+        pool = Pool(settings, PoolMetrics(metrics.registry))
         recorder = Recorder(settings, engine, metrics)
         image_policy = ImagePolicy(frozenset(settings.blocked_images))
         answering = Answering(
@@ -67,8 +73,15 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
             recorder=recorder,
             deadline_ms=settings.deadline_ms,
         )
-        uploading = Uploading(images, image_policy, uploads, recorder, settings.deadline_ms)
-        gateway = Gateway(Callers(settings), answering, uploading, pool, recorder)
+        gateway = Gateway(
+            callers=Callers(settings),
+            answering=answering,
+            uploading=Uploading(images, image_policy, uploads, recorder, settings.deadline_ms),
+            answers=answers,
+            pool=pool,
+            recorder=recorder,
+            log=LogReader(engine),
+        )
         app.state.gateway = gateway
         recorder.start()
         uploads.start()
@@ -94,9 +107,11 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
     return Front(asking, app)
 
 
-def create_internal_app(metrics: Metrics) -> FastAPI:
+def create_internal_app(metrics: Metrics, public: State) -> FastAPI:
     """What ops and Prometheus see, on a port of its own that is never published."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(admin_router(public))
+    install_error_handlers(app)
 
     @app.get("/metrics")
     async def scrape() -> Response:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from starlette.datastructures import State
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -146,12 +146,13 @@ class Front:
     """Questions go straight to `asking`, by path; everything else to `rest`, where FastAPI's layers
     and its search for a route take their time (a tenth of a cached answer's)."""
 
-    def __init__(self, asking: Mapping[str, ASGIApp], rest: ASGIApp) -> None:
+    def __init__(self, asking: Mapping[str, ASGIApp], rest: FastAPI) -> None:
         self._asking = asking
         self._rest = rest
+        self.state = rest.state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._rest
+        app: ASGIApp = self._rest
         if scope["type"] == "http" and scope["method"] == "POST":
             app = self._asking.get(scope["path"], app)
         await app(scope, receive, send)

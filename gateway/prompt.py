@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from contract.request import Completion, Turn
+from contract.completion import Completion, Turn
 
 PROMPT_VERSION = "1"
 SYSTEM = (

@@ -5,8 +5,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from contract.completion import Completion
 from contract.images import EncodedImage, ImageFacts
-from contract.request import Completion
 from gateway.cache.key import AnswerKey, answer_key
 from gateway.identity.callers import Caller
 from gateway.images.identify import ImageIdentifier

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from contract.completion import Sampling
 from contract.errors import ShopsightError
-from contract.request import Sampling
 from contract.response import Delta, Finished
 from inference.model.grammar import Grammar
 from inference.model.prompts import Prompt

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from contract.request import Completion, Sampling, Turn
+from contract.completion import Completion, Sampling, Turn
 from inference.config import Settings
 from inference.engine import Engine
 from inference.gpu import watch_gpus

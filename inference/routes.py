@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import render
+from contract.completion import Completion
 from contract.errors import (
     DeadlineExceeded,
     ImageNotFound,
@@ -21,7 +22,7 @@ from contract.forms import MODEL_ALIAS
 from contract.http import EventStream, check_media_type, read_body
 from contract.images import check_image
 from contract.language import language_of
-from contract.request import Completion, parse_completion
+from contract.request import parse_completion
 from contract.response import AnswerFrame
 from inference.job import Job, Priority
 from inference.model.grammar import Grammar

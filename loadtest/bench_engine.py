@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from contract.request import Completion, Sampling, Turn
+from contract.completion import Completion, Sampling, Turn
 from inference.config import Settings
 from inference.engine import Engine
 from inference.model.model import Model

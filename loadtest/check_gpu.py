@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from contract.request import Completion, Sampling, Turn
+from contract.completion import Completion, Sampling, Turn
 from inference.config import Settings
 from inference.model.model import Model
 from loadtest.engine_load import Request, requests, run

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from contract.request import Completion, Sampling, Turn
+from contract.completion import Completion, Sampling, Turn
 from contract.response import Delta, Finished, Usage
 from inference.engine import Engine
 from inference.job import Job

@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass, fields
 from functools import cached_property
 
-from contract.request import Completion
+from contract.completion import Completion
 from gateway.prompt import PROMPT_VERSION
 
 # Marks that a shopper may leave off without asking anything else.

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from contract.errors import BY_CODE, ReplicaFailed, ShopsightError
+from contract.errors import ReplicaFailed, ShopsightError
 from contract.render import Event
 from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.redis import RedisLink, RedisUnavailableError
@@ -143,10 +143,18 @@ def _decode(data: bytes) -> Event:
     try:
         value = json.loads(data)
         if "error" in value:
-            raise BY_CODE[value["error"]]()
+            raise _errors(ShopsightError)[value["error"]]()
         if "text" in value:
             logprobs = tuple(map(TokenLogprob.read, value.get("logprobs", ())))
             return Delta(value["text"], logprobs)
         return Finished(value["finish_reason"], Usage(**value["usage"]))
     except (ValueError, LookupError, TypeError):
         raise ReplicaFailed from None
+
+
+def _errors(parent: type[ShopsightError]) -> dict[str, type[ShopsightError]]:
+    """By code, those that have none below them."""
+    below = [_errors(child) for child in parent.__subclasses__()]
+    return {code: error for found in below for code, error in found.items()} or {
+        parent.code: parent
+    }

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
+from contract.completion import Completion
 from contract.images import ImageFacts
 from contract.language import language_of
 from contract.render import Event
-from contract.request import Completion
 from contract.response import Delta, Finished
 from gateway.cache.answers import CachedAnswer
 from gateway.cache.control import ANY, CacheControl

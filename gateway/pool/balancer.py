@@ -6,7 +6,7 @@ more than LOAD_FACTOR times the mean (Mirrokni et al., consistent hashing with b
 import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 LOAD_FACTOR = 1.25
 
@@ -39,6 +39,15 @@ def choose_revision(weights: Mapping[str, float], sticky_id: str) -> str:
         return -weights[revision] / math.log(uniform) if weights[revision] > 0 else -1.0
 
     return max(weights, key=score)
+
+
+def checked_weights(value: Mapping[str, Any]) -> dict[str, float]:
+    """Raise ValueError unless these are finite numbers from 0 on, one of them above."""
+    weights = {str(revision): float(weight) for revision, weight in value.items()}
+    sane = all(math.isfinite(weight) and weight >= 0 for weight in weights.values())
+    if not sane or not any(weights.values()):
+        raise ValueError("weights are finite, not negative, and not all 0")
+    return weights
 
 
 def _score(name: str, affinity: str) -> int:

@@ -1,22 +1,24 @@
-"""All replicas: probed in the background, asked with one retry before the first byte."""
+"""All replicas: which may be asked, which one is, and one retry before the first byte."""
 
-import asyncio
 import contextlib
 import logging
-import socket
 import time
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
-
+from contract.completion import Completion
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed
 from contract.render import Event
-from contract.request import Completion
 from gateway.config import Settings
 from gateway.pool.balancer import choose_replica, choose_revision
-from gateway.pool.replica import Replica, ReplicaUnavailableError
+from gateway.pool.health import Limits, may_eject
+from gateway.pool.membership import Membership
+from gateway.pool.replica import Replica, UnavailableError, UnreachableError
+from gateway.pool.retry_budget import RetryBudget
+from gateway.pool.telemetry import PoolMetrics
+from gateway.pool.waiting import WaitingRoom
+from gateway.pool.weights import Weights
 from gateway.prompt import instructed
 
 log = logging.getLogger(__name__)
@@ -25,40 +27,37 @@ log = logging.getLogger(__name__)
 TRIES = 2
 
 
-async def addresses(url: str) -> list[str]:
-    """The URL once for each IPv4 address of its host; empty when the name is unknown. A URL with
-    TLS stays as it is: its certificate is for the name."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return [url]
-    port = parts.port or 80
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(parts.hostname, port, family=socket.AF_INET)
-    except OSError:
-        return []
-    hosts = {str(address[0]) for *_, address in found}
-    return [parts._replace(netloc=f"{host}:{port}").geturl() for host in sorted(hosts)]
+class NoOtherError(Exception):
+    """Every replica that may be asked has been."""
 
 
 class Pool:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        # trust_env: a proxy meant for the outside must not see traffic between our own services.
-        self._http = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=1000))
-        self.replicas: list[Replica] = []
-        self._probing: asyncio.Task[None] | None = None
+    def __init__(self, settings: Settings, metrics: PoolMetrics) -> None:
+        self._metrics = metrics
+        self.weights = Weights(settings)
+        self._limits = Limits(
+            settings.eject_failures,
+            settings.eject_slow_factor,
+            settings.eject_s,
+            settings.eject_max_s,
+            settings.max_ejected_share,
+        )
+        self._budget = RetryBudget(settings.retry_share, settings.retry_floor_per_s)
+        self._waiting: WaitingRoom[Replica] = WaitingRoom(settings.pool_queue_limit, self._release)
+        self._members = Membership(settings, metrics, self._waiting.wake)
 
     async def start(self) -> None:
-        await self._probe_all()
-        self._probing = asyncio.create_task(self._probe_forever())
+        await self.weights.start()
+        await self._members.start()
+        self._metrics.watch(lambda: self.replicas, lambda: len(self._waiting))
 
     async def close(self) -> None:
-        if self._probing is not None:
-            self._probing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._probing
-        await self._http.aclose()
+        await self._members.close()
+        await self.weights.close()
+
+    @property
+    def replicas(self) -> list[Replica]:
+        return self._members.replicas
 
     @property
     def ready(self) -> bool:
@@ -66,18 +65,23 @@ class Pool:
 
     def models(self) -> list[dict[str, Any]]:
         """What the ready replicas say of their models, one entry a revision."""
-        ready = [replica for replica in self.replicas if replica.ready]
-        return list({replica.revision: replica.model for replica in ready}.values())
+        found = [replica.found for replica in self.replicas if replica.ready and replica.found]
+        return list({one.revision: one.model for one in found}.values())
 
     def choose_revision(self, sticky_id: str) -> str:
-        """The revision for this caller among the ready ones, or among those last seen: what is
-        cached is still answered when no replica is up. Raises NoReplica before the first was."""
+        """The revision for this caller, by the weights in force, of those that can answer now; else
+        of those last known: what is cached is still answered when no replica is up. Raises
+        NoReplica before the first was."""
         known = [replica for replica in self.replicas if replica.revision is not None]
         ready = [replica for replica in known if replica.ready]
-        weights = {replica.revision: 1.0 for replica in ready or known if replica.revision}
-        if not weights:
-            raise NoReplica
-        return choose_revision(weights, sticky_id)
+        usable = [replica for replica in ready if not replica.ejected]
+        for replicas in (usable, ready, known):
+            found = {replica.revision for replica in replicas if replica.revision is not None}
+            if weights := self.weights.of(found):
+                return choose_revision(weights, sticky_id)
+        if weights := self.weights.in_force:
+            return choose_revision(weights, sticky_id)
+        raise NoReplica
 
     async def complete(
         self,
@@ -89,59 +93,100 @@ class Pool:
         deadline: float,
     ) -> AsyncGenerator[Event]:
         """Ask a replica of `revision`; `deadline` in time.monotonic seconds."""
-        body = instructed(asked).wire()
+        asked = instructed(asked)
         tried: set[str] = set()
+        tries = 0
         full = False
-        for _ in range(TRIES):
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                raise DeadlineExceeded
-            replica = self._choose(revision, affinity, tried)
-            if replica is None:
+        self._budget.asked(time.monotonic())
+        while tries < TRIES:
+            try:
+                replica = await self._place(revision, affinity, tried, deadline)
+            except NoOtherError:
                 break
             tried.add(replica.url)
-            hop = {**headers, "x-deadline-ms": str(int(left_s * 1000))}
-            events = replica.complete(body, hop, left_s)
+            last = tries + 1 == TRIES or not self._others(revision, tried)
+            left_ms = int((deadline - time.monotonic()) * 1000)
+            hop = {**headers, "x-deadline-ms": str(max(left_ms, 0))}
+            events = replica.complete(asked, hop, deadline, last)
             try:
                 async with contextlib.aclosing(events):
                     async for event in events:
                         yield event
                 return
-            except ReplicaUnavailableError as error:
+            except UnreachableError:
+                continue  # it was spared the question: that is no try, and costs nobody anything
+            except UnavailableError as error:
                 full = full or error.full
+            finally:
+                self._judge(replica)
+                self._release(replica)
+            tries += 1
+            if not last and not self._may_retry():
+                break
         if time.monotonic() >= deadline:
             raise DeadlineExceeded
         if full:
             raise Overloaded
-        raise ReplicaFailed if self.ready else NoReplica
+        raise ReplicaFailed if tries else NoReplica
 
-    def _choose(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:
-        fitting = [r for r in self.replicas if r.ready and r.revision == revision]
-        if not fitting:
-            raise NoReplica
-        free = [r for r in fitting if r.in_flight < self._settings.replica_concurrency]
-        if not free:
-            raise Overloaded
-        return choose_replica(free, affinity, tried)
+    async def _place(
+        self, revision: str, affinity: str, tried: set[str], deadline: float
+    ) -> Replica:
+        """A replica with room, which is then taken; waits for one within the deadline."""
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise DeadlineExceeded
+        take = partial(self._take, revision, affinity, tried)
+        try:
+            return await self._waiting.place(revision, take, left_s)
+        except Overloaded:
+            self._metrics.shed.inc()
+            raise
 
-    async def _probe_all(self) -> None:
-        await self._follow_names()
-        await asyncio.gather(*(replica.probe() for replica in self.replicas))
+    def _take(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:
+        others = self._others(revision, tried)
+        if not others:
+            raise NoOtherError if tried else NoReplica
+        free = [replica for replica in others if replica.has_room]
+        rested = [replica for replica in free if not replica.resting]
+        replica = choose_replica(rested or free, affinity)
+        if replica is not None:
+            replica.in_flight += 1
+        return replica
 
-    async def _follow_names(self) -> None:
-        """One replica for each address behind the configured names: scaling shows at once."""
-        found = await asyncio.gather(*map(addresses, self._settings.replicas))
-        urls = {url for group in found if group for url in group}
-        # A name server's hiccup must not empty the pool: what cannot be looked up is kept.
-        unknown = not all(found)
-        known = {replica.url for replica in self.replicas}
-        kept = [r for r in self.replicas if unknown or r.url in urls]
-        self.replicas = kept + [Replica(url, self._http) for url in sorted(urls - known)]
+    def _others(self, revision: str, tried: set[str]) -> list[Replica]:
+        """The replicas that may be asked. Ejected ones only when there is no other: they may have
+        recovered, and refusing everybody is worse."""
+        fitting = [
+            replica
+            for replica in self.replicas
+            if replica.ready and replica.revision == revision and replica.url not in tried
+        ]
+        return [replica for replica in fitting if not replica.ejected] or fitting
 
-    async def _probe_forever(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.probe_interval_s)
-            try:
-                await self._probe_all()
-            except Exception:  # a pool that is no longer probed would never recover
-                log.exception("probe failed")
+    def _release(self, replica: Replica) -> None:
+        replica.in_flight -= 1
+        self._waiting.wake()
+
+    def _may_retry(self) -> bool:
+        may = self._budget.spend(time.monotonic())
+        self._metrics.retries.labels("made" if may else "refused").inc()
+        return may
+
+    def _judge(self, replica: Replica) -> None:
+        """Eject a replica whose last answers say so, unless too many are already."""
+        now = time.monotonic()
+        if replica.ejected or not replica.ready:
+            return
+        peers = [
+            other.health
+            for other in self.replicas
+            if other is not replica and other.ready and other.revision == replica.revision
+        ]
+        reason = replica.health.verdict(now, peers, self._limits)
+        if reason is None or not may_eject(self.replicas, now, self._limits):
+            return
+        for_s = replica.health.eject(now, self._limits)
+        self._metrics.ejections.labels(reason).inc()
+        fields = {"url": replica.url, "reason": reason, "for_s": for_s}
+        log.warning("replica ejected", extra={"fields": fields})

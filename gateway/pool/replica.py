@@ -1,41 +1,36 @@
 """One inference replica as the gateway sees it: its state, and one question sent to it."""
 
+import asyncio
 import json
 import logging
-import re
+import time
 from collections.abc import AsyncGenerator
-from typing import Any
+from contextlib import aclosing
 
 import httpx
 
-from contract import errors, sse
-from contract.errors import ReplicaFailed, ShopsightError
+from contract.completion import Completion
+from contract.errors import DeadlineExceeded, InvalidField, InvalidSchema, ReplicaFailed
 from contract.render import Event
-from contract.response import Delta, Finished, TokenLogprob, Usage
+from contract.response import Delta, Finished
+from contract.wire import wire_parts
+from gateway.pool.answer_stream import answer_events, named_error
+from gateway.pool.connection import BrokenError, Connection
+from gateway.pool.health import Health
+from gateway.pool.hop import Hop
+from gateway.pool.probe import Found, NotReadyError, probe
+from gateway.pool.telemetry import PoolMetrics
+from gateway.pool.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
-# Refusals of a replica that are about the question, not about the replica: passed on as they are.
-PASSED_ON: dict[str, type[ShopsightError]] = {
-    error.code: error
-    for error in (
-        errors.InvalidField,
-        errors.InvalidSchema,
-        errors.UnsupportedImageType,
-        errors.ImageUndecodable,
-        errors.ImageDimensions,
-        errors.ImageTooManyPixels,
-        errors.PayloadTooLarge,
-        errors.ModelNotFound,
-        errors.DeadlineExceeded,
-    )
-}
+# A replica that says it is full is left alone for so long while others have room.
+REST_S = 1.0
+# One late answer may be a full machine; two are a replica that does not get on.
+LATE_PROBES = 2
 
 
-_OUR_FIELD = re.compile(r"[a-z_]+(\.[a-z0-9_]+)*")
-
-
-class ReplicaUnavailableError(Exception):
+class UnavailableError(Exception):
     """Nothing of the answer has come: another replica may be asked instead. `full`: this one would
     have answered, had it room."""
 
@@ -44,104 +39,187 @@ class ReplicaUnavailableError(Exception):
         self.full = full
 
 
+class UnreachableError(UnavailableError):
+    """Not even the question has gone out."""
+
+
 class Replica:
-    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
+    """`limit`: questions at once; `silence_s`: a replica that says nothing to anybody for so long,
+    though asked, is taken for hung."""
+
+    def __init__(
+        self, url: str, upstream: Upstream, metrics: PoolMetrics, limit: int, silence_s: float
+    ) -> None:
         self.url = url
+        self.upstream = upstream
         self.in_flight = 0
         self.ready = False
-        self.revision: str | None = None
-        self.model: dict[str, Any] = {}
-        self._http = http
+        self.found: Found | None = None
+        self.health = Health()
+        self._hop = Hop(url)
+        self._metrics = metrics
+        self._limit = limit
+        self._silence_s = silence_s
+        self._late_probes = 0
+        self._why = ""
+        self._resting_until = 0.0
 
-    async def probe(self) -> None:
-        """Ask /readyz, and once for each revision /v1/models; any failure means not ready."""
+    @property
+    def revision(self) -> str | None:
+        return self.found.revision if self.found else None
+
+    @property
+    def ejected(self) -> bool:
+        return self.health.ejected(time.monotonic())
+
+    @property
+    def state(self) -> str:
+        return "down" if not self.ready else "ejected" if self.ejected else "ready"
+
+    @property
+    def has_room(self) -> bool:
+        probation = self.health.on_probation(time.monotonic())
+        return self.in_flight < (1 if probation else self._limit)
+
+    @property
+    def resting(self) -> bool:
+        """Has just said that it is full."""
+        return time.monotonic() < self._resting_until
+
+    async def probe(self, http: httpx.AsyncClient) -> None:
         try:
-            answer = await self._http.get(f"{self.url}/readyz", timeout=2)
-            revision = answer.headers.get("x-model-revision")
-            if answer.status_code == 200 and revision != self.revision:
-                listing = await self._http.get(f"{self.url}/v1/models", timeout=2)
-                self.model = listing.json()["data"][0]
-                self.revision = revision
-            ready = answer.status_code == 200
-        except (httpx.HTTPError, ValueError, LookupError):
-            ready = False
-        self._mark(ready)
+            self.found = await probe(http, self.url, self.upstream, self.found)
+        except httpx.TimeoutException:
+            self._late_probes += 1
+            if self._late_probes >= LATE_PROBES:
+                self._mark(False, "no answer in time")
+        except NotReadyError as error:
+            self._mark(False, str(error))
+        else:
+            self._late_probes = 0
+            self._mark(True, "")
+
+    def close(self) -> None:
+        """No more questions come; those in flight end as they would."""
+        self._hop.close()
+        self._metrics.forget(self.url)
 
     async def complete(
-        self, body: dict[str, Any], headers: dict[str, str], timeout_s: float
+        self, asked: Completion, headers: dict[str, str], deadline: float, last: bool
     ) -> AsyncGenerator[Event]:
-        """Stream the answer. Before its first event ReplicaUnavailableError, after it
-        ReplicaFailed; the question's own faults as their named errors."""
-        begun = False
-        self.in_flight += 1
+        """Stream the answer. Before its first event UnavailableError, after it ReplicaFailed; the
+        question's own faults as their named errors. Unless this is the `last` try, half of the time
+        left until `deadline` is kept for another."""
+        begun = time.monotonic()
+        first_at = None
+        pieces = 0
         try:
-            request = self._http.stream(
-                "POST",
-                f"{self.url}/v1/chat/completions",
-                content=json.dumps(body, ensure_ascii=False).encode(),
-                headers={"content-type": "application/json", **headers},
-                timeout=httpx.Timeout(timeout_s, connect=min(1.0, timeout_s)),
-            )
-            async with request as answer:
-                if answer.status_code != 200:
-                    await answer.aread()
-                    raise self._refusal(answer)
-                if answer.headers.get("x-model-revision", self.revision) != self.revision:
-                    # Replaced since the last probe: its answer belongs under another key.
-                    self._mark(False)
-                    raise ReplicaUnavailableError("another revision")
-                reason, usage = None, Usage()
-                async for data in sse.payloads(answer.aiter_raw()):
-                    chunk = _parse(data)
-                    if chunk.get("usage"):
-                        counts = chunk["usage"]
-                        usage = Usage(counts["prompt_tokens"], counts["completion_tokens"])
-                    for choice in chunk["choices"]:
-                        text = choice["delta"].get("content") or ""
-                        logprobs = _logprobs(choice)
-                        if text or logprobs:
-                            begun = True
-                            yield Delta(text, logprobs)
-                        reason = choice.get("finish_reason") or reason
-                if reason not in ("stop", "length", "content_filter"):
-                    raise EOFError("no finish_reason")
-                yield Finished(reason, usage)
-        except (httpx.HTTPError, EOFError, ValueError, LookupError, TypeError) as error:
-            log.warning("replica failed", extra={"fields": {"url": self.url, "why": repr(error)}})
-            if isinstance(error, httpx.TransportError) and not isinstance(error, httpx.ReadTimeout):
-                self._mark(False)
-            if begun:
+            async with aclosing(self._events(asked, headers)) as events:
+                event: Event | None = await self._first(events, deadline, last)
+                first_at = now = time.monotonic()
+                self._metrics.first_byte(self.url, first_at - begun)
+                while event is not None:
+                    if isinstance(event, Delta):
+                        pieces += 1
+                    else:
+                        pace_s = (now - first_at) / (pieces - 1) if pieces > 1 else None
+                        self.health.succeeded(now, first_at - begun, pace_s)
+                    yield event
+                    async with asyncio.timeout(deadline - time.monotonic()):
+                        event = await anext(events, None)
+                    now = time.monotonic()
+        except TimeoutError:  # in mid-stream: a long answer, or a replica that hangs
+            if time.monotonic() - self._hop.heard_at >= self._silence_s:
+                self.health.failed(time.monotonic(), "silent")
+            raise DeadlineExceeded from None
+        except BrokenError as error:
+            fields = {"url": self.url, "kind": error.kind, "why": str(error)}
+            log.warning("replica failed", extra={"fields": fields})
+            self._metrics.failures.labels(error.kind).inc()
+            self.health.failed(time.monotonic(), error.kind)
+            if error.kind == "connect":
+                self._mark(False, str(error))
+                raise UnreachableError(str(error)) from error
+            if first_at is not None:
                 raise ReplicaFailed from None
-            raise ReplicaUnavailableError(repr(error)) from error
-        finally:
-            self.in_flight -= 1
+            raise UnavailableError(str(error)) from error
 
-    def _refusal(self, answer: httpx.Response) -> Exception:
+    async def _events(self, asked: Completion, headers: dict[str, str]) -> AsyncGenerator[Event]:
+        foreign = self.upstream.kind != "shopsight"
+        model = self.upstream.model or (self.found.model_id if foreign and self.found else None)
+        headers = {
+            "content-type": "application/json",
+            **self.upstream.authorization,
+            **self.upstream.visible(headers),
+        }
+        body = wire_parts(asked, model, self.upstream.names)
+        async with self._hop.post("/v1/chat/completions", headers, body) as answer:
+            if answer.status != 200:
+                raise await self._refusal(answer, asked)
+            if answer.headers.get("x-model-revision", self.revision) != self.revision:
+                # Replaced since the last probe: its answer belongs under another key.
+                self._mark(False, "another revision")
+                raise UnavailableError("another revision")
+            if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+                raise BrokenError("garbage", "no event stream")
+            chunks = answer.chunks()
+            async with aclosing(chunks), aclosing(answer_events(chunks, asked)) as events:
+                async for event in events:
+                    answer.finished = isinstance(event, Finished)
+                    yield event
+
+    async def _first(self, events: AsyncGenerator[Event], deadline: float, last: bool) -> Event:
+        """The first event; a replica that stays silent is given up. It is not taken for hung while
+        it speaks to others: a full one is slow to begin."""
+        loop = asyncio.get_running_loop()
+        begun = time.monotonic()
+        by = deadline if last else begun + (deadline - begun) / 2
+        timer: asyncio.TimerHandle | None = None
         try:
-            error = answer.json()["error"]
-            code, param = error["code"], error.get("param")
-        except (ValueError, LookupError, TypeError, AttributeError):
-            code = param = None
-        if code in PASSED_ON:
-            known = isinstance(param, str) and _OUR_FIELD.fullmatch(param)
-            return PASSED_ON[code](param if known else None)
-        return ReplicaUnavailableError(f"status {answer.status_code}", answer.status_code == 503)
+            async with asyncio.timeout(None) as limit:
 
-    def _mark(self, ready: bool) -> None:
-        if ready != self.ready:
-            fields = {"url": self.url, "ready": ready, "revision": self.revision}
+                def look() -> None:
+                    nonlocal timer
+                    now = time.monotonic()
+                    silent_at = max(begun, self._hop.heard_at) + self._silence_s
+                    due = by if last else min(by, silent_at)
+                    if due <= now:
+                        limit.reschedule(loop.time())
+                    else:
+                        timer = loop.call_later(due - now, look)
+
+                look()
+                return await anext(events)
+        except TimeoutError:
+            if time.monotonic() - begun >= self._silence_s:
+                raise BrokenError("silent") from None
+            raise UnavailableError("late") from None
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def _refusal(self, answer: Connection, asked: Completion) -> Exception:
+        body = b"".join([chunk async for chunk in answer.chunks()])
+        answer.finished = True
+        try:
+            error = json.loads(body)["error"]
+            code = error.get("code")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            error = code = None
+        if known := named_error(error):
+            return known
+        if answer.status in (429, 503) and code != "no_replica":
+            self._resting_until = time.monotonic() + REST_S
+            return UnavailableError(f"status {answer.status}", full=True)
+        if self.upstream.kind != "shopsight" and answer.status in (400, 422):
+            # Ours was checked before: what is left is a schema, or a conversation too long for it.
+            log.warning("question refused", extra={"fields": {"url": self.url}})
+            by_schema = asked.sampling.schema is not None
+            return InvalidSchema("response_format") if by_schema else InvalidField("messages")
+        return BrokenError("status", f"status {answer.status}")
+
+    def _mark(self, ready: bool, why: str) -> None:
+        if (ready, why) != (self.ready, self._why):
+            fields = {"url": self.url, "ready": ready, "why": why, "revision": self.revision}
             log.info("replica changed", extra={"fields": fields})
-        self.ready = ready
-
-
-def _logprobs(choice: dict[str, Any]) -> tuple[TokenLogprob, ...]:
-    content = (choice.get("logprobs") or {}).get("content") or ()
-    return tuple(TokenLogprob.read(token) for token in content)
-
-
-def _parse(data: str) -> dict[str, Any]:
-    chunk: dict[str, Any] = json.loads(data)
-    if "error" in chunk:
-        code = chunk["error"].get("code")
-        raise PASSED_ON.get(code, ReplicaFailed)()
-    return chunk
+        self.ready, self._why = ready, why

@@ -14,7 +14,7 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
-from contract.request import Completion, Sampling
+from contract.completion import Completion, Sampling
 from inference.config import Settings
 from inference.model.checkpoint import load_checkpoint
 from inference.model.grammar import Grammar, GrammarCompiler

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from contract.request import Completion
+from contract.completion import Completion
 from inference.detokenizer import token_bytes
 from inference.model.checkpoint import Checkpoint
 

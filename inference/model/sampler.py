@@ -12,7 +12,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from contract.request import Sampling
+from contract.completion import Sampling
 from contract.response import TokenLogprob
 from inference.model.grammar import Grammar
 

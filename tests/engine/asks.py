@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from contract.completion import Completion, Sampling, Turn
 from contract.errors import (
     ShopsightError,
 )
-from contract.request import Completion, Sampling, Turn
 from contract.response import Finished
 from inference.engine import Engine
 from inference.job import Job

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
+from contract.completion import Sampling
 from contract.errors import (
     InvalidSchema,
 )
-from contract.request import Sampling
 from contract.response import Delta, TokenLogprob
 from inference.job import Job
 from inference.model.model import Model

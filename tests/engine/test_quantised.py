@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from contract.request import Completion, Sampling, Turn
+from contract.completion import Completion, Sampling, Turn
 from inference.config import Settings
 from inference.model.model import Model
 

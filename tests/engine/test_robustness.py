@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from contract.completion import Completion, Sampling, Turn
 from contract.errors import (
     DeadlineExceeded,
     InternalError,
@@ -20,7 +21,6 @@ from contract.errors import (
     Overloaded,
     ShopsightError,
 )
-from contract.request import Completion, Sampling, Turn
 from inference.engine import Engine
 from inference.job import Job, Priority
 from inference.model import OutOfMemory

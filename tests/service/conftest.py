@@ -6,15 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from tests.service.servers import gateway_server, mariadb_server, redis_server
 from tests.service.stub_replica import StubReplica, stub_replica
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield server.url
+
+
+@pytest.fixture
+def redis_url(redis_running: str) -> str:
+    """An empty one for each test."""
+    with redis.Redis.from_url(redis_running) as client:
+        client.flushall()
+    return redis_running
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,7 @@ PATIENT_MS = 2000
 
 @pytest.fixture
 def client(redis_url: str) -> redis.Redis:
-    connection = redis.Redis.from_url(redis_url)
-    connection.flushall()
-    return connection
+    return redis.Redis.from_url(redis_url)
 
 
 @pytest.fixture

@@ -22,9 +22,7 @@ Start = Callable[..., str]
 
 @pytest.fixture
 def client(redis_url: str) -> redis.Redis:
-    connection = redis.Redis.from_url(redis_url)
-    connection.flushall()
-    return connection
+    return redis.Redis.from_url(redis_url)
 
 
 def test_two_gateways_share_their_answers(

@@ -3,7 +3,7 @@ from dataclasses import fields, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.request import Completion, Sampling, Turn
+from contract.completion import Completion, Sampling, Turn
 from gateway.cache.key import AnswerKey, answer_key, normalised
 
 texts = st.text(max_size=12)

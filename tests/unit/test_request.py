@@ -5,17 +5,9 @@ from typing import Any
 import pytest
 
 from contract import errors
+from contract.completion import DEFAULT_MAX_TOKENS, Completion, Sampling, Turn
 from contract.images import EncodedImage
-from contract.request import (
-    DEFAULT_MAX_TOKENS,
-    MAX_TOKENS_CAP,
-    Completion,
-    Sampling,
-    Turn,
-    checked_text,
-    parse_completion,
-    parse_form,
-)
+from contract.request import MAX_TOKENS_CAP, checked_text, parse_completion, parse_form
 from tests.unit.pictures import encoded, picture
 
 PHOTO = encoded(picture(), "JPEG")

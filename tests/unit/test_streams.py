@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import pytest
 
 from contract import render, sse
+from contract.completion import Completion, Turn
 from contract.errors import InternalError, ReplicaFailed
 from contract.render import Event
-from contract.request import Completion, Turn
 from contract.response import AnswerFrame, Delta, Finished, Usage
 
 FRAME = AnswerFrame("chatcmpl-1", "shopsight", "r1")

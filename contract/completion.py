@@ -1,0 +1,91 @@
+"""One checked question, whatever form it came in, and the form in which a replica reads it."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from contract.forms import MODEL_ALIAS
+from contract.images import EncodedImage
+
+# Output tokens when the client names no bound.
+DEFAULT_MAX_TOKENS = 256
+
+
+@dataclass(frozen=True)
+class Turn:
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to choose tokens. Temperature 0 is greedy; `seed` makes a warmer answer repeatable."""
+
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int | None = None
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    logprobs: bool = False
+    top_logprobs: int = 0
+    schema: str | None = None
+    """A JSON schema, as JSON with sorted keys, that the answer keeps to."""
+
+    @property
+    def repeatable(self) -> bool:
+        return self.temperature == 0 or self.seed is not None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One checked question: the turns (the last is the user's question), at most one photo, which
+    belongs to the first user turn's front, and how the answer is wanted."""
+
+    turns: tuple[Turn, ...]
+    image: EncodedImage | None = field(repr=False)
+    sampling: Sampling = Sampling()
+    model: str = MODEL_ALIAS
+    stream: bool = False
+    include_usage: bool = False
+    short: bool = False
+    user: str | None = None
+    image_id: str | None = None
+    """An earlier upload instead of `image`. Only the gateway keeps any: a replica refuses it."""
+
+    @property
+    def question(self) -> str:
+        return self.turns[-1].text
+
+    def wire(self, model: str | None = None) -> dict[str, Any]:
+        """The OpenAI form of this question, for a replica: any server of the contract reads it."""
+        messages: list[dict[str, Any]] = [
+            {"role": turn.role, "content": turn.text} for turn in self.turns
+        ]
+        if self.image is not None:
+            first = next(message for message in messages if message["role"] == "user")
+            text = {"type": "text", "text": first["content"]}
+            photo = {"type": "image_url", "image_url": {"url": self.image.data_uri}}
+            first["content"] = [photo, text]
+        sampling = {
+            name: value
+            for name, value in vars(self.sampling).items()
+            if value != getattr(Sampling, name, None) and name != "schema"
+        }
+        return {
+            "model": model or self.model,
+            "messages": messages,
+            **sampling,
+            "max_tokens": self.sampling.max_tokens,
+            "temperature": self.sampling.temperature,
+            "stream": self.stream,
+            **({"stream_options": {"include_usage": True}} if self.include_usage else {}),
+            **self._response_format(),
+        }
+
+    def _response_format(self) -> dict[str, Any]:
+        if self.sampling.schema is None:
+            return {}
+        schema = {"name": "answer", "schema": json.loads(self.sampling.schema), "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}

@@ -1,0 +1,77 @@
+"""What ops may change at run time, on the internal listener only."""
+
+import uuid
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from starlette.datastructures import State
+
+from contract.errors import CacheUnavailable, InvalidField, NoReplica
+from gateway.cache.redis import RedisUnavailableError
+from gateway.pool.balancer import checked_weights
+from gateway.pool.pool import Pool
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+Revision = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class NewWeights(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    weights: Annotated[dict[Revision, float], AfterValidator(checked_weights)]
+
+
+def admin_router(public: State) -> APIRouter:
+    """`public`: where the public application keeps the parts that are looked at and changed."""
+    router = APIRouter(prefix="/admin")
+
+    def gateway() -> "Gateway":
+        found: Gateway | None = getattr(public, "gateway", None)
+        if found is None:  # not yet started
+            raise NoReplica
+        return found
+
+    def pool() -> Pool:
+        return gateway().pool
+
+    def shown() -> dict[str, Any]:
+        weights = pool().weights
+        return {"version": weights.version, "weights": weights.in_force, "models": pool().models()}
+
+    @router.get("/weights")
+    async def get_weights() -> dict[str, Any]:
+        return shown()
+
+    @router.put("/weights")
+    async def put_weights(new: NewWeights) -> dict[str, Any]:
+        await pool().weights.change(new.weights)
+        return shown()
+
+    @router.delete("/weights")
+    async def reset_weights() -> dict[str, Any]:
+        await pool().weights.change(None)
+        return shown()
+
+    @router.delete("/answers")
+    async def purge(
+        image: Digest | None = None,
+        revision: Revision | None = None,
+        interaction: uuid.UUID | None = None,
+    ) -> dict[str, int]:
+        """Forget answers: about a photo, of a revision, or the one that an interaction was given."""
+        found = gateway()
+        key = None
+        if interaction is not None:
+            key = await found.log.answer_key(interaction)
+        elif image is None and revision is None:  # not all of them by a forgotten parameter
+            raise InvalidField("image")
+        try:
+            return {"purged": await found.answers.purge(image=image, revision=revision, key=key)}
+        except RedisUnavailableError:
+            raise CacheUnavailable from None
+
+    return router

@@ -1,0 +1,89 @@
+"""The way to one replica: its kept-alive connections, and questions sent over them."""
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from gateway.pool.connection import BrokenError, Connection
+
+# A replica in the same network answers in microseconds, or is not there.
+CONNECT_S = 1.0
+# uvicorn and llama.cpp close idle connections after 5 s; a question must not meet that moment.
+IDLE_S = 4.0
+
+
+class Hop:
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if self._tls else 80)
+        self._base = parts.path
+        self._netloc = parts.netloc.rpartition("@")[2]
+        self._idle: deque[Connection] = deque()
+        self.heard_at = time.monotonic()
+        """When the replica last said anything, to whatever question."""
+
+    @asynccontextmanager
+    async def post(
+        self, path: str, headers: Mapping[str, str], body: Sequence[bytes]
+    ) -> AsyncIterator[Connection]:
+        """The answer's head has come when this is entered. Leaving it before the answer is marked
+        `finished` closes the connection. Raises BrokenError."""
+        target = self._base + path
+        headers = {"host": self._netloc, **headers}
+        connection = self._kept()
+        reused = connection is not None
+        if connection is None:
+            connection = await self._connect()
+        try:
+            connection.send(target, headers, body)
+            try:
+                await connection.head()
+            except BrokenError:
+                if not reused or connection.touched:
+                    raise
+                # Closed just as we sent: no fault of the replica, which has seen nothing.
+                connection = await self._connect()
+                connection.send(target, headers, body)
+                await connection.head()
+            yield connection
+        finally:
+            connection.leave()
+
+    def close(self) -> None:
+        for connection in self._idle:
+            connection.close()
+
+    def _kept(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()  # the youngest: the others may rest until they expire
+            if connection.open and time.monotonic() - connection.idle_since < IDLE_S:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self._heard, self._idle.append, self._lost),
+                    self._host,
+                    self._port,
+                    ssl=self._tls,
+                )
+        except (OSError, TimeoutError) as error:
+            raise BrokenError("connect", repr(error)) from None
+        return connection
+
+    def _heard(self) -> None:
+        self.heard_at = time.monotonic()
+
+    def _lost(self, connection: Connection) -> None:
+        if connection in self._idle:
+            self._idle.remove(connection)
