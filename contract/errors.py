@@ -3,7 +3,7 @@
 ShopsightError
 ├── ClientError (type invalid_request_error)
 │   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidSchema
-│   ├── 401 InvalidKey · 404 NotFound · 405 MethodNotAllowed
+│   ├── 401 InvalidKey · 404 NotFound · ImageNotFound · 405 MethodNotAllowed
 │   ├── 408 RequestTimeout · 411 LengthRequired
 │   ├── 413 PayloadTooLarge · ImageTooManyPixels
 │   ├── 415 UnsupportedMediaType · UnsupportedImageType
@@ -11,7 +11,7 @@ ShopsightError
 │       · ContentBlocked
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
-    └── 503 Overloaded · NoReplica · LogUnavailable        (with Retry-After)
+    └── 503 Overloaded · NoReplica · LogUnavailable · ImageStoreUnavailable   (Retry-After)
 
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
@@ -88,6 +88,13 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
     en = "No such model. Use the alias 'shopsight' or an id from /v1/models."
     zh = "没有这个模型。请使用别名 shopsight 或 /v1/models 中的名称。"
+
+
+class ImageNotFound(ClientError):
+    status = 404
+    code = "image_not_found"
+    en = "This upload is unknown or has expired. Please upload the photo again."
+    zh = "该上传不存在或已过期，请重新上传照片。"
 
 
 class MethodNotAllowed(ClientError):
@@ -220,7 +227,22 @@ class NoReplica(Unavailable):
     zh = "模型暂时不可用，请稍后再试。"
 
 
+class ImageStoreUnavailable(Unavailable):
+    code = "image_store_unavailable"
+    en = "Uploads cannot be kept right now. Please send the photo with the question."
+    zh = "暂时无法保存上传的照片，请在提问时直接附上照片。"
+
+
 class LogUnavailable(Unavailable):
     code = "log_unavailable"
     en = "The service cannot record questions right now. Please try again in a moment."
     zh = "服务暂时无法记录提问，请稍后再试。"
+
+
+def _leaves(parent: type[ShopsightError]) -> list[type[ShopsightError]]:
+    below = [leaf for child in parent.__subclasses__() for leaf in _leaves(child)]
+    return below or [parent]
+
+
+# Every error by its stable code, for those that arrive over a wire.
+BY_CODE = {leaf.code: leaf for leaf in _leaves(ShopsightError)}

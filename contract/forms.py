@@ -20,6 +20,7 @@ class TextPart(_Wire):
 
 class ImageUrl(_Wire):
     url: str
+    """A data URI, or the id of an upload (`img_…`)."""
     detail: Literal["auto", "low", "high"] | None = None  # accepted, ignored
 
 
@@ -94,7 +95,8 @@ class ChatRequest(SampledRequest):
 
 
 class ShortRequest(SampledRequest):
-    image: str
+    image: str | None = None
+    image_id: str | None = None
     prompt: str
 
 
@@ -104,5 +106,6 @@ class FormRequest(_Wire):
     # Form fields are texts: this one model may read numbers and booleans out of them.
     model_config = ConfigDict(extra="forbid", strict=False, frozen=True)
     question: str
+    image_id: str | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     stream: bool = False

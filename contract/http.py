@@ -1,8 +1,10 @@
 """HTTP at the rim of both services: bodies read with a bound, every error in the one JSON shape."""
 
+import hashlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -52,9 +54,26 @@ async def bounded_stream(request: Request) -> AsyncIterator[bytes]:
         raise errors.PayloadTooLarge
 
 
-async def read_json_body(request: Request) -> bytes:
-    check_media_type(request, "application/json")
-    return b"".join([chunk async for chunk in bounded_stream(request)])
+@dataclass(frozen=True)
+class Body:
+    """A body in the pieces in which it came, and the SHA-256 of all of it."""
+
+    chunks: list[bytes]
+    digest: str
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.chunks)
+
+
+async def read_body(request: Request) -> Body:
+    """Hashed as it streams in: a body already seen need not even be put together."""
+    hasher = hashlib.sha256()
+    chunks = []
+    async for chunk in bounded_stream(request):
+        hasher.update(chunk)
+        chunks.append(chunk)
+    return Body(chunks, hasher.hexdigest())
 
 
 class EventStream(StreamingResponse):

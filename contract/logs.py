@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 # Longer texts in a line are cut: a question is at most 2,000 characters, a stack trace is kept.
 MAX_VALUE_CHARS = 300
+# Made once: json.dumps with any option makes an encoder for each line.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class JsonLines(logging.Formatter):
@@ -21,7 +23,7 @@ class JsonLines(logging.Formatter):
             line[name] = value[:MAX_VALUE_CHARS] if isinstance(value, str) else value
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _encode(line)
 
 
 def configure_logging(level: str = "INFO") -> None:

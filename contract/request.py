@@ -1,6 +1,7 @@
 """Any of the three forms → one checked `Completion`, and that one → the form a replica reads."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,10 @@ from contract.json_body import parse_object
 
 # Characters of one turn. A shopper's question has about 20; a caption pasted with it some hundred.
 MAX_TURN_CHARS = 2000
+# All turns of a conversation together; about ten questions with their answers.
+MAX_CONVERSATION_CHARS = 12_000
+# The name of an upload, where a photo is expected.
+_IMAGE_ID = re.compile(r"img_[0-9a-f]{32}")
 # Output tokens: the cap, and what is used when the client names none.
 MAX_TOKENS_CAP = 1024
 DEFAULT_MAX_TOKENS = 256
@@ -78,6 +83,8 @@ class Completion:
     include_usage: bool = False
     short: bool = False
     user: str | None = None
+    image_id: str | None = None
+    """An earlier upload instead of `image`. Only the gateway keeps any: a replica refuses it."""
 
     @property
     def question(self) -> str:
@@ -122,9 +129,12 @@ def parse_completion(body: bytes) -> Completion:
     if "messages" in value:
         return _from_chat(_validate(ChatRequest, value))
     short = _validate(ShortRequest, value)
+    if (short.image is None) == (short.image_id is None):
+        raise InvalidField("image")
     return Completion(
         turns=(Turn("user", checked_text(short.prompt, "prompt")),),
-        image=parse_image_text(short.image),
+        image=None if short.image is None else parse_image_text(short.image),
+        image_id=_image_id(short.image_id),
         sampling=_sampling(short, short.max_tokens),
         model=short.model,
         stream=bool(short.stream),
@@ -135,9 +145,12 @@ def parse_completion(body: bytes) -> Completion:
 def parse_form(fields: Mapping[str, str], photo: EncodedImage | None) -> Completion:
     """Read the fields of the multipart form beside its photo; answered in the short form."""
     form = _validate(FormRequest, dict(fields))
+    if photo is not None and form.image_id is not None:
+        raise InvalidField("image_id")
     return Completion(
         turns=(Turn("user", checked_text(form.question, "question")),),
         image=photo,
+        image_id=_image_id(form.image_id),
         sampling=Sampling(max_tokens=min(form.max_tokens or DEFAULT_MAX_TOKENS, MAX_TOKENS_CAP)),
         stream=form.stream,
         short=True,
@@ -177,7 +190,7 @@ _FIELDS = {
 
 
 def _from_chat(chat: ChatRequest) -> Completion:
-    images: list[EncodedImage] = []
+    images: list[EncodedImage | str] = []
     turns = []
     for index, message in enumerate(chat.messages):
         param = f"messages.{index}.content"
@@ -190,7 +203,9 @@ def _from_chat(chat: ChatRequest) -> Completion:
                 if isinstance(part, ImagePart):
                     if message.role != "user":
                         raise InvalidField(param)
-                    images.append(parse_image_text(part.image_url.url))
+                    url = part.image_url.url
+                    known = _IMAGE_ID.fullmatch(url)
+                    images.append(url if known else parse_image_text(url))
         turns.append(Turn(message.role, checked_text(text, param)))
     if chat.top_logprobs and not chat.logprobs:
         raise InvalidField("top_logprobs")
@@ -198,10 +213,14 @@ def _from_chat(chat: ChatRequest) -> Completion:
         raise InvalidField("messages")
     if len(images) > 1:  # one photo a question
         raise InvalidField("messages")
+    if sum(len(turn.text) for turn in turns) > MAX_CONVERSATION_CHARS:
+        raise InvalidField("messages")
     options = chat.stream_options
+    photo = images[0] if images else None
     return Completion(
         turns=tuple(turns),
-        image=images[0] if images else None,
+        image=photo if isinstance(photo, EncodedImage) else None,
+        image_id=photo if isinstance(photo, str) else None,
         sampling=replace(
             _sampling(chat, chat.max_completion_tokens or chat.max_tokens),
             logprobs=bool(chat.logprobs),
@@ -213,6 +232,12 @@ def _from_chat(chat: ChatRequest) -> Completion:
         include_usage=options is not None and options.include_usage,
         user=chat.user,
     )
+
+
+def _image_id(text: str | None) -> str | None:
+    if text is not None and not _IMAGE_ID.fullmatch(text):
+        raise InvalidField("image_id")
+    return text
 
 
 def _schema(chat: ChatRequest) -> str | None:

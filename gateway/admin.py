@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from starlette.datastructures import State
 
 from contract.errors import NoReplica
 from gateway.pool.balancer import checked_weights
@@ -18,12 +19,12 @@ class NewWeights(BaseModel):
     weights: Annotated[dict[Revision, float], AfterValidator(checked_weights)]
 
 
-def admin_router(public: FastAPI) -> APIRouter:
-    """`public`: the application whose parts are looked at and changed."""
+def admin_router(state: State) -> APIRouter:
+    """`state`: of the public application, whose parts are looked at and changed."""
     router = APIRouter(prefix="/admin")
 
     def pool() -> Pool:
-        gateway = getattr(public.state, "gateway", None)
+        gateway = getattr(state, "gateway", None)
         if gateway is None:  # not yet started
             raise NoReplica
         found: Pool = gateway.pool

@@ -1,76 +1,88 @@
 """The way of one question, in eight steps; each step's detail lives in the folder it names."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from contract.errors import InvalidField, ModelNotFound, ReplicaFailed, RequestTimeout
+from contract.errors import (
+    InvalidField,
+    ModelNotFound,
+    ReplicaFailed,
+    RequestTimeout,
+    ShopsightError,
+)
 from contract.forms import MODEL_ALIAS
-from contract.render import Event, joined
+from contract.render import Event, Events, joined
 from contract.request import Completion
 from contract.response import Delta, Finished
-from gateway.cache.answers import AnswerCache
-from gateway.cache.flights import Flights
-from gateway.cache.key import AnswerKey, answer_key
-from gateway.images.identify import ImageIdentifier
+from gateway.cache.answers import AnswerCache, CachedAnswer
+from gateway.cache.answers import read as read_answer
+from gateway.cache.computation import Computation, SharedComputation
+from gateway.cache.control import CacheControl
+from gateway.cache.flights import Flight, Flights
+from gateway.cache.key import AnswerKey
+from gateway.cache.lease import Leases
 from gateway.log.interaction import Interaction
 from gateway.log.recorder import Recorder
 from gateway.policy.images import ImagePolicy
 from gateway.policy.text import StreamScreen, TextPolicy
 from gateway.pool.pool import Pool
+from gateway.questions import Question, Questions
 
 
 @dataclass
 class Answering:
-    images: ImageIdentifier
+    questions: Questions
     text_policy: TextPolicy
     image_policy: ImagePolicy
     answers: AnswerCache
+    leases: Leases | None
     flights: Flights
     pool: Pool
     recorder: Recorder
     deadline_ms: int
+    _refreshing: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def answer(
-        self, read: Callable[[], Awaitable[Completion]], interaction: Interaction
+        self, read: Callable[[], Awaitable[Question]], interaction: Interaction
     ) -> AsyncGenerator[Event]:
         """The pieces of the answer, and its end once the interaction is recorded."""
         async with self.recorder.recorded(interaction):
-            asked = interaction.asked = await self._arrived(read)
+            question = await self._arrived(read)
+            asked = interaction.asked = question.asked
             _check_scope(asked)
 
             with interaction.step("identify"):  # 1 which photo is it
-                if asked.image is not None:
-                    interaction.image = await self.images.identify(asked.image)
-            digest = interaction.image.digest if interaction.image else ""
+                interaction.image = await self.questions.identify(question, interaction.caller)
 
             with interaction.step("screen"):  # 2 may it be asked
-                self.text_policy.check_question([turn.text for turn in asked.turns])
-                self.image_policy.check(digest)
+                self._screen(question)
 
             # 3 which model answers this caller
             revision = self.pool.choose_revision(interaction.caller.sticky_id)
             _check_model(asked, revision)
             interaction.revision = revision
-            key = answer_key(asked, digest, revision, interaction.caller.tenant)
+            key = question.known.key(revision, interaction.caller.tenant)
+            interaction.answer_key = key.digest
 
             with interaction.step("look-up"):  # 4 was it answered before
-                cached = await self._look_up(asked, key)
+                cached = await self._look_up(asked, key, interaction.control)
 
             if cached is not None:
-                interaction.cache = "hit"
-                events = cached
+                interaction.found(cached)
+                if cached.stale:
+                    self._refresh(question, key, interaction)
+                events = _replay(cached)
             else:  # 5 join whoever is being answered the same, or lead
-                shared = key.digest if asked.sampling.repeatable else None
-                flight, joined = self.flights.join_or_lead(
-                    shared, lambda: self._compute(asked, key, interaction)
-                )
-                interaction.cache = "joined" if joined else "miss"
+                flight, under_way = self._join_or_lead(question, key, interaction)
                 events = flight.follow()
 
             async with aclosing(events):
                 async for event in events:
+                    if interaction.cache is None:
+                        interaction.computed("joined" if under_way else flight.outcome)
                     interaction.hear(event)
                     if isinstance(event, Delta):
                         yield event
@@ -79,7 +91,7 @@ class Answering:
         # 8 recorded, by leaving `recorded`: only now the last byte may go out
         yield interaction.end
 
-    async def _arrived(self, read: Callable[[], Awaitable[Completion]]) -> Completion:
+    async def _arrived(self, read: Callable[[], Awaitable[Question]]) -> Question:
         """The question, once its last byte is here; a trickling upload ends with the deadline."""
         try:
             async with asyncio.timeout(self.deadline_ms / 1000):
@@ -87,36 +99,85 @@ class Answering:
         except TimeoutError:
             raise RequestTimeout from None
 
-    async def _look_up(self, asked: Completion, key: AnswerKey) -> AsyncGenerator[Event] | None:
-        if not asked.sampling.repeatable:
+    def _screen(self, question: Question) -> None:
+        known = question.known
+        if known.passed != self.text_policy.version:
+            self.text_policy.check_question([turn.text for turn in known.asked.turns])
+            known.passed = self.text_policy.version
+        if known.image is not None:
+            self.image_policy.check(known.image.digest)
+
+    async def _look_up(
+        self, asked: Completion, key: AnswerKey, control: CacheControl
+    ) -> CachedAnswer | None:
+        if not (asked.sampling.repeatable and control.look_up):
             return None
         cached = await self.answers.get(key)
-        if cached is None:
-            return None
-        # Answered under older rules: screened again before it is given out.
-        if cached.policy_version != self.text_policy.version and self.text_policy.category(
-            cached.answer.text
-        ):
-            return None
-        return _replay(cached.answer, cached.end)
+        usable = cached is not None and self._allowed(cached) and control.accepts(cached.age_s)
+        return cached if usable else None
+
+    def _allowed(self, cached: CachedAnswer) -> bool:
+        """An answer of older rules is screened again before it is given out."""
+        return (
+            cached.policy_version == self.text_policy.version
+            or self.text_policy.category(cached.answer.text) is None
+        )
+
+    def _join_or_lead(
+        self, question: Question, key: AnswerKey, interaction: Interaction, refresh: bool = False
+    ) -> tuple[Flight, bool]:
+        """The flight that computes this answer, and whether it was under way already."""
+        control = interaction.control
+        shared = question.asked.sampling.repeatable and control.share
+        deadline = interaction.started + self.deadline_ms / 1000
+
+        def compute() -> Events:
+            return self._compute(question, key, shared, interaction.request_id, deadline)
+
+        def stored(value: bytes) -> list[Event] | None:
+            cached = read_answer(value, key)
+            usable = cached is not None and self._allowed(cached)
+            return [cached.answer, cached.end] if cached is not None and usable else None
+
+        def computation() -> Computation:
+            if self.leases is None or not shared:
+                return Computation(compute)
+            return SharedComputation(
+                compute,
+                leases=self.leases,
+                key=key,
+                stored=stored,
+                take_stored=control.look_up and control.max_age_s is None and not refresh,
+                deadline=deadline,
+            )
+
+        return self.flights.join_or_lead(key.digest if shared else None, computation)
+
+    def _refresh(self, question: Question, key: AnswerKey, interaction: Interaction) -> None:
+        """Compute a stale answer anew, once for all who meet it, while they have the old one."""
+        flight, was_under_way = self._join_or_lead(question, key, interaction, refresh=True)
+        if not was_under_way:
+            task = asyncio.create_task(_watch(flight))
+            self._refreshing.add(task)
+            task.add_done_callback(self._refreshing.discard)
 
     async def _compute(
-        self, asked: Completion, key: AnswerKey, interaction: Interaction
+        self, question: Question, key: AnswerKey, keep: bool, request_id: str, deadline: float
     ) -> AsyncGenerator[Event]:
         """Steps 6, 7 and the storing half of 8: once for everybody who asks the same now."""
         screen = StreamScreen(self.text_policy)
         pieces: list[Delta] = []
         end: Finished | None = None
         events = self.pool.complete(  # 6 ask a replica
-            asked,
+            await question.complete(),
             revision=key.revision,
             affinity=key.image,
             headers={
-                "x-request-id": interaction.request_id,
+                "x-request-id": request_id,
                 "x-image-digest": key.image,
                 "x-cache-namespace": key.namespace,
             },
-            deadline=interaction.started + self.deadline_ms / 1000,
+            deadline=deadline,
         )
         async with aclosing(events):
             async for event in events:
@@ -134,7 +195,7 @@ class Answering:
         if piece := screen.flush():
             pieces.append(piece)
             yield piece
-        if asked.sampling.repeatable:  # 8 keep it
+        if keep and end.reason != "content_filter":  # 8 keep it
             await self.answers.put(key, joined(pieces), end, self.text_policy.version)
         yield end
 
@@ -150,6 +211,14 @@ def _check_model(asked: Completion, revision: str) -> None:
         raise ModelNotFound("model")
 
 
-async def _replay(answer: Delta, end: Finished) -> AsyncGenerator[Event]:
-    yield answer
-    yield end
+async def _replay(cached: CachedAnswer) -> AsyncGenerator[Event]:
+    yield cached.answer
+    yield cached.end
+
+
+async def _watch(flight: Flight) -> None:
+    """See a refresh to its end. That it failed is in the pool's own log; the old answer stays."""
+    with contextlib.suppress(ShopsightError):
+        async with aclosing(flight.follow()) as events:
+            async for _ in events:
+                pass

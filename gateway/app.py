@@ -6,80 +6,100 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.routing import Route
 
 from contract.http import install_error_handlers
 from gateway import routes
 from gateway.admin import admin_router
 from gateway.answering import Answering
+from gateway.asking import Asking, Front, form_question, json_question
 from gateway.cache.answers import AnswerCache
 from gateway.cache.flights import Flights
+from gateway.cache.lease import Leases
 from gateway.cache.memory import MemoryStore
-from gateway.cache.redis import RedisStore
+from gateway.cache.redis import RedisLink, RedisStore
 from gateway.config import Settings
 from gateway.identity.callers import Callers
 from gateway.images.identify import ImageIdentifier
+from gateway.images.uploads import Uploads
 from gateway.log.recorder import Recorder, open_database
 from gateway.page import Page
 from gateway.policy.images import ImagePolicy
 from gateway.policy.text import TextPolicy
 from gateway.pool.pool import Pool
 from gateway.pool.telemetry import PoolMetrics
+from gateway.questions import Questions
 from gateway.telemetry import Metrics
+from gateway.uploading import Uploading
 
 
 @dataclass
 class Gateway:
     callers: Callers
     answering: Answering
+    uploading: Uploading
     pool: Pool
     recorder: Recorder
 
 
-def create_app(settings: Settings, metrics: Metrics) -> FastAPI:
+def create_app(settings: Settings, metrics: Metrics) -> Front:
     """The public application."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = open_database(settings)
         images = ImageIdentifier(settings.image_threads)
-        store = (
-            RedisStore(settings.redis_url, settings.cache_budget_ms)
-            if settings.redis_url
-            else MemoryStore(settings.memory_cache_bytes)
+        uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s)
+        link = (
+            RedisLink(settings.redis_url, settings.cache_budget_ms) if settings.redis_url else None
         )
-        answers = AnswerCache(store, settings.answer_ttl_s)
+        store = RedisStore(link) if link else MemoryStore(settings.memory_cache_bytes)
+        answers = AnswerCache(store, settings.answer_fresh_s, settings.answer_stale_s)
         pool = Pool(settings, PoolMetrics(metrics.registry))
-        recorder = Recorder(settings, open_database(settings), metrics)
+        recorder = Recorder(settings, engine, metrics)
+        image_policy = ImagePolicy(frozenset(settings.blocked_images))
         answering = Answering(
-            images=images,
+            questions=Questions(images, uploads),
             text_policy=TextPolicy.load(),
-            image_policy=ImagePolicy(frozenset(settings.blocked_images)),
+            image_policy=image_policy,
             answers=answers,
+            leases=Leases(link) if link else None,
             flights=Flights(),
             pool=pool,
             recorder=recorder,
             deadline_ms=settings.deadline_ms,
         )
-        app.state.gateway = Gateway(Callers(settings), answering, pool, recorder)
+        uploading = Uploading(images, image_policy, uploads, recorder, settings.deadline_ms)
+        gateway = Gateway(Callers(settings), answering, uploading, pool, recorder)
+        app.state.gateway = gateway
         recorder.start()
+        uploads.start()
         await pool.start()
         yield
         await pool.close()
+        await uploads.close()
         await recorder.close()
         await answers.close()
         images.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    asking = {
+        "/v1/chat/completions": Asking(json_question, app.state),
+        "/v1/ask": Asking(form_question, app.state),
+    }
+    for path, endpoint in asking.items():  # known to the router too, for its 405
+        app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(routes.router)
     install_error_handlers(app)
     if settings.web_dir is not None:
         app.mount("/", Page(settings.web_dir))
-    return app
+    return Front(asking, app)
 
 
-def create_internal_app(metrics: Metrics, public: FastAPI) -> FastAPI:
+def create_internal_app(metrics: Metrics, public: Front) -> FastAPI:
     """What ops and Prometheus see, on a port of its own that is never published."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(admin_router(public))
+    app.include_router(admin_router(public.state))
     install_error_handlers(app)
 
     @app.get("/metrics")

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
         "sqlite:///.run/shopsight.db", description="Behaviour log, an SQLAlchemy URL."
     )
     database_password: SecretStr | None = Field(None, description="Put into database_url.")
+    image_dir: Path = Field(
+        Path(".run/images"), description="Uploads, in a folder that all gateways share."
+    )
     web_dir: Path | None = Field(
         PROJECT / "web", description="The page, served at /; unset where nginx serves it."
     )
@@ -65,8 +68,11 @@ class Settings(BaseSettings):
 
     # How long, how much
     deadline_ms: int = Field(30_000, description="From arrival to the last byte of an answer.")
-    answer_ttl_s: int = Field(
-        86_400, description="A cached answer lives a day: prompts change by version."
+    answer_fresh_s: int = Field(
+        86_400, description="So long a cached answer is given out as it is: prompts have versions."
+    )
+    answer_stale_s: int = Field(
+        604_800, description="So much longer it is given out while it is computed anew."
     )
     cache_budget_ms: int = Field(
         50, description="One Redis call; a healthy one takes 0.3 ms, a slow one is a miss."
@@ -74,6 +80,7 @@ class Settings(BaseSettings):
     memory_cache_bytes: int = Field(
         32 * 1024 * 1024, description="Bound of the in-process answer cache: about 50,000 answers."
     )
+    image_ttl_s: int = Field(86_400, description="An upload can be asked about for so long.")
     image_threads: int = Field(2, description="Photos decoded at a time (3-46 ms each).")
 
     # The pool of replicas

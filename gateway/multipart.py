@@ -1,4 +1,4 @@
-"""The body of `POST /v1/ask`: one photo and a few short fields, read with bounds."""
+"""A multipart body: one photo and a few short fields, read with bounds."""
 
 from collections.abc import AsyncGenerator
 
@@ -9,7 +9,6 @@ from starlette.requests import Request
 from contract.errors import InvalidField, InvalidMultipart
 from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
-from contract.request import Completion, parse_form
 
 MAX_FIELDS = 8
 # One text field, in bytes: a question of 2,000 characters is at most 8,000 in UTF-8.
@@ -18,8 +17,9 @@ MAX_FIELD_BYTES = 16 * 1024
 TAIL_BYTES = 256
 
 
-async def read_form(request: Request) -> Completion:
-    """Raises InvalidMultipart for a bad or missing boundary, a cut body, a second photo."""
+async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | None]:
+    """The fields and the photo. Raises InvalidMultipart for a bad or missing boundary, a cut body,
+    a second photo."""
     check_media_type(request, "multipart/form-data")
     tail = b""
 
@@ -49,7 +49,7 @@ async def read_form(request: Request) -> Completion:
             raise InvalidMultipart
         if any(isinstance(value, UploadFile) and name != "photo" for name, value in items):
             raise InvalidField("photo")
-        return parse_form(fields, await _photo(form.get("photo")))
+        return fields, await _photo(form.get("photo"))
     finally:
         await form.close()
 

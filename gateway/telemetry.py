@@ -2,7 +2,7 @@
 
 import logging
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.log.interaction import Interaction
 
@@ -18,31 +18,35 @@ class Metrics:
         self._requests = Counter(
             "gateway_requests",
             "Finished requests.",
-            ["kind", "outcome", "code", "cache"],
+            ["route", "outcome", "code", "cache"],
             registry=registry,
         )
         self._total_s = Histogram(
             "gateway_request_seconds",
             "Arrival to the end of the answer.",
-            ["kind", "cache"],
+            ["route", "cache"],
             registry=registry,
             buckets=BUCKETS,
         )
         self._step_s = Histogram(
             "gateway_step_seconds",
             "Time in each step of the recipe.",
-            ["step"],
+            ["route", "step"],
             registry=registry,
             buckets=BUCKETS,
+        )
+        self.in_flight = Gauge(
+            "gateway_requests_in_flight", "Begun and not ended.", registry=registry
         )
 
     def finished(self, interaction: Interaction) -> None:
         """Count a request that has ended and write its line: no photo, no text of people."""
+        self.in_flight.dec()
         cache, code = interaction.cache or "", interaction.error_code or ""
-        self._requests.labels(interaction.kind, interaction.outcome, code, cache).inc()
-        self._total_s.labels(interaction.kind, cache).observe(interaction.elapsed_ms / 1000)
+        self._requests.labels(interaction.route, interaction.outcome, code, cache).inc()
+        self._total_s.labels(interaction.route, cache).observe(interaction.elapsed_ms / 1000)
         for step, ms in interaction.steps_ms.items():
-            self._step_s.labels(step).observe(ms / 1000)
+            self._step_s.labels(interaction.route, step).observe(ms / 1000)
         fields = {
             "request_id": interaction.request_id,
             "interaction_id": str(interaction.id),

@@ -10,9 +10,15 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import render
-from contract.errors import DeadlineExceeded, InvalidField, ModelNotFound, NoReplica
+from contract.errors import (
+    DeadlineExceeded,
+    ImageNotFound,
+    InvalidField,
+    ModelNotFound,
+    NoReplica,
+)
 from contract.forms import MODEL_ALIAS
-from contract.http import EventStream, read_json_body
+from contract.http import EventStream, check_media_type, read_body
 from contract.images import check_image
 from contract.language import language_of
 from contract.request import Completion, parse_completion
@@ -35,7 +41,8 @@ async def chat_completions(request: Request) -> Response:
     replica = _replica(request)
     if not replica.ready:
         raise NoReplica
-    asked = parse_completion(await read_json_body(request))
+    check_media_type(request, "application/json")
+    asked = parse_completion((await read_body(request)).data)
     facts = replica.model.facts
     if asked.model not in (MODEL_ALIAS, facts.name, facts.revision):
         raise ModelNotFound("model")
@@ -64,6 +71,8 @@ async def chat_completions(request: Request) -> Response:
 
 def _prepare(replica: Replica, asked: Completion, namespace: str) -> tuple[Prompt, Grammar | None]:
     grammar = replica.model.grammar(asked.sampling)
+    if asked.image_id is not None:
+        raise ImageNotFound("image_id")
     if asked.image is None:
         return replica.model.prompt(asked, None), grammar
     photo = check_image(asked.image)

@@ -1,9 +1,9 @@
-"""`make bench-gateway`: the gateway with production settings against the floor (floor.py), the same
-requests in interleaved rounds of one run. The last line is `RESULT {json}`."""
+"""`make bench-gateway`: gateways with production settings against the floor (floor.py) and against
+nginx's own cache, the same requests in interleaved rounds of one run. The last line is
+`RESULT {json}`."""
 
 import argparse
 import asyncio
-import base64
 import itertools
 import json
 import os
@@ -13,210 +13,205 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import httpx
-from PIL import Image
 
+from contract.images import EncodedImage, check_image
 from gateway.cli.embedded import free_port
 from gateway.config import PROJECT
+from loadtest.closed_loop import (
+    PATH,
+    Figures,
+    about,
+    about_photo,
+    body_of,
+    drive,
+    photo,
+    process,
+    resident_mb,
+)
+from loadtest.many_answers import any_of, fill
+from loadtest.nginx_cache import nginx_cache
 
-PATH = "/v1/chat/completions"
 # Photos of a phone, shrunk by the page, and as an app might send them; bytes of the file.
 SIZES = {"200 KB": 200_000, "1.5 MB": 1_500_000}
+QUESTION = "这是真皮吗?"
 
 
-@contextmanager
-def process(
-    command: list[str], ready: str | None = None, **env: str
-) -> Iterator[subprocess.Popen[Any]]:
-    """Run a server of this project until it answers at `ready`; end it afterwards."""
-    running = subprocess.Popen(  # noqa: S603
-        command, cwd=PROJECT, env={**os.environ, **env}, stdout=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while ready is not None:
-            try:
-                if httpx.get(ready, trust_env=False).status_code < 500:
-                    break
-            except httpx.TransportError:
-                pass
-            if running.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"did not start: {' '.join(command)}")
-            time.sleep(0.1)
-        yield running
-    finally:
-        running.terminate()
-        running.wait(15)
+@dataclass
+class Servers:
+    ports: dict[str, int]
+    gateway: subprocess.Popen[Any]
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
 
 
-def photo(size: int, seed: int) -> bytes:
-    """A noisy JPEG of about `size` bytes: noise neither compresses nor decodes faster than life."""
-    side = int((size / 0.55) ** 0.5)
-    made = Image.effect_noise((side, side), 40 + seed % 40).convert("RGB")
-    out = BytesIO()
-    made.save(out, "JPEG", quality=85)
-    return out.getvalue()
+def start(stack: ExitStack) -> Servers:
+    redis = shutil.which("redis-server")
+    if redis is None:
+        raise SystemExit("redis-server is needed: run tests/install-servers as root")
+    names = ("redis", "replica", "floor", "nginx", "ours", "second")
+    ports = {name: free_port() for name in names}
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-bench-"))
+    env = {
+        "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}",
+        "REPLICAS": urls["replica"],
+        "DATABASE_URL": f"sqlite:///{folder}/log.db",
+        "IMAGE_DIR": f"{folder}/images",
+        "WEB_DIR": "",
+    }
+    options = ["--save", "", "--dir", folder, "--port", str(ports["redis"])]
+    stack.enter_context(process([redis, *options]))
+    migrate = [sys.executable, "-m", "gateway.cli", "migrate"]
+    subprocess.run(migrate, env={**os.environ, **env}, cwd=PROJECT, check=True)  # noqa: S603
+    for name, app in (("replica", "echo_replica"), ("floor", "floor")):
+        command = [sys.executable, "-m", "uvicorn", f"loadtest.{app}:app", "--no-access-log"]
+        command += ["--log-level", "warning", "--port", str(ports[name])]
+        stack.enter_context(process(command, urls[name], **env))
+    stack.enter_context(nginx_cache(Path(folder), ports["nginx"], ports["replica"]))
+    gateways = []
+    for name in ("ours", "second"):
+        own = {"GATEWAY_PORT": str(ports[name]), "INTERNAL_PORT": str(free_port())}
+        command = [sys.executable, "-m", "gateway"]
+        running = process(command, f"{urls[name]}/readyz", **env, **own)
+        gateways.append(stack.enter_context(running))
+    return Servers(ports, gateways[0])
 
 
-def request_bytes(data: bytes, question: str) -> bytes:
-    uri = "data:image/jpeg;base64," + base64.b64encode(data).decode()
-    content = [
-        {"type": "image_url", "image_url": {"url": uri}},
-        {"type": "text", "text": question},
-    ]
-    body = json.dumps({"model": "shopsight", "messages": [{"role": "user", "content": content}]})
-    head = f"POST {PATH} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
-    return f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()
+def uploaded(servers: Servers, data: bytes) -> tuple[str, str]:
+    """The id of an upload, and the cookie of its owner."""
+    answer = httpx.post(f"{servers.url('ours')}/v1/images", content=data, trust_env=False)
+    answer.raise_for_status()
+    return answer.json()["id"], answer.headers["set-cookie"].partition(";")[0]
 
 
-@dataclass(frozen=True)
-class Figures:
-    per_s: float
-    times_ms: list[float]
-    bad: int
-
-    def percentile(self, share: float) -> float:
-        return sorted(self.times_ms)[int(share * (len(self.times_ms) - 1))]
-
-
-async def drive(port: int, concurrent: int, seconds: float, requests: Iterator[bytes]) -> Figures:
-    """Closed loop of `concurrent` kept-alive connections for `seconds`."""
-    times: list[float] = []
-    bad = 0
-    stop_at = time.monotonic() + seconds
-
-    async def client() -> None:
-        nonlocal bad
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while time.monotonic() < stop_at:
-            request = next(requests)
-            begun = time.perf_counter()
-            writer.write(request)
-            await writer.drain()
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-            await reader.readexactly(length)
-            times.append((time.perf_counter() - begun) * 1000)
-            bad += not head.startswith(b"HTTP/1.1 200")
-        writer.close()
-
-    begun = time.monotonic()
-    await asyncio.gather(*(client() for _ in range(concurrent)))
-    return Figures(len(times) / (time.monotonic() - begun), times, bad)
-
-
-def resident_mb(running: subprocess.Popen[Any]) -> float:
-    pages = int(Path(f"/proc/{running.pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-async def hits(ports: dict[str, int], seconds: float, rounds: int) -> dict[str, float]:
-    """Requests/s of a cached answer, ours against the floor."""
+async def hits(servers: Servers, seconds: float, rounds: int) -> dict[str, float]:
+    """Requests/s of a cached answer as multiples of the floor's, by `way size concurrency`."""
     ratios: dict[str, float] = {}
-    print(f"{'hits':>8} {'at once':>7} {'floor/s':>8} {'ours/s':>8} {'ratio':>6}  ours p50, p99 ms")
-    for name, size in SIZES.items():
-        wanted = request_bytes(photo(size, 1), "这是真皮吗?")
+    print("Hits: requests/s as multiples of the floor's; times are ours, in ms.")
+    print("   photo at once  floor/s   nginx    ours   by id  p50, p99")
+    for size_name, size in SIZES.items():
+        data = photo(size, 1)
+        sent = about_photo(data, QUESTION)
+        upload, cookie = uploaded(servers, data)
+        ways = {
+            "floor": (servers.ports["floor"], sent),
+            "nginx": (servers.ports["nginx"], sent),
+            "ours": (servers.ports["ours"], sent),
+            "by id": (servers.ports["ours"], about(upload, QUESTION, cookie)),
+        }
         for concurrent in (1, 16, 64):
-            seen: list[tuple[Figures, Figures]] = []
-            for port in ports.values():
-                await drive(port, 1, 0.3, itertools.repeat(wanted))
+            seen: list[dict[str, Figures]] = []
+            for port, request in ways.values():
+                await drive(port, 1, 0.3, itertools.repeat(request))
             for _ in range(rounds):
-                floor = await drive(ports["floor"], concurrent, seconds, itertools.repeat(wanted))
-                ours = await drive(ports["ours"], concurrent, seconds, itertools.repeat(wanted))
-                assert not floor.bad
-                assert not ours.bad
-                seen.append((floor, ours))
-            ratio = median(ours.per_s / floor.per_s for floor, ours in seen)
-            ratios[f"{name} {concurrent}"] = ratio
-            floor, ours = seen[-1]
+                seen.append({})
+                for way, (port, request) in ways.items():
+                    figures = await drive(port, concurrent, seconds, itertools.repeat(request))
+                    assert not figures.bad, way
+                    seen[-1][way] = figures
+            row = {way: median(f[way].per_s / f["floor"].per_s for f in seen) for way in ways}
+            ratios |= {f"{way} {size_name} {concurrent}": ratio for way, ratio in row.items()}
+            floor, ours = seen[-1]["floor"], seen[-1]["ours"]
             print(
-                f"{name:>8} {concurrent:>7} {floor.per_s:8.0f} {ours.per_s:8.0f} {ratio:5.2f}×"
-                f"  {ours.percentile(0.5):.1f}, {ours.percentile(0.99):.1f}",
+                f"{size_name:>8} {concurrent:>7} {floor.per_s:8.0f}"
+                + "".join(f" {row[way]:6.2f}×" for way in ("nginx", "ours", "by id"))
+                + f"  {ours.percentile(0.5):.1f}, {ours.percentile(0.99):.1f}",
                 flush=True,
             )
     return ratios
 
 
-async def misses(ports: dict[str, int], seconds: float, rounds: int) -> tuple[float, float]:
-    """What a miss costs over the floor's, p50 and p99 in ms: a known photo, a new question."""
-    data = photo(SIZES["200 KB"], 2)
+async def misses(
+    servers: Servers, what: str, requests: list[bytes], seconds: float, rounds: int
+) -> tuple[float, float]:
+    """What a miss costs over the floor's, p50 and p99 in ms, 16 at once; no request comes twice to
+    the same server."""
     over: list[tuple[float, float]] = []
-    unasked = itertools.cycle([request_bytes(data, f"{random.random()}?") for _ in range(4000)])
+    left = {name: iter(requests) for name in ("floor", "ours")}
     for _ in range(rounds):
-        figures = {}
-        for name, port in ports.items():
-            figures[name] = await drive(port, 16, seconds, unasked)
-        floor, ours = figures["floor"], figures["ours"]
-        marks = [(f.percentile(0.5), f.percentile(0.99)) for f in (floor, ours)]
-        over.append((marks[1][0] - marks[0][0], marks[1][1] - marks[0][1]))
-        print(
-            f"misses, 16 at once: floor p50 {marks[0][0]:.1f} p99 {marks[0][1]:.1f}"
-            f" ({floor.per_s:.0f}/s), ours {marks[1][0]:.1f} {marks[1][1]:.1f} ({ours.per_s:.0f}/s)"
+        figures = {n: await drive(servers.ports[n], 16, seconds, left[n]) for n in left}
+        marks = {n: (f.percentile(0.5), f.percentile(0.99)) for n, f in figures.items()}
+        over.append(tuple(b - a for a, b in zip(marks["floor"], marks["ours"], strict=True)))  # type: ignore[arg-type]
+        shown = ", ".join(
+            f"{n} p50 {marks[n][0]:.1f} p99 {marks[n][1]:.1f} ({f.per_s:.0f}/s)"
+            for n, f in figures.items()
         )
+        print(f"Misses, {what}, 16 at once: {shown}", flush=True)
+        assert not any(f.bad for f in figures.values())
     return median(a for a, _ in over), median(b for _, b in over)
 
 
-def stampede(url: str, replica: str) -> int:
-    """Calls of the replica for 50 equal new questions at once."""
-    before = httpx.get(f"{replica}/calls").json()
-    wanted = request_bytes(photo(SIZES["200 KB"], 3), f"stampede {time.time()}")
-    body = wanted.partition(b"\r\n\r\n")[2]
+def stampede(servers: Servers) -> int:
+    """Calls of the replica for 50 equal new questions at once, at two gateways."""
+    before = httpx.get(f"{servers.url('replica')}/calls").json()
+    body = body_of(about_photo(photo(SIZES["200 KB"], 3), f"stampede {time.time()}"))
 
     async def ask_all() -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             headers = {"content-type": "application/json"}
-            asked = (client.post(url + PATH, content=body, headers=headers) for _ in range(50))
+            urls = itertools.cycle([servers.url("ours") + PATH, servers.url("second") + PATH])
+            asked = (client.post(next(urls), content=body, headers=headers) for _ in range(50))
             for answer in await asyncio.gather(*asked):
                 answer.raise_for_status()
 
     asyncio.run(ask_all())
-    return int(httpx.get(f"{replica}/calls").json() - before)
+    return int(httpx.get(f"{servers.url('replica')}/calls").json() - before)
 
 
-def bench(seconds: float, rounds: int) -> dict[str, float]:
-    redis = shutil.which("redis-server")
-    if redis is None:
-        raise SystemExit("redis-server is needed: run tests/install-servers as root")
-    ports = {name: free_port() for name in ("redis", "replica", "floor", "ours")}
-    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+def growth(servers: Servers, counts: list[int], seconds: float) -> None:
+    """The hit path while the cache grows; each question is one of all that are there."""
+    data = photo(SIZES["200 KB"], 4)
+    upload, cookie = uploaded(servers, data)
+    image = check_image(EncodedImage(data)).facts.digest
+    redis_url = f"redis://127.0.0.1:{servers.ports['redis']}"
+    there = 0
+    for count in counts:
+        asyncio.run(fill(redis_url, image, there, count))
+        there = count
+        asked = any_of(count, upload, cookie)
+        figures = asyncio.run(drive(servers.ports["ours"], 16, seconds, asked))
+        assert not figures.bad
+        print(
+            f"{count:>9,} answers: {figures.per_s:5.0f} hits/s by id,"
+            f" p50 {figures.percentile(0.5):.1f} p99 {figures.percentile(0.99):.1f} ms",
+            flush=True,
+        )
+
+
+def bench(seconds: float, rounds: int, counts: list[int]) -> dict[str, float]:
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-bench-"))
-        env = {
-            "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}",
-            "REPLICAS": urls["replica"],
-            "DATABASE_URL": f"sqlite:///{folder}/log.db",
-            "GATEWAY_PORT": str(ports["ours"]),
-            "INTERNAL_PORT": str(free_port()),
-            "WEB_DIR": "",
-        }
-        options = ["--save", "", "--dir", folder, "--port", str(ports["redis"])]
-        stack.enter_context(process([redis, *options]))
-        migrate = [sys.executable, "-m", "gateway.cli", "migrate"]
-        subprocess.run(migrate, env={**os.environ, **env}, cwd=PROJECT, check=True)  # noqa: S603
-        for name, app in (("replica", "echo_replica"), ("floor", "floor")):
-            command = [sys.executable, "-m", "uvicorn", f"loadtest.{app}:app", "--no-access-log"]
-            command += ["--log-level", "warning", "--port", str(ports[name])]
-            stack.enter_context(process(command, urls[name], **env))
-        command = [sys.executable, "-m", "gateway"]
-        gateway = stack.enter_context(process(command, f"{urls['ours']}/readyz", **env))
-        pair = {name: ports[name] for name in ("floor", "ours")}
-        ratios = asyncio.run(hits(pair, seconds, rounds))
-        p50, p99 = asyncio.run(misses(pair, seconds, rounds))
-        calls = stampede(urls["ours"], urls["replica"])
+        servers = start(stack)
+        memory = {"started": resident_mb(servers.gateway)}
+        ratios = asyncio.run(hits(servers, seconds, rounds))
+        memory["after hits"] = resident_mb(servers.gateway)
+        data = photo(SIZES["200 KB"], 2)
+        unasked = [about_photo(data, f"{random.random()}?") for _ in range(3000)]
+        p50, p99 = asyncio.run(misses(servers, "photo seen before", unasked, seconds, rounds))
+        del unasked
+        unseen = [about_photo(photo(SIZES["200 KB"], seed), QUESTION) for seed in range(10, 1010)]
+        asyncio.run(misses(servers, "photo never seen", unseen, min(seconds, 2), 1))
+        del unseen
+        memory["after misses"] = resident_mb(servers.gateway)
+        calls = stampede(servers)
+        growth(servers, counts, seconds)
+        memory["at the end"] = resident_mb(servers.gateway)
+        print("Memory of a gateway, MB: " + ", ".join(f"{k} {v:.0f}" for k, v in memory.items()))
         return {
-            "hit_vs_floor": round(ratios["200 KB 16"], 2),
+            "hit_vs_floor": round(ratios["ours 200 KB 16"], 2),
+            "hit_by_id_vs_floor": round(ratios["by id 200 KB 16"], 2),
+            "nginx_vs_floor": round(ratios["nginx 200 KB 16"], 2),
             "miss_over_floor_p50_ms": round(p50, 2),
             "miss_over_floor_p99_ms": round(p99, 2),
             "stampede_calls": calls,
-            "rss_mb": round(resident_mb(gateway), 1),
+            "rss_mb": round(max(memory.values()), 1),
         }
 
 
@@ -224,8 +219,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--answers", type=int, nargs="*", default=[10**3, 10**4, 10**5, 10**6], help="to grow to"
+    )
     args = parser.parse_args()
-    print("RESULT " + json.dumps(bench(args.seconds, args.rounds)))
+    print("RESULT " + json.dumps(bench(args.seconds, args.rounds, args.answers)))
 
 
 if __name__ == "__main__":

@@ -9,16 +9,19 @@ from typing import Any, Protocol
 from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.key import AnswerKey
 
-PREFIX = "shopsight:answer:"
+PREFIX = "shopsight:answer"
 # Lives are spread by this part of the TTL, so that answers stored together do not expire together.
 TTL_JITTER = 0.1
+# Characters that a pattern of Redis' SCAN would read as more than themselves.
+_PATTERN = str.maketrans({char: f"\\{char}" for char in "*?[]\\^-"})
 
 
 class Store(Protocol):
-    """Bytes by name. An outage is a miss, never an error."""
+    """Bytes by name. For reading and writing an outage is a miss, never an error."""
 
     async def get(self, name: str) -> bytes | None: ...
     async def put(self, name: str, value: bytes, ttl_s: int) -> None: ...
+    async def delete_matching(self, pattern: str) -> int: ...
     async def close(self) -> None: ...
 
 
@@ -28,46 +31,74 @@ class CachedAnswer:
     end: Finished
     policy_version: str
     stored_at: float
+    fresh_until: float
+    """Unix seconds; later it is still given out, and computed anew behind the asker's back."""
+
+    @property
+    def age_s(self) -> int:
+        return max(0, int(time.time() - self.stored_at))
+
+    @property
+    def stale(self) -> bool:
+        return time.time() > self.fresh_until
 
 
 class AnswerCache:
-    def __init__(self, store: Store, ttl_s: int) -> None:
+    def __init__(self, store: Store, fresh_s: int, stale_s: int) -> None:
         self._store = store
-        self._ttl_s = ttl_s
+        self._fresh_s = fresh_s
+        self._stale_s = stale_s
 
     async def get(self, key: AnswerKey) -> CachedAnswer | None:
-        value = await self._store.get(PREFIX + key.digest)
-        return None if value is None else _read(value, key)
+        value = await self._store.get(name_of(key))
+        return None if value is None else read(value, key)
 
     async def put(self, key: AnswerKey, answer: Delta, end: Finished, policy_version: str) -> None:
+        now = time.time()
+        fresh_s = self._fresh_s * random.uniform(1 - TTL_JITTER, 1 + TTL_JITTER)  # noqa: S311
         value = {
-            "key": asdict(key),
+            "key": key.parts,
             "text": answer.text,
             "logprobs": [token.wire() for token in answer.logprobs],
             "finish_reason": end.reason,
             "usage": asdict(end.usage),
             "policy_version": policy_version,
-            "stored_at": round(time.time(), 3),
+            "stored_at": round(now, 3),
+            "fresh_until": round(now + fresh_s, 3),
         }
         data = json.dumps(value, ensure_ascii=False).encode()
-        ttl_s = round(self._ttl_s * random.uniform(1 - TTL_JITTER, 1 + TTL_JITTER))  # noqa: S311
-        await self._store.put(PREFIX + key.digest, data, ttl_s)
+        await self._store.put(name_of(key), data, round(fresh_s) + self._stale_s)
+
+    async def purge(
+        self, *, image: str | None = None, revision: str | None = None, key: str | None = None
+    ) -> int:
+        """Forget the answers about a photo (its pixel digest), of a revision, under a key's digest,
+        or those for which all that is given holds; with nothing given all. Returns how many."""
+        parts = ["*" if part is None else part.translate(_PATTERN) for part in (revision, image)]
+        last = "*" if key is None else key.translate(_PATTERN)
+        return await self._store.delete_matching(":".join([PREFIX, *parts, last]))
 
     async def close(self) -> None:
         await self._store.close()
 
 
-def _read(value: bytes, key: AnswerKey) -> CachedAnswer | None:
+def name_of(key: AnswerKey) -> str:
+    """Where an answer lies. Revision and photo are in the name so that a purge can find them."""
+    return f"{PREFIX}:{key.revision}:{key.image}:{key.digest}"
+
+
+def read(value: bytes, key: AnswerKey) -> CachedAnswer | None:
     """None for anything that is not exactly an answer to this key."""
     try:
         fields: dict[str, Any] = json.loads(value)
-        if fields["key"] != json.loads(json.dumps(asdict(key))):
+        if fields["key"] != key.parts:
             return None
         return CachedAnswer(
             answer=Delta(fields["text"], tuple(map(TokenLogprob.read, fields["logprobs"]))),
             end=Finished(fields["finish_reason"], Usage(**fields["usage"])),
             policy_version=fields["policy_version"],
             stored_at=fields["stored_at"],
+            fresh_until=fields["fresh_until"],
         )
     except (ValueError, KeyError, TypeError):
         return None

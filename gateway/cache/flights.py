@@ -3,36 +3,34 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-from contract.render import Event, Events
+from contract.render import Event
 from contract.response import Finished
-
-# A flight that has landed can still be joined for so long: who looked the answer up just before it
-# was stored would compute it again. Longer than a look-up may take (CACHE_BUDGET_MS).
-LINGER_S = 1.0
+from gateway.cache.computation import Computation, Outcome
 
 
 class Flight:
     """One computation, in a task of its own: its leader's client may leave, followers stay. When
-    the last follower leaves before its end, it is cancelled."""
+    the last follower has left before its end, and nobody elsewhere follows, it is cancelled."""
 
-    def __init__(self, compute: Callable[[], Events]) -> None:
+    def __init__(self, computation: Computation) -> None:
+        self._computation = computation
         self._events: list[Event] = []
         self._error: BaseException | None = None
         self._changed = asyncio.Event()
         self._followers = 0
         self._abandoned = False
-        self.task = asyncio.create_task(self._run(compute))
+        self._leaving: asyncio.Task[None] | None = None
+        self.task = asyncio.create_task(self._run())
 
     @property
     def open(self) -> bool:
         """Whether another follower may still join."""
-        return self.landed if self.task.done() else not self._abandoned
+        return not self.task.done() and not self._abandoned
 
     @property
-    def landed(self) -> bool:
-        """Ended with an answer that may be shared."""
-        last = self._events[-1] if self.task.done() and self._events else None
-        return isinstance(last, Finished) and last.reason != "content_filter"
+    def outcome(self) -> Outcome:
+        """Where its events come from; known with the first of them."""
+        return self._computation.outcome
 
     async def follow(self) -> AsyncGenerator[Event]:
         """Every event from the first on, however late the follower came."""
@@ -43,6 +41,8 @@ class Flight:
                 changed = self._changed
                 while position < len(self._events):
                     yield self._events[position]
+                    if isinstance(self._events[position], Finished):
+                        return
                     position += 1
                 if changed is not self._changed:
                     continue
@@ -53,13 +53,21 @@ class Flight:
                 await changed.wait()
         finally:
             self._followers -= 1
-            if not self._followers and not self.task.done():
-                self._abandoned = True
-                self.task.cancel()
+            if not self._followers and not self._landed and not self.task.done():
+                self._leaving = asyncio.create_task(self._abandon())
 
-    async def _run(self, compute: Callable[[], Events]) -> None:
+    async def _abandon(self) -> None:
+        if await self._computation.let_go() and not self._followers:  # nobody came meanwhile
+            self._abandoned = True
+            self.task.cancel()
+
+    @property
+    def _landed(self) -> bool:
+        return bool(self._events) and isinstance(self._events[-1], Finished)
+
+    async def _run(self) -> None:
         try:
-            async for event in compute():
+            async for event in self._computation.events():
                 self._events.append(event)
                 self._notify()
         except Exception as error:  # handed to every follower
@@ -77,20 +85,18 @@ class Flights:
     def __init__(self) -> None:
         self._flights: dict[str, Flight] = {}
 
-    def join_or_lead(self, key: str | None, compute: Callable[[], Events]) -> tuple[Flight, bool]:
+    def join_or_lead(
+        self, key: str | None, computation: Callable[[], Computation]
+    ) -> tuple[Flight, bool]:
         """The flight for this key and whether it was already under way. No key: never shared."""
         if key is None:
-            return Flight(compute), False
+            return Flight(computation()), False
         flight = self._flights.get(key)
         if flight is not None and flight.open:
             return flight, True
-        flight = self._flights[key] = Flight(compute)
-        flight.task.add_done_callback(lambda _: self._ended(key, flight))
+        flight = self._flights[key] = Flight(computation())
+        flight.task.add_done_callback(lambda _: self._forget(key, flight))
         return flight, False
-
-    def _ended(self, key: str, flight: Flight) -> None:
-        delay_s = LINGER_S if flight.landed else 0
-        asyncio.get_running_loop().call_later(delay_s, self._forget, key, flight)
 
     def _forget(self, key: str, flight: Flight) -> None:
         if self._flights.get(key) is flight:

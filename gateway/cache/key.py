@@ -2,7 +2,8 @@
 
 import hashlib
 import unicodedata
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 from contract.request import Completion
 from gateway.prompt import PROMPT_VERSION
@@ -23,11 +24,16 @@ class AnswerKey:
     earlier_turns: tuple[tuple[str, str], ...]
     sampling: tuple[str, ...]
 
-    @property
+    @cached_property
+    def parts(self) -> list[str]:
+        """The fields as one flat list, tuples with their length in front of them."""
+        return [part for item in fields(self) for part in _flat(getattr(self, item.name))]
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over length-prefixed fields: ("ab","c") and ("a","bc") differ."""
         hasher = hashlib.sha256()
-        for part in _flat(astuple(self)):
+        for part in self.parts:
             data = part.encode()
             hasher.update(f"{len(data)}:".encode() + data)
         return hasher.hexdigest()

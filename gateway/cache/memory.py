@@ -1,5 +1,6 @@
 """Answers in this process, for the embedded default: bounded by bytes, least recently used out."""
 
+import re
 import time
 from collections import OrderedDict
 
@@ -29,9 +30,21 @@ class MemoryStore:
         while self._size > self._limit:
             self._drop(next(iter(self._entries)))
 
+    async def delete_matching(self, pattern: str) -> int:
+        """As Redis matches: `*` is any text, a backslash takes the next character as it is."""
+        found = re.compile(re.sub(r"\\(.)|(\*)|(.)", _as_regex, pattern))
+        names = [name for name in self._entries if found.fullmatch(name)]
+        for name in names:
+            self._drop(name)
+        return len(names)
+
     async def close(self) -> None:
         self._entries.clear()
 
     def _drop(self, name: str) -> None:
         _, value = self._entries.pop(name)
         self._size -= len(value)
+
+
+def _as_regex(match: re.Match[str]) -> str:
+    return ".*" if match[2] else re.escape(match[1] or match[3])

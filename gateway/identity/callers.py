@@ -24,6 +24,8 @@ class Caller:
     tenant: str
     user: str | None = None
     session: str | None = None
+    is_new: bool = False
+    """A session that its shopper does not know of yet: the answer brings the cookie."""
 
     @property
     def sticky_id(self) -> str:
@@ -35,7 +37,10 @@ class Callers:
     def __init__(self, settings: Settings) -> None:
         self._anonymous = settings.anonymous == "allow"
         self._tenant_of = parse_api_keys(settings.api_keys)
-        self._signer = Signer(settings.session_secret.get_secret_value(), salt="session")
+        # Derived here once, where the signer would derive it anew for every cookie.
+        secret = settings.session_secret.get_secret_value().encode()
+        key = hmac.new(secret, SESSION_COOKIE.encode(), hashlib.sha256).digest()
+        self._signer = Signer(key, key_derivation="none", digest_method=hashlib.sha256)
 
     def identify(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
         """Raise InvalidKey for an unknown key, or for none where anonymous shoppers are denied.
@@ -48,11 +53,14 @@ class Callers:
             return Caller(tenant)
         if not self._anonymous:
             raise InvalidKey
-        return Caller(ANONYMOUS_TENANT, session=self._session(cookies) or secrets.token_hex(16))
+        session = self._session(cookies)
+        if session is None:
+            return Caller(ANONYMOUS_TENANT, session=secrets.token_hex(16), is_new=True)
+        return Caller(ANONYMOUS_TENANT, session=session)
 
-    def cookie(self, caller: Caller, cookies: Mapping[str, str]) -> str | None:
+    def cookie(self, caller: Caller) -> str | None:
         """The Set-Cookie value that a new session needs; none for a known one or an API key."""
-        if caller.session is None or self._session(cookies) == caller.session:
+        if caller.session is None or not caller.is_new:
             return None
         value = self._signer.sign(caller.session).decode()
         return f"{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000"

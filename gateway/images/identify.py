@@ -1,13 +1,19 @@
 """Photos → facts, off the event loop; a file already seen is recognised without decoding."""
 
 import asyncio
+import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
+from contract.errors import ImageUndecodable
 from contract.images import EncodedImage, ImageFacts, check_image
 
 # About 350 bytes an entry: 15 MB of a gateway's 150.
 REMEMBERED_FILES = 40_000
+# A file that cannot be read is refused without decoding for so long: apps retry, and a hostile one
+# costs a decoder's time. Not for ever: a fixed decoder may read it.
+REMEMBERED_DAMAGE_S = 60
+REMEMBERED_DAMAGED = 1000
 
 
 class ImageIdentifier:
@@ -15,22 +21,31 @@ class ImageIdentifier:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photo")
         self._decoding: dict[tuple[str, str | None], asyncio.Future[ImageFacts]] = {}
         self._known: OrderedDict[tuple[str, str | None], ImageFacts] = OrderedDict()
+        self._damaged: OrderedDict[tuple[str, str | None], float] = OrderedDict()
 
     async def identify(self, image: EncodedImage) -> ImageFacts:
-        """Raises the image errors of the contract; they are not remembered."""
+        """Raises the image errors of the contract."""
         # The declared type is in the key: the same bytes under a false label are refused.
         key = image.file_digest, image.declared
         facts = self._known.get(key)
         if facts is not None:
             self._known.move_to_end(key)
             return facts
+        if self._damaged.get(key, 0) > time.monotonic():
+            raise ImageUndecodable
         decoding = self._decoding.get(key)
         if decoding is None:
             loop = asyncio.get_running_loop()
             decoding = self._decoding[key] = loop.run_in_executor(self._pool, _facts, image)
             decoding.add_done_callback(lambda _: self._decoding.pop(key))
         # Shielded: one asker who leaves must not take the photo from the others.
-        facts = await asyncio.shield(decoding)
+        try:
+            facts = await asyncio.shield(decoding)
+        except ImageUndecodable:
+            self._damaged[key] = time.monotonic() + REMEMBERED_DAMAGE_S
+            if len(self._damaged) > REMEMBERED_DAMAGED:
+                self._damaged.popitem(last=False)
+            raise
         self._known[key] = facts
         if len(self._known) > REMEMBERED_FILES:
             self._known.popitem(last=False)

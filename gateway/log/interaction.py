@@ -15,6 +15,8 @@ from contract.language import language_of
 from contract.render import Event
 from contract.request import Completion
 from contract.response import Delta, Finished
+from gateway.cache.answers import CachedAnswer
+from gateway.cache.control import ANY, CacheControl
 from gateway.identity.callers import Caller
 
 # A tenant's requests that were refused before their key was known.
@@ -25,20 +27,27 @@ UNKNOWN = Caller("unknown")
 class Interaction:
     request_id: str
     kind: str = "ask"
+    route: str = "/v1/chat/completions"
     id: UUID = field(default_factory=lambda: UUID(int=uuid7().int))
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
     caller: Caller = UNKNOWN
+    control: CacheControl = ANY
     asked: Completion | None = None
     image: ImageFacts | None = None
     cache: str | None = None
+    """hit, stale, joined or miss, once it is known."""
+    age_s: int | None = None
+    """Of an answer out of the cache."""
     revision: str | None = None
+    answer_key: str | None = None
     outcome: str = "failed"
     error_code: str | None = None
     end: Finished | None = None
     steps_ms: dict[str, float] = field(default_factory=dict)
     first_text_ms: float | None = None
     _answer: list[str] = field(default_factory=list)
+    _step_ended: float = 0.0
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -47,7 +56,19 @@ class Interaction:
         try:
             yield
         finally:
-            self.steps_ms[name] = (time.perf_counter() - begun) * 1000
+            self._step_ended = time.perf_counter()
+            self.steps_ms[name] = (self._step_ended - begun) * 1000
+
+    def found(self, cached: CachedAnswer) -> None:
+        self.cache = "stale" if cached.stale else "hit"
+        self.age_s = cached.age_s
+
+    def computed(self, outcome: str) -> None:
+        """The first event of a computation is here: led (miss), followed (joined), or stored just
+        before it began (hit)."""
+        self.cache = outcome
+        waited = time.perf_counter() - self._step_ended
+        self.steps_ms["upstream" if outcome == "miss" else "join"] = waited * 1000
 
     def hear(self, event: Event) -> None:
         """Take note of a piece of the answer as it goes out."""
@@ -103,6 +124,7 @@ class Interaction:
             "look_up_ms": self._ms("look-up"),
             "first_text_ms": _rounded(self.first_text_ms),
             "total_ms": _rounded(self.elapsed_ms),
+            "answer_key": self.answer_key,
         }
 
     def _ms(self, name: str) -> float | None:

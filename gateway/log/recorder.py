@@ -73,6 +73,7 @@ class Recorder:
     async def recorded(self, interaction: Interaction) -> AsyncIterator[None]:
         """Around a whole request: names its outcome and commits its row on the way out. Raises
         LogUnavailable at once when the log is known to be down, and when the commit fails."""
+        self._metrics.in_flight.inc()
         try:
             if not self.available:
                 raise LogUnavailable

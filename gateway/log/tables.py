@@ -1,76 +1,8 @@
 """The log's schema, the same on SQLite, MariaDB and MySQL. migrations/ creates it."""
 
-import uuid
-from datetime import UTC, datetime
-from typing import Any
+from sqlalchemy import Column, Double, Index, Integer, MetaData, Table
 
-from sqlalchemy import (
-    BINARY,
-    Column,
-    DateTime,
-    Dialect,
-    Double,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-)
-from sqlalchemy.dialects import mysql
-
-
-class UuidBytes(TypeDecorator[uuid.UUID]):
-    """A UUID as its 16 bytes: a version 7 then sorts by time, in 16 bytes of every index."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        binary = BINARY(16) if dialect.name in ("mysql", "mariadb") else LargeBinary(16)
-        return dialect.type_descriptor(binary)
-
-    def process_bind_param(self, value: uuid.UUID | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else value.bytes
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:
-        return None if value is None else uuid.UUID(bytes=bytes(value))
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """A moment in UTC to the millisecond; the column itself holds no zone."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.DATETIME(fsp=3))
-        return dialect.type_descriptor(DateTime())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-def _ascii(length: int) -> String:
-    """Codes, digests and ids: compared byte by byte, one byte a character."""
-    plain = String(length)
-    return plain.with_variant(
-        mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), "mysql", "mariadb"
-    )
-
-
-def _words() -> Text:
-    """Text of people, any language."""
-    return Text().with_variant(
-        mysql.TEXT(charset="utf8mb4", collation="utf8mb4_unicode_ci"), "mysql", "mariadb"
-    )
-
+from gateway.log.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, words
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
@@ -82,24 +14,24 @@ interactions = Table(
     Column("interaction_id", UuidBytes, primary_key=True),
     Column("parent_interaction_id", UuidBytes),
     Column("asked_at", UtcTime, nullable=False),
-    Column("kind", _ascii(16), nullable=False),
-    Column("tenant", _ascii(64), nullable=False),
-    Column("user_pseudonym", _ascii(32)),
-    Column("session_id", _ascii(32)),
-    Column("request_id", _ascii(64), nullable=False),
-    Column("image_digest", _ascii(64)),
-    Column("image_format", _ascii(8)),
+    Column("kind", code(16), nullable=False),
+    Column("tenant", code(64), nullable=False),
+    Column("user_pseudonym", code(32)),
+    Column("session_id", code(32)),
+    Column("request_id", code(64), nullable=False),
+    Column("image_digest", code(64)),
+    Column("image_format", code(8)),
     Column("image_width", Integer),
     Column("image_height", Integer),
     Column("image_bytes", Integer),
-    Column("question", _words()),
-    Column("language", _ascii(8)),
-    Column("answer", _words()),
-    Column("outcome", _ascii(16), nullable=False),
-    Column("error_code", _ascii(32)),
-    Column("finish_reason", _ascii(16)),
-    Column("cache", _ascii(8)),
-    Column("model_revision", _ascii(64)),
+    Column("question", words()),
+    Column("language", code(8)),
+    Column("answer", words()),
+    Column("outcome", code(16), nullable=False),
+    Column("error_code", code(32)),
+    Column("finish_reason", code(16)),
+    Column("cache", code(8)),
+    Column("model_revision", code(64)),
     Column("prompt_tokens", Integer),
     Column("completion_tokens", Integer),
     Column("identify_ms", Double),
@@ -107,13 +39,27 @@ interactions = Table(
     Column("look_up_ms", Double),
     Column("first_text_ms", Double),
     Column("total_ms", Double, nullable=False),
+    Column("answer_key", code(64)),
     Index(None, "asked_at"),
     Index(None, "image_digest"),
     Index(None, "session_id"),
-    mysql_engine="InnoDB",
-    mysql_charset="utf8mb4",
-    mysql_collate="utf8mb4_unicode_ci",
-    mariadb_engine="InnoDB",
-    mariadb_charset="utf8mb4",
-    mariadb_collate="utf8mb4_unicode_ci",
+    **TABLE_OPTIONS,
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("image_id", UuidBytes, primary_key=True),
+    Column("tenant", code(64), nullable=False),
+    Column("session_id", code(32)),
+    Column("image_digest", code(64), nullable=False),
+    Column("image_format", code(8), nullable=False),
+    Column("image_width", Integer, nullable=False),
+    Column("image_height", Integer, nullable=False),
+    Column("image_bytes", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Index(None, "expires_at"),
+    Index(None, "session_id"),
+    **TABLE_OPTIONS,
 )

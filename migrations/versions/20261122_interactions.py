@@ -2,47 +2,19 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
+
+from gateway.log.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, words
 
 revision = "0001"
 down_revision = None
-
-MYSQL = ("mysql", "mariadb")
-OPTIONS = {
-    f"{dialect}_{name}": value
-    for dialect in MYSQL
-    for name, value in {
-        "engine": "InnoDB",
-        "charset": "utf8mb4",
-        "collate": "utf8mb4_unicode_ci",
-    }.items()
-}
-
-
-def uuid_bytes() -> sa.types.TypeEngine:
-    return sa.LargeBinary(16).with_variant(sa.BINARY(16), *MYSQL)
-
-
-def utc_ms() -> sa.types.TypeEngine:
-    return sa.DateTime().with_variant(mysql.DATETIME(fsp=3), *MYSQL)
-
-
-def code(length: int) -> sa.types.TypeEngine:
-    ascii_text = mysql.VARCHAR(length, charset="ascii", collation="ascii_bin")
-    return sa.String(length).with_variant(ascii_text, *MYSQL)
-
-
-def words() -> sa.types.TypeEngine:
-    text = mysql.TEXT(charset="utf8mb4", collation="utf8mb4_unicode_ci")
-    return sa.Text().with_variant(text, *MYSQL)
 
 
 def upgrade() -> None:
     op.create_table(
         "interactions",
-        sa.Column("interaction_id", uuid_bytes(), nullable=False),
-        sa.Column("parent_interaction_id", uuid_bytes()),
-        sa.Column("asked_at", utc_ms(), nullable=False),
+        sa.Column("interaction_id", UuidBytes, nullable=False),
+        sa.Column("parent_interaction_id", UuidBytes),
+        sa.Column("asked_at", UtcTime, nullable=False),
         sa.Column("kind", code(16), nullable=False),
         sa.Column("tenant", code(64), nullable=False),
         sa.Column("user_pseudonym", code(32)),
@@ -50,9 +22,9 @@ def upgrade() -> None:
         sa.Column("request_id", code(64), nullable=False),
         sa.Column("image_digest", code(64)),
         sa.Column("image_format", code(8)),
-        sa.Column("image_width", sa.Integer()),
-        sa.Column("image_height", sa.Integer()),
-        sa.Column("image_bytes", sa.Integer()),
+        sa.Column("image_width", sa.Integer),
+        sa.Column("image_height", sa.Integer),
+        sa.Column("image_bytes", sa.Integer),
         sa.Column("question", words()),
         sa.Column("language", code(8)),
         sa.Column("answer", words()),
@@ -61,18 +33,18 @@ def upgrade() -> None:
         sa.Column("finish_reason", code(16)),
         sa.Column("cache", code(8)),
         sa.Column("model_revision", code(64)),
-        sa.Column("prompt_tokens", sa.Integer()),
-        sa.Column("completion_tokens", sa.Integer()),
-        sa.Column("identify_ms", sa.Double()),
-        sa.Column("screen_ms", sa.Double()),
-        sa.Column("look_up_ms", sa.Double()),
-        sa.Column("first_text_ms", sa.Double()),
-        sa.Column("total_ms", sa.Double(), nullable=False),
+        sa.Column("prompt_tokens", sa.Integer),
+        sa.Column("completion_tokens", sa.Integer),
+        sa.Column("identify_ms", sa.Double),
+        sa.Column("screen_ms", sa.Double),
+        sa.Column("look_up_ms", sa.Double),
+        sa.Column("first_text_ms", sa.Double),
+        sa.Column("total_ms", sa.Double, nullable=False),
         sa.PrimaryKeyConstraint("interaction_id", name="pk_interactions"),
         sa.Index("ix_interactions_asked_at", "asked_at"),
         sa.Index("ix_interactions_image_digest", "image_digest"),
         sa.Index("ix_interactions_session_id", "session_id"),
-        **OPTIONS,
+        **TABLE_OPTIONS,
     )
 
 

@@ -32,6 +32,7 @@ class StubReplica:
         self.first_delay_s = 0.0
         """Before the first piece of questions that say "patience", or of all when `slow`."""
         self.slow = False
+        self.opening = "关于"
         self.answer: str | None = None
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -99,7 +100,7 @@ class StubReplica:
                 yield sse.frame(frame.closing_chunk(Finished("stop")))
                 yield sse.DONE
                 return
-            yield sse.frame(frame.chunk(Delta("关于")))
+            yield sse.frame(frame.chunk(Delta(self.opening)))
             await asyncio.sleep(self.delay_s)
             if self.behaviour == "cut":
                 return

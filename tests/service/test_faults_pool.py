@@ -279,9 +279,9 @@ def test_an_ejected_replica_is_better_than_none(start: Start) -> None:
 
 
 def test_a_busy_replica_is_not_taken_for_a_hung_one(start: Start) -> None:
-    stack = start(2, REPLICA_SILENCE_S="0.5", EJECT_FAILURES="1")
+    stack = start(2, REPLICA_SILENCE_S="1.2", EJECT_FAILURES="1")
     for index in range(2):
-        stack.behave(index, first_delay_s=2)
+        stack.behave(index, first_delay_s=3)
     url = stack.gateway.url
     with Load(url, per_s=30) as load:  # both replicas speak all the time
         answers = []

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from contract.response import Delta, Finished, TokenLogprob, Usage
-from gateway.cache.answers import PREFIX, AnswerCache
+from gateway.cache.answers import AnswerCache, name_of
 from gateway.cache.key import AnswerKey
 from gateway.cache.memory import MemoryStore
 
@@ -20,7 +20,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def answers(store: MemoryStore) -> AnswerCache:
-    return AnswerCache(store, ttl_s=60)
+    return AnswerCache(store, fresh_s=60, stale_s=60)
 
 
 async def test_an_answer_comes_back_as_it_was(answers: AnswerCache) -> None:
@@ -40,9 +40,9 @@ async def test_a_value_stored_under_the_wrong_name_is_a_miss(
 ) -> None:
     other = replace(KEY, image="another photo")
     await answers.put(KEY, ANSWER, END, "1")
-    value = await store.get(PREFIX + KEY.digest)
+    value = await store.get(name_of(KEY))
     assert value is not None
-    await store.put(PREFIX + other.digest, value, 60)
+    await store.put(name_of(other), value, 60)
     assert await answers.get(other) is None
 
 
@@ -51,9 +51,9 @@ async def test_a_truncated_value_is_a_miss(
     answers: AnswerCache, store: MemoryStore, cut: int
 ) -> None:
     await answers.put(KEY, ANSWER, END, "1")
-    value = await store.get(PREFIX + KEY.digest)
+    value = await store.get(name_of(KEY))
     assert value is not None
-    await store.put(PREFIX + KEY.digest, value[:cut], 60)
+    await store.put(name_of(KEY), value[:cut], 60)
     assert await answers.get(KEY) is None
 
 
@@ -62,9 +62,9 @@ async def test_a_value_that_lacks_a_field_is_a_miss(
     answers: AnswerCache, store: MemoryStore, name: str
 ) -> None:
     await answers.put(KEY, ANSWER, END, "1")
-    fields = json.loads(await store.get(PREFIX + KEY.digest) or b"")
+    fields = json.loads(await store.get(name_of(KEY)) or b"")
     del fields[name]
-    await store.put(PREFIX + KEY.digest, json.dumps(fields).encode(), 60)
+    await store.put(name_of(KEY), json.dumps(fields).encode(), 60)
     assert await answers.get(KEY) is None
 
 

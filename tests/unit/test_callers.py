@@ -51,13 +51,13 @@ def test_no_key_is_refused_where_anonymous_shoppers_are_denied() -> None:
 def test_a_session_lasts_over_requests() -> None:
     who = callers()
     first = who.identify({}, {})
-    cookie = who.cookie(first, {})
+    cookie = who.cookie(first)
     assert cookie is not None
     assert "HttpOnly" in cookie
     jar = {SESSION_COOKIE: cookie.split(";")[0].split("=", 1)[1]}
     again = who.identify({}, jar)
     assert again.session == first.session
-    assert who.cookie(again, jar) is None
+    assert who.cookie(again) is None
 
 
 @pytest.mark.parametrize("value", ["", "abc", "abc.def", "a" * 5000])
@@ -67,7 +67,7 @@ def test_a_forged_session_is_not_taken(value: str) -> None:
 
 def test_a_session_signed_by_another_secret_is_not_taken() -> None:
     other = callers(session_secret="other")
-    cookie = other.cookie(first := other.identify({}, {}), {})
+    cookie = other.cookie(first := other.identify({}, {}))
     assert cookie is not None
     jar = {SESSION_COOKIE: cookie.split(";")[0].split("=", 1)[1]}
     assert callers(session_secret="ours").identify({}, jar).session != first.session

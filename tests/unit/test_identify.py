@@ -53,13 +53,18 @@ async def test_one_who_leaves_does_not_take_the_photo_from_the_others(
     assert len(decoded) == 1
 
 
-async def test_a_bad_photo_fails_for_each_and_is_looked_at_again(
-    images: ImageIdentifier, decoded: list[EncodedImage]
+async def test_a_damaged_photo_is_refused_without_decoding_for_a_while(
+    images: ImageIdentifier, decoded: list[EncodedImage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = EncodedImage(PHOTO.data[:300])
-    for _ in range(2):
+    monkeypatch.setattr("gateway.images.identify.REMEMBERED_DAMAGE_S", 0.1)
+    for _ in range(3):
         with pytest.raises(ImageUndecodable):
             await images.identify(bad)
+    assert len(decoded) == 1
+    await asyncio.sleep(0.12)
+    with pytest.raises(ImageUndecodable):
+        await images.identify(bad)
     assert len(decoded) == 2
 
 

@@ -1,0 +1,185 @@
+"""Photos uploaded once and asked about many times: files in a folder that all gateways share, rows
+in SQL that say whose they are and until when."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+from uuid6 import uuid7
+
+from contract.errors import ImageNotFound, ImageStoreUnavailable
+from contract.images import EncodedImage, ImageFacts
+from gateway.identity.callers import Caller
+from gateway.log.tables import images
+
+log = logging.getLogger(__name__)
+
+PREFIX = "img_"
+# About 600 bytes an entry. What is not remembered costs one SELECT.
+REMEMBERED_UPLOADS = 10_000
+SWEEP_S = 600
+SWEEP_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Upload:
+    id: str
+    facts: ImageFacts
+    tenant: str
+    session: str | None
+    """Of the anonymous shopper whose it is; an API key's uploads belong to its tenant."""
+    created_at: datetime
+    expires_at: datetime
+    path: Path
+
+    def belongs_to(self, caller: Caller) -> bool:
+        return (self.tenant, self.session) == (caller.tenant, caller.session)
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "object": "image",
+            "bytes": self.facts.size_bytes,
+            "width": self.facts.width,
+            "height": self.facts.height,
+            "format": self.facts.format,
+            "created_at": int(self.created_at.timestamp()),
+            "expires_at": int(self.expires_at.timestamp()),
+        }
+
+    async def read(self) -> EncodedImage:
+        """The file as it came. Raises ImageNotFound."""
+        try:
+            data = await asyncio.to_thread(self.path.read_bytes)
+        except OSError:
+            raise ImageNotFound("image_id") from None
+        return EncodedImage(data, f"image/{self.facts.format.lower()}")
+
+
+class Uploads:
+    def __init__(self, folder: Path, engine: Engine, ttl_s: int) -> None:
+        self._folder = folder
+        self._engine = engine
+        self._ttl = timedelta(seconds=ttl_s)
+        self._known: OrderedDict[str, Upload] = OrderedDict()
+        self._sweeping: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._sweeping = asyncio.create_task(self._sweep_forever())
+
+    async def close(self) -> None:
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeping
+
+    async def add(self, image: EncodedImage, facts: ImageFacts, caller: Caller) -> Upload:
+        """Keep a checked photo. Raises ImageStoreUnavailable."""
+        now = datetime.now(UTC)
+        key = uuid.UUID(int=uuid7().int)
+        upload = Upload(
+            PREFIX + key.hex,
+            facts,
+            caller.tenant,
+            caller.session,
+            now,
+            now + self._ttl,
+            self._path(key),
+        )
+        try:
+            await asyncio.to_thread(self._keep, key, upload, image)
+        except (OSError, SQLAlchemyError) as error:
+            log.error("upload not kept", extra={"fields": {"why": type(error).__name__}})
+            raise ImageStoreUnavailable from None
+        self._remember(upload)
+        return upload
+
+    async def find(self, name: str, caller: Caller) -> Upload:
+        """The caller's own upload. Raises ImageNotFound, the same for one that is another's."""
+        upload = self._known.get(name)
+        if upload is None:
+            try:
+                upload = await asyncio.to_thread(self._select, name)
+            except SQLAlchemyError:
+                raise ImageStoreUnavailable from None
+            if upload is not None:
+                self._remember(upload)
+        if upload is None or datetime.now(UTC) >= upload.expires_at:
+            raise ImageNotFound("image_id")
+        if not upload.belongs_to(caller):
+            raise ImageNotFound("image_id")
+        return upload
+
+    def _remember(self, upload: Upload) -> None:
+        self._known[upload.id] = upload
+        if len(self._known) > REMEMBERED_UPLOADS:
+            self._known.popitem(last=False)
+
+    def _path(self, key: uuid.UUID) -> Path:
+        # The last digits are random: a flat folder of a million files is slow to list.
+        return self._folder / key.hex[-2:] / key.hex
+
+    def _keep(self, key: uuid.UUID, upload: Upload, image: EncodedImage) -> None:
+        upload.path.parent.mkdir(parents=True, exist_ok=True)
+        half = upload.path.with_suffix(".part")
+        half.write_bytes(image.data)
+        os.replace(half, upload.path)
+        facts = upload.facts
+        row: dict[str, Any] = {
+            "image_id": key,
+            "tenant": upload.tenant,
+            "session_id": upload.session,
+            "image_digest": facts.digest,
+            "image_format": facts.format,
+            "image_width": facts.width,
+            "image_height": facts.height,
+            "image_bytes": facts.size_bytes,
+            "created_at": upload.created_at,
+            "expires_at": upload.expires_at,
+        }
+        with self._engine.begin() as connection:
+            connection.execute(insert(images), row)
+
+    def _select(self, name: str) -> Upload | None:
+        key = uuid.UUID(name.removeprefix(PREFIX))
+        with self._engine.connect() as connection:
+            row = connection.execute(select(images).where(images.c.image_id == key)).first()
+        if row is None:
+            return None
+        facts = ImageFacts(
+            row.image_digest, row.image_format, row.image_width, row.image_height, row.image_bytes
+        )
+        whose = row.tenant, row.session_id
+        return Upload(name, facts, *whose, row.created_at, row.expires_at, self._path(key))
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            try:
+                while await asyncio.to_thread(self._sweep) == SWEEP_ROWS:
+                    pass
+            except (OSError, SQLAlchemyError) as error:
+                log.warning("sweep failed", extra={"fields": {"why": type(error).__name__}})
+            await asyncio.sleep(SWEEP_S)
+
+    def _sweep(self) -> int:
+        """Delete what has expired, the file first: a row without a file says where one was."""
+        expired = images.c.expires_at < datetime.now(UTC)
+        with self._engine.connect() as connection:
+            query = select(images.c.image_id).where(expired).limit(SWEEP_ROWS)
+            keys = list(connection.execute(query).scalars())
+        for key in keys:
+            self._path(key).unlink(missing_ok=True)
+            self._known.pop(PREFIX + key.hex, None)
+        if keys:
+            with self._engine.begin() as connection:
+                connection.execute(delete(images).where(images.c.image_id.in_(keys)))
+        return len(keys)

@@ -1,0 +1,121 @@
+"""What the gateway's benchmark is made of: servers as processes, requests as bytes, and clients
+that ask again as soon as they are answered."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from gateway.config import PROJECT
+
+PATH = "/v1/chat/completions"
+
+
+@contextmanager
+def process(
+    command: list[str], ready: str | None = None, **env: str
+) -> Iterator[subprocess.Popen[Any]]:
+    """Run a server of this project until it answers at `ready`; end it afterwards."""
+    running = subprocess.Popen(  # noqa: S603
+        command, cwd=PROJECT, env={**os.environ, **env}, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while ready is not None:
+            try:
+                if httpx.get(ready, trust_env=False).status_code < 500:
+                    break
+            except httpx.TransportError:
+                pass
+            if running.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"did not start: {' '.join(command)}")
+            time.sleep(0.1)
+        yield running
+    finally:
+        running.terminate()
+        running.wait(15)
+
+
+def photo(size: int, seed: int) -> bytes:
+    """A noisy JPEG of about `size` bytes: noise neither compresses nor decodes faster than life."""
+    side = int((size / 0.55) ** 0.5)
+    made = Image.effect_noise((side, side), 40 + seed % 40).convert("RGB")
+    made.putpixel((0, 0), (seed % 256, seed // 256 % 256, 0))
+    out = BytesIO()
+    made.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def about_photo(data: bytes, question: str) -> bytes:
+    return about("data:image/jpeg;base64," + base64.b64encode(data).decode(), question)
+
+
+def about(url: str, question: str, cookie: str | None = None) -> bytes:
+    """One HTTP request: a question about the photo at `url`, a data URI or the id of an upload."""
+    content = [
+        {"type": "image_url", "image_url": {"url": url}},
+        {"type": "text", "text": question},
+    ]
+    body = json.dumps({"model": "shopsight", "messages": [{"role": "user", "content": content}]})
+    head = f"POST {PATH} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+    md5 = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+    head += f"x-body-md5: {md5}\r\n"  # only nginx's cache reads it
+    if cookie:
+        head += f"cookie: {cookie}\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def body_of(request: bytes) -> bytes:
+    return request.partition(b"\r\n\r\n")[2]
+
+
+@dataclass(frozen=True)
+class Figures:
+    per_s: float
+    times_ms: list[float]
+    bad: int
+
+    def percentile(self, share: float) -> float:
+        return sorted(self.times_ms)[int(share * (len(self.times_ms) - 1))]
+
+
+async def drive(port: int, concurrent: int, seconds: float, requests: Iterator[bytes]) -> Figures:
+    """Closed loop of `concurrent` kept-alive connections for `seconds`, or until none is left."""
+    times: list[float] = []
+    bad = 0
+    stop_at = time.monotonic() + seconds
+
+    async def client() -> None:
+        nonlocal bad
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while time.monotonic() < stop_at and (request := next(requests, None)) is not None:
+            begun = time.perf_counter()
+            writer.write(request)
+            await writer.drain()
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            times.append((time.perf_counter() - begun) * 1000)
+            bad += not head.startswith(b"HTTP/1.1 200")
+        writer.close()
+
+    begun = time.monotonic()
+    await asyncio.gather(*(client() for _ in range(concurrent)))
+    return Figures(len(times) / (time.monotonic() - begun), times, bad)
+
+
+def resident_mb(running: subprocess.Popen[Any]) -> float:
+    pages = int(Path(f"/proc/{running.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
