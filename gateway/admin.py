@@ -62,7 +62,7 @@ def admin_router(public: State) -> APIRouter:
         revision: Revision | None = None,
         interaction: uuid.UUID | None = None,
     ) -> dict[str, int]:
-        """Forget answers: about a photo, of a revision, or the one that an interaction was given."""
+        """Forget answers: about a photo, of a revision, or the one an interaction was given."""
         found = gateway()
         key = None
         if interaction is not None:

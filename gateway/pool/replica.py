@@ -24,6 +24,8 @@ from gateway.pool.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
+# What a replica said while our own event loop was busy is read before it is judged.
+GRACE_S = 0.05
 # A replica that says it is full is left alone for so long while others have room.
 REST_S = 1.0
 # One late answer may be a full machine; two are a replica that does not get on.
@@ -178,15 +180,17 @@ class Replica:
         try:
             async with asyncio.timeout(None) as limit:
 
-                def look() -> None:
+                def look(sure: bool = False) -> None:
                     nonlocal timer
                     now = time.monotonic()
                     silent_at = max(begun, self._hop.heard_at) + self._silence_s
                     due = by if last else min(by, silent_at)
-                    if due <= now:
+                    if due > now:
+                        timer = loop.call_later(due - now, look)
+                    elif sure:
                         limit.reschedule(loop.time())
                     else:
-                        timer = loop.call_later(due - now, look)
+                        timer = loop.call_later(GRACE_S, look, True)
 
                 look()
                 return await anext(events)

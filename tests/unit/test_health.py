@@ -93,4 +93,4 @@ def test_never_more_than_the_share_is_ejected(ready: list[bool], share: float) -
             member.health.eject(0, limits)
     ejected = sum(member.health.ejected(0) for member in members)
     assert ejected <= share * sum(ready)
-    assert ejected == int(share * sum(ready) + 1e-9)
+    assert ejected == int(share * sum(ready))
