@@ -11,7 +11,8 @@ ShopsightError
 │       · ContentBlocked
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
-    └── 503 Overloaded · NoReplica · LogUnavailable · ImageStoreUnavailable   (Retry-After)
+    └── 503 (Retry-After) Overloaded · NoReplica · LogUnavailable · CacheUnavailable
+        · ImageStoreUnavailable
 
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
