@@ -79,7 +79,7 @@ demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one co
 	nice $(BIN)/python -m inference.demo_model.train
 
 demo-model-eval: .venv/app ## accuracy of the demo checkpoint on held-out pictures
-	$(BIN)/python -m inference.demo_model.evaluate --pictures 500
+	$(BIN)/python -m inference.demo_model.evaluate --pictures 1000
 
 clean: ## remove the environment, caches and the embedded default's data
 	rm -rf .venv .run .cache *.egg-info
