@@ -17,7 +17,7 @@ from gateway.cache.redis import RedisStore
 from gateway.config import Settings
 from gateway.identity.callers import Callers
 from gateway.images.identify import ImageIdentifier
-from gateway.log.recorder import Recorder, open_database
+from gateway.log.recorder import Recorder
 from gateway.page import Page
 from gateway.policy.images import ImagePolicy
 from gateway.policy.text import TextPolicy
@@ -46,7 +46,7 @@ def create_app(settings: Settings, metrics: Metrics) -> FastAPI:
         )
         answers = AnswerCache(store, settings.answer_ttl_s)
         pool = Pool(settings)
-        recorder = Recorder(settings, open_database(settings), metrics)
+        recorder = Recorder(settings, metrics)
         answering = Answering(
             images=images,
             text_policy=TextPolicy.load(),

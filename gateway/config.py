@@ -32,6 +32,11 @@ class Settings(BaseSettings):
         "sqlite:///.run/shopsight.db", description="Behaviour log, an SQLAlchemy URL."
     )
     database_password: SecretStr | None = Field(None, description="Put into database_url.")
+    spool_dir: Path = Field(
+        Path(".run/spool"),
+        description="Where finished requests wait for the database: a local disk that survives the"
+        " process, shared by the gateways of one machine.",
+    )
     web_dir: Path | None = Field(
         PROJECT / "web", description="The page, served at /; unset where nginx serves it."
     )
@@ -72,6 +77,23 @@ class Settings(BaseSettings):
         32, description="Questions in flight at one replica before others are preferred or refused."
     )
     probe_interval_s: float = Field(1.0, description="How often each replica's /readyz is asked.")
+
+    # The behaviour log
+    log_durability: Literal["process", "power"] = Field(
+        "process",
+        description="What an acknowledged answer's row survives: the end of the process, however it"
+        " ends, or also of the machine (fsync).",
+    )
+    spool_max_bytes: int = Field(
+        512 * 1024 * 1024,
+        description="Events that may wait for the database, about 700 bytes each; then 503.",
+    )
+    spool_reserve_bytes: int = Field(
+        64 * 1024 * 1024, description="Free space of the spool's disk below which it is 503, too."
+    )
+    log_drain_s: float = Field(
+        5.0, description="For what waits in the spool when the gateway stops; the rest is adopted."
+    )
 
     host: str = "127.0.0.1"
     gateway_port: int = 8080

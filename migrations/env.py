@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from gateway.config import Settings
-from gateway.log.recorder import open_database
+from gateway.log.database import open_database
 from gateway.log.tables import metadata
 
 # A migration that waits longer for a lock gives up instead of queueing every insert behind itself.

@@ -3,7 +3,7 @@
 from sqlalchemy import Engine, case, func, select
 
 from gateway.config import Settings
-from gateway.log.recorder import open_database
+from gateway.log.database import open_database
 from gateway.log.tables import interactions as log
 
 

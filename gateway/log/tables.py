@@ -72,6 +72,13 @@ def _words() -> Text:
     )
 
 
+def _event() -> Text:
+    """JSON in ASCII, longer than any column of the row that it was meant for."""
+    return Text().with_variant(
+        mysql.MEDIUMTEXT(charset="ascii", collation="ascii_bin"), "mysql", "mariadb"
+    )
+
+
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
 )
@@ -110,6 +117,25 @@ interactions = Table(
     Index(None, "asked_at"),
     Index(None, "image_digest"),
     Index(None, "session_id"),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+    mysql_collate="utf8mb4_unicode_ci",
+    mariadb_engine="InnoDB",
+    mariadb_charset="utf8mb4",
+    mariadb_collate="utf8mb4_unicode_ci",
+)
+
+# Events that the table above would not take, each as the JSON text that it was in the spool.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("interaction_id", UuidBytes, primary_key=True),
+    Column("user_pseudonym", _ascii(32)),
+    Column("died_at", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", _words(), nullable=False),
+    Column("event", _event(), nullable=False),
+    Index(None, "user_pseudonym"),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
     mysql_collate="utf8mb4_unicode_ci",

@@ -24,10 +24,14 @@ from starlette.types import ASGIApp
 from gateway.app import create_app
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
-from gateway.log.recorder import open_database
+from gateway.log.database import open_database
+from gateway.log.spool_folder import ids_in, spools_in
 from gateway.telemetry import Metrics
 
 ROOT = Path(__file__).parent.parent.parent
+
+# Where the gateways of each database keep what is on its way there.
+SPOOLS: dict[str, Path] = {}
 
 
 def program(*names: str) -> str:
@@ -48,6 +52,12 @@ def wait_until(what: str, holds: Callable[[], bool], timeout_s: float = 30) -> N
         if time.monotonic() > deadline:
             raise TimeoutError(what)
         time.sleep(0.05)
+
+
+def forwarded(database_url: str) -> bool:
+    """Whether the spools before this database are empty."""
+    spools = spools_in(SPOOLS[database_url]) if database_url in SPOOLS else []
+    return not any(ids_in(spool) for spool in spools)
 
 
 @contextmanager
@@ -161,11 +171,13 @@ def gateway_server(folder: Path, **settings: Any) -> Iterator[str]:
     """A gateway, its log in `folder`/log.db unless another `database_url` is given."""
     known = {
         "database_url": f"sqlite:///{folder / 'log.db'}",
+        "spool_dir": folder / "spool",
         "web_dir": None,
         "probe_interval_s": 0.1,
         **settings,
     }
     migrate(known["database_url"])
+    SPOOLS[known["database_url"]] = Path(known["spool_dir"])
     with served(create_app(Settings(_env_file=None, **known), Metrics())) as url:
         yield url
 
@@ -178,10 +190,12 @@ def gateway_process(folder: Path, **environment: str) -> Iterator[Server]:
         "GATEWAY_PORT": str(port),
         "INTERNAL_PORT": str(free_port()),
         "DATABASE_URL": f"sqlite:///{folder / 'log.db'}",
+        "SPOOL_DIR": str(folder / "spool"),
         "WEB_DIR": "",
         **environment,
     }
     migrate(env["DATABASE_URL"])
+    SPOOLS[env["DATABASE_URL"]] = Path(env["SPOOL_DIR"])
     with running([sys.executable, "-m", "gateway"], folder / "gateway.log", **env) as process:
         server = Server(f"http://127.0.0.1:{port}", process, int(env["INTERNAL_PORT"]))
 
