@@ -136,7 +136,8 @@ class Spool:
             self._checkpoint("TRUNCATE" if size >= WAL_TOO_LARGE_BYTES else "PASSIVE")
         (spare,) = self._reader.execute("PRAGMA freelist_count").fetchone()
         if spare > SPARE_PAGES:
-            self._reader.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+            # As a script: `execute` would take one step of it, which is one page.
+            self._reader.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
 
     def _checkpoint(self, mode: Literal["PASSIVE", "TRUNCATE"]) -> int:
         """Answers how many frames the WAL held."""
