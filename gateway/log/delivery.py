@@ -53,15 +53,21 @@ class Delivery:
 
     def deliver(self, batch: Sequence[Waiting]) -> Outcome:
         """Raises ServerFault; what it had accepted until then may be sent again."""
+        try:
+            return self._deliver(batch)
+        except Exception as error:
+            # Afresh next time: the address may lead to another server by then (one that has become
+            # read-only goes on answering), and the table may have changed.
+            self._fitted = None
+            self._engine.dispose()
+            if isinstance(error, ServerFault):
+                raise
+            raise ServerFault from error
+
+    def _deliver(self, batch: Sequence[Waiting]) -> Outcome:
         outcome = Outcome()
         this = _Round(outcome)
-        try:
-            entries = self._entries(batch, outcome)
-            self._sift(entries, this)
-        except ServerFault:
-            raise
-        except Exception as error:  # the database, while it was asked for its columns
-            raise ServerFault from error
+        self._sift(self._entries(batch, outcome), this)
         if this.doubtful:
             if not outcome.accepted:  # nothing passes: who knows whose fault it is
                 raise ServerFault from this.doubtful[0][1]
@@ -100,8 +106,6 @@ class Delivery:
             self._insert([row for _, row in entries])
         except Exception as error:
             fault = fault_of(error)
-            if fault is Fault.SCHEMA:
-                self._fitted = None
             if fault not in (Fault.EVENT, Fault.UNKNOWN, Fault.DUPLICATE):
                 raise ServerFault from error
             if len(entries) > 1:

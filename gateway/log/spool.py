@@ -17,6 +17,8 @@ Durability = Literal["process", "power"]
 
 # Layout of the file, not of the events in it.
 LAYOUT = 1
+# What an emptied spool's folder is called while it is being removed.
+GONE = ".gone-"
 # How long a commit waits for the forwarder's removal of a batch, which takes about a millisecond;
 # longer means that something foreign holds the file.
 BUSY_MS = 2_000
@@ -148,10 +150,10 @@ class Spool:
         """Let go of it; an empty one is removed, what waits in another is the next owner's."""
         if self._reader.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None:
             self._disconnect()
-            # The lock goes last: who sees the folder in between finds it held.
-            for file in self.folder.glob("events.db*"):
-                file.unlink()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            # Out of sight first: in a folder whose lock is gone already another might find a spool.
+            gone = self.folder.with_name(GONE + self.folder.name)
+            self.folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
         self.release()
 
     def release(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 from gateway.log.event import id_of
-from gateway.log.spool import Durability, Spool
+from gateway.log.spool import GONE, Durability, Spool
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ class SpoolFolder:
 
     def claim(self) -> Spool:
         """A new, empty spool, held by this process until it ends, however it ends."""
+        for leftover in self.path.glob(f"{GONE}*"):  # of one that was killed while it cleared away
+            shutil.rmtree(leftover, ignore_errors=True)
         while True:
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
             folder = self.path / name
@@ -64,7 +66,8 @@ def spools_in(path: Path) -> list[Path]:
     """The oldest first; whoever owns them."""
     if not path.is_dir():
         return []
-    return sorted(p for p in path.iterdir() if p.is_dir() and p.suffix != DAMAGED)
+    here = (p for p in path.iterdir() if p.is_dir() and not p.name.startswith(GONE))
+    return sorted(p for p in here if p.suffix != DAMAGED)
 
 
 def set_aside(folder: Path) -> None:
