@@ -2,7 +2,7 @@
 each again, and when to give up."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gateway.log.spool import Spool, Waiting
@@ -23,7 +23,8 @@ class _Suspect:
 class Suspects:
     """Kept in memory: after a restart an event is simply tried five times more."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._of: dict[Spool, dict[int, _Suspect]] = {}
 
     def strike(self, spool: Spool, waiting: Waiting) -> int | None:
@@ -32,11 +33,11 @@ class Suspects:
         suspect.attempts += 1
         last = suspect.attempts >= ATTEMPTS
         delay = STUCK_DELAY_S if last else FIRST_DELAY_S * 2 ** (suspect.attempts - 1)
-        suspect.due = time.monotonic() + delay
+        suspect.due = self._now() + delay
         return suspect.attempts if last else None
 
     def not_due(self, spool: Spool) -> list[int]:
-        now = time.monotonic()
+        now = self._now()
         return [seq for seq, suspect in self._of.get(spool, {}).items() if suspect.due > now]
 
     def clear(self, spool: Spool, done: Iterable[Waiting]) -> None:
