@@ -23,9 +23,14 @@ GONE = ".gone-"
 # longer means that something foreign holds the file.
 BUSY_MS = 2_000
 # The WAL is moved into the file from this size, and cut back to it when it starts anew.
-WAL_BYTES = 4 * 1024 * 1024
+WAL_BYTES = 1024 * 1024
 # From here the writer is made to wait for a moment: nothing else gives the space back under load.
 WAL_TOO_LARGE_BYTES = 16 * WAL_BYTES
+# Space held for the moment when the disk is full: even to remove events takes some, for the log of
+# the removal, and for the file that the WAL is moved into.
+BALLAST_BYTES = 8 * 1024 * 1024
+# Events that are then removed at a time: the log of it is to fit into the ballast.
+PIECE_ROWS = 20
 # Free pages (4 KB) that are left for reuse, and how many go back to the disk at a time.
 SPARE_PAGES = 2_000
 VACUUM_PAGES = 500
@@ -52,6 +57,7 @@ class Spool:
         self._durability = durability
         self._file = folder / "events.db"
         self._wal = folder / "events.db-wal"
+        self._ballast = folder / "ballast"
         begun = frames_begun(self._wal)  # before the file is opened
         self._reader = self._connect()
         # What a crash left half written; SQLite has skipped it.
@@ -124,15 +130,24 @@ class Spool:
         return [Waiting(*row) for row in found]
 
     def remove(self, done: Sequence[Waiting]) -> None:
+        try:
+            self._delete(done)
+        except sqlite3.OperationalError:  # the disk is full, most likely
+            self._ballast.unlink(missing_ok=True)
+            for begin in range(0, len(done), PIECE_ROWS):
+                self._checkpoint("TRUNCATE")
+                self._delete(done[begin : begin + PIECE_ROWS])
+        rows, size = self._removed
+        self._removed = (rows + len(done), size + sum(len(waiting.event) for waiting in done))
+
+    def _delete(self, done: Sequence[Waiting]) -> None:
         numbers = json.dumps([waiting.seq for waiting in done])
         self._reader.execute(
             "DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (numbers,)
         )
-        rows, size = self._removed
-        self._removed = (rows + len(done), size + sum(len(waiting.event) for waiting in done))
 
     def tidy(self) -> None:
-        """Move the WAL into the file and give space back; the writer's connection never does."""
+        """Move the WAL into the file, give space back, hold some again; the writer never does."""
         size = self._wal.stat().st_size if self._wal.exists() else 0
         if size >= WAL_BYTES:
             self._checkpoint("TRUNCATE" if size >= WAL_TOO_LARGE_BYTES else "PASSIVE")
@@ -140,6 +155,14 @@ class Spool:
         if spare > SPARE_PAGES:
             # As a script: `execute` would take one step of it, which is one page.
             self._reader.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+        if not self._ballast.exists():
+            self._hold_ballast()
+
+    def _hold_ballast(self) -> None:
+        if shutil.disk_usage(self.folder).free < 2 * BALLAST_BYTES:
+            return
+        with self._ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
 
     def _checkpoint(self, mode: Literal["PASSIVE", "TRUNCATE"]) -> int:
         """Answers how many frames the WAL held."""

@@ -1,7 +1,10 @@
 """The processes of a drill: MariaDB, a stub replica, gateways that share one folder of spools. Each
 can be killed and started again where it was."""
 
+import contextlib
+import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,8 +19,12 @@ from sqlalchemy import Engine, create_engine
 
 from gateway.cli.embedded import free_port
 from gateway.log.reconcile import waiting_ids
+from gateway.log.spool_folder import spools_in
 from tests.service.servers import Server, mariadb_server, migrate, running, wait_until
 from tests.service.stub_replica import StubReplica, stub_replica
+
+# An event younger than this is on its way; the forwarder looks every 0.1 s.
+CAUGHT_UP_S = 0.5
 
 
 class Process:
@@ -79,7 +86,7 @@ class Database:
     """MariaDB that can go away and come back with the same data at the same address."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._port = folder, free_port()
+        self._folder, self.port = folder, free_port()
         self._stack = ExitStack()
         self.server: Server
         self.start()
@@ -87,7 +94,11 @@ class Database:
         self.engine: Engine = create_engine(self.server.url, pool_pre_ping=True)
 
     def start(self) -> None:
-        self.server = self._stack.enter_context(mariadb_server(self._folder, self._port))
+        self.server = self._stack.enter_context(mariadb_server(self._folder, self.port))
+
+    def url_at(self, port: int) -> str:
+        """As it is reached through a proxy."""
+        return self.server.url.replace(f":{self.port}/", f":{port}/")
 
     def stop(self) -> None:
         self._stack.close()
@@ -117,6 +128,11 @@ class Fleet:
         self.gateways: list[Gateway] = []
         self.others: list[Process] = []
 
+    @property
+    def command_environment(self) -> dict[str, str]:
+        """For `shopsight` commands on the same log."""
+        return {**os.environ, **self.environment}
+
     def add_gateway(self, module: str = "gateway", **environment: str) -> Gateway:
         gateway = Gateway(self, len(self.gateways), module, **environment).start()
         self.gateways.append(gateway)
@@ -132,11 +148,25 @@ class Fleet:
             **self.environment,
         ).start()
         self.others.append(worker)
+        wait_until("worker", lambda: worker.is_ready)
         return worker
 
-    def wait_until_ready(self) -> None:
-        for server in (*self.gateways, *self.others):
-            wait_until("ready", lambda server=server: server.is_ready)  # type: ignore[misc]
+    def oldest_wait_s(self) -> float:
+        """For how long the oldest event has been waiting in a spool."""
+        oldest = now = time.time()
+        for folder in spools_in(self.spool_dir):
+            with contextlib.suppress(sqlite3.OperationalError):  # just made, or just removed
+                file = sqlite3.connect(f"file:{folder / 'events.db'}?mode=ro", uri=True)
+                with contextlib.closing(file):
+                    (at,) = file.execute("SELECT MIN(at) FROM events").fetchone()
+                oldest = min(oldest, at or now)
+        return now - oldest
+
+    def caught_up_after(self, timeout_s: float = 120) -> float:
+        """Wait until nothing older than new events waits, under load; answers the seconds."""
+        begun = time.monotonic()
+        wait_until("caught up", lambda: self.oldest_wait_s() < CAUGHT_UP_S, timeout_s)
+        return time.monotonic() - begun
 
     def waiting(self) -> int:
         return len(waiting_ids(self.spool_dir))
@@ -163,5 +193,6 @@ def fleet(gateways: int = 2, module: str = "gateway", **environment: str) -> Ite
         stack.callback(made.close)
         for _ in range(gateways):
             made.add_gateway(module, **environment)
-        made.wait_until_ready()
+        for gateway in made.gateways:
+            wait_until("gateway", lambda gateway=gateway: gateway.is_ready)  # type: ignore[misc]
         yield made

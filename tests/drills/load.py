@@ -34,7 +34,11 @@ class Asked:
 @dataclass
 class Ledger:
     asked: list[Asked] = field(default_factory=list)
-    in_flight: Counter[int] = field(default_factory=Counter)
+
+    def in_flight(self, gateway: int, begin: float, end: float) -> int:
+        """Requests that were at this gateway at some time between two moments (monotonic)."""
+        here = (a for a in self.asked if a.gateway == gateway)
+        return sum(a.at <= end and a.at + a.took_s >= begin for a in here)
 
     @property
     def acknowledged(self) -> set[UUID]:
@@ -116,12 +120,10 @@ class Load:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 reader, writer = await self._connect(asked)
-                self.ledger.in_flight[asked.gateway] += 1
                 try:
                     writer.write(head.encode() + body)
                     answer = await reader.read(-1)
                 finally:
-                    self.ledger.in_flight[asked.gateway] -= 1
                     writer.close()
             self._note(asked, answer, question, stream)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):

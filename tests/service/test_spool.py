@@ -1,8 +1,6 @@
 """The spool's files: what a commit survives, who owns a spool, what a crash may leave behind."""
 
 import os
-import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,8 +11,7 @@ import pytest
 
 from gateway.log.spool import MAX_GROUP, Spool
 from gateway.log.spool_folder import SpoolFolder, ids_in, is_owned, spools_in
-from gateway.log.wal import FRAME_HEADER_BYTES, HEADER_BYTES
-from tests.service.events import event, ids_of
+from tests.service.events import event
 from tests.service.servers import ROOT
 
 
@@ -105,47 +102,6 @@ def test_a_spool_gives_its_space_back(folder: SpoolFolder) -> None:
         spool.append([event()])  # the log starts anew with a commit
         spool.remove(spool.oldest(1))
     assert sum(file.stat().st_size for file in spool.folder.iterdir()) < full / 2
-
-
-def test_with_power_durability_a_tail_torn_at_any_byte_costs_no_acknowledged_event(
-    tmp_path: Path,
-) -> None:
-    """What fsync had reached by an acknowledgement is kept; behind it the disk may have lost the
-    rest, or hold anything."""
-    spool = SpoolFolder(tmp_path / "spool", "power").claim()
-    wal = spool.folder / "events.db-wal"
-    acknowledged: list[tuple[int, set[str]]] = [(wal.stat().st_size, set())]
-    events: list[str] = []
-    for size in (1, 3, 20, 1):
-        group = [event() for _ in range(size)]
-        spool.append(group)
-        events += group
-        acknowledged.append((wal.stat().st_size, set(ids_of(events))))
-    whole = wal.read_bytes()
-    database = (spool.folder / "events.db").read_bytes()
-    chance = random.Random(7)
-    edges = [size + step for size, _ in acknowledged for step in (-1, 0, 1)]
-    frames = range(HEADER_BYTES, len(whole), 4096 + FRAME_HEADER_BYTES)
-    cuts = {*edges, *frames, *chance.sample(range(acknowledged[0][0], len(whole)), 40)}
-    torn_cuts = 0
-    for cut in sorted(c for c in cuts if acknowledged[0][0] <= c <= len(whole)):
-        for rest in (b"", chance.randbytes(len(whole) - cut)):
-            crashed = tmp_path / "crashed"
-            copy = crashed / "20260101T000000-00000000"
-            copy.mkdir(parents=True)
-            (copy / "events.db").write_bytes(database)
-            (copy / "events.db-wal").write_bytes(whole[:cut] + rest)
-            (adopted,) = SpoolFolder(crashed, "power").orphans()
-            kept = set(ids_of(waiting(adopted)))
-            promised = [ids for size, ids in acknowledged if size <= cut]
-            assert kept >= promised[-1], cut
-            assert kept in [ids for _, ids in acknowledged], "groups are whole or not at all"
-            torn_cuts += adopted.torn_frames > 0
-            if not rest and cut in {size for size, _ in acknowledged}:
-                assert adopted.torn_frames == 0
-            adopted.release()
-            shutil.rmtree(crashed)
-    assert torn_cuts > len(cuts) / 2, "torn tails are counted"
 
 
 def test_with_power_durability_each_commit_is_synced(tmp_path: Path) -> None:
