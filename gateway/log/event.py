@@ -2,14 +2,14 @@
 gateway of another version can forward it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from sqlalchemy import Column, MetaData, Table
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, TypeEngine
 
 from gateway.log.tables import UtcTime, UuidBytes
 
@@ -47,13 +47,15 @@ class Fitted:
     """The log's table as the database has it now, which may be a step older or newer."""
 
     table: Table
+    _read: tuple[tuple[str, Callable[[Any], Any]], ...]
 
     @classmethod
     def to(cls, known: Table, columns: Iterable[str]) -> "Fitted":
         """Columns that the code does not know take a value as it stands in the event."""
         types = {name: known.c[name].type if name in known.c else NullType() for name in columns}
         fitted = Table(known.name, MetaData(), *(Column(n, kind) for n, kind in types.items()))
-        return cls(fitted)
+        read = tuple((name, _reader(kind)) for name, kind in types.items())
+        return cls(fitted, read)
 
     def row(self, event: str) -> tuple[Row, set[str]]:
         """The columns for the database, all of them, and which fields it has no column for.
@@ -61,7 +63,7 @@ class Fitted:
         try:
             fields = json.loads(event)
             fields.pop("v")
-            row = {c.name: _value(c, fields.pop(c.name, None)) for c in self.table.columns}
+            row = {name: read(fields.pop(name, None)) for name, read in self._read}
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise BadEvent(type(error).__name__) from error
         if row.get("interaction_id") is None:
@@ -69,14 +71,13 @@ class Fitted:
         return row, set(fields)
 
 
-def _value(column: Column[Any], value: Any) -> Any:
-    if value is None:
-        return None
-    if isinstance(column.type, UuidBytes):
-        return UUID(hex=value)
-    if isinstance(column.type, UtcTime):
-        return datetime.fromisoformat(value)
-    return value
+def _reader(kind: TypeEngine[Any]) -> Callable[[Any], Any]:
+    """A column's value from the event's."""
+    if isinstance(kind, UuidBytes):
+        return lambda text: None if text is None else UUID(hex=text)
+    if isinstance(kind, UtcTime):
+        return lambda text: None if text is None else datetime.fromisoformat(text)
+    return lambda value: value
 
 
 def id_of(event: str) -> UUID:

@@ -1,14 +1,17 @@
 """Real servers on free ports, each a context manager that ends what it started."""
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +112,18 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[Server]:
         yield Server(f"redis://127.0.0.1:{port}/0", process, port)
 
 
+@cache
+def _empty_mariadb() -> Path:
+    """A data folder to copy: making one takes seconds, a copy a tenth of that."""
+    folder = Path(tempfile.mkdtemp(prefix="shopsight-mariadb-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    install = [program("mariadb-install-db"), "--no-defaults", *user, f"--datadir={folder}"]
+    install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
+    subprocess.run(install, check=True, capture_output=True)
+    return folder
+
+
 @contextmanager
 def mariadb_server(folder: Path, port: int | None = None) -> Iterator[Server]:
     """An empty database `shopsight`, user `root` without a password."""
@@ -116,9 +131,7 @@ def mariadb_server(folder: Path, port: int | None = None) -> Iterator[Server]:
     data = folder / "mariadb"
     user = ["--user=root"] if os.geteuid() == 0 else []
     if not data.exists():
-        install = [program("mariadb-install-db"), "--no-defaults", *user, f"--datadir={data}"]
-        install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        subprocess.run(install, check=True, capture_output=True)
+        shutil.copytree(_empty_mariadb(), data)
     command = [program("mariadbd"), "--no-defaults", *user, f"--datadir={data}"]
     command += [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'm.sock'}"]
     command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]
