@@ -183,10 +183,13 @@ class Forwarder:
         if self._stopping.is_set():
             return
         for spool in self._folder.orphans():
+            self._metrics.torn_frames.inc(spool.torn_frames)
+            if not spool.depth:  # half made by one that starts, or half removed by one that died
+                spool.close()
+                continue
             fields = {"spool": spool.folder.name, "waiting": spool.depth, "torn": spool.torn_frames}
             log.info("spool adopted", extra={"fields": fields})
             self._metrics.adopted.inc()
-            self._metrics.torn_frames.inc(spool.torn_frames)
             self._spools = (*self._spools, spool)
 
     def _let_go(self, spool: Spool) -> None:
