@@ -79,9 +79,11 @@ class Spool:
         if connection.execute("PRAGMA user_version").fetchone() == (0,):
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute("PRAGMA journal_mode=WAL")
+            # No AUTOINCREMENT: it writes a second page at each commit (23 against 16 us), and a
+            # number need only be its event's while that waits.
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS events"
-                " (seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, event TEXT NOT NULL)"
+                " (seq INTEGER PRIMARY KEY, at REAL NOT NULL, event TEXT NOT NULL)"
             )
             connection.execute(f"PRAGMA user_version={LAYOUT}")
         # NORMAL: a commit is in the kernel's hands, which survives the process; FULL: on the disk.
