@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from gateway.config import Settings
 from gateway.log import dead_letters
@@ -48,6 +49,9 @@ def _with_database(run: Any, **arguments: Any) -> int:
     engine = open_database(settings)
     try:
         code: int = run(settings, engine, **arguments)
+    except DBAPIError as error:
+        print(f"The database does not answer: {reason_of(error)}", file=sys.stderr)
+        return 1
     finally:
         engine.dispose()
     return code
@@ -59,11 +63,7 @@ def status(settings: Settings, engine: Engine) -> int:
         print(f"{folder.name}  {owner:<8}  {len(ids_in(folder))} waiting")
     for folder in damaged_spools(settings.spool_dir):
         print(f"{folder.name}  see the operations guide")
-    try:
-        print(f"dead letters: {dead_letters.count(engine)}")
-    except Exception as error:
-        print(f"The database does not answer: {reason_of(error)}", file=sys.stderr)
-        return 1
+    print(f"dead letters: {dead_letters.count(engine)}")
     return 0
 
 

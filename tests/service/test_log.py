@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from sqlalchemy import Engine, inspect
 
 from gateway.cli.embedded import free_port
 from gateway.cli.stats import summary
-from gateway.log.spool_folder import spools_in
+from gateway.log.spool_folder import ids_in, spools_in
 from gateway.log.tables import metadata
 from tests.service.asking import chat, events_of, photo, post, rows, text_of
 from tests.service.servers import ROOT, mariadb_server, migrate, wait_until
@@ -89,6 +90,30 @@ def test_a_stream_that_cannot_be_recorded_ends_with_an_error_not_with_done(
     assert len(stub.calls) == 1, "once the spool is known to fail, no model is asked"
     foreign.close()
     wait_until("answers again", lambda: post(gateway, chat("now?", photo())).status_code == 200, 5)
+
+
+def test_a_client_that_leaves_while_its_row_is_committed_has_one_row(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    gateway = start_gateway(replicas=stub.url)
+    (spool,) = spools_in(tmp_path / "spool")
+    foreign = sqlite3.connect(spool / "events.db", isolation_level=None)
+    foreign.execute("BEGIN IMMEDIATE")
+    body = chat("what?", photo(), stream=True)
+    with httpx.stream("POST", f"{gateway}/v1/chat/completions", json=body) as answer:
+        for line in answer.iter_lines():
+            if "what?" in line:  # all of the text, and not yet the end
+                break
+    time.sleep(0.3)
+    log = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
+    log.execute("BEGIN IMMEDIATE")  # nothing is forwarded, for now
+    foreign.execute("ROLLBACK")
+    wait_until("an event", lambda: len(ids_in(spool)) == 1, 5)
+    time.sleep(0.3)
+    assert foreign.execute("SELECT COUNT(*) FROM events").fetchone() == (1,)
+    log.execute("ROLLBACK")
+    (row,) = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert row["answer"] == "关于「what?」:好"
 
 
 def test_without_its_database_answers_go_on_and_their_rows_arrive_later(
