@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     )
     spool_max_bytes: int = Field(
         512 * 1024 * 1024,
-        description="Events that may wait for the database, about 700 bytes each; then 503.",
+        description="Events that may wait for the database, about 900 bytes each; then 503.",
     )
     spool_reserve_bytes: int = Field(
         64 * 1024 * 1024, description="Free space of the spool's disk below which it is 503, too."

@@ -193,6 +193,7 @@ def bench(seconds: float, rounds: int) -> dict[str, float]:
             "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}",
             "REPLICAS": urls["replica"],
             "DATABASE_URL": f"sqlite:///{folder}/log.db",
+            "SPOOL_DIR": f"{folder}/spool",
             "GATEWAY_PORT": str(ports["ours"]),
             "INTERNAL_PORT": str(free_port()),
             "WEB_DIR": "",

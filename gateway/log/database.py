@@ -58,7 +58,6 @@ _OF_CODE = {
     1020: Fault.CONFLICT,  # record has changed since last read (innodb_snapshot_isolation)
     1054: Fault.SCHEMA,  # unknown column
     1136: Fault.SCHEMA,  # column count
-    1364: Fault.SCHEMA,  # a column without default that was not named
     1146: Fault.SERVER,  # no such table: not migrated yet
     1049: Fault.SERVER,  # no such database
     1044: Fault.SERVER,  # access denied

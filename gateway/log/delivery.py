@@ -3,7 +3,7 @@ apart from the rest. What makes it once is the table's unique key."""
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, insert, inspect, select
@@ -50,6 +50,7 @@ class Delivery:
         self._on_retry = on_retry
         self._fitted: Fitted | None = None
         self._fitted_at = 0.0
+        self._sample: Row | None = None
 
     def deliver(self, batch: Sequence[Waiting]) -> Outcome:
         """Raises ServerFault; what it had accepted until then may be sent again."""
@@ -69,9 +70,11 @@ class Delivery:
         this = _Round(outcome)
         self._sift(self._entries(batch, outcome), this)
         if this.doubtful:
-            if not outcome.accepted:  # nothing passes: who knows whose fault it is
+            if not self._takes_rows(outcome):
                 raise ServerFault from this.doubtful[0][1]
             outcome.rejected += this.doubtful
+        if outcome.rejected:
+            self._fitted = None  # the table may have changed: looked at before they are tried again
         return outcome
 
     def _entries(self, batch: Sequence[Waiting], outcome: Outcome) -> list[Entry]:
@@ -94,8 +97,11 @@ class Delivery:
 
     def _columns(self) -> Fitted:
         if self._fitted is None:
-            columns = [c["name"] for c in inspect(self._engine).get_columns(interactions.name)]
-            self._fitted, self._fitted_at = Fitted.to(interactions, columns), time.monotonic()
+            columns = inspect(self._engine).get_columns(interactions.name)
+            mandatory = [column["name"] for column in columns if not column["nullable"]]
+            names = [column["name"] for column in columns]
+            self._fitted = Fitted.to(interactions, names, mandatory)
+            self._fitted_at = time.monotonic()
         return self._fitted
 
     def _sift(self, entries: list[Entry], this: _Round) -> None:
@@ -117,10 +123,23 @@ class Delivery:
                 return
             certain = fault is not Fault.UNKNOWN
             (this.outcome.rejected if certain else this.doubtful).append((entries[0][0], error))
-            if len(this.doubtful) >= HOPELESS_ROWS and not this.outcome.accepted:
+            if len(this.doubtful) == HOPELESS_ROWS and not self._takes_rows(this.outcome):
                 raise ServerFault from error
         else:
             this.outcome.accepted += [waiting for waiting, _ in entries]
+            self._sample = entries[-1][1]
+
+    def _takes_rows(self, outcome: Outcome) -> bool:
+        """Whether others pass, so that those that do not are to blame themselves: in this round,
+        or now, on trial, the last one that did."""
+        if outcome.accepted or self._sample is None:
+            return bool(outcome.accepted)
+        try:
+            with self._engine.connect() as connection:  # and no commit: it may have been erased
+                connection.execute(insert(self._columns().table), self._sample)
+        except Exception as error:
+            return fault_of(error) is Fault.DUPLICATE
+        return True
 
     def _insert(self, rows: list[Row]) -> None:
         """In one transaction. A duplicate key is not an error, another error is raised."""
@@ -128,8 +147,8 @@ class Delivery:
         for attempt in range(1 + CONFLICT_RETRIES):
             try:
                 with self._engine.begin() as connection:
-                    if missing:
-                        connection.execute(insert(self._columns().table), missing)
+                    for alike in _by_columns(missing):
+                        connection.execute(insert(self._columns().table), alike)
                 return
             except Exception as error:
                 fault = fault_of(error)
@@ -150,3 +169,11 @@ class Delivery:
             wanted = [row["interaction_id"] for row in rows]
             known = set(connection.scalars(select(key).where(key.in_(wanted))))
         return [row for row in rows if row["interaction_id"] not in known]
+
+
+def _by_columns(rows: list[Row]) -> Iterable[list[Row]]:
+    """Rows of one statement fill the same columns: one list as a rule, more while versions mix."""
+    alike: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row), []).append(row)
+    return alike.values()

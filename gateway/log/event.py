@@ -48,22 +48,27 @@ class Fitted:
 
     table: Table
     _read: tuple[tuple[str, Callable[[Any], Any]], ...]
+    _mandatory: frozenset[str]
 
     @classmethod
-    def to(cls, known: Table, columns: Iterable[str]) -> "Fitted":
-        """Columns that the code does not know take a value as it stands in the event."""
+    def to(cls, known: Table, columns: Iterable[str], mandatory: Iterable[str] = ()) -> "Fitted":
+        """Columns that the code does not know take a value as it stands in the event. `mandatory`
+        ones may not be NULL."""
         types = {name: known.c[name].type if name in known.c else NullType() for name in columns}
         fitted = Table(known.name, MetaData(), *(Column(n, kind) for n, kind in types.items()))
         read = tuple((name, _reader(kind)) for name, kind in types.items())
-        return cls(fitted, read)
+        return cls(fitted, read, frozenset(mandatory))
 
     def row(self, event: str) -> tuple[Row, set[str]]:
-        """The columns for the database, all of them, and which fields it has no column for.
-        Raises BadEvent."""
+        """The columns for the database, and which fields it has no column for. Columns that the
+        event does not fill are NULL; mandatory ones are left to their default. Raises BadEvent."""
         try:
             fields = json.loads(event)
             fields.pop("v")
             row = {name: read(fields.pop(name, None)) for name, read in self._read}
+            for name in self._mandatory:
+                if row[name] is None:
+                    del row[name]
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise BadEvent(type(error).__name__) from error
         if row.get("interaction_id") is None:

@@ -1,5 +1,5 @@
 """A TCP proxy before MariaDB that says when a client has sent a COMMIT, so that a drill can strike
-just then."""
+just then; the client is not told what became of it."""
 
 import socket
 import threading
@@ -46,15 +46,21 @@ class Proxy:
             except OSError:
                 client.close()
                 continue
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+            mute = threading.Event()
+            for ends in ((client, server, mute), (server, client, mute)):
+                threading.Thread(target=self._pump, args=ends, daemon=True).start()
 
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket, mute: threading.Event) -> None:
+        """`mute` is the connection's: set by the one direction, heeded by the other."""
         with suppress(OSError):
             while data := source.recv(65536):
-                target.sendall(data)
-                if data.endswith(COMMIT) and self._armed.is_set():
+                commits = data.endswith(COMMIT) and self._armed.is_set()
+                if commits:
                     self._armed.clear()
+                    mute.set()
+                if commits or not mute.is_set():
+                    target.sendall(data)
+                if commits:
                     self._committing.set()
         for end in (source, target):
             with suppress(OSError):

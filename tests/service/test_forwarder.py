@@ -335,6 +335,23 @@ def test_a_newer_gateways_event_goes_whole_into_a_newer_schema(
         assert list(connection.scalars(query)) == ["pleased", None]
 
 
+def test_a_new_column_that_may_not_be_empty_takes_its_default(start: Start, engine: Engine) -> None:
+    running = start()
+    before, after, newer = event(), event(), event(mood="pleased", v=2)
+    running.append(before)
+    wait_for(engine, [before])
+    with engine.begin() as connection:
+        column = "mood VARCHAR(20) NOT NULL DEFAULT 'calm'"
+        connection.execute(text(f"ALTER TABLE interactions ADD COLUMN {column}"))
+    start().append(after, newer)  # as of the new version, beside the one before
+    running.append(event())
+    wait_for(engine, [before, after, newer])
+    with engine.connect() as connection:
+        query = text("SELECT mood FROM interactions ORDER BY interaction_id")
+        assert list(connection.scalars(query))[:3] == ["calm", "calm", "pleased"]
+    assert listed(engine) == []
+
+
 def test_the_spool_of_a_killed_gateway_is_adopted_by_one_of_the_living(
     start: Start, engine: Engine, tmp_path: Path
 ) -> None:
