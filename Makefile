@@ -1,7 +1,7 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose lint up down sql migrate loadtest bench-engine bench-gateway check-gpu \
+.PHONY: help demo run test test-compose lint up down sql migrate loadtest drills bench-engine bench-gateway bench-log check-gpu \
   demo-model demo-model-eval clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -65,11 +65,19 @@ migrate: .venv/app ## bring the schema of DATABASE_URL up to date
 loadtest: .venv/dev ## SECONDS of load (URL=… for a running stack, else the embedded one)
 	@$(BIN)/python -m loadtest.run --seconds $(SECONDS) $(if $(URL),--url $(URL))
 
+drills: .venv/dev ## kill, starve and lock out what the log passes through (DRILL=name for one; minutes)
+	@tests/install-servers
+	@$(BIN)/python -m tests.drills $(DRILL)
+
 bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
 	@$(BIN)/python -m loadtest.bench_engine
 
 bench-gateway: .venv/dev ## the gateway against a bare FastAPI handler, interleaved
 	@$(BIN)/python -m loadtest.bench_gateway
+
+bench-log: .venv/dev ## what the behaviour log adds to an answer, and how fast it reaches MariaDB
+	@tests/install-servers
+	@$(BIN)/python -m loadtest.bench_log
 
 check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'

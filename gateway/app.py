@@ -23,8 +23,9 @@ from gateway.config import Settings
 from gateway.identity.callers import Callers
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
+from gateway.log.database import open_database
 from gateway.log.reader import LogReader
-from gateway.log.recorder import Recorder, open_database
+from gateway.log.recorder import Recorder
 from gateway.page import Page
 from gateway.policy.images import ImagePolicy
 from gateway.policy.text import TextPolicy
@@ -60,7 +61,7 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         store = RedisStore(link) if link else MemoryStore(settings.memory_cache_bytes)
         answers = AnswerCache(store, settings.answer_fresh_s, settings.answer_stale_s)
         pool = Pool(settings, PoolMetrics(metrics.registry))
-        recorder = Recorder(settings, engine, metrics)
+        recorder = Recorder(settings, metrics)
         image_policy = ImagePolicy(frozenset(settings.blocked_images))
         answering = Answering(
             questions=Questions(images, uploads),

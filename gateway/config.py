@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     image_dir: Path = Field(
         Path(".run/images"), description="Uploads, in a folder that all gateways share."
     )
+    spool_dir: Path = Field(
+        Path(".run/spool"),
+        description="Where finished requests wait for the database: a local disk that survives the"
+        " process, shared by the gateways of one machine.",
+    )
     web_dir: Path | None = Field(
         PROJECT / "web", description="The page, served at /; unset where nginx serves it."
     )
@@ -115,6 +120,23 @@ class Settings(BaseSettings):
     )
     revision_weights: Annotated[dict[str, float], NoDecode] = Field(
         {}, description="`revision=weight,…`: shares of callers; unset: all alike."
+    )
+
+    # The behaviour log
+    log_durability: Literal["process", "power"] = Field(
+        "process",
+        description="What an acknowledged answer's row survives: the end of the process, however it"
+        " ends, or also of the machine (fsync).",
+    )
+    spool_max_bytes: int = Field(
+        512 * 1024 * 1024,
+        description="Events that may wait for the database, about 900 bytes each; then 503.",
+    )
+    spool_reserve_bytes: int = Field(
+        64 * 1024 * 1024, description="Free space of the spool's disk below which it is 503, too."
+    )
+    log_drain_s: float = Field(
+        5.0, description="For what waits in the spool when the gateway stops; the rest is adopted."
     )
 
     host: str = "127.0.0.1"

@@ -5,6 +5,7 @@ import logging
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.log.interaction import Interaction
+from gateway.log.metrics import LogMetrics
 
 log = logging.getLogger("shopsight.request")
 
@@ -15,6 +16,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 2.5
 class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self.log = LogMetrics(registry)
         self._requests = Counter(
             "gateway_requests",
             "Finished requests.",

@@ -65,6 +65,7 @@ def start(stack: ExitStack) -> Servers:
         "REPLICAS": urls["replica"],
         "DATABASE_URL": f"sqlite:///{folder}/log.db",
         "IMAGE_DIR": f"{folder}/images",
+        "SPOOL_DIR": f"{folder}/spool",
         "WEB_DIR": "",
     }
     options = ["--save", "", "--dir", folder, "--port", str(ports["redis"])]

@@ -1,22 +1,38 @@
 """Runs the revisions on the database of the gateway's settings, or on a connection given to it."""
 
 from alembic import context
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 from gateway.config import Settings
-from gateway.log.recorder import open_database
+from gateway.log.database import open_database
 from gateway.log.tables import metadata
 
 # A migration that waits longer for a lock gives up instead of queueing every insert behind itself.
 LOCK_WAIT_S = 2
+# How long one that starts at the same time as others waits for the one that migrates.
+TURN_WAIT_S = 300
 
 
 def run(connection: Connection) -> None:
-    if connection.dialect.name in ("mysql", "mariadb"):
-        connection.execute(text(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}"))
-        # Ends the transaction this began: inside one, alembic would leave the commit to us, and a
-        # server whose DDL commits by itself would keep the table but forget the revision.
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        migrate(connection)
+        return
+    connection.execute(text(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}"))
+    # Of the session, not of a transaction: DDL commits by itself, and a dead session frees it.
+    turn = func.concat("shopsight migrates ", func.md5(func.database()))  # 64 at most
+    if connection.scalar(select(func.get_lock(turn, TURN_WAIT_S))) != 1:
+        raise TimeoutError(f"another one has been migrating for {TURN_WAIT_S} s")
+    # Ends the transaction this began: inside one, alembic would leave the commit to us, and a
+    # server whose DDL commits by itself would keep the table but forget the revision.
+    connection.commit()
+    try:
+        migrate(connection)
+    finally:
+        connection.execute(select(func.release_lock(turn)))
         connection.commit()
+
+
+def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=metadata,

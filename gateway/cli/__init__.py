@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from gateway.cli import ask, demo, embedded, keys, migrate, stats
+from gateway.cli import ask, demo, embedded, keys, log, migrate, stats, worker
 
 
 def main() -> None:
@@ -30,6 +30,12 @@ def main() -> None:
 
     command = commands.add_parser("stats", help="summary of the behaviour log")
     command.set_defaults(run=lambda args: stats.run())
+
+    command = commands.add_parser("log", help="what waits, was refused or is lost on its way there")
+    log.add_commands(command)
+
+    command = commands.add_parser("worker", help="forward what dead gateways left, until SIGTERM")
+    command.set_defaults(run=lambda args: worker.run())
 
     command = commands.add_parser("key", help="make an API key for a tenant")
     command.add_argument("tenant")

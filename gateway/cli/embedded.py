@@ -57,6 +57,7 @@ def embedded_stack(
         "GATEWAY_PORT": str(port),
         "INTERNAL_PORT": str(free_port()),
         "DATABASE_URL": stack.database_url,
+        "SPOOL_DIR": str(data / "spool"),
         "REDIS_URL": "",  # even where .env names one: this stack needs no server
         **environment,
     }

@@ -3,7 +3,8 @@
 from sqlalchemy import Engine, case, func, select
 
 from gateway.config import Settings
-from gateway.log.recorder import open_database
+from gateway.log.database import open_database
+from gateway.log.reconcile import waiting_ids
 from gateway.log.tables import interactions as log
 
 
@@ -50,7 +51,11 @@ def summary(engine: Engine) -> str:
 
 
 def run() -> int:
-    engine = open_database(Settings())
+    settings = Settings()
+    waiting = len(waiting_ids(settings.spool_dir))
+    engine = open_database(settings)
     print(summary(engine))
     engine.dispose()
+    if waiting:
+        print(f"on their way into the log: {waiting}")
     return 0

@@ -66,3 +66,9 @@ def words() -> Text:
     return Text().with_variant(
         mysql.TEXT(charset="utf8mb4", collation="utf8mb4_unicode_ci"), *MYSQL
     )
+
+
+def document() -> Text:
+    """JSON in ASCII, longer than any column of the row that it is about."""
+    long = mysql.MEDIUMTEXT(charset="ascii", collation="ascii_bin")
+    return Text().with_variant(long, *MYSQL)

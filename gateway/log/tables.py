@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Double, Index, Integer, MetaData, Table
 
-from gateway.log.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, words
+from gateway.log.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, document, words
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
@@ -61,5 +61,19 @@ images = Table(
     Column("expires_at", UtcTime, nullable=False),
     Index(None, "expires_at"),
     Index(None, "session_id"),
+    **TABLE_OPTIONS,
+)
+
+# Events that the table above would not take, each as the JSON text that it was in the spool.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("interaction_id", UuidBytes, primary_key=True),
+    Column("user_pseudonym", code(32)),
+    Column("died_at", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", words(), nullable=False),
+    Column("event", document(), nullable=False),
+    Index(None, "user_pseudonym"),
     **TABLE_OPTIONS,
 )

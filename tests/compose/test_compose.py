@@ -30,7 +30,7 @@ def test_the_services_start_in_order_and_the_log_is_migrated(stack: Stack) -> No
     }
     assert states.pop("migrate")["ExitCode"] == 0
     assert {state["Health"]["Status"] for state in states.values()} == {"healthy"}
-    assert set(states) == {"nginx", "gateway", "inference", "redis", "mysql"}
+    assert set(states) == {"nginx", "gateway", "worker", "inference", "redis", "mysql"}
     assert "interactions" in stack.sql("SHOW TABLES").split()
 
 
@@ -210,6 +210,21 @@ def test_one_gateway_less_is_not_noticed(stack: Stack, photo: bytes) -> None:
         assert ask_many(stack, photo, "one gateway", 8) == {200: 8}
     finally:
         docker("start", f"{stack.project}-gateway-2")
+
+
+def test_without_its_database_the_stack_answers_and_the_rows_arrive_later(
+    stack: Stack, photo: bytes
+) -> None:
+    docker("stop", "--time", "30", f"{stack.project}-mysql-1")
+    try:
+        answer = post(stack.url, short(photo, "Does it matter that MySQL is away?"))
+        assert text_of(answer)
+        docker("kill", f"{stack.project}-gateway-1")
+    finally:
+        docker("start", f"{stack.project}-mysql-1", f"{stack.project}-gateway-1")
+    wait_until("database", lambda: stack.sql("SELECT 1") == "1", 60)
+    assert stack.rows(answer) == [["answered", "", "miss"]]
+    assert "dead letters: 0" in stack.run("worker", "shopsight", "log", "status")
 
 
 def test_the_model_image_alone_is_a_working_server(stack: Stack, photo: bytes) -> None:

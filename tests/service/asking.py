@@ -9,6 +9,7 @@ import httpx
 from sqlalchemy import create_engine, select
 
 from gateway.log.tables import interactions
+from tests.service.servers import forwarded, wait_until
 from tests.unit.pictures import encoded, picture
 
 
@@ -62,7 +63,8 @@ def events_of(answer: httpx.Response) -> list[dict[str, Any]]:
 
 
 def rows(database_url: str, interaction_id: str | None = None) -> list[dict[str, Any]]:
-    """The log's rows in order, all or those of one interaction."""
+    """The log's rows in order, all or those of one interaction, once what is on its way is in."""
+    wait_until("forwarded", lambda: forwarded(database_url))
     engine = create_engine(database_url)
     query = select(interactions).order_by(interactions.c.interaction_id)
     if interaction_id is not None:

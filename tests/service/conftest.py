@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from sqlalchemy import Engine, create_engine, text
 
 from tests.service.servers import gateway_server, mariadb_server, redis_server
 from tests.service.stub_replica import StubReplica, stub_replica
@@ -47,3 +48,27 @@ def start_gateway(tmp_path: Path) -> Iterator[Callable[..., str]]:
             return stack.enter_context(gateway_server(tmp_path, **settings))
 
         yield start
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'log.db'}"
+        return
+    server = request.getfixturevalue("mariadb_url")
+    name = f"test_{tmp_path.name}"[:60].replace("-", "_")
+    engine = create_engine(server)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4"))
+    yield server.replace("/shopsight", f"/{name}")
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP DATABASE `{name}`"))
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    made = create_engine(database_url)
+    yield made
+    made.dispose()

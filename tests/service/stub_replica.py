@@ -34,6 +34,7 @@ class StubReplica:
         """Before the first piece of questions that say "patience", or of all when `slow`."""
         self.slow = False
         self.answer: str | None = None
+        self.padding = ""  # behind an answer that names the question
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.cancelled = 0
@@ -104,7 +105,7 @@ class StubReplica:
             await asyncio.sleep(self.delay_s)
             if self.behaviour == "cut":
                 return
-            yield sse.frame(frame.chunk(Delta(self.answer or f"「{question}」:好")))
+            yield sse.frame(frame.chunk(Delta(self.answer or f"「{question}」:好{self.padding}")))
             if self.behaviour != "unfinished":
                 yield sse.frame(frame.closing_chunk(Finished("stop")))
             yield sse.frame(frame.usage_chunk(Finished("stop", Usage(7, 3))))

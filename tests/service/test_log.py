@@ -1,48 +1,31 @@
 """The behaviour log on real databases: the schema by its migrations, one row a request, outages."""
 
-from collections.abc import Callable, Iterator
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, inspect
 
 from gateway.cli.embedded import free_port
 from gateway.cli.stats import summary
+from gateway.log.spool_folder import ids_in, spools_in
 from gateway.log.tables import metadata
 from tests.service.asking import chat, events_of, photo, post, rows, text_of
 from tests.service.servers import ROOT, mariadb_server, migrate, wait_until
 from tests.service.stub_replica import StubReplica
 
 Start = Callable[..., str]
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'log.db'}"
-        return
-    server = request.getfixturevalue("mariadb_url")
-    name = f"test_{tmp_path.name}"[:60].replace("-", "_")
-    engine = create_engine(server)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4"))
-    yield server.replace("/shopsight", f"/{name}")
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP DATABASE `{name}`"))
-    engine.dispose()
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = create_engine(database_url)
-    yield made
-    made.dispose()
 
 
 def test_the_migrations_make_the_tables_that_the_code_knows(
@@ -93,37 +76,98 @@ def test_under_many_at_once_each_answer_has_exactly_one_row(
 
 
 def test_a_stream_that_cannot_be_recorded_ends_with_an_error_not_with_done(
-    start_gateway: Start, stub: StubReplica, database_url: str, engine: Engine
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
 ) -> None:
-    gateway = start_gateway(replicas=stub.url, database_url=database_url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE interactions"))
+    gateway = start_gateway(replicas=stub.url)
+    (spool,) = spools_in(tmp_path / "spool")
+    foreign = sqlite3.connect(spool / "events.db", isolation_level=None)
+    foreign.execute("BEGIN IMMEDIATE")
     events = events_of(post(gateway, chat("what?", photo(), stream=True)))
     assert events[-1]["error"]["code"] == "log_unavailable"
     assert not any(c["finish_reason"] for e in events[:-1] for c in e["choices"])
+    refused = post(gateway, chat("what?", photo(2)))
+    assert refused.json()["error"]["code"] == "log_unavailable"
+    assert len(stub.calls) == 1, "once the spool is known to fail, no model is asked"
+    foreign.close()
+    wait_until("answers again", lambda: post(gateway, chat("now?", photo())).status_code == 200, 5)
 
 
-def test_without_its_database_nothing_is_acknowledged_and_it_recovers_by_itself(
+def test_a_client_that_leaves_while_its_row_is_committed_has_one_row(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    gateway = start_gateway(replicas=stub.url)
+    (spool,) = spools_in(tmp_path / "spool")
+    foreign = sqlite3.connect(spool / "events.db", isolation_level=None)
+    foreign.execute("BEGIN IMMEDIATE")
+    body = chat("what?", photo(), stream=True)
+    with httpx.stream("POST", f"{gateway}/v1/chat/completions", json=body) as answer:
+        for line in answer.iter_lines():
+            if "what?" in line:  # all of the text, and not yet the end
+                break
+    time.sleep(0.3)
+    log = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
+    log.execute("BEGIN IMMEDIATE")  # nothing is forwarded, for now
+    foreign.execute("ROLLBACK")
+    wait_until("an event", lambda: len(ids_in(spool)) == 1, 5)
+    time.sleep(0.3)
+    assert foreign.execute("SELECT COUNT(*) FROM events").fetchone() == (1,)
+    log.execute("ROLLBACK")
+    (row,) = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert row["answer"] == "关于「what?」:好"
+
+
+def test_without_its_database_answers_go_on_and_their_rows_arrive_later(
     start_gateway: Start, stub: StubReplica, tmp_path: Path
 ) -> None:
     port = free_port()
     with mariadb_server(tmp_path, port) as server:
         gateway = start_gateway(replicas=stub.url, database_url=server.url)
-        first = post(gateway, chat("before", photo()))
-        assert text_of(first)
-    answers = [post(gateway, chat(f"down {n}", photo())) for n in range(3)]
-    assert {answer.status_code for answer in answers} == {503}
-    assert {answer.json()["error"]["code"] for answer in answers} == {"log_unavailable"}
-    assert len(stub.calls) <= 2, "once the log is known to be down, no model is asked"
+        answers = [post(gateway, chat("before", photo()))]
+    answers += [post(gateway, chat(f"down {n}", photo())) for n in range(20)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert httpx.get(f"{gateway}/readyz").status_code == 200
     with mariadb_server(tmp_path, port) as server:
-        recovered: list[str] = []
+        found = [str(row["interaction_id"]) for row in rows(server.url)]
+    assert sorted(found) == sorted(answer.headers["x-interaction-id"] for answer in answers)
 
-        def answered() -> bool:
-            answer = post(gateway, chat("after", photo()))
-            if answer.status_code == 200:
-                recovered.append(answer.headers["x-interaction-id"])
-            return answer.status_code == 200
 
-        wait_until("answers again", answered, 15)
-        found = {str(row["interaction_id"]) for row in rows(server.url)}
-    assert found == {first.headers["x-interaction-id"], recovered[0]}
+def test_a_full_spool_refuses_before_any_model_is_asked_and_takes_up_again(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    port = free_port()
+    with mariadb_server(tmp_path, port) as server:
+        gateway = start_gateway(replicas=stub.url, database_url=server.url, spool_max_bytes=3_000)
+    acknowledged = []
+    while (answer := post(gateway, chat(f"{len(acknowledged)}", photo()))).status_code == 200:
+        acknowledged.append(answer.headers["x-interaction-id"])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "log_unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert httpx.get(f"{gateway}/readyz").json() == {"ready": False, "pool": True, "log": False}
+    assert 2 <= len(acknowledged) == len(stub.calls)
+    with mariadb_server(tmp_path, port) as server:
+        wait_until("room", lambda: httpx.get(f"{gateway}/readyz").status_code == 200)
+        acknowledged.append(post(gateway, chat("after", photo())).headers["x-interaction-id"])
+        found = [str(row["interaction_id"]) for row in rows(server.url)]
+    assert found == acknowledged, "refused requests leave no row: there is no room for one"
+
+
+def test_without_free_space_on_the_spools_disk_questions_are_refused(
+    start_gateway: Start, stub: StubReplica
+) -> None:
+    gateway = start_gateway(replicas=stub.url, spool_reserve_bytes=2**60)
+    answer = post(gateway, chat("what?", photo()))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "log_unavailable")
+
+
+def test_gateways_that_start_at_once_migrate_once(database_url: str, engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("a file is migrated by the one that starts on it")
+    command = [sys.executable, "-m", "gateway.cli", "migrate"]
+    environment = {**os.environ, "DATABASE_URL": database_url}
+    starting = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    said = [process.communicate(timeout=60)[1] for process in starting]
+    assert [process.returncode for process in starting] == [0] * 4, said
+    assert "interactions" in inspect(engine).get_table_names()

@@ -1,0 +1,114 @@
+"""`shopsight log …`: is anything waiting, refused or lost on the way to the database?"""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from gateway.config import Settings
+from gateway.log import dead_letters
+from gateway.log.database import open_database, reason_of
+from gateway.log.dead_letters import DeadLetter
+from gateway.log.delivery import ServerFault
+from gateway.log.reconcile import damaged_spools, gather
+from gateway.log.spool_folder import ids_in, is_owned, spools_in
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("status", help="what waits in the spools of this machine")
+    command.set_defaults(run=lambda args: _with_database(status))
+
+    command = commands.add_parser("dead", help="events that the database refused, and why")
+    command.set_defaults(run=lambda args: _with_database(dead))
+
+    command = commands.add_parser("replay", help="send dead letters to the database again")
+    command.set_defaults(run=lambda args: _with_database(replay))
+
+    command = commands.add_parser("reconcile", help="compare spools, database and a ledger")
+    command.add_argument("--ledger", type=Path, help="file of acknowledged ids, one a line")
+    command.add_argument("--since", type=_moment, help="only interactions begun since (ISO, UTC)")
+    command.set_defaults(
+        run=lambda args: _with_database(reconcile, ledger=args.ledger, since=args.since)
+    )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _with_database(run: Any, **arguments: Any) -> int:
+    settings = Settings()
+    engine = open_database(settings)
+    try:
+        code: int = run(settings, engine, **arguments)
+    except DBAPIError as error:
+        print(f"The database does not answer: {reason_of(error)}", file=sys.stderr)
+        return 1
+    finally:
+        engine.dispose()
+    return code
+
+
+def status(settings: Settings, engine: Engine) -> int:
+    for folder in spools_in(settings.spool_dir):
+        owner = "in use" if is_owned(folder) else "orphaned"
+        print(f"{folder.name}  {owner:<8}  {len(ids_in(folder))} waiting")
+    for folder in damaged_spools(settings.spool_dir):
+        print(f"{folder.name}  see the operations guide")
+    print(f"dead letters: {dead_letters.count(engine)}")
+    return 0
+
+
+def dead(settings: Settings, engine: Engine) -> int:
+    last: UUID | None = None
+    while letters := dead_letters.listed(engine, last):
+        last = letters[-1].interaction_id
+        for letter in letters:
+            print(f"{letter.died_at:%Y-%m-%d %H:%M:%S}  {letter.interaction_id}  {letter.reason}")
+    return 0
+
+
+def replay(settings: Settings, engine: Engine) -> int:
+    taken = refused = 0
+
+    def report(letter: DeadLetter, reason: str | None) -> None:
+        nonlocal taken, refused
+        if reason is None:
+            taken += 1
+        else:
+            refused += 1
+            print(f"{letter.interaction_id}  refused again: {reason}", file=sys.stderr)
+
+    try:
+        dead_letters.replay(engine, report)
+    except ServerFault as fault:
+        cause = fault.__cause__
+        why = reason_of(cause) if isinstance(cause, Exception) else ""
+        print(f"The database takes no rows now: {why}", file=sys.stderr)
+        refused += 1
+    print(f"{taken} dead letters are rows now.")
+    return 1 if refused else 0
+
+
+def reconcile(
+    settings: Settings, engine: Engine, *, ledger: Path | None, since: datetime | None
+) -> int:
+    acknowledged = None
+    if ledger is not None:
+        acknowledged = {UUID(line.strip()) for line in ledger.read_text().splitlines() if line}
+    found = gather(engine, settings.spool_dir, acknowledged, since)
+    print("\n".join(found.explained()))
+    for kind in ("lost", "doubled"):
+        for interaction_id in sorted(getattr(found, kind)):
+            print(f"{kind}: {interaction_id}")
+    if damaged := damaged_spools(settings.spool_dir):
+        print(f"Damaged spools, not looked into: {', '.join(path.name for path in damaged)}")
+    return 0 if found.good else 1

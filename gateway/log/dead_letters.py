@@ -1,0 +1,82 @@
+"""Events that the database has refused for good: kept with the reason, to be sent again after what
+was wrong has been put right."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import Engine, delete, func, insert, select
+
+from gateway.log.database import Fault, fault_of, reason_of
+from gateway.log.delivery import Delivery
+from gateway.log.event import id_of, pseudonym_of
+from gateway.log.spool import Waiting
+from gateway.log.tables import dead_letters
+
+# Of one replay's batch.
+REPLAY_ROWS = 500
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    interaction_id: UUID
+    died_at: datetime
+    reason: str
+    event: str
+
+
+def bury(engine: Engine, waiting: Waiting, error: Exception, attempts: int) -> None:
+    """Keep it; that it is kept already is no error."""
+    row = {
+        "interaction_id": id_of(waiting.event),
+        "user_pseudonym": pseudonym_of(waiting.event),
+        "died_at": datetime.now(UTC),
+        "attempts": attempts,
+        "reason": reason_of(error),
+        "event": waiting.event,
+    }
+    try:
+        with engine.begin() as connection:
+            connection.execute(insert(dead_letters), row)
+    except Exception as refused:
+        if fault_of(refused) is not Fault.DUPLICATE:
+            raise
+
+
+def count(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
+
+
+def listed(engine: Engine, after: UUID | None = None, limit: int = REPLAY_ROWS) -> list[DeadLetter]:
+    """In the order of their ids, from the one after `after`."""
+    key = dead_letters.c.interaction_id
+    query = select(key, dead_letters.c.died_at, dead_letters.c.reason, dead_letters.c.event)
+    if after is not None:
+        query = query.where(key > after)
+    with engine.connect() as connection:
+        return [DeadLetter(*row) for row in connection.execute(query.order_by(key).limit(limit))]
+
+
+def replay(engine: Engine, report: Callable[[DeadLetter, str | None], None]) -> None:
+    """Send each again; what is taken is no dead letter any more. `report` hears of each, with the
+    reason if it is refused once more. Raises ServerFault."""
+    delivery = Delivery(engine, lambda _: None)
+    last: UUID | None = None
+    while letters := listed(engine, last):
+        last = letters[-1].interaction_id
+        outcome = delivery.deliver(
+            [Waiting(n, 0.0, letter.event) for n, letter in enumerate(letters)]
+        )
+        for waiting, error in outcome.rejected:
+            report(letters[waiting.seq], reason_of(error))
+        taken = [letters[waiting.seq] for waiting in outcome.accepted]
+        # Only after the rows are committed: a replay that is broken off is done again.
+        with engine.begin() as connection:
+            wanted = [letter.interaction_id for letter in taken]
+            connection.execute(
+                delete(dead_letters).where(dead_letters.c.interaction_id.in_(wanted))
+            )
+        for letter in taken:
+            report(letter, None)

@@ -1,0 +1,179 @@
+"""Events into the database, each once however often it is sent, and the ones it will not take told
+apart from the rest. What makes it once is the table's unique key."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine, insert, inspect, select
+
+from gateway.log.database import Fault, fault_of
+from gateway.log.event import BadEvent, Fitted, Row
+from gateway.log.spool import Waiting
+from gateway.log.tables import interactions
+
+# A deadlock's victim tries again after 5-10 ms, 10-20 ms, 20-40 ms: the winner needs about that.
+CONFLICT_RETRIES = 3
+CONFLICT_PAUSE_S = 0.01
+# So many single rows failing, and none passing, say that it is not the rows.
+HOPELESS_ROWS = 8
+# How long a column that was missing is not looked for again.
+COLUMNS_AGE_S = 10
+
+
+class ServerFault(Exception):
+    """The database takes nothing now; says nothing of any event."""
+
+
+@dataclass
+class Outcome:
+    """`left_out`: fields that the database has no column for."""
+
+    accepted: list[Waiting] = field(default_factory=list)
+    rejected: list[tuple[Waiting, Exception]] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
+
+
+@dataclass
+class _Round:
+    outcome: Outcome
+    doubtful: list[tuple[Waiting, Exception]] = field(default_factory=list)
+
+
+Entry = tuple[Waiting, Row]
+
+
+class Delivery:
+    def __init__(self, engine: Engine, on_retry: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._on_retry = on_retry
+        self._fitted: Fitted | None = None
+        self._fitted_at = 0.0
+        self._sample: Row | None = None
+
+    def deliver(self, batch: Sequence[Waiting]) -> Outcome:
+        """Raises ServerFault; what it had accepted until then may be sent again."""
+        try:
+            return self._deliver(batch)
+        except Exception as error:
+            # Afresh next time: the address may lead to another server by then (one that has become
+            # read-only goes on answering), and the table may have changed.
+            self._fitted = None
+            self._engine.dispose()
+            if isinstance(error, ServerFault):
+                raise
+            raise ServerFault from error
+
+    def _deliver(self, batch: Sequence[Waiting]) -> Outcome:
+        outcome = Outcome()
+        this = _Round(outcome)
+        self._sift(self._entries(batch, outcome), this)
+        if this.doubtful:
+            if not self._takes_rows(outcome):
+                raise ServerFault from this.doubtful[0][1]
+            outcome.rejected += this.doubtful
+        if outcome.rejected:
+            self._fitted = None  # the table may have changed: looked at before they are tried again
+        return outcome
+
+    def _entries(self, batch: Sequence[Waiting], outcome: Outcome) -> list[Entry]:
+        fitted = self._columns()
+        entries: dict[object, Entry] = {}
+        for waiting in batch:
+            try:
+                row, left_out = fitted.row(waiting.event)
+            except BadEvent as error:
+                outcome.rejected.append((waiting, error))
+                continue
+            outcome.left_out |= left_out
+            if row["interaction_id"] in entries:  # twice in a batch: one row, and both are done
+                outcome.accepted.append(waiting)
+            else:
+                entries[row["interaction_id"]] = (waiting, row)
+        if outcome.left_out and time.monotonic() - self._fitted_at > COLUMNS_AGE_S:
+            self._fitted = None  # next time the column may be there
+        return list(entries.values())
+
+    def _columns(self) -> Fitted:
+        if self._fitted is None:
+            columns = inspect(self._engine).get_columns(interactions.name)
+            mandatory = [column["name"] for column in columns if not column["nullable"]]
+            names = [column["name"] for column in columns]
+            self._fitted = Fitted.to(interactions, names, mandatory)
+            self._fitted_at = time.monotonic()
+        return self._fitted
+
+    def _sift(self, entries: list[Entry], this: _Round) -> None:
+        """Insert all, or halve until those that will not do are alone."""
+        if not entries:
+            return
+        try:
+            self._insert([row for _, row in entries])
+        except Exception as error:
+            fault = fault_of(error)
+            if fault not in (Fault.EVENT, Fault.UNKNOWN, Fault.DUPLICATE):
+                raise ServerFault from error
+            if len(entries) > 1:
+                # Mixed, or rows that stand together would speak for all in HOPELESS_ROWS.
+                random.shuffle(entries)
+                middle = len(entries) // 2
+                self._sift(entries[:middle], this)
+                self._sift(entries[middle:], this)
+                return
+            certain = fault is not Fault.UNKNOWN
+            (this.outcome.rejected if certain else this.doubtful).append((entries[0][0], error))
+            if len(this.doubtful) == HOPELESS_ROWS and not self._takes_rows(this.outcome):
+                raise ServerFault from error
+        else:
+            this.outcome.accepted += [waiting for waiting, _ in entries]
+            self._sample = entries[-1][1]
+
+    def _takes_rows(self, outcome: Outcome) -> bool:
+        """Whether others pass, so that those that do not are to blame themselves: in this round,
+        or now, on trial, the last one that did."""
+        if outcome.accepted or self._sample is None:
+            return bool(outcome.accepted)
+        try:
+            with self._engine.connect() as connection:  # and no commit: it may have been erased
+                connection.execute(insert(self._columns().table), self._sample)
+        except Exception as error:
+            return fault_of(error) is Fault.DUPLICATE
+        return True
+
+    def _insert(self, rows: list[Row]) -> None:
+        """In one transaction. A duplicate key is not an error, another error is raised."""
+        missing = rows
+        for attempt in range(1 + CONFLICT_RETRIES):
+            try:
+                with self._engine.begin() as connection:
+                    for alike in _by_columns(missing):
+                        connection.execute(insert(self._columns().table), alike)
+                return
+            except Exception as error:
+                fault = fault_of(error)
+                if attempt == CONFLICT_RETRIES or fault not in (Fault.CONFLICT, Fault.DUPLICATE):
+                    raise
+                self._on_retry(fault.value)
+                if fault is Fault.CONFLICT:
+                    longest = CONFLICT_PAUSE_S * 2**attempt
+                    time.sleep(random.uniform(longest / 2, longest))  # noqa: S311
+                else:
+                    # A transaction of its own: under REPEATABLE READ the one that failed would go
+                    # on seeing the table as it was when it began.
+                    missing = self._missing(rows)
+
+    def _missing(self, rows: list[Row]) -> list[Row]:
+        key = self._columns().table.c.interaction_id
+        with self._engine.begin() as connection:
+            wanted = [row["interaction_id"] for row in rows]
+            known = set(connection.scalars(select(key).where(key.in_(wanted))))
+        return [row for row in rows if row["interaction_id"] not in known]
+
+
+def _by_columns(rows: list[Row]) -> Iterable[list[Row]]:
+    """Rows of one statement fill the same columns: one list as a rule, more while versions mix."""
+    alike: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row), []).append(row)
+    return alike.values()

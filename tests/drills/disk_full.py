@@ -1,0 +1,66 @@
+"""The spool's disk fills up to the last byte while the database is away: what cannot be recorded is
+refused, what was acknowledged is there, and the database's return alone heals it."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.drills.fleet import fleet
+from tests.drills.load import Load
+from tests.drills.verdict import Verdict, judge
+from tests.service.servers import wait_until
+
+
+class NotAllowed(Exception):
+    """Only root may mount the small disk that the drill fills."""
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        raise NotAllowed
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def drill(disk: str = "24m", refused_s: float = 10, per_s: float = 100) -> Verdict:
+    with fleet(0) as up, small_disk(up.spool_dir, disk):
+        gateway = up.add_gateway(SPOOL_RESERVE_BYTES="0")
+        try:
+            wait_until("gateway", lambda: gateway.is_ready)
+            up.stub.padding = " long" * 4_000
+            up.database.stop()
+            with Load(up.gateways, per_s) as load:
+                wait_until("full", lambda: "503" in load.ledger.statuses, 120)
+                full = time.monotonic()
+                time.sleep(refused_s)
+                calls = len(up.stub.calls)
+                back = time.monotonic()
+                up.database.start()
+                wait_until("room again", lambda: gateway.is_ready)
+                up.drained_after()
+                recovery_s = time.monotonic() - back
+                time.sleep(1)
+                healed = time.monotonic()
+                time.sleep(1)
+            asked = load.ledger.asked
+            refused = [a for a in asked if full <= a.at < back and a.status != 200]
+            verdict, _ = judge(
+                "disk_full",
+                up,
+                load.ledger,
+                recovery_s,
+                refused=len(refused),
+                refused_p99_ms=sorted(a.took_s for a in refused)[-1 - len(refused) // 100] * 1000,
+                replica_calls=calls,
+                errors_once_healed=sum(a.status != 200 for a in asked if a.at >= healed),
+            )
+        finally:
+            gateway.close()  # before its disk goes
+        return verdict

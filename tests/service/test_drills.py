@@ -1,0 +1,91 @@
+"""The drills of `make drills` in short: real processes, killed, starved and locked out. The
+controls show that the check is able to find what it looks for."""
+
+import pytest
+
+from tests.drills import (
+    database_down,
+    deadlocks,
+    disk_full,
+    kill_gateways,
+    killed_in_commit,
+    poison,
+    scaled_away,
+    torn_tail,
+    unique_key,
+)
+
+
+def test_gateways_killed_under_load_lose_and_double_nothing() -> None:
+    verdict = kill_gateways.drill(kills=2)
+    assert verdict.exact, verdict
+    assert verdict.more["surplus"] <= verdict.more["in_flight_at_kills"]
+    assert verdict.more["errors"] <= verdict.more["in_flight_at_kills"]
+
+
+def test_the_check_finds_what_gateways_without_a_spool_lose() -> None:
+    verdict = kill_gateways.drill(kills=2, module=kill_gateways.CONTROL)
+    assert verdict.lost > 0
+
+
+def test_events_that_are_sent_twice_are_one_row() -> None:
+    verdict = unique_key.drill(seconds=1)
+    assert verdict.exact, verdict
+
+
+def test_the_check_finds_what_a_table_without_its_unique_key_doubles() -> None:
+    verdict = unique_key.drill(unique_key=False, seconds=1)
+    assert verdict.lost == 0
+    assert verdict.doubled == verdict.more["acknowledged"]
+
+
+def test_a_torn_tail_costs_no_acknowledged_event_and_is_counted() -> None:
+    verdict = torn_tail.drill(cuts=40)
+    assert verdict.exact, verdict
+    assert verdict.more["with_torn_frames"] > verdict.more["crashes"] / 2
+
+
+def test_answers_go_on_while_the_database_is_away() -> None:
+    verdict = database_down.drill(down_s=3, before_s=1)
+    assert verdict.exact, verdict
+    assert verdict.error_rate == 0
+    assert verdict.more["backlog"] > 200
+
+
+def test_a_database_killed_in_mid_commit_loses_and_doubles_nothing() -> None:
+    verdict = killed_in_commit.drill(kills=2)
+    assert verdict.exact, verdict
+    assert verdict.error_rate == 0
+
+
+def test_deadlocks_are_tried_again_and_make_no_dead_letters() -> None:
+    verdict = deadlocks.drill(seconds=4)
+    assert verdict.exact, verdict
+    assert verdict.more["deadlocks"] > 0
+    assert verdict.more["dead_letters"] == 0
+
+
+def test_poison_is_set_aside_and_holds_up_no_other_event() -> None:
+    verdict = poison.drill(seconds=5, poison_every=50)
+    assert verdict.exact, verdict
+    assert verdict.more["dead_letters"] == verdict.more["poisoned"] > 0
+    assert verdict.more["latest_other_s"] < 5
+    assert verdict.more["dead_letters_after"] == 0
+
+
+def test_what_gateways_leave_that_never_come_back_is_delivered() -> None:
+    verdict = scaled_away.drill(seconds=2)
+    assert verdict.exact, verdict
+    assert verdict.error_rate == 0
+    assert verdict.more["backlog"] > 100
+    assert verdict.more["spools_left"] == 0
+
+
+def test_a_full_disk_refuses_and_loses_nothing_and_heals() -> None:
+    try:
+        verdict = disk_full.drill(refused_s=1)
+    except disk_full.NotAllowed:
+        pytest.skip("only root may mount a small disk")
+    assert verdict.exact, verdict
+    assert verdict.more["refused"] > 10
+    assert verdict.more["errors_once_healed"] == 0
