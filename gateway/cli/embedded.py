@@ -58,6 +58,7 @@ def embedded_stack(
         "INTERNAL_PORT": str(free_port()),
         "DATABASE_URL": stack.database_url,
         "SPOOL_DIR": str(data / "spool"),
+        "IMAGE_DIR": str(data / "images"),
         "REDIS_URL": "",  # even where .env names one: this stack needs no server
         **environment,
     }
