@@ -14,6 +14,8 @@ from gateway.images.uploads import Uploads
 
 # About 2 KB an entry: 8 MB of a gateway's 150. A hit that is not remembered costs its parsing.
 REMEMBERED_BODIES = 4_000
+# Longer conversations and schemas are rare, and would take the room of many.
+REMEMBERED_CHARS = 4_000
 
 BodyName = tuple[str, str]
 """Tenant and SHA-256. The tenant: how fast an answer comes must not tell what others have asked."""
@@ -29,6 +31,11 @@ class Known:
     passed: str = ""
     """The version of the text policy that let it pass."""
     _key: AnswerKey | None = None
+
+    @property
+    def chars(self) -> int:
+        turns = sum(len(turn.text) for turn in self.asked.turns)
+        return turns + len(self.asked.sampling.schema or "")
 
     def key(self, revision: str, namespace: str) -> AnswerKey:
         key = self._key
@@ -84,7 +91,7 @@ class Questions:
             question.photo = upload.read
         elif known.image is None and (photo := await question.photo()) is not None:
             known.image = await self._images.identify(photo)
-        if question.name is not None:
+        if question.name is not None and known.chars <= REMEMBERED_CHARS:
             self._known[question.name] = known
             if len(self._known) > REMEMBERED_BODIES:
                 self._known.popitem(last=False)
