@@ -118,10 +118,7 @@ def test_two_gateways_share_uploads(start_gateway: Start, stub: StubReplica, fol
     assert text_of(answer)
 
 
-def test_an_upload_expires_and_its_file_goes(
-    start_gateway: Start, stub: StubReplica, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway.images.uploads.SWEEP_S", 0.2)
+def test_an_upload_expires(start_gateway: Start, stub: StubReplica, folder: Path) -> None:
     gateway = start_gateway(replicas=stub.url, image_dir=folder, image_ttl_s=1)
     with shopper(gateway) as client:
         name = upload(client, photo())
@@ -129,7 +126,18 @@ def test_an_upload_expires_and_its_file_goes(
         time.sleep(1.1)
         gone = client.post(PATH, json=about(name))
         assert (gone.status_code, gone.json()["error"]["code"]) == (404, "image_not_found")
-    wait_until("swept", lambda: not [p for p in folder.rglob("*") if p.is_file()], 5)
+
+
+def test_the_file_of_an_expired_upload_is_deleted(
+    start_gateway: Start, stub: StubReplica, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.images.uploads.SWEEP_S", 0.2)
+    gateway = start_gateway(replicas=stub.url, image_dir=folder, image_ttl_s=1)
+    with shopper(gateway) as client:
+        upload(client, photo())
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) == 1
+    wait_until("swept", lambda: not files[0].exists(), 5)
 
 
 @pytest.mark.parametrize(
