@@ -277,15 +277,16 @@ def test_an_event_that_cannot_even_be_sent_is_a_dead_letter_too(
     assert ids(engine) == ids_of([good])
 
 
+@pytest.mark.parametrize("number", [3, 30])
 def test_a_database_that_takes_nothing_makes_no_dead_letters(
-    start: Start, engine: Engine, migrated: str
+    start: Start, engine: Engine, number: int
 ) -> None:
     """Whatever its words for that: here a code that is not known to be the server's fault."""
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE interactions RENAME TO elsewhere"))
         connection.execute(text("CREATE VIEW interactions AS SELECT * FROM elsewhere LIMIT 1"))
     running = start()
-    events = [event() for _ in range(30)]
+    events = [event() for _ in range(number)]
     running.append(*events)
     wait_until("it was tried", lambda: running.count("retries", reason="server") >= 6)
     assert listed(engine) == []
