@@ -44,11 +44,12 @@ def drill(disk: str = "24m", refused_s: float = 10, per_s: float = 100) -> Verdi
                 back = time.monotonic()
                 up.database.start()
                 wait_until("room again", lambda: gateway.is_ready)
-                up.drained_after()
+                up.caught_up_after()
                 recovery_s = time.monotonic() - back
                 time.sleep(1)
                 healed = time.monotonic()
                 time.sleep(1)
+            up.drained_after()
             asked = load.ledger.asked
             refused = [a for a in asked if full <= a.at < back and a.status != 200]
             verdict, _ = judge(

@@ -44,7 +44,10 @@ def drill(seconds: float = 30, per_s: float = 100, poison_every: int = 100) -> V
         dead_letters = count(up.database.engine)
         run(up, "DROP TRIGGER taste")
         command = [sys.executable, "-m", "gateway.cli", "log", "replay"]
-        replayed = subprocess.run(command, cwd=ROOT, env=up.command_environment, check=False)
+        # Standard output is for the drill's one line.
+        replayed = subprocess.run(
+            command, cwd=ROOT, env=up.command_environment, stdout=sys.stderr, check=False
+        )
         verdict, _ = judge(
             "poison",
             up,

@@ -62,6 +62,7 @@ def test_deadlocks_are_tried_again_and_make_no_dead_letters() -> None:
     verdict = deadlocks.drill(seconds=4)
     assert verdict.exact, verdict
     assert verdict.more["deadlocks"] > 0
+    assert verdict.more["retried"] > 0
     assert verdict.more["dead_letters"] == 0
 
 

@@ -1,6 +1,7 @@
 """The spool's files: what a commit survives, who owns a spool, what a crash may leave behind."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -102,6 +103,17 @@ def test_a_spool_gives_its_space_back(folder: SpoolFolder) -> None:
         spool.append([event()])  # the log starts anew with a commit
         spool.remove(spool.oldest(1))
     assert sum(file.stat().st_size for file in spool.folder.iterdir()) < full / 2
+
+
+def test_what_an_earlier_generation_of_the_log_left_behind_is_not_torn(tmp_path: Path) -> None:
+    spool = SpoolFolder(tmp_path / "spool", "process").claim()
+    for _ in range(20):
+        spool.append([event()])
+    spool._checkpoint("PASSIVE")
+    spool.append([event()])  # the log starts anew, over the first of its old frames
+    shutil.copytree(spool.folder, tmp_path / "crashed" / spool.folder.name)
+    (adopted,) = SpoolFolder(tmp_path / "crashed", "process").orphans()
+    assert (adopted.depth, adopted.torn_frames) == (21, 0)
 
 
 def test_with_power_durability_each_commit_is_synced(tmp_path: Path) -> None:
