@@ -7,9 +7,11 @@ from inference.demo_model.rules import (
     OCCASIONS,
     PEOPLE,
     STYLES,
+    comparisons,
     occasion_of,
     style_of,
     suits,
+    too_sweet,
 )
 
 LOOKS = {
@@ -70,7 +72,7 @@ def _name(product: Product) -> str:
 
 
 def answer(intent: str, scene: Scene, detail: str = "", variant: int = 0) -> str:
-    """`detail` is a person (gift), a kind or thing (absent), or a material (genuine)."""
+    """`detail` is a person (gift), a thing (absent), a material (genuine), "no:…" (match)."""
     if intent in ("thanks", "offtopic", "who"):
         return FIXED[intent]
     if not scene.products:
@@ -99,11 +101,10 @@ def _about_two(intent: str, scene: Scene) -> str:
 
 
 def _brand(product: Product, _: str) -> str:
+    carries = f"The {_name(product)} {'carry' if KINDS[product.kind].plural else 'carries'}"
     if product.brand:
-        return (
-            f"The visible label reads {product.brand}, so the brand appears to be {product.brand}."
-        )
-    return "I can see no readable brand mark, so I cannot tell the brand."
+        return f"{carries} the word {product.brand}, so the brand may be {product.brand}."
+    return f"{carries} no readable brand mark, so I cannot tell the brand."
 
 
 def _text(product: Product, _: str) -> str:
@@ -119,15 +120,15 @@ def _colour(product: Product, _: str) -> str:
 
 def _material(product: Product, _: str) -> str:
     looks = "look" if KINDS[product.kind].plural else "looks"
-    return f"From the photo, the {_name(product)} {looks} like {LOOKS[product.material]}."
+    return f"The {_name(product)} {looks} like {LOOKS[product.material]}."
 
 
 def _genuine(product: Product, asked: str) -> str:
-    if product.material != asked:
-        name, look = _name(product), LOOKS[product.material]
-        return f"It does not look like it: the {name} {_is(product)} more like {look}."
     real = {"leather": "genuine leather", "cotton": "pure cotton", "wood": "solid wood"}[asked]
-    return f"It looks like {LOOKS[asked]} and may be {real}, but a photo alone cannot confirm it."
+    seen = _material(product, "")[:-1]
+    if product.material != asked:
+        return f"{seen}, so it is not {real}."
+    return f"{seen} and may be {real}, but a photo alone cannot confirm it."
 
 
 def _pattern(product: Product, _: str) -> str:
@@ -151,9 +152,12 @@ def _gift(product: Product, person: str) -> str:
     who, name = PEOPLE[person].en, _short(product)
     if suits(product, person):
         style = STYLES[style_of(product)].en
-        return f"Yes, the {name} {_is(product)} {style} and useful, a good gift for your {who}."
+        return f"The {name} {_is(product)} {style} and useful, so yes, a good gift for your {who}."
+    if too_sweet(product, person):
+        return f"The {name} {_is(product)} sweet in colour, so not really a gift for your {who}."
     suit = "suit" if KINDS[product.kind].plural else "suits"
-    return f"Not really for your {who}: the {name} rather {suit} {AUDIENCES[product.kind].en}."
+    audience = AUDIENCES[product.kind].en
+    return f"The {name} rather {suit} {audience}, so not really a gift for your {who}."
 
 
 def _occasion(product: Product, _: str) -> str:
@@ -167,8 +171,15 @@ def _describe(product: Product, _: str) -> str:
     return f"This is {article(noun(product))}, {style} in style and good for {occasion}.{brand}"
 
 
-def _match(product: Product, claim: str) -> str:
-    return f"{'Yes' if claim == 'yes' else 'No'}, this is {article(noun(product))}."
+def _match(product: Product, detail: str) -> str:
+    truth, _, claim = detail.partition(":")
+    pairs = [(asked.en, seen.en) for asked, seen in comparisons(claim, product, "en")]
+    compared = ", ".join(f"{a} and {b}: {'yes' if a == b else 'no'}" for a, b in pairs)
+    return f"This is {article(noun(product))}; {compared}, so {truth}."
+
+
+def _verdict(_: Product, detail: str) -> str:
+    return "Yes" if detail.startswith("yes") else "No"
 
 
 def _greet(product: Product, _: str) -> str:
@@ -181,21 +192,22 @@ def _count(product: Product, _: str) -> str:
 
 
 def _absent(product: Product, thing: str) -> str:
-    return f"I cannot see {article(thing)} in the photo, only {article(noun(product))}."
+    only = f"The {_name(product)} {_is(product)} the only product in the photo"
+    return f"{only}, I cannot see {article(thing)}."
 
 
 def _presence(product: Product, thing: str) -> str:
-    if thing == _name(product):
-        return f"Yes, the photo shows {article(noun(product))}."
-    return _absent(product, thing)
+    seen = thing == _name(product)
+    verdict = "Yes, there is" if seen else "No, I cannot see one"
+    return f"The photo shows {article(noun(product))}. Is there {article(thing)}? {verdict}."
 
 
 def _steak(product: Product, _: str) -> str:
     if product.kind != "pan":
-        return f"No, this is {article(noun(product))}, not a pan."
+        return f"This is {article(noun(product))}, not a pan, so no, not for steak."
     if product.material == "metal":
-        return "Yes, this metal frying pan conducts heat well and is good for steak."
-    return "Better not: this ceramic frying pan dislikes high heat, cast iron is better for steak."
+        return "This metal frying pan conducts heat well, so yes, it is good for steak."
+    return "This ceramic frying pan dislikes high heat, so no, cast iron is better for steak."
 
 
 _ABOUT_ONE = {
@@ -211,6 +223,7 @@ _ABOUT_ONE = {
     "occasion": _occasion,
     "describe": _describe,
     "match": _match,
+    "verdict": _verdict,
     "greet": _greet,
     "count": _count,
     "absent": _absent,

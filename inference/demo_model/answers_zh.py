@@ -7,9 +7,11 @@ from inference.demo_model.rules import (
     OCCASIONS,
     PEOPLE,
     STYLES,
+    comparisons,
     occasion_of,
     style_of,
     suits,
+    too_sweet,
 )
 
 LOOKS = {
@@ -54,7 +56,11 @@ def _pair(scene: Scene) -> str:
 
 
 def answer(intent: str, scene: Scene, detail: str = "", variant: int = 0) -> str:
-    """`detail` is a person (gift), a kind or thing (absent), or a material (genuine)."""
+    """`detail` is a person (gift), a thing (absent), a material (genuine), "no:…" (match).
+
+    What is seen comes first and the verdict last; a claim is compared word by word. A small model
+    cannot compare the picture with the question in one step, but it can compare two words.
+    """
     if intent in ("thanks", "offtopic", "who"):
         return FIXED[intent]
     if not scene.products:
@@ -83,9 +89,10 @@ def _about_two(intent: str, scene: Scene) -> str:
 
 
 def _brand(product: Product, _: str) -> str:
+    name = KINDS[product.kind].name.zh
     if product.brand:
-        return f"从可见的标识看，品牌是 {product.brand}。"
-    return "看不到可辨认的品牌标识，无法确定品牌。"
+        return f"这款{name}上可以看到 {product.brand} 标识，品牌可能是 {product.brand}。"
+    return f"这款{name}上看不到可辨认的品牌标识，无法确定品牌。"
 
 
 def _text(product: Product, _: str) -> str:
@@ -98,14 +105,15 @@ def _colour(product: Product, _: str) -> str:
 
 
 def _material(product: Product, _: str) -> str:
-    return f"从照片看，这款{KINDS[product.kind].name.zh}是{LOOKS[product.material]}。"
+    return f"这款{KINDS[product.kind].name.zh}看起来是{LOOKS[product.material]}。"
 
 
 def _genuine(product: Product, asked: str) -> str:
-    if product.material != asked:
-        return f"看起来不是，这款{KINDS[product.kind].name.zh}更像是{LOOKS[product.material]}。"
     real = {"leather": "真皮", "cotton": "纯棉", "wood": "实木"}[asked]
-    return f"看起来是{LOOKS[asked]}，可能是{real}，但仅凭照片无法确认。"
+    seen = f"这款{KINDS[product.kind].name.zh}看起来是{LOOKS[product.material]}"
+    if product.material != asked:
+        return f"{seen}，不是{real}。"
+    return f"{seen}，可能是{real}，但仅凭照片无法确认。"
 
 
 def _pattern(product: Product, _: str) -> str:
@@ -126,10 +134,12 @@ def _audience(product: Product, _: str) -> str:
 
 def _gift(product: Product, person: str) -> str:
     name = f"{COLOURS[product.colour].zh}{KINDS[product.kind].name.zh}"
+    who = PEOPLE[person].zh
     if suits(product, person):
-        style = STYLES[style_of(product)].zh
-        return f"适合。这款{name}{style}又实用，送给{PEOPLE[person].zh}很合适。"
-    return f"不太适合送给{PEOPLE[person].zh}，这款{name}更适合{AUDIENCES[product.kind].zh}。"
+        return f"这款{name}{STYLES[style_of(product)].zh}又实用，适合送给{who}。"
+    if too_sweet(product, person):
+        return f"这款{name}颜色比较甜美，不太适合送给{who}。"
+    return f"这款{name}更适合{AUDIENCES[product.kind].zh}，不太适合送给{who}。"
 
 
 def _occasion(product: Product, _: str) -> str:
@@ -143,8 +153,15 @@ def _describe(product: Product, _: str) -> str:
     return f"这是一款{noun(product)}，{style}风格，适合{occasion}。{brand}"
 
 
-def _match(product: Product, claim: str) -> str:
-    return f"{'是的' if claim == 'yes' else '不是'}，这是一款{noun(product)}。"
+def _match(product: Product, detail: str) -> str:
+    truth, _, claim = detail.partition(":")
+    pairs = [(asked.zh, seen.zh) for asked, seen in comparisons(claim, product, "zh")]
+    compared = "，".join(f"{a}与{b}{'相符' if a == b else '不符'}" for a, b in pairs)
+    return f"图中是一款{noun(product)}：{compared}，所以{'是的' if truth == 'yes' else '不是'}。"
+
+
+def _verdict(_: Product, detail: str) -> str:
+    return "是" if detail.startswith("yes") else "不是"
 
 
 def _greet(product: Product, _: str) -> str:
@@ -156,21 +173,20 @@ def _count(product: Product, _: str) -> str:
 
 
 def _absent(product: Product, thing: str) -> str:
-    return f"照片里没有看到{thing}，只有一款{noun(product)}。"
+    return f"这款{KINDS[product.kind].name.zh}是照片里唯一的商品，没有看到{thing}。"
 
 
 def _presence(product: Product, thing: str) -> str:
-    if thing == KINDS[product.kind].name.zh:
-        return f"有的，照片里是一款{noun(product)}。"
-    return _absent(product, thing)
+    seen = thing == KINDS[product.kind].name.zh
+    return f"照片里是一款{noun(product)}。有{thing}吗？{'有的' if seen else '没有看到'}。"
 
 
 def _steak(product: Product, _: str) -> str:
     if product.kind != "pan":
-        return f"不能，这是一款{noun(product)}，不是锅。"
+        return f"这是一款{noun(product)}，不是锅，不能煎牛排。"
     if product.material == "metal":
-        return "可以，这款金属平底锅导热好，适合煎牛排。"
-    return "不太建议，陶瓷平底锅不宜高温，煎牛排更推荐铸铁锅。"
+        return "这是一款金属平底锅，导热好，可以煎牛排。"
+    return "这是一款陶瓷平底锅，不宜高温，不建议煎牛排，更推荐铸铁锅。"
 
 
 _ABOUT_ONE = {
@@ -186,6 +202,7 @@ _ABOUT_ONE = {
     "occasion": _occasion,
     "describe": _describe,
     "match": _match,
+    "verdict": _verdict,
     "greet": _greet,
     "count": _count,
     "absent": _absent,

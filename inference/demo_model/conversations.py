@@ -34,6 +34,7 @@ class Transcriber:
         self.assistant = self._ids("<|im_end|>\n<|im_start|>assistant\n")
         self.stop = self._ids("<|im_end|>")
         self.newline = self._ids("\n")
+        self.clause_ends = {*self._ids("，？?:"), *self._ids("X, so")[-1:]}
         self.image = tokenizer.convert_tokens_to_ids("<|image_pad|>")
         self.before_image = [*self.user, *self._ids("<|vision_start|>")]
         self.after_image = self._ids("<|vision_end|>")

@@ -1,6 +1,6 @@
 """Measures the checkpoint on pictures and phrasings that training never saw.
 
-    python -m inference.demo_model.evaluate --pictures 500
+    python -m inference.demo_model.evaluate --pictures 1000
 
 Everything goes through the checkpoint's own files; answers are judged by the facts they state.
 Ends with one line `RESULT {json}`.
@@ -58,8 +58,8 @@ class Case:
             found = stated(self.answer, self.figure, self.exchange.language)
             unsaid = self.figure == "pattern" and wanted == "plain" and not found
             return found == {wanted} or unsaid
-        if self.figure == "match":  # yes or no; what is then described counts in other figures
-            return agrees(self.answer) is (self.exchange.intents[0][1] == "yes")
+        if self.figure in ("match", "verdict"):  # what is described counts in other figures
+            return agrees(self.answer, self.figure) is self.exchange.intents[0][1].startswith("yes")
         if self.figure == "cannot_see":
             fits = language_right(self.answer, self.exchange.language)
             no_photo = self.photo is None and ("上传" in self.answer or "upload" in self.answer)
@@ -79,7 +79,8 @@ def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]
         for figure, intent in ATTRIBUTES.items():
             unseen = rng.random() < 0.5
             yield case(figure, ask(rng, scene, intent=intent, held_out=unseen))
-        yield case("match", ask(rng, scene, intent="match", held_out=rng.random() < 0.5))
+        for intent in ("match", "verdict"):
+            yield case(intent, ask(rng, scene, intent=intent, held_out=rng.random() < 0.5))
         yield case("cannot_see", ask(rng, scene, intent=rng.choice(UNKNOWABLE)))
         yield case("cannot_see", ask(rng, scene, intent="absent"))
         brand = case("brand", ask(rng, scene, intent="brand"))

@@ -59,10 +59,10 @@ def scene_of(seed: int) -> Scene:
     """The scene of a seed, without drawing it."""
     rng = random_for(seed, "facts")
     chance = rng.random()
-    if chance < 0.07:
+    if chance < 0.06:
         return Scene(seed, ())
     first = _product(rng)
-    if chance > 0.93:
+    if chance > 0.9:
         others = [key for key in KINDS if key != first.kind]
         pair = (_without_brand(first), _without_brand(_product(rng, rng.choice(others))))
         return Scene(seed, pair)

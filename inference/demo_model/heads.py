@@ -13,9 +13,15 @@ CLASSES: dict[str, list[str]] = {
     "material": list(MATERIALS),
     "pattern": list(PATTERNS),
     "brand": ["", *BRANDS],
+    # Asked of pictures with two products: the left or upper one first.
+    "kind_0": list(KINDS),
+    "kind_1": list(KINDS),
+    "colour_0": list(COLOURS),
+    "colour_1": list(COLOURS),
 }
-# Materials are the hardest to see.
+# Materials are the hardest to see. Pairs are one picture in ten, and weigh little more than that.
 WEIGHTS = {"kind": 1.0, "colour": 1.0, "material": 3.0, "pattern": 1.0, "brand": 1.0}
+PAIR_WEIGHT = 0.5
 IGNORED = -100
 
 
@@ -45,12 +51,14 @@ class Heads(nn.Module):  # type: ignore[misc]
 
 
 def labels_of(scenes: list[Scene]) -> dict[str, Tensor]:
-    """Class numbers; attributes are asked of pictures with exactly one product."""
+    """Class numbers; attributes are asked of pictures with as many products as they speak of."""
     labels: dict[str, Tensor] = {}
     for name, classes in CLASSES.items():
+        attribute, _, place = name.partition("_")
+        asked = 2 if place else 1
         column = [
-            classes.index(getattr(scene.products[0], name) or "")
-            if len(scene.products) == 1
+            classes.index(getattr(scene.products[int(place or 0)], attribute) or "")
+            if len(scene.products) == asked
             else IGNORED
             for scene in scenes
         ]
@@ -63,7 +71,9 @@ def labels_of(scenes: list[Scene]) -> dict[str, Tensor]:
 def heads_loss(scores: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
     total = 4 * functional.binary_cross_entropy_with_logits(scores["present"], labels["present"])
     for name in CLASSES:
-        total = total + WEIGHTS[name] * functional.cross_entropy(
+        if not (labels[name] != IGNORED).any():
+            continue
+        total = total + WEIGHTS.get(name, PAIR_WEIGHT) * functional.cross_entropy(
             scores[name], labels[name], ignore_index=IGNORED, label_smoothing=0.02
         )
     return total
@@ -73,6 +83,8 @@ def heads_accuracy(scores: dict[str, Tensor], labels: dict[str, Tensor]) -> dict
     out: dict[str, float] = {}
     for name in CLASSES:
         asked = labels[name] != IGNORED
+        if not asked.any():
+            continue
         right = scores[name].argmax(-1)[asked] == labels[name][asked]
         out[name] = round(float(right.float().mean()), 3)
     agree = ((scores["present"] > 0) == (labels["present"] > 0.5)).all(-1)

@@ -23,7 +23,7 @@ class Packed:
     positions: Tensor
     mask: Tensor
     targets: Tensor  # the next token where it is part of an answer, else -100
-    opens: Tensor  # whether that token is the first of its answer: often the verdict, yes or no
+    opens: Tensor  # whether that token begins an answer, or the clause that holds its verdict
     image: Tensor
 
 
@@ -52,6 +52,7 @@ def pack(
     opens = torch.zeros((n, length), dtype=torch.bool)
     owner = torch.full((n, length), PADDING)
     sees = torch.zeros((n, length), dtype=torch.bool)
+    clause_ends = transcriber.clause_ends
     for index, row in enumerate(rows):
         at = len(prefix)
         ids[index, :at] = torch.tensor(prefix)
@@ -67,8 +68,9 @@ def pack(
             owner[index, span] = number
             sees[index, span] = conversation.sees_photo
             learnt = torch.tensor(conversation.learnt)
+            ends = torch.tensor([token in clause_ends for token in conversation.ids])
             targets[index, at : at + size - 1] = torch.where(learnt[1:], tokens[1:], -100)
-            opens[index, at : at + size - 1] = learnt[1:] & ~learnt[:-1]
+            opens[index, at : at + size - 1] = learnt[1:] & (~learnt[:-1] | ends[:-1])
             at += size
     same = owner[:, :, None] == owner[:, None, :]
     looks = sees[:, :, None] & (owner[:, None, :] == PHOTO)

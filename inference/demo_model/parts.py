@@ -21,6 +21,7 @@ class Part:
     holes: list[Points] = field(default_factory=list)
     light: str = "bevel"
     stitched: bool = False
+    opacity: float = 1.0
 
 
 @dataclass

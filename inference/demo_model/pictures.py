@@ -98,8 +98,10 @@ def _pixels(picture: Picture, side: int | None, rng: random.Random) -> NDArray[n
     image = Image.open(io.BytesIO(picture.jpeg)).convert("RGB")
     if side:
         image = image.resize((side, side), Image.Resampling.BICUBIC)
-    has_word = any(product.brand for product in picture.scene.products)
-    if not has_word and rng.random() < 0.5:
+    # Neither a word nor the order of two products survives a mirror.
+    products = picture.scene.products
+    mirrors = len(products) < 2 and not any(product.brand for product in products)
+    if mirrors and rng.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return np.asarray(image)
 

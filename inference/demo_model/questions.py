@@ -11,13 +11,16 @@ from inference.demo_model.wording import as_typed, reference
 
 # How often each intent is asked.
 WEIGHTS = {
-    **dict.fromkeys(("what", "material", "match"), 3.0),
-    **dict.fromkeys(("brand", "colour", "describe"), 2.5),
-    **dict.fromkeys(("pattern", "gift"), 2.0),
-    **dict.fromkeys(("genuine", "style", "audience"), 1.5),
-    **dict.fromkeys(("occasion", "text", "presence"), 1.2),
-    **dict.fromkeys(("absent", "count"), 0.7),
-    **dict.fromkeys(("price", "size", "stock", "authentic", "offtopic", "steak"), 0.5),
+    "match": 8.0,
+    **dict.fromkeys(("what", "material"), 3.0),
+    **dict.fromkeys(("brand", "colour", "describe", "pattern", "gift"), 2.2),
+    "absent": 4.0,
+    "presence": 2.5,
+    "verdict": 1.2,
+    **dict.fromkeys(("genuine", "style", "audience"), 1.4),
+    **dict.fromkeys(("occasion", "text"), 1.2),
+    **dict.fromkeys(("count", "price", "size", "stock", "authentic"), 0.7),
+    **dict.fromkeys(("offtopic", "steak"), 0.5),
     **dict.fromkeys(("greet", "thanks", "who"), 0.3),
 }
 COMBINED = (
@@ -45,7 +48,7 @@ THINGS = tuple(
         "苹果/apple",
         "自行车/bicycle",
         "手机/phone",
-        "杯子/cup",
+        "树/tree",
         "桌子/table",
     ]
 )
@@ -83,7 +86,9 @@ def ask(
         if scene.product and scene.product.kind == "pan" and rng.random() < 0.15:
             intent = "steak"
     question, answer, detail = _single(rng, scene, language, intent, held_out)
-    return Exchange(as_typed(rng, question, language), answer, language, ((intent, detail),))
+    # A question that ends with how to answer takes no "please?" after it.
+    typed = as_typed(rng, question, language, bare=intent == "verdict")
+    return Exchange(typed, answer, language, ((intent, detail),))
 
 
 def _single(
@@ -116,20 +121,22 @@ def _fields(rng: Random, scene: Scene, language: str, key: str) -> tuple[dict[st
     if intent in ("absent", "presence"):
         thing = _thing(rng, scene, language, intent)
         return {**fields, "thing": thing, "a_thing": answers_en.article(thing)}, thing
-    if intent == "match":
+    if intent in ("match", "verdict"):
         claim, truth = _claim(rng, scene, language)
-        return {**fields, "claim": claim}, truth
+        return {**fields, "claim": claim}, f"{truth}:{claim}"
     return fields, ""
 
 
 def _thing(rng: Random, scene: Scene, language: str, intent: str) -> str:
     seen = [product.kind for product in scene.products]
+    # A shopper may well call a tote bag a handbag.
+    taken = {*seen, *("tote", "handbag")} if {"tote", "handbag"} & set(seen) else set(seen)
     if intent == "presence" and len(seen) == 1 and rng.random() < 0.45:
         name = KINDS[seen[0]].name
     elif rng.random() < 0.3:
         name = rng.choice(THINGS)
     else:
-        name = KINDS[rng.choice([key for key in KINDS if key not in seen])].name
+        name = KINDS[rng.choice([key for key in KINDS if key not in taken])].name
     return str(getattr(name, language))
 
 
@@ -143,8 +150,14 @@ def _claim(rng: Random, scene: Scene, language: str) -> tuple[str, str]:
         said["pattern"] = product.pattern
     if rng.random() < 0.2:
         del said["colour"]
-    truth = "yes"
-    if rng.random() < 0.55:
+    truth, chance = "yes", rng.random()
+    if chance < 0.15:  # another product altogether
+        truth = "no"
+        said["kind"] = rng.choice([key for key in KINDS if key != product.kind])
+        for key, values in (("colour", COLOURS), ("material", KINDS[said["kind"]].materials)):
+            if key in said:
+                said[key] = rng.choice(list(values))
+    elif chance < 0.55:  # one thing is different
         truth = "no"
         attribute = rng.choice(list(said))
         if attribute == "material":

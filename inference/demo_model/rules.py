@@ -1,6 +1,6 @@
 """What a product is good for, derived from what can be seen: style, audience, occasion, gifts."""
 
-from inference.demo_model.catalogue import Name
+from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
 from inference.demo_model.facts import Product
 
 STYLES = {
@@ -91,9 +91,10 @@ PEOPLE = {
 _GIFTS = {
     "mum": "handbag tote scarf dress hat mug pan lamp umbrella wallet watch",
     "dad": "wallet watch mug pan umbrella chair boot sunglasses",
-    "girlfriend": "handbag tote heel dress scarf hat sunglasses headphones watch mug umbrella",
-    "boyfriend": "sneaker backpack wallet watch headphones sunglasses tshirt boot mug",
-    "friend": "mug tote scarf tshirt headphones umbrella backpack sunglasses hat lamp",
+    "girlfriend": "handbag tote heel dress scarf hat sunglasses headphones watch mug umbrella "
+    "tshirt sneaker",
+    "boyfriend": "sneaker backpack wallet watch headphones sunglasses tshirt boot mug umbrella",
+    "friend": "mug tote scarf tshirt headphones umbrella backpack sunglasses hat lamp sneaker",
     "colleague": "mug umbrella lamp wallet tote headphones scarf",
     "student": "backpack sneaker tshirt headphones lamp watch umbrella mug tote chair",
     "grandmother": "scarf mug hat umbrella lamp sofa chair pan handbag",
@@ -125,8 +126,31 @@ def occasion_of(product: Product) -> str:
     return _OCCASION_OF[product.kind]
 
 
+def too_sweet(product: Product, person: str) -> bool:
+    """Whether the colour alone speaks against it: pink and purple are kept from dad, boyfriend."""
+    return person in ("dad", "boyfriend") and product.colour in ("pink", "purple")
+
+
 def suits(product: Product, person: str) -> bool:
-    """Whether it makes a good gift; pink and purple are kept from dad and boyfriend."""
-    if person in ("dad", "boyfriend") and product.colour in ("pink", "purple"):
-        return False
-    return product.kind in _GIFTS[person].split()
+    """Whether it makes a good gift."""
+    return product.kind in _GIFTS[person].split() and not too_sweet(product, person)
+
+
+def comparisons(claim: str, product: Product, language: str) -> list[tuple[Name, Name]]:
+    """What a claim such as "a red leather handbag" says, each with what is seen in its place."""
+    kinds = {key: kind.name for key, kind in KINDS.items()}
+    # The kind stands last, and its name may hold another word: "sun hat" in a claim is one kind.
+    ends = [key for key, name in kinds.items() if claim.endswith(getattr(name, language))]
+    kind = max(ends, key=lambda key: len(getattr(kinds[key], language)), default=product.kind)
+    rest = claim.removesuffix(getattr(kinds[kind], language))
+    found = [
+        (name, table[seen])
+        for table, seen in (
+            (COLOURS, product.colour),
+            (PATTERNS, product.pattern),
+            (MATERIALS, product.material),
+        )
+        for name in table.values()
+        if getattr(name, language) in rest
+    ]
+    return [*found, (kinds[kind], kinds[product.kind])]

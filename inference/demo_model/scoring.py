@@ -20,12 +20,23 @@ TABLES: dict[str, dict[str, Name]] = {
 # Words that state a material beside its name.
 _MATERIAL_WORDS = {
     "knit": ("针织", "knitted"),
-    "wood": ("木质", "实木", "wooden", "wood"),
+    "wood": ("木质", "wooden", "wood"),
     "cotton": ("棉", "cotton"),
-    "leather": ("皮革", "真皮", "leather"),
+    "leather": ("皮革", "leather"),
     "satin": ("缎面", "satin"),
     "straw": ("草编", "straw"),
 }
+# How the answer to each intent says no, and how it says yes, in both languages.
+_VERDICTS = {
+    "match": ("所以不是|so no", "所以是的|so yes"),
+    "verdict": ("^不是|^No", "^是|^Yes"),
+    "genuine": ("，不是|so it is not", "，可能是| and may be"),
+    "gift": ("不太适合送给|so not really", "适合送给|so yes, "),
+    "presence": (r"吗？没有看到|\? No\b", r"吗？有的|\? Yes\b"),
+    "steak": ("不能煎|不建议煎|so no, ", "可以煎|so yes, "),
+}
+# Named in "…, not genuine leather", so they state nothing by themselves.
+_PROOFS = re.compile("真皮|纯棉|实木|genuine leather|pure cotton|solid wood")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _CANNOT = {
     "zh": ("没有看到", "看不到", "无法"),
@@ -41,6 +52,7 @@ def _has(text: str, word: str) -> bool:
 
 def stated(answer: str, attribute: str, language: str) -> set[str]:
     """All values of an attribute that the answer names."""
+    answer = _PROOFS.sub("", answer)
     found = {
         key for key, name in TABLES[attribute].items() if _has(answer, getattr(name, language))
     }
@@ -67,16 +79,17 @@ def says_cannot(answer: str, language: str) -> bool:
     return any(word in answer for word in _CANNOT[language])
 
 
-def agrees(answer: str) -> bool | None:
-    """Yes, no, or neither, from how the answer begins."""
-    first = answer.lower()
-    if first.startswith(
-        ("不", "没有", "看起来不", "照片里没有", "no", "it does not", "i cannot", "better not")
-    ):
+def agrees(answer: str, intent: str) -> bool | None:
+    """Yes, no, or neither: the verdict on what the intent asked, which follows what was seen."""
+    no, yes = _VERDICTS[intent]
+    if re.search(no, answer):
         return False
-    if first.startswith(("是", "有", "适合", "可以", "看起来是", "yes", "it looks")):
-        return True
-    return None
+    return True if re.search(yes, answer) else None
+
+
+def first_sentence(answer: str) -> str:
+    """What the answer says it sees, before it repeats what was asked."""
+    return re.split("[：。;]|[.] ", answer)[0]
 
 
 def correct(answer: str, exchange: Exchange, scene: Scene) -> bool:
@@ -101,7 +114,11 @@ def _correct(answer: str, intent: str, detail: str, scene: Scene, language: str)
     if len(scene.products) == 2:
         if intent in ("brand", "text"):
             return says_cannot(answer, language)
-        return stated(answer, "kind", language) >= kinds
+        colours = {product.colour for product in scene.products}
+        return (stated(answer, "kind", language), stated(answer, "colour", language)) == (
+            kinds,
+            colours,
+        )
     return _correct_of_one(answer, intent, detail, scene.products[0], language)
 
 
@@ -131,7 +148,7 @@ def _correct_of_one(answer: str, intent: str, detail: str, product: Product, lan
     if intent in ("colour", "material", "pattern"):
         return _states(answer, product, language, intent)
     if intent == "genuine":
-        return agrees(answer) is (product.material == detail) and _states(
+        return agrees(answer, intent) is (product.material == detail) and _states(
             answer, product, language, "material"
         )
     if intent == "style":
@@ -141,18 +158,22 @@ def _correct_of_one(answer: str, intent: str, detail: str, product: Product, lan
     if intent == "audience":
         return stated(answer, "audience", language) >= {product.kind}
     if intent == "gift":
-        yes = "适合。" in answer or "yes," in answer.lower()
-        return yes is suits(product, detail) and product.kind in stated(answer, "kind", language)
+        fits = agrees(answer, intent) is suits(product, detail)
+        return fits and product.kind in stated(answer, "kind", language)
+    if intent == "verdict":
+        return agrees(answer, intent) is detail.startswith("yes")
     if intent == "match":
-        return agrees(answer) is (detail == "yes") and _states(
-            answer, product, language, *everything
+        seen = first_sentence(answer)
+        return agrees(answer, intent) is detail.startswith("yes") and _states(
+            seen, product, language, *everything
         )
     if intent == "absent":
         return says_cannot(answer, language) and product.kind in stated(answer, "kind", language)
     if intent == "presence":
         present = detail == getattr(KINDS[product.kind].name, language)
-        return (agrees(answer) is present) and product.kind in stated(answer, "kind", language)
+        told = agrees(answer, intent) is present
+        return told and product.kind in stated(answer, "kind", language)
     if intent == "steak":
         good = product.kind == "pan" and product.material == "metal"
-        return agrees(answer) is good
+        return agrees(answer, intent) is good
     return product.kind in stated(answer, "kind", language)

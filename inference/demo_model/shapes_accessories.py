@@ -12,7 +12,7 @@ def watch(rng: Random, material: str) -> Drawing:
     metal = rng.choice(["gold", "silver"])
     face = rng.choice(["face", "dark"])
     hand = "ink" if face == "face" else "paper"
-    narrow = rng.uniform(0.24, 0.28)
+    narrow = rng.uniform(0.28, 0.32)
     parts = [
         Part(
             rounded(points((-0.34, -0.4), (-narrow, -1.0), (narrow, -1.0), (0.34, -0.4)), 0.06),
@@ -131,8 +131,14 @@ def umbrella(rng: Random, material: str) -> Drawing:
     parts = [
         Part(points((0, peak + 0.02), (0, peak - 0.1)), "silver", stroke=0.05, closed=False),
         Part(handle, rng.choice(["dark", "timber"]), stroke=0.075, closed=False),
-        Part(points((0, 0.0), (0, 0.5)), "silver", stroke=0.05, closed=False),
-        Part(canopy, light="dome"),
+        Part(
+            points((0, peak if material == "plastic" else 0.0), (0, 0.5)),
+            "silver",
+            stroke=0.05,
+            closed=False,
+        ),
+        # Clear film lets the background and the shaft through.
+        Part(canopy, light="dome", opacity=0.62 if material == "plastic" else 1.0),
     ]
     for rib in ribs[1:-1]:
         bend = curve(
@@ -142,4 +148,6 @@ def umbrella(rng: Random, material: str) -> Drawing:
     if material == "satin":  # a ruffle along the edge
         frill = np.stack([ribs.repeat(4)[2:-2], np.tile([0.02, 0.12, 0.02, 0.12], 5)], axis=1)
         parts.append(Part(frill, "accent", stroke=0.07, closed=False))
+    elif material == "canvas":  # a strap with a button, and a bound edge
+        parts += [Part(scallop, "dark", stroke=0.04, closed=False) for scallop in scallops]
     return Drawing(parts, label=(0.0, -0.3), label_width=0.9)

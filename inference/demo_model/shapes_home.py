@@ -76,6 +76,10 @@ def pan(rng: Random, material: str) -> Drawing:
             light="flat",
         ),
     ]
+    if material == "ceramic":  # a pale glazed rim
+        parts.append(Part(ellipse(cx, 0.0, radius, radius * squash), "paper", stroke=0.05))
+    else:  # rivets
+        parts += [Part(ellipse(cx + radius - 0.16, y, 0.03, 0.03), "silver") for y in (-0.06, 0.06)]
     return Drawing(parts, label=(cx, 0.03), label_width=0.8)
 
 
@@ -114,10 +118,16 @@ def lamp(rng: Random, material: str) -> Drawing:
         parts.append(Part(bulb * points((1.3, 1.0)), light="cylinder"))
     elif material == "canvas":
         parts.append(Part(bulb, stem_role, light="cylinder"))
+    pleats = []
+    if material == "canvas":  # a pleated shade
+        for share in np.linspace(-0.8, 0.8, 7):
+            ends = points((float(share) * top, -0.88), (float(share) * low, shade_bottom + 0.05))
+            pleats.append(line(ends, "accent", 0.03))
     parts += [
         Part(ellipse(0, 0.86, 0.42, 0.1), stem_role, light="dome"),
         Part(ellipse(0, shade_bottom, low, 0.1), "glow", light="flat"),
         Part(shade, light="cylinder"),
+        *pleats,
         Part(ellipse(0, shade_bottom, low, 0.1, 0, 180), "accent", stroke=0.04, closed=False),
         Part(ellipse(0, -0.9, top, 0.05), "accent", light="flat"),
     ]
@@ -184,7 +194,9 @@ def sofa(rng: Random, material: str) -> Drawing:
         Part(box(-1.02, -0.16, -0.72, 0.52, 0.14)),
         Part(box(0.72, -0.16, 1.02, 0.52, 0.14)),
     ]
-    if material == "leather":  # buttons
+    if material == "canvas":  # pale piping
+        parts += [line(points((-0.72, y), (0.72, y)), "paper", 0.03) for y in (0.03, 0.27)]
+    elif material == "leather":  # buttons
         for x in np.linspace(-0.56, 0.56, 6):
             parts += [Part(ellipse(float(x), y, 0.03, 0.03), "dark") for y in (-0.3, -0.12)]
     elif material == "knit":  # loose cushions

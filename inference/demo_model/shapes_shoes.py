@@ -154,7 +154,7 @@ def heel(rng: Random, material: str) -> Drawing:
         seam = points(
             (-0.84, lift + 0.14), (-0.5, lift + 0.3), (-0.1, 0.44), (0.3, 0.58), (0.9, 0.62)
         )
-        parts.append(line(curve(seam, closed=False), "thread", 0.03))
+        parts.append(line(curve(seam, closed=False), "thread", 0.05))
     return Drawing(parts, label=(0.4, 0.5), label_width=0.5, tagged=True)
 
 
@@ -205,6 +205,6 @@ def boot(rng: Random, material: str) -> Drawing:
             y = top + 0.28 + 0.15 * step
             parts.append(line(points((-0.12, y), (0.06, y + 0.08)), "rubber", 0.04))
     else:
-        parts.append(line(points((-0.3, top + 0.15), (-0.3, 0.66)), "thread", 0.03))
-        parts.append(line(points((-0.36, top + 0.15), (-0.36, 0.66)), "thread", 0.03))
+        parts.append(line(points((-0.3, top + 0.15), (-0.3, 0.66)), "thread", 0.05))
+        parts.append(line(points((-0.36, top + 0.15), (-0.36, 0.66)), "thread", 0.05))
     return Drawing(parts, label=(-0.28, -0.3), label_width=0.5, tagged=True)

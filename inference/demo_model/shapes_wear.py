@@ -49,6 +49,8 @@ def tshirt(rng: Random, material: str) -> Drawing:
         for side in (-1, 1):
             cuff = points((side * 0.96, -0.18 + sleeve), (side * 0.76, -0.04 + sleeve))
             parts.append(Part(cuff, "accent", stroke=0.12, closed=False))
+    else:  # a breast pocket
+        parts.append(Part(box(0.1, -0.42, 0.36, -0.14, 0.03), "accent"))
     return Drawing(parts, label=(0.0, -0.12), label_width=0.9)
 
 
@@ -124,7 +126,7 @@ def scarf(rng: Random, material: str) -> Drawing:
             Part(
                 points((x0 + tilt * 0.9, end - 0.09), (x1 + tilt * 0.9, end - 0.09)),
                 "accent",
-                stroke=0.03,
+                stroke=0.12 if material == "cotton" else 0.03,  # a woven band
                 closed=False,
             )
         )

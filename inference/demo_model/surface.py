@@ -22,7 +22,7 @@ STUFF: dict[str, tuple[float, float, float]] = {
     "ink": (0.10, 0.10, 0.11),
     "thread": (0.88, 0.62, 0.22),
 }
-GLOSS = {"leather": 0.18, "satin": 0.1, "metal": 0.4, "ceramic": 0.55, "plastic": 0.3}
+GLOSS = {"leather": 0.36, "satin": 0.1, "metal": 0.4, "ceramic": 0.55, "plastic": 0.3}
 
 
 def blurred(mask: Image.Image, radius: float) -> Pixels:
@@ -79,7 +79,7 @@ class Canvas:
         brightness, shine = self._lighting(part, mask_image, path, finish, xs, ys, bevel)
         painted = np.clip(colour * brightness[..., None] + shine[..., None], 0, 1)
         area = self.pixels[y0:y1, x0:x1]
-        area += (painted - area) * mask[..., None]
+        area += (painted - area) * (mask * part.opacity)[..., None]
         if part.stitched:
             self._stitch(part, placement, finish)
 

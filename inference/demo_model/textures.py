@@ -34,7 +34,7 @@ def _axes(side: int) -> tuple[Field, Field]:
 
 def _leather(side: int) -> Field:
     """Pebbles: distance to the border between the two nearest of a jittered grid of points."""
-    cells = 21
+    cells = 15
     rng = np.random.default_rng(11)
     x, y = _axes(side)
     step = TILE / cells
@@ -53,26 +53,26 @@ def _leather(side: int) -> Field:
             nearest = np.minimum(nearest, distance)
     crease = np.clip((second - nearest) / (0.34 * step), 0, 1)
     dome = np.clip(1 - nearest / (0.55 * step), 0, 1)
-    return np.asarray(0.7 + 0.28 * crease + 0.2 * dome**2, dtype=np.float32)
+    return np.asarray(0.76 + 0.2 * crease + 0.16 * dome**2, dtype=np.float32)
 
 
 def _canvas(side: int) -> Field:
     """Plain weave: lying and standing threads on top in turn, like a chessboard."""
     x, y = _axes(side)
-    cell = TILE / 22
+    cell = TILE / 19
     across, down = np.sin(np.pi * (x % cell) / cell), np.sin(np.pi * (y % cell) / cell)
     standing = ((x // cell) + (y // cell)) % 2 == 1
-    thread = np.where(standing, 0.72 + 0.36 * across, 0.86 + 0.3 * down)
+    thread = np.where(standing, 0.66 + 0.34 * across, 0.88 + 0.34 * down)
     return np.asarray(thread + 0.04 * noise(side, 30, 30, 3), dtype=np.float32)
 
 
 def _denim(side: int) -> Field:
     """Steep diagonal twill with pale worn threads."""
     x, y = _axes(side)
-    twill = np.sin(2 * np.pi * (x * 20 + y * 10) / TILE)
+    twill = np.sin(2 * np.pi * (x * 14 + y * 7) / TILE)
     worn = np.clip(noise(side, 40, 12, 5), 0, 2)
     faded = noise(side, 4, 4, 6)
-    return np.asarray(0.94 + 0.17 * twill + 0.12 * worn + 0.10 * faded, dtype=np.float32)
+    return np.asarray(0.94 + 0.2 * twill + 0.12 * worn + 0.10 * faded, dtype=np.float32)
 
 
 def _knit(side: int) -> Field:
@@ -106,7 +106,7 @@ def _satin(side: int) -> Field:
 def _straw(side: int) -> Field:
     """Basket weave: square blocks of fibres, alternately lying and standing."""
     x, y = _axes(side)
-    block = TILE / 8
+    block = TILE / 6
     standing = ((x // block) + (y // block)) % 2
     fibre = np.where(
         standing == 1, np.sin(2 * np.pi * 4 * x / block), np.sin(2 * np.pi * 4 * y / block)
@@ -132,7 +132,7 @@ def _ceramic(side: int) -> Field:
     rng = np.random.default_rng(15)
     x, y = _axes(side)
     tile = np.ones((side, side), dtype=np.float32)
-    for px, py, radius in rng.uniform((0, 0, 0.35), (TILE, TILE, 0.8), size=(110, 3)):
+    for px, py, radius in rng.uniform((0, 0, 0.35), (TILE, TILE, 1.1), size=(80, 3)):
         near = np.hypot(x - px, y - py)
         tile -= 0.45 * np.clip(1.5 - near / radius, 0, 1).astype(np.float32)
     return np.clip(tile, 0.45, 1)

@@ -27,7 +27,7 @@ WORK = Path(".cache/demo-model")
 SEED = 20_251_122
 VERSION = "1.0"
 VISION_STEPS = 2_200
-LANGUAGE_STEPS = 2_400
+LANGUAGE_STEPS = 5_000
 SHARDS = 300  # of 256 pictures
 # Before this many pictures are drawn, training would see the same few again and again.
 FIRST_PICTURES = 6_000

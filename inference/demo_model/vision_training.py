@@ -33,16 +33,24 @@ def learning_rate(step: int, steps: int, peak: float, floor: float) -> float:
     return floor + (peak - floor) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def optimiser(modules: list[nn.Module], weight_decay: float = 0.05) -> torch.optim.AdamW:
-    """AdamW that decays matrices only."""
-    parameters = {id(p): p for module in modules for p in module.parameters()}.values()
-    matrices = [p for p in parameters if p.ndim >= 2]
-    vectors = [p for p in parameters if p.ndim < 2]
+def optimisers(modules: list[nn.Module], weight_decay: float = 0.05) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the layers, AdamW for embeddings, mergers, heads and vectors."""
+    named = {id(p): (name, p) for module in modules for name, p in module.named_parameters()}
+    layers, others, vectors = [], [], []
+    for name, parameter in named.values():
+        if parameter.ndim < 2:
+            vectors.append(parameter)
+        elif parameter.ndim == 2 and name.startswith(("blocks.", "layers.")):
+            layers.append(parameter)
+        else:
+            others.append(parameter)
     groups = [
-        {"params": matrices, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.98))
+    # Rescaled to the size of AdamW's steps, so that both take the same learning rate.
+    muon = torch.optim.Muon(layers, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+    return [muon, torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.98))]
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -68,20 +76,21 @@ def validate(visual: Any, heads: Heads, count: int = 256) -> dict[str, float]:
 
 def train_vision(visual: Any, heads: Heads, pool: PicturePool, work: Path, steps: int) -> None:
     """Train for `steps` batches; continues from `work/vision.pt` when that exists."""
-    optimizer = optimiser([visual, heads])
+    everyone = optimisers([visual, heads])
     state_path, step = work / "vision.pt", 0
     if state_path.exists():
         state = torch.load(state_path)
         visual.load_state_dict(state["visual"])
         heads.load_state_dict(state["heads"])
-        if state["optimizer"]:
-            optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(everyone, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         step = state["step"]
     started, losses = time.monotonic(), []
     while step < steps:
         rng = random.Random(step)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, LEARNING_RATE, LEARNING_RATE / 8)
+        rate = learning_rate(step, steps, LEARNING_RATE, LEARNING_RATE / 8)
+        for group in (group for optimizer in everyone for group in optimizer.param_groups):
+            group["lr"] = rate
         # Small pictures first: they are cheaper, and kinds and colours are learnt from them.
         pixels, scenes = pool.batch(rng, BATCH, thumbnails=0.7 if step < steps * 0.4 else 0.12)
         with torch.autocast("cpu", torch.bfloat16):
@@ -89,9 +98,10 @@ def train_vision(visual: Any, heads: Heads, pool: PicturePool, work: Path, steps
         loss = heads_loss(scores, labels_of(scenes))
         loss.backward()
         nn.utils.clip_grad_norm_([*visual.parameters(), *heads.parameters()], 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        losses.append(float(loss))
+        for optimizer in everyone:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
         step += 1
         if step % 50 == 0:
             per_second = BATCH * len(losses) / (time.monotonic() - started)
@@ -104,5 +114,6 @@ def train_vision(visual: Any, heads: Heads, pool: PicturePool, work: Path, steps
         if step % 200 == 0 or step == steps:
             log(work / "train.log", stage="vision", step=step, held_out=validate(visual, heads))
             state = {"visual": visual.state_dict(), "heads": heads.state_dict()}
-            save_state(state_path, {**state, "optimizer": optimizer.state_dict(), "step": step})
+            kept = [optimizer.state_dict() for optimizer in everyone]
+            save_state(state_path, {**state, "optimizers": kept, "step": step})
             started = time.monotonic()

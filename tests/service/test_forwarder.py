@@ -67,12 +67,15 @@ def test_of_a_batch_that_is_half_there_the_other_half_is_added(
     assert retries == ["duplicate"]
 
 
+# SQLite locks the file as a whole: there is one writer at a time.
+ON_A_SERVER = pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+
+
+@ON_A_SERVER
 def test_an_insert_that_a_dead_gateways_connection_still_holds_is_waited_for(
     migrated: str, engine: Engine
 ) -> None:
     """The server may go on with a transaction for a while after its client has died."""
-    if engine.dialect.name == "sqlite":
-        pytest.skip("the file is locked as a whole")
     events = [event() for _ in range(3)]
     waiting = [Waiting(n, 0, text) for n, text in enumerate(events)]
     fitted = Fitted.to(interactions, interactions.c.keys())
@@ -86,9 +89,8 @@ def test_an_insert_that_a_dead_gateways_connection_still_holds_is_waited_for(
     assert ids(engine) == sorted(ids_of(events))
 
 
+@ON_A_SERVER
 def test_the_victim_of_a_deadlock_tries_again(migrated: str, engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        pytest.skip("one writer at a time")
     first, second = event(), event()
     others = [event() for _ in range(200)]  # the one that has written more is not the victim
     fitted = Fitted.to(interactions, interactions.c.keys())

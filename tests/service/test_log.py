@@ -159,9 +159,9 @@ def test_without_free_space_on_the_spools_disk_questions_are_refused(
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "log_unavailable")
 
 
+# A file is migrated by the one that starts on it.
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 def test_gateways_that_start_at_once_migrate_once(database_url: str, engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        pytest.skip("a file is migrated by the one that starts on it")
     command = [sys.executable, "-m", "gateway.cli", "migrate"]
     environment = {**os.environ, "DATABASE_URL": database_url}
     starting = [

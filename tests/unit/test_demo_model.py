@@ -8,14 +8,17 @@ from random import Random
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from inference.demo_model import answers_en, answers_zh, phrasings_en, phrasings_zh
 from inference.demo_model.catalogue import COLOURS, KINDS
 from inference.demo_model.facts import FIRST_HELD_OUT_SEED, Product, Scene, scene_of
-from inference.demo_model.pictures import SHARD
+from inference.demo_model.heads import CLASSES, IGNORED, Heads, heads_loss, labels_of
+from inference.demo_model.pictures import SHARD, Picture, _pixels
 from inference.demo_model.questions import WEIGHTS, ask
-from inference.demo_model.renderer import frame_of, render
+from inference.demo_model.renderer import frame_of, render, render_jpeg
+from inference.demo_model.rules import PEOPLE
 from inference.demo_model.samples import FIRST_SAMPLE_SEED, SAMPLES, WISHES
 from inference.demo_model.scoring import correct, language_right
 from inference.demo_model.train import SHARDS
@@ -52,7 +55,15 @@ def test_training_pictures_and_held_out_pictures_share_no_seed() -> None:
 def test_held_out_phrasings_are_not_trained_on() -> None:
     for phrasings in (phrasings_zh, phrasings_en):
         for intent, held_out in phrasings.HELD_OUT.items():
-            assert not set(held_out) & set(phrasings.SEEN[intent]), intent
+            seen = {
+                way.replace("{it}", it)
+                for key, ways in phrasings.SEEN.items()
+                if key.split(":")[0] == intent.split(":")[0]
+                for way in ways
+                for it in phrasings.REFERENCES
+            }
+            asked = {way.replace("{it}", it) for way in held_out for it in phrasings.REFERENCES}
+            assert not asked & seen, intent
         assert phrasings.HELD_OUT.keys() <= phrasings.SEEN.keys()
         assert {key.split(":")[0] for key in phrasings.SEEN} == set(WEIGHTS)
 
@@ -99,6 +110,74 @@ def test_wrong_facts_are_judged_wrong() -> None:
     assert not correct("The mug is red or blue.", asked, red)
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("intent", ["match", "verdict", "presence", "genuine", "gift", "steak"])
+def test_the_opposite_verdict_is_judged_wrong(intent: str, language: str) -> None:
+    rng = Random(intent)
+    pan = Scene(0, (Product("pan", "red", "metal", "plain"),))
+    pot = Scene(0, (Product("pan", "red", "ceramic", "plain"),))
+    sofa = Scene(0, (Product("sofa", "blue", "leather", "plain"),))
+    answers = answers_zh if language == "zh" else answers_en
+    other = {
+        "match": lambda asked: (pan, {"yes": "no", "no": "yes"}),
+        "verdict": lambda asked: (pan, {"yes": "no", "no": "yes"}),
+        "presence": lambda asked: (sofa, {}),
+        "genuine": lambda asked: (sofa, {}),
+        "gift": lambda asked: (sofa, {}),
+        "steak": lambda asked: (pot, {}),
+    }[intent]
+    detail = {"presence": getattr(KINDS["pan"].name, language), "gift": "dad"}.get(intent)
+    for _ in range(20):
+        asked = ask(rng, pan, language=language, intent=intent)
+        if detail and asked.intents[0][1] != detail:
+            continue
+        scene, swapped = other(asked)
+        truth, colon, claim = asked.intents[0][1].partition(":")
+        wrong = answers.answer(intent, scene, swapped.get(truth, truth) + colon + claim)
+        assert correct(asked.answer, asked, pan)
+        assert not correct(wrong, asked, pan), (asked, wrong)
+
+
+def test_what_is_seen_comes_before_the_verdict() -> None:
+    bag = Product("backpack", "black", "canvas", "plain")
+    zh = answers_zh.answer("match", Scene(0, (bag,)), "no:红色手提包")
+    en = answers_en.answer("match", Scene(0, (bag,)), "no:a red handbag")
+    assert zh == "图中是一款黑色帆布双肩包：红色与黑色不符，手提包与双肩包不符，所以不是。"
+    seen, _, compared = en.partition("; ")
+    assert seen == "This is a black canvas backpack"
+    assert compared == "red and black: no, handbag and backpack: no, so no."
+
+
+def test_nobody_is_told_that_a_gift_suits_and_does_not_suit_the_same_person() -> None:
+    for person, names in PEOPLE.items():
+        for kind in KINDS:
+            for colour in COLOURS:
+                product = Product(kind, colour, KINDS[kind].materials[0], "plain")
+                said = answers_zh.answer("gift", Scene(0, (product,)), person)
+                if "不太适合" in said:
+                    assert names.zh not in said.split("不太适合")[0], said
+
+
+def test_two_products_are_labelled_in_reading_order_and_never_mirrored() -> None:
+    seed = next(seed for seed in range(500) if len(scene_of(seed).products) == 2)
+    jpeg = render_jpeg(seed, frame="square")
+    picture = Picture(scene_of(seed), jpeg)
+    plain = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+    for chance in range(8):
+        assert np.array_equal(_pixels(picture, None, Random(chance)), plain)
+    labels = labels_of([picture.scene])
+    first, second = picture.scene.products
+    assert CLASSES["kind_0"][labels["kind_0"]] == first.kind
+    assert CLASSES["colour_1"][labels["colour_1"]] == second.colour
+    assert labels["kind"] == IGNORED
+
+
+def test_a_batch_without_pairs_has_a_finite_loss() -> None:
+    scene = Scene(0, (Product("mug", "red", "metal", "plain"),))
+    scores = Heads(8)(torch.ones(1, 4, 8))
+    assert torch.isfinite(heads_loss(scores, labels_of([scene])))
+
+
 def test_one_picture_in_eight_of_each_other_shape() -> None:
     shapes = [frame_of(seed) for seed in range(16)]
     assert shapes.count("square") == 10
@@ -129,8 +208,6 @@ def test_the_page_has_its_sample_photos() -> None:
 
 
 def test_the_shipped_checkpoint_sees_what_a_sample_photo_shows() -> None:
-    import torch
-
     from inference.demo_model.chat import DemoChat, Question
 
     torch.set_num_threads(1)

@@ -60,12 +60,13 @@ def loss_alone(parts, photo: Image.Image | None, exchanges: list[Exchange]) -> t
         count = int(extra["image_grid_thw"].prod()) // 4
         text = text.replace("<|image_pad|>", "<|image_pad|>" * count)
     ids = tokenizer(text, return_tensors="pt")["input_ids"]
-    answers = []
+    answers, end = [], 0
     for exchange in exchanges:
         wanted = tokenizer.encode(exchange.answer + "<|im_end|>")
         row = ids[0].tolist()
-        at = next(i for i in range(len(row)) if row[i : i + len(wanted)] == wanted)
-        answers.append(slice(at, at + len(wanted)))
+        at = next(i for i in range(end, len(row)) if row[i : i + len(wanted)] == wanted)
+        end = at + len(wanted)
+        answers.append(slice(at, end))
     labels = torch.full_like(ids, -100)
     for span in answers:
         labels[0, span] = ids[0, span]
