@@ -5,7 +5,6 @@ import { events } from "./stream.js";
 
 // A Retry-After beyond this is not counted down on screen, in seconds.
 const LONGEST_COUNTDOWN = 60;
-const FILE_NAMES = { "image/png": "photo.png", "image/webp": "photo.webp" };
 
 /**
  * Why there is no (whole) answer: `message` is the server's own words, or `word` a key of words.js.
@@ -22,8 +21,9 @@ export class AskFailure extends Error {
  * Yields `{head: {cache, revision, interaction}}`, then `{text}` pieces, then `{end: reason}`.
  * Raises AskFailure, or the signal's AbortError. Returning without an `end` does not happen.
  */
-export async function* ask(photo, question, signal) {
-  const response = await send(photo, question, signal);
+export async function* ask(upload, question, signal) {
+  let response = await send(upload, question, signal);
+  if (response.status === 404 && upload.again()) response = await send(upload, question, signal);
   if (!response.ok) throw await refusal(response);
   yield {
     head: {
@@ -52,9 +52,10 @@ export async function* ask(photo, question, signal) {
   throw new AskFailure({ code: "incomplete", word: "incomplete" });
 }
 
-async function send(photo, question, signal) {
+async function send(upload, question, signal) {
   const form = new FormData();
-  form.append("photo", photo, FILE_NAMES[photo.type] ?? "photo.jpg"); // not the shopper's file name
+  await upload.fill(form);
+  signal.throwIfAborted();
   form.append("question", question);
   form.append("stream", "true");
   const headers = { "accept-language": acceptLanguage() };

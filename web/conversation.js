@@ -2,6 +2,7 @@
 
 import { ask, AskFailure } from "./ask.js";
 import { say, tagOf, word } from "./language.js";
+import { Upload } from "./upload.js";
 
 // Within this distance of the page's end, in pixels, the page follows an answer as it grows.
 const FOLLOWS_WITHIN = 120;
@@ -13,6 +14,7 @@ export class Conversation {
   constructor(photo, { name, suggestions, announce, answered, changed }) {
     Object.assign(this, { photo, name, suggestions, announce, answered, changed });
     this.preview = URL.createObjectURL(photo.blob);
+    this.upload = new Upload(photo.blob);
     this.element = document.createElement("div");
     this.element.className = "conversation";
   }
@@ -44,7 +46,7 @@ export class Conversation {
     window.scrollTo({ top: document.documentElement.scrollHeight });
     this.announce(word("looking"));
     try {
-      for await (const part of ask(this.photo.blob, exchange.question, signal)) {
+      for await (const part of ask(this.upload, exchange.question, signal)) {
         if (part.head) exchange.head(part.head);
         if (part.text) following(() => exchange.add(part.text));
         if (part.end) following(() => exchange.finish(part.end));

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.shopper import ask_and_wait
-from tests.browser.wire import overhear, sent
+from tests.browser.wire import asked, overhear, refusal, sent
 
 ORIENTATION = 0x0112
 QUESTION = "这是什么？"
@@ -34,16 +34,19 @@ def _upload(page: Page, name: str, data: bytes, mime: str = "image/jpeg") -> dic
     page.set_input_files("#photo-file", {"name": name, "mimeType": mime, "buffer": data})
     expect(page.locator("#composer")).to_be_visible()
     ask_and_wait(page, QUESTION)
-    (photo,) = sent(page)
-    assert photo["question"] == QUESTION
-    assert photo["stream"] == "true"
+    (photo,), (form,) = sent(page), asked(page)
+    assert form["question"] == QUESTION
+    assert form["stream"] == "true"
+    assert form["image_id"].startswith("img_")
     return photo
 
 
 def test_a_big_turned_photo_goes_up_small_and_upright(open_page: OpenPage) -> None:
     page = open_page(before=overhear)
     bodies = []
-    page.on("request", lambda request: bodies.append(request) if "v1/ask" in request.url else None)
+    page.on(
+        "request", lambda request: bodies.append(request) if "v1/images" in request.url else None
+    )
     exif = Image.Exif()
     exif[ORIENTATION] = 6  # a phone held upright: the picture is to be turned right by 90°
     file = BytesIO()
@@ -53,10 +56,10 @@ def test_a_big_turned_photo_goes_up_small_and_upright(open_page: OpenPage) -> No
     photo = _upload(page, "IMG_0042.jpg", file.getvalue())
     assert (photo["width"], photo["height"]) == (1200, 1600)
     assert photo["type"] == "image/jpeg"
-    assert photo["name"] == "photo.jpg"  # the shopper's file name stays on the phone
+    assert photo["name"] is None  # the shopper's file name stays on the phone
     (request,) = bodies
     body = int(request.all_headers()["content-length"])
-    assert photo["size"] < body < 900_000
+    assert photo["size"] == body < 900_000
     corners = page.evaluate(
         """async () => {
           const picture = await createImageBitmap(document.getElementById("photo"));
@@ -158,3 +161,44 @@ def test_the_camera_button_opens_the_camera(open_page: OpenPage) -> None:
     with page.expect_file_chooser() as chooser:
         page.locator("#choose").tap()
     assert chooser.value.element.get_attribute("capture") is None
+
+
+def _pick(page: Page) -> bytes:
+    file = BytesIO()
+    _picture(640, 480).save(file, "JPEG")
+    photo = {"name": "bag.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
+    page.set_input_files("#photo-file", photo)  # type: ignore[arg-type]
+    expect(page.locator("#composer")).to_be_visible()
+    return file.getvalue()
+
+
+def test_a_photo_goes_up_once_however_often_it_is_asked_about(open_page: OpenPage) -> None:
+    page = open_page(before=overhear)
+    _pick(page)
+    for question in ("这是什么？", "什么颜色？", "什么材质？"):
+        ask_and_wait(page, question)
+    assert len(sent(page)) == 1
+    assert len({form["image_id"] for form in asked(page)}) == 1
+
+
+def test_where_uploads_are_not_kept_the_question_brings_the_photo(open_page: OpenPage) -> None:
+    page = open_page(before=overhear, expects=("503",))
+    full = refusal(503, "暂时无法保存上传的照片", "image_store_unavailable")
+    page.route("**/v1/images", lambda route: route.fulfill(**full))
+    data = _pick(page)
+    ask_and_wait(page, QUESTION)
+    assert [photo["sha256"] for photo in sent(page)] == [hashlib.sha256(data).hexdigest()] * 2
+    assert [photo.get("name") for photo in sent(page)] == [None, "photo.jpg"]
+    assert "image_id" not in asked(page)[0]
+
+
+def test_a_photo_that_the_api_has_forgotten_goes_up_again(open_page: OpenPage) -> None:
+    page = open_page(before=overhear, expects=("404",))
+    gone = {"status": 201, "json": {"id": "img_" + "0" * 32}}
+    page.route("**/v1/images", lambda route: route.fulfill(**gone), times=1)
+    _pick(page)
+    ask_and_wait(page, QUESTION)
+    assert len(sent(page)) == 2
+    first, second = asked(page)
+    assert first["image_id"] == "img_" + "0" * 32
+    assert second["image_id"] != first["image_id"]

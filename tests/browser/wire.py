@@ -5,20 +5,22 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-# Chromium does not show Playwright the files inside a form, so the page's own fetch is overheard.
+# Chromium does not show Playwright the files in a body, so the page's own fetch is overheard.
 _OVERHEAR = """
 window.sent = [];
+window.asked = [];
 const original = window.fetch;
+const look = async (photo) => {
+  const hash = await crypto.subtle.digest("SHA-256", await photo.arrayBuffer());
+  const sha256 = [...new Uint8Array(hash)].map((b) => b.toString(16).padStart(2, "0")).join("");
+  const { width, height } = await createImageBitmap(photo, { imageOrientation: "none" });
+  window.sent.push({ size: photo.size, type: photo.type, name: photo.name, sha256, width, height });
+};
 window.fetch = async (address, options = {}) => {
+  if (options.body instanceof Blob) await look(options.body);
   if (options.body instanceof FormData) {
-    const photo = options.body.get("photo");
-    const hash = await crypto.subtle.digest("SHA-256", await photo.arrayBuffer());
-    const sha256 = [...new Uint8Array(hash)].map((b) => b.toString(16).padStart(2, "0")).join("");
-    const { width, height } = await createImageBitmap(photo, { imageOrientation: "none" });
-    window.sent.push({
-      size: photo.size, type: photo.type, name: photo.name, sha256, width, height,
-      question: options.body.get("question"), stream: options.body.get("stream"),
-    });
+    window.asked.push(Object.fromEntries([...options.body].filter(([name]) => name !== "photo")));
+    if (options.body.has("photo")) await look(options.body.get("photo"));
   }
   return original(address, options);
 };
@@ -26,13 +28,19 @@ window.fetch = async (address, options = {}) => {
 
 
 def overhear(page: Page) -> None:
-    """Before the load: from now on `sent(page)` tells which photos were uploaded."""
+    """Before the load: from now on `sent` tells which photos went up, `asked` what was asked."""
     page.add_init_script(_OVERHEAR)
 
 
 def sent(page: Page) -> list[dict[str, Any]]:
     uploads: list[dict[str, Any]] = page.evaluate("window.sent")
     return uploads
+
+
+def asked(page: Page) -> list[dict[str, str]]:
+    """The forms of questions, their photos left out."""
+    forms: list[dict[str, str]] = page.evaluate("window.asked")
+    return forms
 
 
 def chunk(text: str = "", reason: str | None = None) -> str:
