@@ -67,7 +67,7 @@ StopText = Annotated[str, Field(min_length=1, max_length=100)]
 class SampledRequest(_Wire):
     """The fields that both JSON forms share."""
 
-    model: str = MODEL_ALIAS
+    model: Annotated[str, Field(max_length=128)] = MODEL_ALIAS
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -86,7 +86,7 @@ class ChatRequest(SampledRequest):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     # OpenAI's clients and frameworks send these; at these values they change nothing.
-    user: str | None = None
+    user: Annotated[str, Field(max_length=512)] | None = None
     metadata: dict[str, str] | None = None
     n: Literal[1] | None = None
     store: bool | None = None

@@ -3,6 +3,8 @@ digest the gateway caches by is the digest of the very pixels the model sees."""
 
 import hashlib
 import struct
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -28,6 +30,11 @@ MIN_SIDE = 32
 MAX_ASPECT = 100
 # Phones take 12-50 MP; Pillow would only warn between 89 and 179 MP.
 MAX_DECLARED_PIXELS = 60_000_000
+# Above, one photo at a time is decoded; 16 MP are 48 MB, and some times that on the way.
+LARGE_PIXELS = 16_000_000
+_LARGE = threading.Lock()
+# Transparency is flattened so many rows at a time.
+STRIP_ROWS = 256
 # A 12 MP JPEG is 3-6 MB. Bytes of the file, not of its base64.
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 
@@ -123,10 +130,13 @@ def check_image(image: EncodedImage) -> CheckedImage:
         raise ImageTooManyPixels
     if min(width, height) < MIN_SIDE or max(width, height) > MAX_ASPECT * min(width, height):
         raise ImageDimensions
+    # A gateway has 768 MB: small files that unpack to many pixels must not do so together.
+    alone = _LARGE if width * height > LARGE_PIXELS else nullcontext()
     try:
-        picture.load()
-        turned = _turn(picture)
-        pixels = _bounded(_flatten(turned))
+        with alone:
+            picture.load()
+            turned = _turn(picture)
+            pixels = _bounded(_flatten(turned))
         pixels.info.clear()  # EXIF among it: where a photo was taken goes no further
     except Exception:
         raise ImageUndecodable from None
@@ -161,9 +171,11 @@ def _flatten(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):  # 16-bit grey: scale, where convert() would clip to white
         picture = picture.point(lambda value: value * (1 / 256)).convert("L")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        canvas = Image.new("RGB", layer.size, "white")
-        canvas.paste(layer, mask=layer.getchannel("A"))
+        canvas = Image.new("RGB", picture.size, "white")
+        for top in range(0, picture.height, STRIP_ROWS):  # whole, 60 MP would take 730 MB
+            box = (0, top, picture.width, min(top + STRIP_ROWS, picture.height))
+            layer = picture.crop(box).convert("RGBA")
+            canvas.paste(layer, (0, top), layer.getchannel("A"))
         return canvas
     return picture.convert("RGB")
 

@@ -55,7 +55,9 @@ class Answering:
             _check_scope(asked)
 
             with interaction.step("identify"):  # 1 which photo is it
-                interaction.image = await self.questions.identify(question, interaction.caller)
+                interaction.image = await self.questions.identify(
+                    question, interaction.caller, interaction.started + self.deadline_ms / 1000
+                )
 
             with interaction.step("screen"):  # 2 may it be asked
                 self._screen(question)

@@ -35,6 +35,9 @@ from gateway.questions import Questions
 from gateway.telemetry import Metrics
 from gateway.uploading import Uploading
 
+# What a request asks of the database itself: who owns an upload, which answer to purge.
+SQL_TIMEOUT_S = 3
+
 
 @dataclass
 class Gateway:
@@ -52,7 +55,7 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = open_database(settings)
+        engine = open_database(settings, answer_timeout_s=SQL_TIMEOUT_S)
         images = ImageIdentifier(settings.image_threads)
         uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s)
         link = (
@@ -94,7 +97,13 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         await answers.close()
         images.close()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # it would send to whatever host the client has named
+    )
     asking = {
         "/v1/chat/completions": Asking(json_question, app.state),
         "/v1/ask": Asking(form_question, app.state),

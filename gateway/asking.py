@@ -1,6 +1,7 @@
 """The two ways to ask over HTTP: parse, hand over to `answering`, serialise. Plain ASGI, because
 FastAPI's machinery would cost a cached answer more than all the rest."""
 
+import asyncio
 import json
 import logging
 import re
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 # Made once: json.dumps with any option makes an encoder for each call.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+# Only answers that take longer are watched: a cached one would be slowed down by it.
+WATCH_AFTER_S = 0.05
 
 Reader = Callable[[Request, Questions, str], Awaitable[Question]]
 
@@ -69,19 +73,30 @@ class Asking:
         request = Request(scope, receive)
         gateway: Gateway = self._state.gateway
         interaction = begun(request)
+        departure = _Departure(receive)
         try:
-            response = await self._answer(request, gateway, interaction)
+            response = await self._answer(request, gateway, interaction, departure)
         except ClientDisconnect:
+            return
+        except asyncio.CancelledError:
+            if not departure.happened:
+                raise
             return
         except ShopsightError as error:
             response = failed(error, request, gateway, interaction)
         except Exception:
             log.exception("unhandled")
             response = failed(InternalError(), request, gateway, interaction)
+        finally:
+            departure.end_watch()
         await response(scope, receive, send)
 
     async def _answer(
-        self, request: Request, gateway: "Gateway", interaction: Interaction
+        self,
+        request: Request,
+        gateway: "Gateway",
+        interaction: Interaction,
+        departure: "_Departure",
     ) -> Response:
         """One question to its answer, in the form in which it was asked."""
         answering = gateway.answering
@@ -89,7 +104,9 @@ class Asking:
         async def read() -> Question:
             caller = gateway.callers.identify(request.headers, request.cookies)
             interaction.caller = caller
-            return await self._read(request, answering.questions, caller.tenant)
+            question = await self._read(request, answering.questions, caller.tenant)
+            departure.watch()  # all of the body is here: what else comes is the client's leaving
+            return question
 
         events = await render.primed(answering.answer(read, interaction))
         asked = interaction.asked
@@ -103,6 +120,37 @@ class Asking:
         data = _encode(whole).encode()
         headers = headers_of(gateway, interaction)
         return Response(data, headers=headers, media_type="application/json")
+
+
+class _Departure:
+    """Ends the work on an answer whose client has gone before it began: it holds a replica's
+    place. A stream, once it has begun, looks after that itself."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.happened = False
+        self._receive = receive
+        self._answering = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    def watch(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+
+    def end_watch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def _begin(self) -> None:
+        self._watch = asyncio.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.happened = True
+        if self._answering is not None:
+            self._answering.cancel()
 
 
 def begun(request: Request, kind: str = "ask") -> Interaction:

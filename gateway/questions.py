@@ -1,21 +1,26 @@
 """A request's body → the question in it. A body seen before is known by its digest, within its
 tenant, and neither parsed nor screened again."""
 
+import asyncio
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from contract.completion import Completion
+from contract.errors import DeadlineExceeded
 from contract.images import EncodedImage, ImageFacts
-from gateway.cache.key import AnswerKey, answer_key
+from gateway.cache.key import AnswerKey, answer_key, normalised
 from gateway.identity.callers import Caller
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
 
 # About 2 KB an entry: 8 MB of a gateway's 150. A hit that is not remembered costs its parsing.
 REMEMBERED_BODIES = 4_000
-# Longer conversations and schemas are rare, and would take the room of many.
-REMEMBERED_CHARS = 4_000
+# Longer conversations and schemas are rare, and would take the room of many. Normalising can make
+# a text 18 times as long, and one rare character makes all of it four bytes each.
+REMEMBERED_CHARS = 1_000
 
 BodyName = tuple[str, str]
 """Tenant and SHA-256. The tenant: how fast an answer comes must not tell what others have asked."""
@@ -35,7 +40,7 @@ class Known:
     @property
     def chars(self) -> int:
         turns = sum(len(turn.text) for turn in self.asked.turns)
-        return turns + len(self.asked.sampling.schema or "")
+        return turns + len(normalised(self.asked.question)) + len(self.asked.sampling.schema or "")
 
     def key(self, revision: str, namespace: str) -> AnswerKey:
         key = self._key
@@ -81,9 +86,20 @@ class Questions:
             self._known.move_to_end(name)
         return known
 
-    async def identify(self, question: Question, caller: Caller) -> ImageFacts | None:
+    async def identify(
+        self, question: Question, caller: Caller, deadline: float = math.inf
+    ) -> ImageFacts | None:
         """Which photo it is about. Raises the image errors, ImageNotFound for an upload that is
-        gone or another's."""
+        gone or another's, DeadlineExceeded (`deadline` in time.monotonic seconds)."""
+        if question.known.image is not None and question.asked.image_id is None:
+            return question.known.image
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await self._identify(question, caller)
+        except TimeoutError:
+            raise DeadlineExceeded from None
+
+    async def _identify(self, question: Question, caller: Caller) -> ImageFacts | None:
         known = question.known
         if known.asked.image_id is not None:  # each time: it expires, and has an owner
             upload = await self._uploads.find(known.asked.image_id, caller)

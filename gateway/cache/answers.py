@@ -12,6 +12,9 @@ from gateway.cache.key import AnswerKey
 PREFIX = "shopsight:answer"
 # Lives are spread by this part of the TTL, so that answers stored together do not expire together.
 TTL_JITTER = 0.1
+# Log-probabilities of an answer, the likeliest at each place counted too, about 100 bytes each. One
+# with more is not kept: reading 2.4 MB of them took 0.2 s of everybody's time.
+KEPT_LOGPROBS = 1_000
 # Characters that a pattern of Redis' SCAN would read as more than themselves.
 _PATTERN = str.maketrans({char: f"\\{char}" for char in "*?[]\\^-"})
 
@@ -54,6 +57,8 @@ class AnswerCache:
         return None if value is None else read(value, key)
 
     async def put(self, key: AnswerKey, answer: Delta, end: Finished, policy_version: str) -> None:
+        if sum(1 + len(token.top) for token in answer.logprobs) > KEPT_LOGPROBS:
+            return
         now = time.time()
         fresh_s = self._fresh_s * random.uniform(1 - TTL_JITTER, 1 + TTL_JITTER)  # noqa: S311
         value = {

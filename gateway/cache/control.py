@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# Python refuses to read very long numbers; ten digits are three centuries.
+MAX_DIGITS = 10
+
 
 @dataclass(frozen=True)
 class CacheControl:
@@ -28,5 +31,5 @@ def cache_control(header: str | None) -> CacheControl:
     return CacheControl(
         look_up=share and "no-cache" not in directives,
         share=share,
-        max_age_s=int(age) if age.isascii() and age.isdigit() else None,
+        max_age_s=int(age[:MAX_DIGITS]) if age.isascii() and age.isdigit() else None,
     )

@@ -5,11 +5,13 @@ import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
-from contract.errors import ImageUndecodable
+from contract.errors import ImageUndecodable, Overloaded
 from contract.images import EncodedImage, ImageFacts, check_image
 
 # About 350 bytes an entry: 15 MB of a gateway's 150.
 REMEMBERED_FILES = 40_000
+# Different photos at once, waiting ones among them: 64 large ones keep two threads busy for 2 s.
+MAX_DECODING = 64
 # A file that cannot be read is refused without decoding for so long: apps retry, and a hostile one
 # costs a decoder's time. Not for ever: a fixed decoder may read it.
 REMEMBERED_DAMAGE_S = 60
@@ -35,6 +37,8 @@ class ImageIdentifier:
             raise ImageUndecodable
         decoding = self._decoding.get(key)
         if decoding is None:
+            if len(self._decoding) >= MAX_DECODING:
+                raise Overloaded
             loop = asyncio.get_running_loop()
             decoding = self._decoding[key] = loop.run_in_executor(self._pool, _facts, image)
             decoding.add_done_callback(lambda _: self._decoding.pop(key))

@@ -7,10 +7,12 @@ import logging
 import os
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +30,8 @@ PREFIX = "img_"
 REMEMBERED_UPLOADS = 10_000
 SWEEP_S = 600
 SWEEP_ROWS = 1000
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class Uploads:
         self._ttl = timedelta(seconds=ttl_s)
         self._known: OrderedDict[str, Upload] = OrderedDict()
         self._sweeping: asyncio.Task[None] | None = None
+        # Of its own: a database that hangs must not keep files, or anybody else, waiting.
+        self._sql = ThreadPoolExecutor(4, thread_name_prefix="uploads")
 
     def start(self) -> None:
         self._sweeping = asyncio.create_task(self._sweep_forever())
@@ -81,6 +87,7 @@ class Uploads:
             self._sweeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeping
+        self._sql.shutdown(wait=False, cancel_futures=True)
 
     async def add(self, image: EncodedImage, facts: ImageFacts, caller: Caller) -> Upload:
         """Keep a checked photo. Raises ImageStoreUnavailable."""
@@ -96,7 +103,7 @@ class Uploads:
             self._path(key),
         )
         try:
-            await asyncio.to_thread(self._keep, key, upload, image)
+            await self._in_thread(self._keep, key, upload, image)
         except (OSError, SQLAlchemyError) as error:
             log.error("upload not kept", extra={"fields": {"why": type(error).__name__}})
             raise ImageStoreUnavailable from None
@@ -108,7 +115,7 @@ class Uploads:
         upload = self._known.get(name)
         if upload is None:
             try:
-                upload = await asyncio.to_thread(self._select, name)
+                upload = await self._in_thread(self._select, name)
             except SQLAlchemyError:
                 raise ImageStoreUnavailable from None
             if upload is not None:
@@ -118,6 +125,9 @@ class Uploads:
         if not upload.belongs_to(caller):
             raise ImageNotFound("image_id")
         return upload
+
+    async def _in_thread(self, call: Callable[..., R], *arguments: Any) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._sql, call, *arguments)
 
     def _remember(self, upload: Upload) -> None:
         self._known[upload.id] = upload
@@ -131,8 +141,17 @@ class Uploads:
     def _keep(self, key: uuid.UUID, upload: Upload, image: EncodedImage) -> None:
         upload.path.parent.mkdir(parents=True, exist_ok=True)
         half = upload.path.with_suffix(".part")
-        half.write_bytes(image.data)
-        os.replace(half, upload.path)
+        try:
+            half.write_bytes(image.data)
+            os.replace(half, upload.path)  # never half a file under the final name
+            self._insert(key, upload)
+        except BaseException:
+            # Should the row be in all the same, its file is gone: asked about, it is not found.
+            half.unlink(missing_ok=True)
+            upload.path.unlink(missing_ok=True)
+            raise
+
+    def _insert(self, key: uuid.UUID, upload: Upload) -> None:
         facts = upload.facts
         row: dict[str, Any] = {
             "image_id": key,
@@ -164,7 +183,7 @@ class Uploads:
     async def _sweep_forever(self) -> None:
         while True:
             try:
-                while await asyncio.to_thread(self._sweep) == SWEEP_ROWS:
+                while await self._in_thread(self._sweep) == SWEEP_ROWS:
                     pass
             except (OSError, SQLAlchemyError) as error:
                 log.warning("sweep failed", extra={"fields": {"why": type(error).__name__}})

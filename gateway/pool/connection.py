@@ -175,6 +175,10 @@ class Connection(asyncio.Protocol):
 
     # --- called by the parser -------------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        if self._complete:  # in one piece with the answer: it would be taken for the next one's
+            raise ValueError("a second answer")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 

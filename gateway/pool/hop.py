@@ -25,6 +25,7 @@ class Hop:
         self._base = parts.path
         self._netloc = parts.netloc.rpartition("@")[2]
         self._idle: deque[Connection] = deque()
+        self._closed = False
         self.heard_at = time.monotonic()
         """When the replica last said anything, to whatever question."""
 
@@ -56,8 +57,15 @@ class Hop:
             connection.leave()
 
     def close(self) -> None:
+        self._closed = True
         for connection in self._idle:
             connection.close()
+
+    def _free(self, connection: Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
 
     def _kept(self) -> Connection | None:
         while self._idle:
@@ -72,7 +80,7 @@ class Hop:
         try:
             async with asyncio.timeout(CONNECT_S):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self._heard, self._idle.append, self._lost),
+                    lambda: Connection(self._heard, self._free, self._lost),
                     self._host,
                     self._port,
                     ssl=self._tls,

@@ -159,6 +159,20 @@ def test_the_leader_s_client_leaving_changes_nothing_for_the_others(
     assert sorted(row["outcome"] for row in rows(log_url)) == ["answered", "cancelled"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_before_the_first_word_frees_the_replica(
+    gateway: str, stub: StubReplica, log_url: str, stream: bool
+) -> None:
+    stub.behaviour = "hang"
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(gateway + PATH, json=chat("what?", photo(), stream=stream), timeout=0.4)
+    wait_until("the replica's place", lambda: stub.cancelled == 1, 1)
+    wait_until("the row", lambda: bool(rows(log_url)), 5)
+    (row,) = rows(log_url)
+    assert row["outcome"] == "cancelled"
+    assert row["total_ms"] < 1200
+
+
 def test_a_client_that_leaves_alone_frees_the_replica_and_is_logged_once(
     gateway: str, stub: StubReplica, log_url: str
 ) -> None:

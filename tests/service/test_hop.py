@@ -200,6 +200,21 @@ async def test_bytes_that_nobody_asked_for_spoil_the_connection() -> None:
         assert talker.connections == 2
 
 
+async def test_a_second_answer_in_one_piece_with_the_first_is_nobody_s() -> None:
+    """It would be taken for the answer to the next question."""
+    another = OK + b"content-length: 5\r\n\r\nother"
+    end = b"0\r\n\r\n"
+    async with hop_to(says(CHUNKED + b"4\r\nmine\r\n", end + another)) as (hop, talker):
+        for _ in range(3):
+            async with asyncio.timeout(5), hop.post("/v1/x", {}, BODY) as answer:
+                async with aclosing(answer.chunks()) as chunks:
+                    assert await anext(chunks) == b"mine"
+                answer.finished = True  # as the pool does after [DONE]
+            await asyncio.sleep(0.05)
+            assert len(hop._idle) == len({id(idle) for idle in hop._idle})
+        assert talker.connections == 3
+
+
 async def test_an_endless_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MAX_ANSWER_BYTES", 1_000_000)
 

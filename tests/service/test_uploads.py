@@ -1,5 +1,6 @@
 """Photos uploaded once and asked about by their id."""
 
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -193,3 +194,14 @@ def test_an_upload_whose_file_is_gone_can_be_uploaded_again(
         lost = client.post(PATH, json=about(name))
         assert (lost.status_code, lost.json()["error"]["code"]) == (404, "image_not_found")
         assert text_of(client.post(PATH, json=about(upload(client, photo()))))
+
+
+def test_an_upload_that_cannot_be_recorded_leaves_no_file(
+    start_gateway: Start, stub: StubReplica, folder: Path, tmp_path: Path
+) -> None:
+    gateway = start_gateway(replicas=stub.url, image_dir=folder)
+    with sqlite3.connect(tmp_path / "log.db") as database:
+        database.execute("DROP TABLE images")
+    with shopper(gateway) as client:
+        assert client.post("/v1/images", content=photo()).status_code == 503
+    assert not [path for path in folder.rglob("*") if path.is_file()]

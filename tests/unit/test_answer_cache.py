@@ -82,3 +82,9 @@ async def test_the_memory_store_forgets_after_the_ttl() -> None:
     await store.put("a", b"x", 0)
     assert await store.get("a") is None
     assert store._size == 0
+
+
+async def test_an_answer_with_very_many_logprobs_is_not_kept(answers: AnswerCache) -> None:
+    tokens = tuple(TokenLogprob(b"a", -0.5, (TokenLogprob(b"b", -2.0),) * 20) for _ in range(100))
+    await answers.put(KEY, Delta("a" * 100, tokens), END, "1")
+    assert await answers.get(KEY) is None

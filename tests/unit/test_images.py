@@ -98,6 +98,17 @@ def test_transparency_is_flattened_on_white() -> None:
     assert check_image(EncodedImage(encoded(made))).pixels.getpixel((0, 0)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_is_flattened_in_strips_as_it_would_be_whole(mode: str) -> None:
+    layer = picture(40, 600).convert("RGBA")
+    layer.putalpha(Image.linear_gradient("L").resize(layer.size))
+    made = layer.quantize(16) if mode == "P" else layer.convert(mode)
+    whole = Image.new("RGB", made.size, "white")
+    flat = made.convert("RGBA")
+    whole.paste(flat, mask=flat.getchannel("A"))
+    assert check_image(EncodedImage(encoded(made))).pixels.tobytes() == whole.tobytes()
+
+
 def test_a_large_photo_is_bounded_and_its_own_size_told() -> None:
     checked = check_image(EncodedImage(encoded(Image.new("RGB", (2400, 1600), "red"), "JPEG")))
     assert checked.pixels.width * checked.pixels.height <= MODEL_PIXELS

@@ -1,9 +1,11 @@
+import time
 from collections.abc import Iterator
 from typing import cast
 
 import pytest
 
 from contract.completion import Completion, Sampling, Turn
+from contract.errors import DeadlineExceeded
 from contract.images import EncodedImage
 from gateway import questions as module
 from gateway.identity.callers import Caller
@@ -57,9 +59,10 @@ async def test_the_least_recently_asked_is_forgotten_and_giants_are_not_kept(
         True,
         True,
     ]
-    giant = new_question(asked(schema="x" * 5000), ("shop", "giant"))
-    await questions.identify(giant, CALLER)
-    assert questions.recall(("shop", "giant")) is None
+    # U+FDFA is one character and eighteen when it is normalised.
+    for giant in (asked(schema="x" * 5000), asked("\ufdfa" * 60)):
+        await questions.identify(new_question(giant, ("shop", "giant")), CALLER)
+        assert questions.recall(("shop", "giant")) is None
 
 
 async def test_the_key_follows_revision_and_tenant(questions: Questions) -> None:
@@ -69,3 +72,10 @@ async def test_the_key_follows_revision_and_tenant(questions: Questions) -> None
     assert len({key.digest for key in keys}) == 4
     assert question.known.key("r1", "a").digest == keys[0].digest
     assert (await question.complete()).image == PHOTO
+
+
+async def test_a_photo_that_takes_too_long_to_read_ends_with_the_deadline(
+    questions: Questions,
+) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await questions.identify(new_question(asked()), CALLER, time.monotonic() - 1)
