@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from contract.completion import Completion
 from contract.errors import (
+    DeadlineExceeded,
     InvalidField,
     ModelNotFound,
     ReplicaFailed,
@@ -17,8 +19,7 @@ from contract.errors import (
 from contract.forms import MODEL_ALIAS
 from contract.render import Event, Events, joined
 from contract.response import Delta, Finished
-from gateway.cache.answers import AnswerCache, CachedAnswer
-from gateway.cache.answers import read as read_answer
+from gateway.cache.answers import AnswerCache, CachedAnswer, read_answer
 from gateway.cache.computation import Computation, SharedComputation
 from gateway.cache.control import CacheControl
 from gateway.cache.flights import Flight, Flights
@@ -30,6 +31,9 @@ from gateway.policy.images import ImagePolicy
 from gateway.policy.text import StreamScreen, TextPolicy
 from gateway.pool.pool import Pool
 from gateway.questions import Question, Questions
+
+# With less time than this a follower does not try again what its leader had no time for.
+LEAST_LEFT_S = 0.5
 
 
 @dataclass
@@ -78,13 +82,10 @@ class Answering:
                     self._refresh(question, key, interaction)
                 events = _replay(cached)
             else:  # 5 join whoever is being answered the same, or lead
-                flight, under_way = self._join_or_lead(question, key, interaction)
-                events = flight.follow()
+                events = self._computed(question, key, interaction)
 
             async with aclosing(events):
                 async for event in events:
-                    if interaction.cache is None:
-                        interaction.computed("joined" if under_way else flight.outcome)
                     interaction.hear(event)
                     if isinstance(event, Delta):
                         yield event
@@ -124,6 +125,28 @@ class Answering:
             cached.policy_version == self.text_policy.version
             or self.text_policy.category(cached.answer.text) is None
         )
+
+    async def _computed(
+        self, question: Question, key: AnswerKey, interaction: Interaction
+    ) -> AsyncGenerator[Event]:
+        """The events of a computation, one's own or another's. Who follows one whose leader runs
+        out of time, before its first word, has time of its own left and goes on."""
+        while True:
+            flight, under_way = self._join_or_lead(question, key, interaction)
+            begun = False
+            try:
+                async with aclosing(flight.follow()) as events:
+                    async for event in events:
+                        if not begun:
+                            begun = True
+                            interaction.computed("joined" if under_way else flight.outcome)
+                        yield event
+                return
+            except DeadlineExceeded:
+                led_elsewhere = under_way or flight.outcome == "joined"
+                spent_s = time.monotonic() - interaction.started
+                if begun or not led_elsewhere or spent_s > self.deadline_ms / 1000 - LEAST_LEFT_S:
+                    raise
 
     def _join_or_lead(
         self, question: Question, key: AnswerKey, interaction: Interaction, refresh: bool = False

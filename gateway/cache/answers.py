@@ -54,7 +54,7 @@ class AnswerCache:
 
     async def get(self, key: AnswerKey) -> CachedAnswer | None:
         value = await self._store.get(name_of(key))
-        return None if value is None else read(value, key)
+        return None if value is None else read_answer(value, key)
 
     async def put(self, key: AnswerKey, answer: Delta, end: Finished, policy_version: str) -> None:
         if sum(1 + len(token.top) for token in answer.logprobs) > KEPT_LOGPROBS:
@@ -92,7 +92,7 @@ def name_of(key: AnswerKey) -> str:
     return f"{PREFIX}:{key.revision}:{key.image}:{key.digest}"
 
 
-def read(value: bytes, key: AnswerKey) -> CachedAnswer | None:
+def read_answer(value: bytes, key: AnswerKey) -> CachedAnswer | None:
     """None for anything that is not exactly an answer to this key."""
     try:
         fields: dict[str, Any] = json.loads(value)

@@ -142,6 +142,21 @@ def test_equal_questions_at_once_are_one_call(
     assert outcomes.count("miss") == 1
 
 
+def test_a_follower_has_its_own_time_when_its_leader_s_is_up(
+    start_gateway: Start, stub: StubReplica
+) -> None:
+    gateway = start_gateway(replicas=stub.url, deadline_ms=2000)
+    stub.behaviour = "hang"
+    with ThreadPoolExecutor(2) as threads:
+        leader = threads.submit(post, gateway, chat("what?", photo()))
+        time.sleep(1.2)
+        follower = threads.submit(post, gateway, chat("what?", photo()))
+        time.sleep(0.3)
+        stub.behaviour = "answer"
+        assert leader.result().status_code == 504
+        assert text_of(follower.result()) == "关于「what?」:好"
+
+
 def test_the_leader_s_client_leaving_changes_nothing_for_the_others(
     gateway: str, stub: StubReplica, log_url: str
 ) -> None:

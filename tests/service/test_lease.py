@@ -9,7 +9,7 @@ import pytest
 from contract.errors import DeadlineExceeded
 from contract.render import Event
 from contract.response import Delta, Finished, TokenLogprob, Usage
-from gateway.cache.answers import AnswerCache, name_of, read
+from gateway.cache.answers import AnswerCache, name_of, read_answer
 from gateway.cache.computation import SharedComputation
 from gateway.cache.key import AnswerKey
 from gateway.cache.lease import LEASE_MS, Leases
@@ -42,7 +42,7 @@ def computation(leases: Leases, *, take_stored: bool = True) -> tuple[SharedComp
             yield event
 
     def stored(value: bytes) -> list[Event] | None:
-        cached = read(value, KEY)
+        cached = read_answer(value, KEY)
         return [cached.answer, cached.end] if cached else None
 
     options: dict[str, Any] = {"leases": leases, "key": KEY, "stored": stored, "deadline": 1e12}
