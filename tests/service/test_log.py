@@ -63,6 +63,7 @@ def test_a_question_is_a_row_with_all_that_analysts_need(
     assert row["total_ms"] > row["first_text_ms"] > 0
     assert len(row["image_digest"]) == 64
     assert (row["route"], row["intent"]) == ("/v1/chat/completions", "material")
+    assert row["client"] == "python"
     assert row["upstream_ms"] > 0
     assert row["join_ms"] is None
     assert abs(row["arrived_at"] - row["asked_at"]) < timedelta(seconds=30)
