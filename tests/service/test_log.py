@@ -20,8 +20,8 @@ from sqlalchemy import Engine, inspect
 
 from gateway.cli.embedded import free_port
 from gateway.cli.stats import summary
+from gateway.log.rollup_tables import metadata
 from gateway.log.spool_folder import ids_in, spools_in
-from gateway.log.tables import metadata
 from gateway.policy.text import TextPolicy
 from tests.service.asking import chat, events_of, photo, post, rows, text_of
 from tests.service.servers import ROOT, mariadb_server, migrate, wait_until

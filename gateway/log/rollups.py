@@ -1,0 +1,99 @@
+"""Brings the roll-ups up to date: whichever hour or day has new rows, however late they came, is
+counted anew and replaced. Doing it twice changes nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
+
+from gateway.log import calendar
+from gateway.log.business_time import HOUR, Span, days, hours
+from gateway.log.columns import MYSQL, utc_now
+from gateway.log.rollup_queries import Query, latency, reach, repeats, topics, usage
+from gateway.log.rollup_tables import (
+    daily_reach,
+    daily_repeats,
+    daily_topics,
+    hourly_latency,
+    hourly_usage,
+    rollup_state,
+)
+from gateway.log.tables import interactions
+
+# A row's arrival is stamped when it is inserted, it is seen when that is committed: at most the
+# forwarder's patience (30 s for an answer) later, a few statements a transaction.
+OVERLAP = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class Rollup:
+    name: str
+    spans: Callable[[datetime, datetime, tzinfo], Iterator[Span]]
+    tables: tuple[tuple[Table, Query], ...]
+    key: str
+    """The column that says which span a row is of."""
+
+
+HOURLY = Rollup("hourly", hours, ((hourly_usage, usage), (hourly_latency, latency)), "starts_at")
+DAILY = Rollup(
+    "daily",
+    days,
+    ((daily_reach, reach), (daily_repeats, repeats), (daily_topics, topics)),
+    "business_day",
+)
+
+
+def roll_up(engine: Engine, zone: tzinfo, *which: Rollup) -> int:
+    """All of them, or these; answers how many hours and days were counted."""
+    if engine.dialect.name in MYSQL:
+        # Else INSERT … SELECT would lock the rows that it reads and the gaps between them, and
+        # hold up whoever inserts new ones.
+        engine = engine.execution_options(isolation_level="READ COMMITTED")
+    counted = 0
+    with engine.connect() as connection:
+        calendar.fill(connection, zone)
+        for rollup in which or (HOURLY, DAILY):
+            now = connection.scalar(select(utc_now()))
+            assert now is not None
+            spans = _touched(connection, rollup, zone)
+            connection.commit()
+            for span in spans:
+                _count(connection, rollup, span)
+                connection.commit()
+            _seen(connection, rollup, now)
+            connection.commit()
+            counted += len(spans)
+    return counted
+
+
+def _touched(connection: Connection, rollup: Rollup, zone: tzinfo) -> list[Span]:
+    """The spans in which rows have arrived since the last time; all at the first."""
+    last = select(rollup_state.c.seen_until).where(rollup_state.c.name == rollup.name)
+    seen = connection.scalar(last)
+    # The hour as text, `2026-11-22 18`: no two dialects share a function that cuts a time.
+    hour = func.substr(interactions.c.asked_at, 1, 13, type_=interactions.c.kind.type)
+    query = select(hour).distinct()
+    if seen is not None:
+        query = query.where(interactions.c.arrived_at >= seen - OVERLAP)
+    found: dict[datetime, Span] = {}
+    for text in connection.scalars(query):
+        begin = datetime.strptime(text, "%Y-%m-%d %H").replace(tzinfo=UTC)
+        for span in rollup.spans(begin, begin + HOUR - timedelta(microseconds=1), zone):
+            found[span.starts_at] = span
+    return [found[begin] for begin in sorted(found)]
+
+
+def _count(connection: Connection, rollup: Rollup, span: Span) -> None:
+    key = span.starts_at if rollup.key == "starts_at" else span.day
+    for table, query in rollup.tables:
+        connection.execute(delete(table).where(table.c[rollup.key] == key))
+        counted = query(span)
+        names = [column.name for column in counted.selected_columns]
+        connection.execute(insert(table).from_select(names, counted))
+
+
+def _seen(connection: Connection, rollup: Rollup, now: datetime) -> None:
+    mine = rollup_state.c.name == rollup.name
+    if not connection.execute(update(rollup_state).where(mine).values(seen_until=now)).rowcount:
+        connection.execute(insert(rollup_state).values(name=rollup.name, seen_until=now))
