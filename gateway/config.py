@@ -143,6 +143,9 @@ class Settings(BaseSettings):
     business_time_zone: str = Field(
         "Asia/Shanghai", description="Whose days the views and roll-ups count, a name of the IANA."
     )
+    analyst_account: str = Field(
+        "", description="MySQL account that `shopsight migrate` lets read what analysts need."
+    )
     log_retention_days: int = Field(
         0, ge=0, description="Whole months of the log that are older are dropped; 0: none."
     )

@@ -57,8 +57,8 @@ def shoppers(seed: int, begin: datetime, per_day: float) -> Iterator[tuple[Row, 
     sessions: list[tuple[str, str]] = []
     cached: set[tuple[str, str, str]] = set()
     while True:
-        # Busy at 20:00 in Shanghai (12:00 UTC), a third of that at night.
-        busy = 1.5 - abs((now.hour + 12) % 24 - 12) / 12
+        # Busy at 20:00 in Shanghai (12:00 UTC), a third of that in the morning.
+        busy = 1.5 - abs(now.hour - 12) / 12
         now += timedelta(seconds=draw.expovariate(per_day / 86_400 * busy))
         yield _request(draw, now, sessions, cached)
 

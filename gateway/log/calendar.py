@@ -5,19 +5,19 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from sqlalchemy import Connection, delete, func, insert, select
 
 from gateway.log.business_time import day_span, days
-from gateway.log.rollup_tables import business_days, rollup_state
+from gateway.log.rollup_tables import business_days
 from gateway.log.tables import interactions
 
 # The views go on for so long while nobody fills the calendar.
 AHEAD = timedelta(days=400)
 
 
-def fill(connection: Connection, zone: tzinfo) -> None:
-    """Add missing days. If days are another zone's, all are replaced and all roll-ups are due."""
+def fill(connection: Connection, zone: tzinfo) -> bool:
+    """Add missing days; whether the days known so far were another zone's, and are replaced."""
     known = {row.business_day: row.starts_at for row in connection.execute(select(business_days))}
-    if any(day_span(day, zone).starts_at != starts_at for day, starts_at in known.items()):
+    moved = any(day_span(day, zone).starts_at != starts_at for day, starts_at in known.items())
+    if moved:
         connection.execute(delete(business_days))
-        connection.execute(delete(rollup_state))
         known = {}
     now = datetime.now(UTC)
     first = connection.scalar(select(func.min(interactions.c.asked_at))) or now
@@ -28,4 +28,4 @@ def fill(connection: Connection, zone: tzinfo) -> None:
     ]
     if missing:
         connection.execute(insert(business_days), missing)
-    connection.commit()
+    return moved

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, true, update
 
 from gateway.log import calendar
-from gateway.log.business_time import HOUR, Span, days, hours
+from gateway.log.business_time import DAY, HOUR, Span, days, hours
 from gateway.log.columns import MYSQL, utc_now
 from gateway.log.rollup_queries import Query, latency, reach, repeats, topics, usage
 from gateway.log.rollup_tables import (
@@ -52,7 +52,9 @@ def roll_up(engine: Engine, zone: tzinfo, *which: Rollup) -> int:
         engine = engine.execution_options(isolation_level="READ COMMITTED")
     counted = 0
     with engine.connect() as connection:
-        calendar.fill(connection, zone)
+        if calendar.fill(connection, zone):
+            _forget(connection)
+        connection.commit()
         for rollup in which or (HOURLY, DAILY):
             now = connection.scalar(select(utc_now()))
             assert now is not None
@@ -65,6 +67,18 @@ def roll_up(engine: Engine, zone: tzinfo, *which: Rollup) -> int:
             connection.commit()
             counted += len(spans)
     return counted
+
+
+def _forget(connection: Connection) -> None:
+    """What can be counted anew, for another zone; roll-ups of months that are gone stay."""
+    first = connection.scalar(select(func.min(interactions.c.asked_at)))
+    for rollup in (HOURLY, DAILY):
+        for table, _ in rollup.tables:
+            day = table.c.business_day
+            # A day more: the first one's was perhaps called by the day before.
+            gone = true() if first is None else day >= (first - 2 * DAY).date()
+            connection.execute(delete(table).where(gone))
+    connection.execute(delete(rollup_state))
 
 
 def _touched(connection: Connection, rollup: Rollup, zone: tzinfo) -> list[Span]:

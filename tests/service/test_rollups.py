@@ -199,10 +199,12 @@ def test_a_round_that_broke_off_is_made_up_for(log: Engine) -> None:
 def test_another_zone_counts_everything_anew(log: Engine) -> None:
     roll_up(log, SHANGHAI)
     settled(log)
-    roll_up(log, ZoneInfo("America/New_York"))
+    roll_up(log, ZoneInfo("Asia/Kolkata"))  # its hours begin where Shanghai's are half over
     found = view(log, "SELECT MIN(business_day) AS first, SUM(requests) AS n FROM usage_by_day")
     assert str(found[0]["first"]) == "2026-11-01"
     assert found[0]["n"] == 1_200, "none is counted under both zones"
+    topics = view(log, "SELECT SUM(asks) AS n FROM topics_by_day")
+    assert topics[0]["n"] == sum(row["question"] is not None for row in rows(log))
 
 
 def test_midnight_separates_two_business_days(log: Engine) -> None:
