@@ -1,7 +1,7 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose lint up down sql migrate loadtest drills bench-engine bench-gateway bench-log check-gpu \
+.PHONY: help demo run test test-compose lint up down sql sql-port migrate loadtest drills bench-engine bench-gateway bench-log check-gpu \
   demo-model demo-model-eval clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -58,6 +58,10 @@ down: ## stop compose (data stays; `docker compose down -v` removes it)
 sql: ## a read-only SQL client inside compose
 	docker compose exec mysql sh -c \
 	  'mysql -uanalyst -p"$$(cat /run/secrets/analyst_password)" --default-character-set=utf8mb4 shopsight'
+
+sql-port: ## publish compose's MySQL on 127.0.0.1:3306 (SQL_PORT), for a client of your own
+	docker compose --profile sql up -d mysql-port
+	@echo "account analyst, password: secrets/analyst_password"
 
 migrate: .venv/app ## bring the schema of DATABASE_URL up to date
 	$(BIN)/shopsight migrate

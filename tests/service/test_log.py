@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -67,7 +68,7 @@ def test_a_question_is_a_row_with_all_that_analysts_need(
     assert row["upstream_ms"] > 0
     assert row["join_ms"] is None
     assert abs(row["arrived_at"] - row["asked_at"]) < timedelta(seconds=30)
-    assert "questions 1 · answered 1 · photos 1" in summary(engine)
+    assert "questions 1 · answered 1 · photos 1" in summary(engine, ZoneInfo("Asia/Shanghai"))
 
 
 def test_what_names_a_person_is_nowhere_in_the_log(
