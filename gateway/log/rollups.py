@@ -46,12 +46,8 @@ DAILY = Rollup(
 
 def roll_up(engine: Engine, zone: tzinfo, *which: Rollup) -> int:
     """All of them, or these; answers how many hours and days were counted."""
-    if engine.dialect.name in MYSQL:
-        # Else INSERT … SELECT would lock the rows that it reads and the gaps between them, and
-        # hold up whoever inserts new ones.
-        engine = engine.execution_options(isolation_level="READ COMMITTED")
     counted = 0
-    with engine.connect() as connection:
+    with counting(engine).connect() as connection:
         if calendar.fill(connection, zone):
             _forget(connection)
         connection.commit()
@@ -67,6 +63,14 @@ def roll_up(engine: Engine, zone: tzinfo, *which: Rollup) -> int:
             connection.commit()
             counted += len(spans)
     return counted
+
+
+def counting(engine: Engine) -> Engine:
+    """One whose INSERT … SELECT locks neither the rows that it reads nor the gaps between them:
+    under REPEATABLE READ it would hold up whoever inserts new ones."""
+    if engine.dialect.name not in MYSQL:
+        return engine
+    return engine.execution_options(isolation_level="READ COMMITTED")
 
 
 def _forget(connection: Connection) -> None:

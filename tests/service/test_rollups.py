@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row, delete, func, insert, select, text, update
 
 from gateway.log.business_time import day_span
 from gateway.log.rollup_tables import hourly_latency, hourly_usage, rollup_state
-from gateway.log.rollups import DAILY, HOURLY, _count, roll_up
+from gateway.log.rollups import DAILY, HOURLY, _count, counting, roll_up
 from gateway.log.tables import feedback, interactions
 from loadtest.seed_log import BEGIN, fill, shoppers
 from tests.service.servers import migrate
@@ -223,14 +223,12 @@ def test_counting_an_hour_holds_up_no_insert_into_it(log: Engine) -> None:
     if log.dialect.name == "sqlite":
         pytest.skip("a file has one writer")
     span = next(HOURLY.spans(BEGIN, BEGIN, SHANGHAI))
-    counting = log.execution_options(isolation_level="READ COMMITTED").connect()
-    _count(counting, HOURLY, span)
-    with log.begin() as connection:
-        connection.execute(text("SET SESSION innodb_lock_wait_timeout = 1"))
-        row, _ = next(shoppers(5, BEGIN, 1e9))
-        connection.execute(insert(interactions), row)
-    counting.rollback()
-    counting.close()
+    with counting(log).connect() as busy:
+        _count(busy, HOURLY, span)
+        with log.begin() as connection:
+            connection.execute(text("SET SESSION innodb_lock_wait_timeout = 1"))
+            row, _ = next(shoppers(5, BEGIN, 1e9))
+            connection.execute(insert(interactions), row)
 
 
 def test_the_state_is_the_databases_time_not_this_machines(log: Engine) -> None:
