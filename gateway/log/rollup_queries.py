@@ -1,6 +1,6 @@
-"""The SELECT behind each roll-up: the interactions of one span, grouped."""
+"""The SELECT behind each roll-up: the interactions of one span, grouped. Made once; each span gives
+its `begin`, `end`, `day` and `hour`."""
 
-from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -9,17 +9,15 @@ from sqlalchemy import (
     Integer,
     Select,
     and_,
+    bindparam,
     case,
     func,
     literal,
     select,
 )
 
-from gateway.log.business_time import Span
 from gateway.log.columns import UtcTime
 from gateway.log.tables import interactions
-
-Query = Callable[[Span], Select[Any]]
 
 log = interactions.c
 # Upper bounds of the latency histogram: four to a doubling, from half a millisecond to a minute. A
@@ -29,15 +27,14 @@ BOUNDS_MS = tuple(round(2 ** (k / 4), 4) for k in range(-4, 65))
 BEYOND_MS = 3_600_000.0
 
 
-def usage(span: Span) -> Select[Any]:
+def usage() -> Select[Any]:
     groups = _filled("tenant", "kind", "route", "outcome", "error_code", "cache", "model_revision")
     computed = and_(log.cache == "miss", log.outcome == "answered")
     model_ms = log.upstream_ms + log.total_ms - log.first_text_ms
     return _of(
-        span,
-        literal(span.starts_at, UtcTime).label("starts_at"),
-        _day(span),
-        literal(span.hour, Integer).label("business_hour"),
+        bindparam("begin", type_=UtcTime).label("starts_at"),
+        _day(),
+        bindparam("hour", type_=Integer).label("business_hour"),
         *groups,
         func.count().label("requests"),
         func.sum(log.total_ms).label("total_ms"),
@@ -47,14 +44,13 @@ def usage(span: Span) -> Select[Any]:
     ).group_by(*groups)
 
 
-def latency(span: Span) -> Select[Any]:
+def latency() -> Select[Any]:
     groups = _filled("tenant", "kind", "route", "cache", "model_revision")
     up_to = _bound(log.total_ms, (*BOUNDS_MS, BEYOND_MS)).label("up_to_ms")
     return (
         _of(
-            span,
-            literal(span.starts_at, UtcTime).label("starts_at"),
-            _day(span),
+            bindparam("begin", type_=UtcTime).label("starts_at"),
+            _day(),
             *groups,
             up_to,
             func.count().label("answers"),
@@ -64,10 +60,9 @@ def latency(span: Span) -> Select[Any]:
     )
 
 
-def reach(span: Span) -> Select[Any]:
+def reach() -> Select[Any]:
     return _of(
-        span,
-        _day(span),
+        _day(),
         log.tenant,
         func.count(log.user_pseudonym.distinct()).label("users"),
         func.count(log.session_id.distinct()).label("sessions"),
@@ -76,12 +71,11 @@ def reach(span: Span) -> Select[Any]:
     ).group_by(log.tenant)
 
 
-def repeats(span: Span) -> Select[Any]:
+def repeats() -> Select[Any]:
     """Of answered questions; who has neither session nor user counts as one asker."""
     asker = func.coalesce(log.user_pseudonym, log.session_id, "")
     pairs = (
         _of(
-            span,
             log.tenant,
             func.count().label("asks"),
             func.count(asker.distinct()).label("askers"),
@@ -91,7 +85,7 @@ def repeats(span: Span) -> Select[Any]:
         .subquery()
     )
     return select(
-        _day(span),
+        _day(),
         pairs.c.tenant,
         func.sum(pairs.c.asks).label("asks"),
         func.count().label("different"),
@@ -99,12 +93,11 @@ def repeats(span: Span) -> Select[Any]:
     ).group_by(pairs.c.tenant)
 
 
-def topics(span: Span) -> Select[Any]:
+def topics() -> Select[Any]:
     groups = _filled("tenant", "language", "intent", "client")
     return (
         _of(
-            span,
-            _day(span),
+            _day(),
             *groups,
             func.count().label("asks"),
             func.sum(case((log.outcome == "answered", 1), else_=0)).label("answered"),
@@ -114,13 +107,13 @@ def topics(span: Span) -> Select[Any]:
     )
 
 
-def _of(span: Span, *columns: ColumnElement[Any]) -> Select[Any]:
-    within = and_(log.asked_at >= span.starts_at, log.asked_at < span.ends_at)
+def _of(*columns: ColumnElement[Any]) -> Select[Any]:
+    within = and_(log.asked_at >= bindparam("begin"), log.asked_at < bindparam("end"))
     return select(*columns).select_from(interactions).where(within)
 
 
-def _day(span: Span) -> ColumnElement[Any]:
-    return literal(span.day, Date).label("business_day")
+def _day() -> ColumnElement[Any]:
+    return bindparam("day", type_=Date).label("business_day")
 
 
 def _filled(*names: str) -> list[ColumnElement[Any]]:

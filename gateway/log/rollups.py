@@ -4,13 +4,29 @@ counted anew and replaced. Doing it twice changes nothing."""
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    Insert,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from gateway.log import calendar
 from gateway.log.business_time import DAY, HOUR, Span, days, hours
 from gateway.log.columns import MYSQL, utc_now
-from gateway.log.rollup_queries import Query, latency, reach, repeats, topics, usage
+from gateway.log.rollup_queries import latency, reach, repeats, topics, usage
 from gateway.log.rollup_tables import (
     daily_reach,
     daily_repeats,
@@ -30,18 +46,38 @@ OVERLAP = timedelta(minutes=3)
 class Rollup:
     name: str
     spans: Callable[[datetime, datetime, tzinfo], Iterator[Span]]
-    tables: tuple[tuple[Table, Query], ...]
-    key: str
-    """The column that says which span a row is of."""
+    statements: tuple[Delete | Insert, ...]
+    """Of one span, whose `begin`, `end`, `day` and `hour` they name."""
 
 
-HOURLY = Rollup("hourly", hours, ((hourly_usage, usage), (hourly_latency, latency)), "starts_at")
+def _hourly(table: Table, query: Select[Any]) -> tuple[Delete | Insert, ...]:
+    return _replace(table, table.c.starts_at == bindparam("begin"), query)
+
+
+def _daily(table: Table, query: Select[Any]) -> tuple[Delete | Insert, ...]:
+    return _replace(table, table.c.business_day == bindparam("day"), query)
+
+
+def _replace(
+    table: Table, old: ColumnElement[bool], query: Select[Any]
+) -> tuple[Delete | Insert, ...]:
+    names = [column.name for column in query.selected_columns]
+    return delete(table).where(old), insert(table).from_select(names, query)
+
+
+HOURLY = Rollup(
+    "hourly", hours, (*_hourly(hourly_usage, usage()), *_hourly(hourly_latency, latency()))
+)
 DAILY = Rollup(
     "daily",
     days,
-    ((daily_reach, reach), (daily_repeats, repeats), (daily_topics, topics)),
-    "business_day",
+    (
+        *_daily(daily_reach, reach()),
+        *_daily(daily_repeats, repeats()),
+        *_daily(daily_topics, topics()),
+    ),
 )
+TABLES = (hourly_usage, hourly_latency, daily_reach, daily_repeats, daily_topics)
 
 
 def roll_up(engine: Engine, zone: tzinfo, *which: Rollup) -> int:
@@ -76,12 +112,11 @@ def counting(engine: Engine) -> Engine:
 def _forget(connection: Connection) -> None:
     """What can be counted anew, for another zone; roll-ups of months that are gone stay."""
     first = connection.scalar(select(func.min(interactions.c.asked_at)))
-    for rollup in (HOURLY, DAILY):
-        for table, _ in rollup.tables:
-            day = table.c.business_day
-            # A day more: the first one's was perhaps called by the day before.
-            gone = true() if first is None else day >= (first - 2 * DAY).date()
-            connection.execute(delete(table).where(gone))
+    for table in TABLES:
+        day = table.c.business_day
+        # A day more: the first one's was perhaps called by the day before.
+        gone = true() if first is None else day >= (first - 2 * DAY).date()
+        connection.execute(delete(table).where(gone))
     connection.execute(delete(rollup_state))
 
 
@@ -103,12 +138,9 @@ def _touched(connection: Connection, rollup: Rollup, zone: tzinfo) -> list[Span]
 
 
 def _count(connection: Connection, rollup: Rollup, span: Span) -> None:
-    key = span.starts_at if rollup.key == "starts_at" else span.day
-    for table, query in rollup.tables:
-        connection.execute(delete(table).where(table.c[rollup.key] == key))
-        counted = query(span)
-        names = [column.name for column in counted.selected_columns]
-        connection.execute(insert(table).from_select(names, counted))
+    of = {"begin": span.starts_at, "end": span.ends_at, "day": span.day, "hour": span.hour}
+    for statement in rollup.statements:
+        connection.execute(statement, of)
 
 
 def _seen(connection: Connection, rollup: Rollup, now: datetime) -> None:

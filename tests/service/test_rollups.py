@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row, delete, func, insert, select, text, update
 
 from gateway.log.business_time import day_span
 from gateway.log.rollup_tables import hourly_latency, hourly_usage, rollup_state
-from gateway.log.rollups import DAILY, HOURLY, _count, counting, roll_up
+from gateway.log.rollups import HOURLY, TABLES, _count, counting, roll_up
 from gateway.log.tables import feedback, interactions
 from loadtest.seed_log import BEGIN, fill, shoppers
 from tests.service.servers import migrate
@@ -34,8 +34,7 @@ def everything(engine: Engine) -> dict[str, Sequence[Row[Any]]]:
     with engine.connect() as connection:
         return {
             table.name: connection.execute(select(table).order_by(*table.primary_key)).all()
-            for rollup in (HOURLY, DAILY)
-            for table, _ in rollup.tables
+            for table in TABLES
         }
 
 
