@@ -125,6 +125,8 @@ def drop_the_unique_key(engine: Engine) -> None:
         if engine.dialect.name != "sqlite":
             connection.execute(text("ALTER TABLE interactions DROP PRIMARY KEY"))
             return
+        # Else the views that name the table forbid the change of names.
+        connection.execute(text("PRAGMA legacy_alter_table=ON"))
         connection.execute(text("CREATE TABLE copy AS SELECT * FROM interactions"))
         connection.execute(text("DROP TABLE interactions"))
         connection.execute(text("ALTER TABLE copy RENAME TO interactions"))
