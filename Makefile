@@ -1,7 +1,7 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose lint up down sql migrate loadtest drills bench-engine bench-gateway bench-log check-gpu \
+.PHONY: help demo run test test-compose lint up down sql sql-port migrate loadtest drills bench-engine bench-gateway bench-log bench-views check-gpu \
   demo-model demo-model-eval clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -59,6 +59,10 @@ sql: ## a read-only SQL client inside compose
 	docker compose exec mysql sh -c \
 	  'mysql -uanalyst -p"$$(cat /run/secrets/analyst_password)" --default-character-set=utf8mb4 shopsight'
 
+sql-port: ## publish compose's MySQL on 127.0.0.1:3306 (SQL_PORT), for a client of your own
+	docker compose --profile sql up -d mysql-port
+	@echo "account analyst, password: secrets/analyst_password"
+
 migrate: .venv/app ## bring the schema of DATABASE_URL up to date
 	$(BIN)/shopsight migrate
 
@@ -78,6 +82,10 @@ bench-gateway: .venv/dev ## the gateway against a bare FastAPI handler, interlea
 bench-log: .venv/dev ## what the behaviour log adds to an answer, and how fast it reaches MariaDB
 	@tests/install-servers
 	@$(BIN)/python -m loadtest.bench_log
+
+bench-views: .venv/dev ## how the analysts' views and roll-ups grow with the log (ROWS="100000 1000000")
+	@tests/install-servers
+	@$(BIN)/python -m loadtest.bench_views $(if $(ROWS),--rows $(ROWS))
 
 check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'

@@ -23,6 +23,7 @@ from contract.language import preferred_language
 from contract.request import parse_completion, parse_form
 from contract.response import AnswerFrame
 from gateway.cache.control import cache_control
+from gateway.log.client import client_of
 from gateway.log.interaction import Interaction
 from gateway.multipart import read_form
 from gateway.questions import Question, Questions, new_question
@@ -160,6 +161,7 @@ def begun(request: Request, kind: str = "ask") -> Interaction:
         kind=kind,
         route=request.scope["path"],
         control=cache_control(request.headers.get("cache-control")),
+        client=client_of(request.headers.get("user-agent", "")),
     )
 
 

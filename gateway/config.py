@@ -4,6 +4,7 @@ import json
 import secrets
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -139,6 +140,19 @@ class Settings(BaseSettings):
         5.0, description="For what waits in the spool when the gateway stops; the rest is adopted."
     )
 
+    business_time_zone: str = Field(
+        "Asia/Shanghai", description="Whose days the views and roll-ups count, a name of the IANA."
+    )
+    analyst_account: str = Field(
+        "", description="MySQL account that `shopsight migrate` lets read what analysts need."
+    )
+    log_retention_days: int = Field(
+        0, ge=0, description="Whole months of the log that are older are dropped; 0: none."
+    )
+    upkeep_interval_s: float = Field(
+        60.0, gt=0, description="How often the worker brings roll-ups and partitions up to date."
+    )
+
     host: str = "127.0.0.1"
     gateway_port: int = 8080
     internal_port: int = Field(9100, description="Metrics; never published.")
@@ -170,6 +184,16 @@ class Settings(BaseSettings):
     @classmethod
     def _unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("business_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)  # raises ZoneInfoNotFoundError, a KeyError: said at the start, not at night
+        return value
+
+    @property
+    def business_zone(self) -> ZoneInfo:
+        return ZoneInfo(self.business_time_zone)
 
     @property
     def all_upstreams(self) -> tuple[Upstream, ...]:

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, func, select, text
 
 from gateway.config import Settings
 from gateway.log.database import open_database
-from gateway.log.tables import metadata
+from gateway.log.rollup_tables import metadata
 
 # A migration that waits longer for a lock gives up instead of queueing every insert behind itself.
 LOCK_WAIT_S = 2

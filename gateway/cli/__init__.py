@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from gateway.cli import ask, demo, embedded, keys, log, migrate, stats, worker
+from gateway.cli import ask, demo, embedded, keys, log, migrate, rollup, sql, stats, worker
 
 
 def main() -> None:
@@ -31,10 +31,17 @@ def main() -> None:
     command = commands.add_parser("stats", help="summary of the behaviour log")
     command.set_defaults(run=lambda args: stats.run())
 
+    command = commands.add_parser("sql", help="one question to the behaviour log, read only")
+    command.add_argument("query")
+    command.set_defaults(run=lambda args: sql.run(args.query))
+
+    command = commands.add_parser("rollup", help="bring the views' roll-ups up to date, once")
+    command.set_defaults(run=lambda args: rollup.run())
+
     command = commands.add_parser("log", help="what waits, was refused or is lost on its way there")
     log.add_commands(command)
 
-    command = commands.add_parser("worker", help="forward what dead gateways left, until SIGTERM")
+    command = commands.add_parser("worker", help="spools of the dead, roll-ups, months of the log")
     command.set_defaults(run=lambda args: worker.run())
 
     command = commands.add_parser("key", help="make an API key for a tenant")

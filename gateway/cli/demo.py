@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, select
 from gateway.cli.ask import Answered, ask
 from gateway.cli.embedded import embedded_stack
 from gateway.cli.stats import summary
-from gateway.config import PROJECT
+from gateway.config import PROJECT, Settings
 from gateway.log.tables import interactions
 
 SAMPLES = PROJECT / "web" / "samples"
@@ -61,7 +61,7 @@ def run() -> int:
                     f" {total_ms:7.1f} ms  {question}"
                 )
         print("\nThe analysts' summary:")
-        print("  " + summary(engine).replace("\n", "\n  "))
+        print("  " + summary(engine, Settings().business_zone).replace("\n", "\n  "))
         engine.dispose()
     print("\nThe demo checkpoint knows only pictures that this project renders itself.")
     print("Go on with `make run` (the page, at http://127.0.0.1:8080) or the README.")

@@ -1,60 +1,122 @@
-"""`shopsight stats`: what shoppers asked and how they were answered, from the behaviour log."""
+"""`shopsight stats`: what shoppers asked and how they were answered, from the analysts' views."""
 
-from sqlalchemy import Engine, case, func, select
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+from typing import Any
 
+from sqlalchemy import Connection, Engine, Row, text
+
+from gateway.cli.plot import bar, sparkline
 from gateway.config import Settings
 from gateway.log.database import open_database
 from gateway.log.reconcile import waiting_ids
-from gateway.log.tables import interactions as log
+from gateway.log.rollups import roll_up
+from gateway.log.upkeep import turn
 
 
-def summary(engine: Engine) -> str:
-    """A few lines of plain text; the same SQL on SQLite, MariaDB and MySQL."""
-    answered = log.c.outcome == "answered"
+def summary(engine: Engine, zone: tzinfo) -> str:
+    """A screen of plain text; the roll-ups are brought up to date before."""
+    with turn(engine) as mine:
+        if mine:  # else the worker is at it
+            roll_up(engine, zone)
     with engine.connect() as connection:
-        total, good, photos, hits = connection.execute(
-            select(
-                func.count(),
-                func.sum(case((answered, 1), else_=0)),
-                func.count(log.c.image_digest.distinct()),
-                func.sum(case((log.c.cache == "hit", 1), else_=0)),
-            )
-        ).one()
-        by_cache = connection.execute(
-            select(log.c.cache, func.count(), func.avg(log.c.total_ms))
-            .where(answered)
-            .group_by(log.c.cache)
-            .order_by(log.c.cache)
-        ).all()
-        by_language = connection.execute(
-            select(log.c.language, func.count())
-            .where(log.c.language.is_not(None))
-            .group_by(log.c.language)
-            .order_by(func.count().desc())
-        ).all()
-        top = connection.execute(
-            select(log.c.question, func.count())
-            .where(answered)
-            .group_by(log.c.question)
-            .order_by(func.count().desc(), log.c.question)
-            .limit(3)
-        ).all()
-    if not total:
-        return "The log is empty."
-    lines = [
-        f"questions {total} · answered {good} · photos {photos} · from cache {hits / total:.0%}",
-        *(f"{cache:>6}: {count} answers, mean {ms:.1f} ms" for cache, count, ms in by_cache),
-        "languages: " + ", ".join(f"{name} {count}" for name, count in by_language),
-        *(f"asked {count}×: {question}" for question, count in top),
-    ]
-    return "\n".join(lines)
+        return "\n".join(_lines(connection)) or "The log is empty."
+
+
+def _lines(connection: Connection) -> Iterator[str]:
+    days = _rows(
+        connection,
+        "SELECT business_day, SUM(requests) AS asked,"
+        " SUM(CASE WHEN outcome = 'answered' THEN requests ELSE 0 END) AS answered,"
+        " SUM(CASE WHEN outcome = 'answered' AND cache <> 'miss' THEN requests ELSE 0 END)"
+        " AS from_cache FROM hourly_usage WHERE kind = 'ask'"
+        " GROUP BY business_day ORDER BY business_day DESC LIMIT 30",
+    )[::-1]
+    if not days:
+        return
+    asked = sum(int(day.asked) for day in days)
+    cached = sum(int(day.from_cache) for day in days)
+    photos = _rows(connection, "SELECT COUNT(DISTINCT image_digest) AS n FROM interactions")[0].n
+    answered = sum(int(day.answered) for day in days)
+    yield (
+        f"questions {asked} · answered {answered} · photos {photos}"
+        f" · from cache {cached / max(1, asked):.0%}"
+    )
+    if len(days) > 1:
+        first, last = days[0].business_day, days[-1].business_day
+        yield f"by day    {sparkline([float(day.asked) for day in days])}  {first} … {last}"
+    hours = _rows(
+        connection,
+        "SELECT business_hour, SUM(requests) AS requests FROM hourly_usage GROUP BY business_hour",
+    )
+    by_hour = {row.business_hour: float(row.requests) for row in hours}
+    yield f"by hour   {sparkline([by_hour.get(hour, 0.0) for hour in range(24)])}  0 … 23"
+    yield from _latency(connection)
+    for name in ("intent", "language"):
+        yield from _bars(name, _rows(connection, _GROUPED.format(name=name)))
+    for row in _rows(connection, _UNANSWERED):
+        yield f"{row.outcome:<9} {row.error_code or '':<24} {int(row.requests):>6}"
+    for row in _rows(connection, _TOP_QUESTIONS):
+        yield f"asked {int(row.asked)}×: {row.question}"
+    (votes,) = _rows(connection, _VOTES)
+    if votes.votes:
+        yield f"thumbs: {int(votes.up)} up of {int(votes.votes)}"
+
+
+_GROUPED = (
+    "SELECT {name} AS label, SUM(asks) AS n FROM topics_by_day GROUP BY {name}"
+    " ORDER BY n DESC, {name} LIMIT 5"
+)
+_UNANSWERED = (
+    "SELECT outcome, error_code, SUM(requests) AS requests FROM unanswered_by_day"
+    " GROUP BY outcome, error_code ORDER BY requests DESC, outcome, error_code LIMIT 5"
+)
+_TOP_QUESTIONS = (
+    "SELECT question, COUNT(*) AS asked FROM interactions WHERE outcome = 'answered'"
+    " AND question_hash IS NOT NULL GROUP BY question_hash, question"
+    " ORDER BY asked DESC, question LIMIT 3"
+)
+_VOTES = "SELECT SUM(votes) AS votes, SUM(up) AS up FROM feedback_by_revision"
+
+
+def _latency(connection: Connection) -> Iterator[str]:
+    """Per way of answering: how many, a histogram of their times, the mean."""
+    rows = _rows(
+        connection,
+        "SELECT cache, up_to_ms, SUM(answers) AS n FROM hourly_latency WHERE cache <> ''"
+        " GROUP BY cache, up_to_ms ORDER BY cache, up_to_ms",
+    )
+    means = _rows(
+        connection,
+        "SELECT cache, SUM(total_ms) / SUM(requests) AS mean_ms, SUM(requests) AS n"
+        " FROM hourly_usage WHERE outcome = 'answered' AND cache <> '' GROUP BY cache"
+        " ORDER BY cache",
+    )
+    steps = sorted({row.up_to_ms for row in rows})
+    for mean in means:
+        of_step = {row.up_to_ms: float(row.n) for row in rows if row.cache == mean.cache}
+        shape = sparkline([of_step.get(step, 0.0) for step in steps])
+        yield (f"{mean.cache:>9} {shape}  {int(mean.n)} answers, mean {float(mean.mean_ms):.1f} ms")
+    if len(steps) > 1:
+        yield f"{'':>9} {steps[0]:g} … {steps[-1]:g} ms"
+
+
+def _bars(title: str, rows: Sequence[Row[Any]]) -> Iterator[str]:
+    largest = max((float(row.n) for row in rows), default=0.0)
+    for place, row in enumerate(rows):
+        name = title if place == 0 else ""
+        yield f"{name:<9} {row.label:<13} {int(row.n):>6} {bar(float(row.n), largest)}"
+
+
+def _rows(connection: Connection, query: str) -> Sequence[Row[Any]]:
+    return connection.execute(text(query)).all()
 
 
 def run() -> int:
     settings = Settings()
     waiting = len(waiting_ids(settings.spool_dir))
     engine = open_database(settings)
-    print(summary(engine))
+    print(summary(engine, settings.business_zone))
     engine.dispose()
     if waiting:
         print(f"on their way into the log: {waiting}")

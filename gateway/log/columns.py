@@ -7,8 +7,11 @@ from typing import Any
 
 from sqlalchemy import BINARY, DateTime, Dialect, LargeBinary, String, Text, TypeDecorator
 from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 MYSQL = ("mysql", "mariadb")
+MODERATION_LENGTH = 120
 TABLE_OPTIONS: dict[str, Any] = {
     f"{dialect}_{name}": value
     for dialect in MYSQL
@@ -53,6 +56,24 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class utc_now(FunctionElement[datetime]):  # noqa: N801 - reads as SQL
+    """The database's clock in UTC to the millisecond, whatever zone its sessions are in."""
+
+    type = UtcTime()
+    inherit_cache = True
+
+
+@compiles(utc_now, "mysql")
+@compiles(utc_now, "mariadb")
+def _utc_now_of_a_server(*_: Any, **__: Any) -> str:
+    return "(UTC_TIMESTAMP(3))"
+
+
+@compiles(utc_now, "sqlite")
+def _utc_now_of_a_file(*_: Any, **__: Any) -> str:
+    return "(STRFTIME('%Y-%m-%d %H:%M:%f000', 'now'))"  # as SQLAlchemy writes a DateTime there
 
 
 def code(length: int) -> String:

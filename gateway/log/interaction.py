@@ -11,6 +11,7 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from contract.completion import Completion
+from contract.errors import ContentBlocked
 from contract.images import ImageFacts
 from contract.language import language_of
 from contract.render import Event
@@ -18,6 +19,9 @@ from contract.response import Delta, Finished
 from gateway.cache.answers import CachedAnswer
 from gateway.cache.control import ANY, CacheControl
 from gateway.identity.callers import Caller
+from gateway.log.columns import MODERATION_LENGTH
+from gateway.log.masking import masked
+from gateway.log.question import logged_question
 
 # A tenant's requests that were refused before their key was known.
 UNKNOWN = Caller("unknown")
@@ -40,6 +44,12 @@ class Interaction:
     age_s: int | None = None
     """Of an answer out of the cache."""
     revision: str | None = None
+    client: str | None = None
+    """A short class of the user agent, see log.client."""
+    replica: str | None = None
+    """Which replica computed the answer, where it is known."""
+    flags: list[str] = field(default_factory=list)
+    """What moderation found, as `question:<category>`, `image:<category>`, `answer:<category>`."""
     answer_key: str | None = None
     outcome: str = "failed"
     error_code: str | None = None
@@ -95,11 +105,14 @@ class Interaction:
     def row(self, pseudonym: str | None) -> dict[str, Any]:
         """The columns of log.tables.interactions; called once, when the request has ended."""
         image, end = self.image, self.end
+        question = logged_question(self.asked.question) if self.asked else None
         return {
             "interaction_id": self.id,
             "parent_interaction_id": None,
             "asked_at": self.asked_at,
             "kind": self.kind,
+            "route": self.route,
+            "client": self.client,
             "tenant": self.caller.tenant,
             "user_pseudonym": pseudonym,
             "session_id": self.caller.session,
@@ -109,23 +122,39 @@ class Interaction:
             "image_width": image.width if image else None,
             "image_height": image.height if image else None,
             "image_bytes": image.size_bytes if image else None,
-            "question": self.asked.question if self.asked else None,
+            "question": question.text if question else None,
+            "question_hash": question.hash if question else None,
+            "intent": question.intent if question else None,
             "language": self.language,
-            "answer": "".join(self._answer) or None,
+            "answer": masked("".join(self._answer)) or None,
             "outcome": self.outcome,
             "error_code": self.error_code,
             "finish_reason": end.reason if end else None,
+            "moderation": self._moderation,
             "cache": self.cache,
             "model_revision": self.revision,
+            "replica": self.replica,
             "prompt_tokens": end.usage.prompt_tokens if end else None,
             "completion_tokens": end.usage.completion_tokens if end else None,
             "identify_ms": self._ms("identify"),
             "screen_ms": self._ms("screen"),
             "look_up_ms": self._ms("look-up"),
+            "join_ms": self._ms("join"),
+            "upstream_ms": self._ms("upstream"),
             "first_text_ms": _rounded(self.first_text_ms),
             "total_ms": _rounded(self.elapsed_ms),
             "answer_key": self.answer_key,
         }
+
+    @property
+    def _moderation(self) -> str | None:
+        """The flags; of what was blocked without one, at least what it was."""
+        flags = self.flags.copy()
+        if not flags and self.error_code == ContentBlocked.code:
+            flags.append("question")
+        if self.end and self.end.reason == "content_filter":
+            flags.append("answer")
+        return ",".join(flags)[:MODERATION_LENGTH] or None
 
     def _ms(self, name: str) -> float | None:
         return _rounded(self.steps_ms.get(name))

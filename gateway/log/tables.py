@@ -2,7 +2,16 @@
 
 from sqlalchemy import Column, Double, Index, Integer, MetaData, Table
 
-from gateway.log.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, document, words
+from gateway.log.columns import (
+    MODERATION_LENGTH,
+    TABLE_OPTIONS,
+    UtcTime,
+    UuidBytes,
+    code,
+    document,
+    utc_now,
+    words,
+)
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
@@ -40,7 +49,18 @@ interactions = Table(
     Column("first_text_ms", Double),
     Column("total_ms", Double, nullable=False),
     Column("answer_key", code(64)),
+    Column("route", code(48)),
+    Column("client", code(16)),
+    Column("question_hash", code(32)),
+    Column("intent", code(16)),
+    Column("moderation", code(MODERATION_LENGTH)),
+    Column("replica", code(64)),
+    Column("join_ms", Double),
+    Column("upstream_ms", Double),
+    # By the database's clock: what roll-ups have not seen yet, however late it comes.
+    Column("arrived_at", UtcTime, nullable=False, server_default=utc_now()),
     Index(None, "asked_at"),
+    Index(None, "arrived_at"),
     Index(None, "image_digest"),
     Index(None, "session_id"),
     **TABLE_OPTIONS,
@@ -64,7 +84,25 @@ images = Table(
     **TABLE_OPTIONS,
 )
 
-# Events that the table above would not take, each as the JSON text that it was in the spool.
+# A thumb on an interaction: one an interaction, the last one counts. No foreign key: partitioned
+# tables take none, and the thumb may come before its interaction's row.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("interaction_id", UuidBytes, primary_key=True),
+    Column("vote", code(8), nullable=False),
+    Column("reason", words()),
+    Column("created_at", UtcTime, nullable=False),
+    Column("tenant", code(64), nullable=False),
+    Column("user_pseudonym", code(32)),
+    Column("session_id", code(32)),
+    Index(None, "created_at"),
+    Index(None, "user_pseudonym"),
+    Index(None, "session_id"),
+    **TABLE_OPTIONS,
+)
+
+# Events that the interactions would not take, each as the JSON text that it was in the spool.
 dead_letters = Table(
     "dead_letters",
     metadata,

@@ -143,6 +143,7 @@ def test_the_analyst_may_read_and_nothing_else(stack: Stack) -> None:
         "DELETE FROM interactions",
         "CREATE TABLE mine (id INT)",
         "SELECT * FROM mysql.user",
+        "SELECT * FROM dead_letters",
     ):
         assert "denied" in ask(query), query
 

@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -19,8 +21,9 @@ from sqlalchemy import Engine, inspect
 
 from gateway.cli.embedded import free_port
 from gateway.cli.stats import summary
+from gateway.log.rollup_tables import metadata
 from gateway.log.spool_folder import ids_in, spools_in
-from gateway.log.tables import metadata
+from gateway.policy.text import TextPolicy
 from tests.service.asking import chat, events_of, photo, post, rows, text_of
 from tests.service.servers import ROOT, mariadb_server, migrate, wait_until
 from tests.service.stub_replica import StubReplica
@@ -60,7 +63,44 @@ def test_a_question_is_a_row_with_all_that_analysts_need(
     assert (row["kind"], row["tenant"], row["outcome"]) == ("ask", "public", "answered")
     assert row["total_ms"] > row["first_text_ms"] > 0
     assert len(row["image_digest"]) == 64
-    assert "questions 1 · answered 1 · photos 1" in summary(engine)
+    assert (row["route"], row["intent"]) == ("/v1/chat/completions", "material")
+    assert row["client"] == "python"
+    assert row["upstream_ms"] > 0
+    assert row["join_ms"] is None
+    assert abs(row["arrived_at"] - row["asked_at"]) < timedelta(seconds=30)
+    assert "questions 1 · answered 1 · photos 1" in summary(engine, ZoneInfo("Asia/Shanghai"))
+
+
+def test_what_names_a_person_is_nowhere_in_the_log(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    gateway = start_gateway(replicas=stub.url)
+    answer = post(gateway, chat("我的电话13812345678,邮箱a@b.com,真皮吗?", photo()))
+    assert "13812345678" in text_of(answer), "the asker sees the answer as it is"
+    (row,) = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert row["question"] == "我的电话[phone],邮箱[email],真皮吗?"
+    assert "[phone]" in row["answer"]
+    assert not [value for value in row.values() if "13812345678" in str(value)]
+
+
+def test_questions_that_differ_in_form_only_have_one_hash(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    gateway = start_gateway(replicas=stub.url)
+    for question in ("Is it leather?", " is  it LEATHER", "Is it wool?"):
+        post(gateway, chat(question, photo()))
+    first, second, other = (
+        row["question_hash"] for row in rows(f"sqlite:///{tmp_path / 'log.db'}")
+    )
+    assert first == second != other
+
+
+def test_what_was_blocked_says_so(start_gateway: Start, stub: StubReplica, tmp_path: Path) -> None:
+    gateway = start_gateway(replicas=stub.url)
+    phrase = next(iter(TextPolicy.load().phrases))
+    assert post(gateway, chat(phrase, photo())).status_code == 422
+    (row,) = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert (row["outcome"], row["moderation"]) == ("refused", "question")
 
 
 def test_under_many_at_once_each_answer_has_exactly_one_row(

@@ -1,0 +1,18 @@
+"""`shopsight rollup`: what the worker does every minute, once, where none is running."""
+
+from gateway.config import Settings
+from gateway.log.database import open_database
+from gateway.log.rollups import roll_up
+from gateway.log.upkeep import turn
+
+
+def run() -> int:
+    settings = Settings()
+    engine = open_database(settings)
+    with turn(engine) as mine:
+        if mine:
+            print(f"hours and days counted: {roll_up(engine, settings.business_zone)}")
+        else:
+            print("Another one is at it.")
+    engine.dispose()
+    return 0

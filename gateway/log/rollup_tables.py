@@ -1,0 +1,102 @@
+"""What dashboards read: counts and latencies by hour and by business day, made by rollups.py out of
+the interactions. An empty text stands for what those leave NULL."""
+
+from sqlalchemy import BigInteger, Column, Date, Double, Integer, Table
+
+from gateway.log.columns import TABLE_OPTIONS, UtcTime, code
+from gateway.log.tables import metadata
+
+# Business days of the configured zone, in UTC: views join it, so that no database need know zones.
+business_days = Table(
+    "business_days",
+    metadata,
+    Column("business_day", Date, primary_key=True),
+    Column("starts_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+hourly_usage = Table(
+    "hourly_usage",
+    metadata,
+    Column("starts_at", UtcTime, primary_key=True),
+    Column("business_day", Date, nullable=False),
+    Column("business_hour", Integer, nullable=False),
+    Column("tenant", code(64), primary_key=True),
+    Column("kind", code(16), primary_key=True),
+    Column("route", code(48), primary_key=True),
+    Column("outcome", code(16), primary_key=True),
+    Column("error_code", code(32), primary_key=True),
+    Column("cache", code(8), primary_key=True),
+    Column("model_revision", code(64), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("total_ms", Double, nullable=False),
+    # Of misses: from asking a replica to the end of its answer.
+    Column("model_ms", Double, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+# A histogram of total_ms of what was answered; `up_to_ms` is one of rollups.BOUNDS_MS.
+hourly_latency = Table(
+    "hourly_latency",
+    metadata,
+    Column("starts_at", UtcTime, primary_key=True),
+    Column("business_day", Date, nullable=False),
+    Column("tenant", code(64), primary_key=True),
+    Column("kind", code(16), primary_key=True),
+    Column("route", code(48), primary_key=True),
+    Column("cache", code(8), primary_key=True),
+    Column("model_revision", code(64), primary_key=True),
+    Column("up_to_ms", Double, primary_key=True),
+    Column("answers", BigInteger, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+# What cannot be added up over hours: how many different ones there were.
+daily_reach = Table(
+    "daily_reach",
+    metadata,
+    Column("business_day", Date, primary_key=True),
+    Column("tenant", code(64), primary_key=True),
+    Column("users", BigInteger, nullable=False),
+    Column("sessions", BigInteger, nullable=False),
+    Column("photos", BigInteger, nullable=False),
+    Column("questions", BigInteger, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+# `different`: pairs of question and photo; `by_asker`: of question, photo and session or user.
+daily_repeats = Table(
+    "daily_repeats",
+    metadata,
+    Column("business_day", Date, primary_key=True),
+    Column("tenant", code(64), primary_key=True),
+    Column("asks", BigInteger, nullable=False),
+    Column("different", BigInteger, nullable=False),
+    Column("by_asker", BigInteger, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+daily_topics = Table(
+    "daily_topics",
+    metadata,
+    Column("business_day", Date, primary_key=True),
+    Column("tenant", code(64), primary_key=True),
+    Column("language", code(8), primary_key=True),
+    Column("intent", code(16), primary_key=True),
+    Column("client", code(16), primary_key=True),
+    Column("asks", BigInteger, nullable=False),
+    Column("answered", BigInteger, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+rollup_state = Table(
+    "rollup_state",
+    metadata,
+    Column("name", code(16), primary_key=True),
+    # By the database's clock: everything that had arrived by then is in.
+    Column("seen_until", UtcTime, nullable=False),
+    **TABLE_OPTIONS,
+)

@@ -1,0 +1,101 @@
+"""What the log needs from time to time, whoever asks: roll-ups, partitions ahead, retention. One
+process does it at a time."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from sqlalchemy import Engine, func, select
+
+from gateway.config import Settings
+from gateway.log.columns import MYSQL
+from gateway.log.database import reason_of
+from gateway.log.partitions import drop_before, extend
+from gateway.log.rollups import DAILY, HOURLY, Rollup, roll_up
+
+log = logging.getLogger(__name__)
+
+# A day's different sessions are counted from all its rows (about 2 s for a million), so less often.
+DAILY_EVERY_S = 600
+
+
+class UpkeepMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.counted = Counter(
+            "log_rollup_spans", "Hours and days counted anew.", registry=registry
+        )
+        self.failures = Counter("log_upkeep_failures", "Rounds that failed.", registry=registry)
+        self.last = Gauge(
+            "log_upkeep_last_timestamp_seconds", "End of the last good round.", registry=registry
+        )
+
+
+class Upkeep:
+    """Rounds in a thread of its own, from `start` to `stop`."""
+
+    def __init__(self, settings: Settings, engine: Engine, metrics: UpkeepMetrics) -> None:
+        self._zone = settings.business_zone
+        self._retention = timedelta(days=settings.log_retention_days)
+        self._interval_s = settings.upkeep_interval_s
+        self._engine = engine
+        self._metrics = metrics
+        self._daily_at = 0.0  # monotonic
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log-upkeep", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, patience_s: float) -> None:
+        """A round that takes longer ends with the process, and the next one makes up for it."""
+        self._stopping.set()
+        self._thread.join(patience_s)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.round()
+            except Exception as error:  # the database is away, say: the next round catches up
+                self._metrics.failures.inc()
+                log.warning("upkeep failed", extra={"fields": {"why": reason_of(error)}})
+            if self._stopping.wait(self._interval_s):
+                return
+
+    def round(self) -> None:
+        with turn(self._engine) as mine:
+            if not mine:
+                return
+            now = datetime.now(UTC)
+            if made := extend(self._engine, now):
+                log.info("partitions made", extra={"fields": {"names": ", ".join(made)}})
+            if self._retention and (gone := drop_before(self._engine, now - self._retention)):
+                log.info("months dropped", extra={"fields": {"partitions_or_rows": gone}})
+            self._metrics.counted.inc(roll_up(self._engine, self._zone, *self._due()))
+            self._metrics.last.set_to_current_time()
+
+    def _due(self) -> tuple[Rollup, ...]:
+        if time.monotonic() < self._daily_at:
+            return (HOURLY,)
+        self._daily_at = time.monotonic() + DAILY_EVERY_S
+        return HOURLY, DAILY
+
+
+@contextmanager
+def turn(engine: Engine) -> Iterator[bool]:
+    """Whether it is this process's turn; another may be at it. A dead one's turn ends with its
+    connection."""
+    if engine.dialect.name not in MYSQL:
+        yield True  # a file has one writer at a time, and one gateway
+        return
+    with engine.connect() as connection:
+        name = func.concat("shopsight upkeep ", func.md5(func.database()))  # 64 at most
+        mine = connection.scalar(select(func.get_lock(name, 0))) == 1
+        try:
+            yield mine
+        finally:
+            if mine:
+                connection.execute(select(func.release_lock(name)))

@@ -1,0 +1,233 @@
+"""Shoppers that never were: rows of the log, the same for the same seed, to try queries on and to
+time them. `python -m loadtest.seed_log ROWS` writes them into DATABASE_URL."""
+
+import argparse
+import hashlib
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, insert
+
+from contract.language import language_of
+from gateway.config import Settings
+from gateway.log.database import open_database
+from gateway.log.question import logged_question
+from gateway.log.tables import feedback, interactions
+
+BEGIN = datetime(2026, 11, 1, 16, tzinfo=UTC)  # midnight of 2 November in Shanghai
+QUESTIONS = (
+    "这是什么品牌?",
+    "这是真皮吗?",
+    "适合送给妈妈吗?",
+    "多少钱?",
+    "这是什么颜色的?",
+    "能机洗吗?",
+    "这个锅能在电磁炉上用吗?",
+    "配什么裤子好看?",
+    "装得下A4文件吗?",
+    "是正品吗?",
+    "Is it real leather?",
+    "What brand is it?",
+    "Would it suit my mother?",
+    "How do I clean it?",
+    "What is it?",
+    "Is it waterproof?",
+)
+PHOTOS = tuple(hashlib.sha256(f"photo {n}".encode()).hexdigest() for n in range(400))
+REVISIONS = ("v1.0-qwen3vl8b", "v1.1-fp16")
+ROUTES = ("/v1/chat/completions", "/v1/ask")
+CLIENTS = (("ios", "android", "desktop", "wechat", "mini-program"), ("openai-python", "curl"))
+REFUSED = (("unsupported_image_type", 3), ("content_blocked", 2), ("image_undecodable", 1))
+FAILED = (("overloaded", 3), ("deadline_exceeded", 2), ("replica_failed", 1))
+REASONS = ("wrong colour", "not helpful", None)
+# Rows of one statement.
+BATCH = 2_000
+
+Row = dict[str, Any]
+
+
+def shoppers(seed: int, begin: datetime, per_day: float) -> Iterator[tuple[Row, Row | None]]:
+    """Interactions in the order of their time, each with its thumb, if it has one."""
+    draw = random.Random(seed)
+    now = begin
+    sessions: list[tuple[str, str]] = []
+    cached: set[tuple[str, str, str]] = set()
+    while True:
+        # Busy at 20:00 in Shanghai (12:00 UTC), a third of that in the morning.
+        busy = 1.5 - abs(now.hour - 12) / 12
+        now += timedelta(seconds=draw.expovariate(per_day / 86_400 * busy))
+        yield _request(draw, now, sessions, cached)
+
+
+def _request(
+    draw: random.Random,
+    now: datetime,
+    sessions: list[tuple[str, str]],
+    cached: set[tuple[str, str, str]],
+) -> tuple[Row, Row | None]:
+    tenant = "public" if draw.random() < 0.8 else "boutique"
+    public = tenant == "public"
+    if public:
+        if not sessions or draw.random() < 0.4:
+            sessions.append((_hex(draw, 32), draw.choice(CLIENTS[0])))
+            del sessions[:-50]
+        session, client = draw.choice(sessions[-12:])
+        user = None
+    else:
+        session, client = None, draw.choice(CLIENTS[1])
+        user = hashlib.sha256(f"user {draw.randrange(40)}".encode()).hexdigest()[:32]
+    at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    photo = PHOTOS[min(int(draw.paretovariate(0.6)) - 1, len(PHOTOS) - 1)]
+    shape = int(photo[:8], 16)
+    row: Row = dict.fromkeys(interactions.c.keys())
+    del row["arrived_at"]
+    row |= {
+        "interaction_id": _uuid7(draw, at),
+        "asked_at": at,
+        "kind": "ask",
+        "route": ROUTES[draw.random() < 0.3 if public else 0],
+        "client": client,
+        "tenant": tenant,
+        "user_pseudonym": user,
+        "session_id": session,
+        "request_id": _hex(draw, 32),
+        "image_digest": photo,
+        "image_format": ("JPEG", "JPEG", "JPEG", "WEBP", "PNG")[shape % 5],
+        "image_width": 600 + shape % 7 * 100,
+        "image_height": 800 + shape % 5 * 100,
+        "image_bytes": 60_000 + shape % 200_000,
+        "identify_ms": round(draw.expovariate(0.4), 3),
+        "screen_ms": round(draw.expovariate(20), 3),
+        "outcome": "answered",
+    }
+    if public and draw.random() < 0.15:
+        row |= {
+            "kind": "upload",
+            "route": "/v1/images",
+            "total_ms": round(8 + 4 * draw.random(), 3),
+        }
+        return row, None
+    _ask(draw, row, cached)
+    return row, _thumb(draw, row) if row["outcome"] == "answered" else None
+
+
+def _ask(draw: random.Random, row: Row, cached: set[tuple[str, str, str]]) -> None:
+    question = QUESTIONS[min(int(draw.expovariate(0.2)), len(QUESTIONS) - 1)]
+    logged = logged_question(question)
+    row |= {
+        "question": logged.text,
+        "question_hash": logged.hash,
+        "intent": logged.intent,
+        "language": language_of(question),
+    }
+    luck = draw.random()
+    if luck < 0.02:
+        row |= {"outcome": "refused", "error_code": _weighted(draw, REFUSED)}
+        row["total_ms"] = round(draw.expovariate(0.2), 3)
+        if row["error_code"] == "content_blocked":
+            row["moderation"] = "question"
+        return
+    revision = REVISIONS[int(_hex(draw, 2), 16) < 26 if row["session_id"] else 0]
+    first = row["identify_ms"] + row["screen_ms"]
+    row["model_revision"] = revision
+    row["look_up_ms"] = round(0.4 + draw.expovariate(2), 3)
+    first += row["look_up_ms"]
+    key = revision, row["image_digest"], logged.hash
+    if luck < 0.03:
+        row |= {"outcome": "failed", "error_code": _weighted(draw, FAILED)}
+        row["total_ms"] = round(first + draw.uniform(50, 5_000), 3)
+        return
+    text = 0.0
+    if key in cached:
+        row["cache"] = "hit"
+    elif draw.random() < 0.03:
+        row["cache"] = "joined"
+        row["join_ms"] = round(draw.uniform(20, 400), 3)
+        first += row["join_ms"]
+        text = 300.0
+    else:
+        row["cache"] = "miss"
+        row["replica"] = f"inference-{draw.randrange(1, 3)}:8080"
+        row["upstream_ms"] = round(draw.lognormvariate(5.3, 0.4), 3)
+        first += row["upstream_ms"]
+        text = draw.lognormvariate(6.2, 0.3) * (1.0 if revision == REVISIONS[0] else 0.7)
+        cached.add(key)
+    row["first_text_ms"] = round(first, 3)
+    row["total_ms"] = round(first + text + 0.3, 3)
+    if luck < 0.04 and text:
+        row["outcome"] = "cancelled"
+        return
+    row |= {
+        "answer": f"关于「{question}」的回答" if row["language"] == "zh" else f"About: {question}",
+        "finish_reason": "stop",
+        "prompt_tokens": 300 + _visual_tokens(row),
+        "completion_tokens": draw.randrange(20, 60),
+        "answer_key": hashlib.sha256(repr(key).encode()).hexdigest(),
+    }
+
+
+def _visual_tokens(row: Row) -> int:
+    """Visual tokens: one for each square of 32 pixels."""
+    tokens: int = row["image_width"] * row["image_height"] // 1024
+    return tokens
+
+
+def _thumb(draw: random.Random, row: Row) -> Row | None:
+    if row["session_id"] is None or draw.random() > 0.06:
+        return None
+    up = draw.random() < (0.8 if row["model_revision"] == REVISIONS[0] else 0.65)
+    return {
+        "interaction_id": row["interaction_id"],
+        "vote": "up" if up else "down",
+        "reason": None if up else draw.choice(REASONS),
+        "created_at": row["asked_at"] + timedelta(seconds=draw.randrange(5, 90)),
+        "tenant": row["tenant"],
+        "user_pseudonym": None,
+        "session_id": row["session_id"],
+    }
+
+
+def _weighted(draw: random.Random, choices: tuple[tuple[str, int], ...]) -> str:
+    return draw.choices([name for name, _ in choices], [weight for _, weight in choices])[0]
+
+
+def _hex(draw: random.Random, digits: int) -> str:
+    return f"{draw.getrandbits(4 * digits):0{digits}x}"
+
+
+def _uuid7(draw: random.Random, at: datetime) -> UUID:
+    ms = round(at.timestamp() * 1000)
+    bits = ms << 80 | 7 << 76 | draw.getrandbits(12) << 64 | 2 << 62 | draw.getrandbits(62)
+    return UUID(int=bits)
+
+
+def fill(
+    engine: Engine, rows: int, seed: int = 7, days: float = 7, begin: datetime = BEGIN
+) -> None:
+    """`rows` interactions spread over so many days."""
+    source = islice(shoppers(seed, begin, rows / days), rows)
+    while batch := list(islice(source, BATCH)):
+        thumbs = [thumb for _, thumb in batch if thumb]
+        with engine.begin() as connection:
+            connection.execute(insert(interactions), [row for row, _ in batch])
+            if thumbs:
+                connection.execute(insert(feedback), thumbs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", type=int)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--days", type=float, default=7)
+    given = parser.parse_args()
+    engine = open_database(Settings())
+    fill(engine, given.rows, given.seed, given.days)
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What the worker does for the log from time to time."""
+
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine, func, select
+
+from gateway.cli.embedded import free_port
+from gateway.config import Settings
+from gateway.log.rollup_tables import hourly_usage
+from gateway.log.tables import interactions
+from gateway.log.upkeep import Upkeep, UpkeepMetrics, turn
+from loadtest.seed_log import fill
+from tests.service.servers import migrate, running, wait_until
+
+
+def total(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.scalar(select(func.sum(hourly_usage.c.requests))) or 0)
+
+
+def upkeep(url: str, engine: Engine, **settings: object) -> Upkeep:
+    known = Settings(_env_file=None, database_url=url, **settings)  # type: ignore[arg-type,call-arg]
+    return Upkeep(known, engine, UpkeepMetrics(CollectorRegistry()))
+
+
+def test_the_worker_rolls_up_what_arrives(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    migrate(database_url)
+    fill(engine, 100)
+    port = free_port()
+    environment = {
+        "DATABASE_URL": database_url,
+        "SPOOL_DIR": str(tmp_path / "spool"),
+        "INTERNAL_PORT": str(port),
+        "UPKEEP_INTERVAL_S": "0.2",
+    }
+    command = [sys.executable, "-m", "gateway.cli", "worker"]
+    with running(command, tmp_path / "worker.log", **{**os.environ, **environment}) as process:
+        wait_until("rolled up", lambda: total(engine) == 100, 20)
+        fill(engine, 50, seed=8)
+        wait_until("and again", lambda: total(engine) == 150, 20)
+        metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        assert "log_upkeep_last_timestamp_seconds 1" in metrics
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_one_does_it_at_a_time(database_url: str, engine: Engine) -> None:
+    migrate(database_url)
+    fill(engine, 20)
+    if engine.dialect.name == "sqlite":
+        upkeep(database_url, engine).round()
+        assert total(engine) == 20
+        return
+    with turn(engine) as mine:
+        assert mine
+        upkeep(database_url, engine).round()
+        assert total(engine) == 0, "another one is at it"
+    upkeep(database_url, engine).round()
+    assert total(engine) == 20
+
+
+def test_old_months_go_when_a_retention_is_set_and_their_rollups_stay(
+    database_url: str, engine: Engine
+) -> None:
+    migrate(database_url)
+    now = datetime.now(UTC)
+    fill(engine, 30, seed=1, days=10, begin=now - timedelta(days=200))
+    fill(engine, 40, seed=2, days=0.01, begin=now - timedelta(hours=1))
+    upkeep(database_url, engine).round()
+    upkeep(database_url, engine, log_retention_days=90).round()
+    with engine.connect() as connection:
+        left = connection.scalar(select(func.count()).select_from(interactions))
+    if engine.dialect.name == "sqlite":
+        assert left == 40
+    else:
+        assert left == 70, "made after the migration: all its months before today's are one"
+    assert total(engine) == 70
+
+
+def test_a_setting_that_names_no_zone_is_said_at_once() -> None:
+    assert Settings(_env_file=None).business_zone == ZoneInfo("Asia/Shanghai")  # type: ignore[call-arg]
+    with pytest.raises(Exception, match="Atlantis"):
+        Settings(_env_file=None, business_time_zone="Asia/Atlantis")  # type: ignore[call-arg]
