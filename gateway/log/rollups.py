@@ -80,8 +80,9 @@ DAILY = Rollup(
 TABLES = (hourly_usage, hourly_latency, daily_reach, daily_repeats, daily_topics)
 
 
-def roll_up(engine: Engine, zone: tzinfo, *which: Rollup) -> int:
-    """All of them, or these; answers how many hours and days were counted."""
+def roll_up(engine: Engine, zone: tzinfo, *which: Rollup, since: datetime | None = None) -> int:
+    """All of them, or these; answers how many hours and days were counted. Of what lies before
+    `since` rows may be gone: there a late one would replace the count of all."""
     counted = 0
     with counting(engine).connect() as connection:
         if calendar.fill(connection, zone):
@@ -91,6 +92,8 @@ def roll_up(engine: Engine, zone: tzinfo, *which: Rollup) -> int:
             now = connection.scalar(select(utc_now()))
             assert now is not None
             spans = _touched(connection, rollup, zone)
+            if since is not None:
+                spans = [span for span in spans if span.starts_at >= since]
             connection.commit()
             for span in spans:
                 _count(connection, rollup, span)

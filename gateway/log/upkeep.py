@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select
 from gateway.config import Settings
 from gateway.log.columns import MYSQL
 from gateway.log.database import reason_of
-from gateway.log.partitions import drop_before, extend
+from gateway.log.partitions import drop_before, extend, month_of
 from gateway.log.rollups import DAILY, HOURLY, Rollup, roll_up
 
 log = logging.getLogger(__name__)
@@ -72,9 +72,11 @@ class Upkeep:
             now = datetime.now(UTC)
             if made := extend(self._engine, now):
                 log.info("partitions made", extra={"fields": {"names": ", ".join(made)}})
-            if self._retention and (gone := drop_before(self._engine, now - self._retention)):
+            oldest = month_of(now - self._retention) if self._retention else None
+            if oldest and (gone := drop_before(self._engine, oldest)):
                 log.info("months dropped", extra={"fields": {"partitions_or_rows": gone}})
-            self._metrics.counted.inc(roll_up(self._engine, self._zone, *self._due()))
+            counted = roll_up(self._engine, self._zone, *self._due(), since=oldest)
+            self._metrics.counted.inc(counted)
             self._metrics.last.set_to_current_time()
 
     def _due(self) -> tuple[Rollup, ...]:

@@ -84,6 +84,10 @@ def test_old_months_go_when_a_retention_is_set_and_their_rollups_stay(
     else:
         assert left == 70, "made after the migration: all its months before today's are one"
     assert total(engine) == 70
+    fill(engine, 5, seed=3, days=10, begin=now - timedelta(days=195))
+    keeping = upkeep(database_url, engine, log_retention_days=90)
+    keeping.round()
+    assert total(engine) == 70, "rows that come after their month was dropped replace no count"
 
 
 def test_a_setting_that_names_no_zone_is_said_at_once() -> None:
