@@ -1,6 +1,6 @@
 """What a good English answer to each intent is, given the facts."""
 
-from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
+from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
 from inference.demo_model.facts import Product, Scene
 from inference.demo_model.rules import (
     AUDIENCES,
@@ -171,11 +171,15 @@ def _describe(product: Product, _: str) -> str:
     return f"This is {article(noun(product))}, {style} in style and good for {occasion}.{brand}"
 
 
+def compared(pairs: list[tuple[Name, Name]]) -> str:
+    """red and black: no, backpack and backpack: yes"""
+    return ", ".join(f"{a.en} and {b.en}: {'yes' if a == b else 'no'}" for a, b in pairs)
+
+
 def _match(product: Product, detail: str) -> str:
     truth, _, claim = detail.partition(":")
-    pairs = [(asked.en, seen.en) for asked, seen in comparisons(claim, product, "en")]
-    compared = ", ".join(f"{a} and {b}: {'yes' if a == b else 'no'}" for a, b in pairs)
-    return f"This is {article(noun(product))}; {compared}, so {truth}."
+    pairs = comparisons(claim, product, "en")
+    return f"This is {article(noun(product))}; {compared(pairs)}, so {truth}."
 
 
 def _verdict(_: Product, detail: str) -> str:

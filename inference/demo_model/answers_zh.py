@@ -1,6 +1,6 @@
 """What a good Chinese answer to each intent is, given the facts."""
 
-from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
+from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
 from inference.demo_model.facts import Product, Scene
 from inference.demo_model.rules import (
     AUDIENCES,
@@ -153,11 +153,16 @@ def _describe(product: Product, _: str) -> str:
     return f"这是一款{noun(product)}，{style}风格，适合{occasion}。{brand}"
 
 
+def compared(pairs: list[tuple[Name, Name]]) -> str:
+    """红色与黑色不符，双肩包与双肩包相符"""
+    return "，".join(f"{a.zh}与{b.zh}{'相符' if a == b else '不符'}" for a, b in pairs)
+
+
 def _match(product: Product, detail: str) -> str:
     truth, _, claim = detail.partition(":")
-    pairs = [(asked.zh, seen.zh) for asked, seen in comparisons(claim, product, "zh")]
-    compared = "，".join(f"{a}与{b}{'相符' if a == b else '不符'}" for a, b in pairs)
-    return f"图中是一款{noun(product)}：{compared}，所以{'是的' if truth == 'yes' else '不是'}。"
+    pairs = comparisons(claim, product, "zh")
+    verdict = "是的" if truth == "yes" else "不是"
+    return f"图中是一款{noun(product)}：{compared(pairs)}，所以{verdict}。"
 
 
 def _verdict(_: Product, detail: str) -> str:

@@ -29,13 +29,14 @@ from inference.demo_model.scoring import (
     agrees,
     brands_in,
     correct,
+    denies_a_thing,
     language_right,
     says_cannot,
     stated,
 )
 from inference.demo_model.train import WORK
 
-BATCH = 32
+BATCH = 64
 ATTRIBUTES = {"kind": "what", "colour": "colour", "pattern": "pattern", "material": "material"}
 UNKNOWABLE = ("price", "size", "stock", "authentic")
 
@@ -64,6 +65,11 @@ class Case:
             fits = language_right(self.answer, self.exchange.language)
             no_photo = self.photo is None and ("上传" in self.answer or "upload" in self.answer)
             cannot = says_cannot(self.answer, self.exchange.language)
+            intent, detail = self.exchange.intents[0]
+            if intent == "absent":  # it must be this thing that is not seen
+                fits = fits and detail in self.answer
+            elif denies_a_thing(self.answer):
+                return False
             return fits and (no_photo or cannot) and not brands_in(self.answer)
         return correct(self.answer, self.exchange, self.scene)
 

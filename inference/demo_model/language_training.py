@@ -11,7 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
 
-from inference.demo_model.conversations import Conversation, Transcriber, converse
+from inference.demo_model.conversations import (
+    Conversation,
+    Transcriber,
+    converse,
+    word_drill,
+)
 from inference.demo_model.facts import Scene
 from inference.demo_model.heads import Heads, heads_loss, labels_of
 from inference.demo_model.packing import Packed, pack
@@ -34,17 +39,18 @@ TEXT_RATE = 1.2e-3
 # The tower has been taught already, but textures take it long: it goes on learning its attributes
 # from more pictures a step than are talked about.
 VISION_RATE = 6e-4
-SILENT_PICTURES = 24
+SILENT_PICTURES = 8
 HEADS_WEIGHT = 0.5
 
 
 def rows_of(
     rng: random.Random, scenes: list[Scene], transcriber: Transcriber
 ) -> list[list[Conversation]]:
-    """Random conversations, a row for each scene."""
+    """Random conversations and a drill, a row for each scene."""
     rows = []
     for scene in scenes:
         talks = [converse(rng, scene) for _ in range(CONVERSATIONS)]
+        talks.append(([word_drill(rng)], False))
         rows.append([transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks])
     return rows
 

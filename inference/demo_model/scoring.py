@@ -79,6 +79,11 @@ def says_cannot(answer: str, language: str) -> bool:
     return any(word in answer for word in _CANNOT[language])
 
 
+def denies_a_thing(answer: str) -> bool:
+    """Whether it says that the thing asked about is not in the picture, unlike "no brand mark"."""
+    return "唯一的商品" in answer or "the only product" in answer
+
+
 def agrees(answer: str, intent: str) -> bool | None:
     """Yes, no, or neither: the verdict on what the intent asked, which follows what was seen."""
     no, yes = _VERDICTS[intent]
@@ -95,6 +100,10 @@ def first_sentence(answer: str) -> str:
 def correct(answer: str, exchange: Exchange, scene: Scene) -> bool:
     """Whether the answer states the right facts for everything that was asked."""
     if not language_right(answer, exchange.language):
+        return False
+    # "This sofa is the only product, I cannot see a sofa" answers nothing but a question about
+    # something absent.
+    if denies_a_thing(answer) and all(intent != "absent" for intent, _ in exchange.intents):
         return False
     return all(
         _correct(answer, intent, detail, scene, exchange.language)

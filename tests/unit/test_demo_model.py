@@ -138,6 +138,17 @@ def test_the_opposite_verdict_is_judged_wrong(intent: str, language: str) -> Non
         assert not correct(wrong, asked, pan), (asked, wrong)
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("intent", ["brand", "text", "what", "price"])
+def test_not_seeing_what_is_plainly_there_is_no_right_answer(intent: str, language: str) -> None:
+    sofa = Scene(0, (Product("sofa", "grey", "knit", "plain"),))
+    asked = ask(Random(3), sofa, language=language, intent=intent)
+    answers = answers_zh if language == "zh" else answers_en
+    denial = answers.answer("absent", sofa, getattr(KINDS["sofa"].name, language))
+    assert correct(asked.answer, asked, sofa)
+    assert not correct(denial, asked, sofa)
+
+
 def test_what_is_seen_comes_before_the_verdict() -> None:
     bag = Product("backpack", "black", "canvas", "plain")
     zh = answers_zh.answer("match", Scene(0, (bag,)), "no:红色手提包")

@@ -9,7 +9,7 @@ from PIL import Image
 from transformers import Qwen2VLImageProcessorPil
 
 from inference.demo_model.checkpoint import CHAT_TEMPLATE, picture_processor
-from inference.demo_model.conversations import Transcriber, corpus
+from inference.demo_model.conversations import Transcriber, corpus, word_drill
 from inference.demo_model.facts import scene_of
 from inference.demo_model.language_training import answers_loss
 from inference.demo_model.packing import pack
@@ -112,3 +112,19 @@ def test_any_text_survives_the_tokenizer(parts):
 
 def test_a_scene_needs_no_drawing_to_be_known():
     assert scene_of(12) == scene_of(12)
+
+
+def test_about_half_of_the_drilled_pairs_are_equal_and_every_verdict_is_right():
+    rng = Random(0)
+    verdicts = []
+    for _ in range(60):
+        drill = word_drill(rng)
+        pairs = drill.answer[:-1].split("，" if drill.language == "zh" else ", ")
+        for pair in pairs:
+            zh = drill.language == "zh"
+            words, last = (pair[:-2], pair[-2:]) if zh else pair.split(": ")
+            first, second = words.split("与" if zh else " and ")
+            verdict = last in ("相符", "yes")
+            assert verdict is (first == second), pair
+            verdicts.append(verdict)
+    assert 0.4 < sum(verdicts) / len(verdicts) < 0.7
