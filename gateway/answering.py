@@ -64,7 +64,7 @@ class Answering:
                 )
 
             with interaction.step("screen"):  # 2 may it be asked
-                self._screen(question)
+                self._screen(question, interaction.flags)
 
             # 3 which model answers this caller
             revision = self.pool.choose_revision(interaction.caller.sticky_id)
@@ -102,13 +102,13 @@ class Answering:
         except TimeoutError:
             raise RequestTimeout from None
 
-    def _screen(self, question: Question) -> None:
+    def _screen(self, question: Question, flags: list[str]) -> None:
         known = question.known
         if known.passed != self.text_policy.version:
-            self.text_policy.check_question([turn.text for turn in known.asked.turns])
+            self.text_policy.check_question([turn.text for turn in known.asked.turns], flags)
             known.passed = self.text_policy.version
         if known.image is not None:
-            self.image_policy.check(known.image.digest)
+            self.image_policy.check(known.image.digest, flags)
 
     async def _look_up(
         self, asked: Completion, key: AnswerKey, control: CacheControl

@@ -34,6 +34,6 @@ class Uploading:
             with interaction.step("identify"):
                 facts = interaction.image = await self.images.identify(photo)
             with interaction.step("screen"):
-                self.image_policy.check(facts.digest)
+                self.image_policy.check(facts.digest, interaction.flags)
             with interaction.step("keep"):
                 return await self.uploads.add(photo, facts, interaction.caller)

@@ -11,7 +11,6 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from contract.completion import Completion
-from contract.errors import ContentBlocked
 from contract.images import ImageFacts
 from contract.language import language_of
 from contract.render import Event
@@ -148,10 +147,7 @@ class Interaction:
 
     @property
     def _moderation(self) -> str | None:
-        """The flags; of what was blocked without one, at least what it was."""
         flags = self.flags.copy()
-        if not flags and self.error_code == ContentBlocked.code:
-            flags.append("question")
         if self.end and self.end.reason == "content_filter":
             flags.append("answer")
         return ",".join(flags)[:MODERATION_LENGTH] or None

@@ -9,6 +9,8 @@ from contract.errors import ContentBlocked
 class ImagePolicy:
     blocked_digests: frozenset[str]
 
-    def check(self, digest: str) -> None:
+    def check(self, digest: str, flags: list[str]) -> None:
+        """Raises ContentBlocked; why is then in `flags`, for the log."""
         if digest in self.blocked_digests:
+            flags.append("image:listed")
             raise ContentBlocked

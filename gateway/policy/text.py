@@ -39,9 +39,12 @@ class TextPolicy:
         folded = fold(text)
         return next((name for phrase, name in self.phrases.items() if phrase in folded), None)
 
-    def check_question(self, texts: list[str]) -> None:
-        if any(self.category(text) is not None for text in texts):
-            raise ContentBlocked
+    def check_question(self, texts: list[str], flags: list[str]) -> None:
+        """Raises ContentBlocked; why is then in `flags`, for the log."""
+        for text in texts:
+            if (category := self.category(text)) is not None:
+                flags.append(f"question:{category}")
+                raise ContentBlocked
 
 
 def fold(text: str) -> str:

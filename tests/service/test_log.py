@@ -19,6 +19,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
+from contract.images import EncodedImage, check_image
 from gateway.cli.embedded import free_port
 from gateway.cli.stats import summary
 from gateway.log.rollup_tables import metadata
@@ -97,10 +98,24 @@ def test_questions_that_differ_in_form_only_have_one_hash(
 
 def test_what_was_blocked_says_so(start_gateway: Start, stub: StubReplica, tmp_path: Path) -> None:
     gateway = start_gateway(replicas=stub.url)
-    phrase = next(iter(TextPolicy.load().phrases))
+    phrase, category = next(iter(TextPolicy.load().phrases.items()))
     assert post(gateway, chat(phrase, photo())).status_code == 422
     (row,) = rows(f"sqlite:///{tmp_path / 'log.db'}")
-    assert (row["outcome"], row["moderation"]) == ("refused", "question")
+    assert (row["outcome"], row["moderation"]) == ("refused", f"question:{category}")
+
+
+def test_a_blocked_photo_says_so_asked_about_or_uploaded(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    digest = check_image(EncodedImage(photo())).facts.digest
+    gateway = start_gateway(replicas=stub.url, blocked_images=(digest,))
+    assert post(gateway, chat("what?", photo())).status_code == 422
+    assert httpx.post(f"{gateway}/v1/images", content=photo()).status_code == 422
+    found = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert [(row["kind"], row["moderation"]) for row in found] == [
+        ("ask", "image:listed"),
+        ("upload", "image:listed"),
+    ]
 
 
 def test_under_many_at_once_each_answer_has_exactly_one_row(

@@ -21,7 +21,7 @@ BENIGN = [
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_a_listed_phrase_is_blocked(phrase: str) -> None:
     with pytest.raises(ContentBlocked):
-        POLICY.check_question([f"请问{phrase}吗"])
+        POLICY.check_question([f"请问{phrase}吗"], [])
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_a_disguised_phrase_is_blocked(disguise: object) -> None:
 
 
 def test_a_phrase_that_two_turns_make_together_is_not_one() -> None:
-    POLICY.check_question(["buy", "cocaine-white shoes"])
+    POLICY.check_question(["buy", "cocaine-white shoes"], [])
 
 
 @pytest.mark.parametrize("text", BENIGN)
 def test_shoppers_questions_pass(text: str) -> None:
-    POLICY.check_question([text])
+    POLICY.check_question([text], [])
 
 
 def outcome(pieces: list[str]) -> tuple[str, bool]:
