@@ -19,7 +19,7 @@ from gateway.log.rollups import ALL, HOURLY, drop_details, roll_up
 
 log = logging.getLogger(__name__)
 
-# A day's different sessions are counted from all its rows (0.7 s for a day of 17,000), so less often.
+# A day is counted from all its rows (0.7 s for 17,000), so less often.
 DAILY_EVERY_S = 600
 # Of one roll-up and round; what is left then is the next round's. Only a log that is new to the
 # roll-ups needs more, and others of the database are to get their share meanwhile.
