@@ -137,7 +137,8 @@ def mariadb_server(
     command = [program("mariadbd"), "--no-defaults", *user, f"--datadir={data}"]
     command += [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'm.sock'}"]
     command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]
-    command += options
+    # Its own: a server that starts removes the temporary tables of any other from a shared one.
+    command += [f"--tmpdir={folder}", *options]
     with running(command, folder / "mariadb.log") as process:
 
         def up() -> bool:
