@@ -1,4 +1,5 @@
-"""The rest of the public HTTP interface: uploads, what models there are, whether all is well."""
+"""The rest of the public HTTP interface: uploads, thumbs, what models there are, whether all is
+well."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import InvalidField, ShopsightError
-from contract.http import read_body
+from contract.http import check_media_type, read_body
 from contract.images import EncodedImage
 from gateway.asking import begun, failed, headers_of
 from gateway.multipart import read_form
@@ -30,6 +31,25 @@ async def upload(request: Request) -> Response:
     try:
         kept = await gateway.uploading.upload(read, interaction)
         return JSONResponse(kept.wire(), 201, headers_of(gateway, interaction))
+    except ShopsightError as error:
+        return failed(error, request, gateway, interaction)
+
+
+@router.post("/v1/feedback", status_code=202)
+async def feedback(request: Request) -> Response:
+    """A thumb on an answer, of who has asked."""
+    gateway = _gateway(request)
+    interaction = begun(request, kind="feedback")
+
+    async def read() -> bytes:
+        interaction.caller = gateway.callers.identify(request.headers, request.cookies)
+        check_media_type(request, "application/json")
+        return (await read_body(request)).data
+
+    try:
+        thumb = await gateway.voting.vote(read, interaction)
+        body = thumb.wire(interaction.id)
+        return JSONResponse(body, 202, headers_of(gateway, interaction))
     except ShopsightError as error:
         return failed(error, request, gateway, interaction)
 

@@ -94,6 +94,7 @@ def test_internal_headers_of_a_client_are_dropped(nginx: Nginx) -> None:
         "x-deadline-ms": "999999",
         "x-priority": "batch",
         "x-image-digest": "00",
+        "x-attempt": "2",
         "x-request-id": "chosen-by-client",
         "x_request_id": "chosen-by-client",
         "x-forwarded-for": "8.8.8.8",

@@ -183,3 +183,22 @@ def test_log_probabilities_come_with_their_tokens(replica: str, data: bytes) -> 
     spelled = b"".join(bytes(token["bytes"]) for token in tokens).decode()
     assert spelled == choice["message"]["content"]
     assert all(token["logprob"] <= 0 and len(token["top_logprobs"]) == 2 for token in tokens)
+
+
+def test_a_later_attempt_looks_more_closely(ours: str, data: bytes) -> None:
+    asked = chat("What is it made of?", data, max_tokens=8)
+
+    def prompt_tokens(**headers: str) -> int:
+        usage: dict[str, int] = post(ours, asked, **headers).json()["usage"]
+        return usage["prompt_tokens"]
+
+    first, second = prompt_tokens(), prompt_tokens(**{"x-attempt": "1"})
+    assert first * 1.3 < second
+    assert prompt_tokens() == first  # the closer look is not the first one's, either
+
+
+def test_a_photo_that_has_no_room_more_closely_is_seen_as_before(ours: str, data: bytes) -> None:
+    question = "is it? " * 285  # with the photo twice as large it is too long
+    longest = chat(question, data, max_tokens=8)
+    answer = post(ours, longest, **{"x-attempt": "2"})
+    assert answer.status_code == post(ours, longest).status_code == 200
