@@ -197,8 +197,13 @@ def test_a_later_attempt_looks_more_closely(ours: str, data: bytes) -> None:
     assert prompt_tokens() == first  # the closer look is not the first one's, either
 
 
-def test_a_photo_that_has_no_room_more_closely_is_seen_as_before(ours: str, data: bytes) -> None:
-    question = "is it? " * 285  # with the photo twice as large it is too long
-    longest = chat(question, data, max_tokens=8)
-    answer = post(ours, longest, **{"x-attempt": "2"})
-    assert answer.status_code == post(ours, longest).status_code == 200
+def test_a_photo_is_seen_as_closely_as_the_context_has_room_for(ours: str, data: bytes) -> None:
+    def prompt_tokens(length: int, attempt: int) -> int:
+        asked = chat("龘" * length, data, max_tokens=8)  # three tokens each; 2,048 fit
+        answer = post(ours, asked, **{"x-attempt": str(attempt)})
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["usage"]["prompt_tokens"])
+
+    for length, closest in ((600, 2), (650, 1), (660, 0)):
+        assert prompt_tokens(length, 2) == prompt_tokens(length, closest)
+    assert len({prompt_tokens(600, attempt) for attempt in range(3)}) == 3
