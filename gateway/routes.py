@@ -1,6 +1,7 @@
 """The rest of the public HTTP interface: uploads, thumbs, what models there are, whether all is
 well."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +11,7 @@ from contract.errors import InvalidField, ShopsightError
 from contract.http import check_media_type, read_body
 from contract.images import EncodedImage
 from gateway.asking import begun, failed, headers_of
+from gateway.images.uploads import Consent
 from gateway.multipart import read_form
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ async def upload(request: Request) -> Response:
     gateway = _gateway(request)
     interaction = begun(request, kind="upload")
 
-    async def read() -> EncodedImage:
+    async def read() -> tuple[EncodedImage, Consent | None]:
         interaction.caller = gateway.callers.identify(request.headers, request.cookies)
         return await _photo(request)
 
@@ -54,16 +56,25 @@ async def feedback(request: Request) -> Response:
         return failed(error, request, gateway, interaction)
 
 
-async def _photo(request: Request) -> EncodedImage:
+async def _photo(request: Request) -> tuple[EncodedImage, Consent | None]:
+    """The photo, and what its uploader lets be done with it: the parameter, or form field,
+    `consent`."""
+    given = dict(request.query_params)
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media == "multipart/form-data":
         fields, photo = await read_form(request)
-        if photo is None or fields:
+        if photo is None or fields.keys() - {"consent"}:
             raise InvalidField("photo")
-        return photo
+        return photo, _consent({**given, **fields})
     body = await read_body(request)
     named = media.startswith("image/")  # of other types the bytes alone decide
-    return EncodedImage(body.data, media if named else None)
+    return EncodedImage(body.data, media if named else None), _consent(given)
+
+
+def _consent(given: Mapping[str, str]) -> Consent | None:
+    if given.get("consent") not in (None, "improve"):
+        raise InvalidField("consent")
+    return "improve" if "consent" in given else None
 
 
 @router.get("/v1/models")

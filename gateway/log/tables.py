@@ -79,6 +79,7 @@ images = Table(
     Column("image_bytes", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    Column("consent", code(16)),
     Index(None, "expires_at"),
     Index(None, "session_id"),
     **TABLE_OPTIONS,
