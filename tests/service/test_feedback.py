@@ -88,31 +88,34 @@ def test_the_analysts_views_fill(gateway: str, engine: Engine) -> None:
 
 
 def test_a_vote_on_another_s_interaction_neither_counts_nor_tells(
-    gateway: str, engine: Engine
+    gateway: str, database_url: str, engine: Engine
 ) -> None:
     asker, stranger = Shopper(gateway), Shopper(gateway)
     stranger.ask(chat("hi"))  # has a session
-    answer = asker.ask(WHAT)
-    shop = Shopper(gateway, "key-a")
-    theirs = shop.ask({**WHAT, "user": "u-1"})
+    shop, other_shop = Shopper(gateway, "key-a"), Shopper(gateway, "key-b")
+    answer = asker.ask_and_vote(WHAT, "up")
+    of_user = shop.ask_and_vote({**WHAT, "user": "u-1"}, "up", user="u-1")
+    of_shop = shop.ask_and_vote(chat("hi"), "up")
+    wait_until("counted", lambda: len(thumbs(engine)) == 3)
+    nothing = httpx.Response(200, headers={"x-interaction-id": str(uuid.UUID(int=uuid7().int))})
     attempts = [
         (stranger, answer, {}),
         (Shopper(gateway), answer, {}),  # a session that has just begun
         (shop, answer, {}),
-        (Shopper(gateway, "key-b"), theirs, {"user": "u-1"}),
-        (shop, theirs, {"user": "u-2"}),
-        (shop, theirs, {}),
-        (asker, theirs, {"user": "u-1"}),
+        (other_shop, of_user, {"user": "u-1"}),
+        (shop, of_user, {"user": "u-2"}),
+        (shop, of_user, {}),
+        (asker, of_user, {"user": "u-1"}),
+        (other_shop, of_shop, {}),
+        (stranger, of_shop, {}),
+        (stranger, nothing, {}),
     ]
     said = [who.vote(what, "down", **fields) for who, what, fields in attempts]
-    nothing = httpx.Response(200, headers={"x-interaction-id": str(uuid.UUID(int=uuid7().int))})
-    said.append(stranger.vote(nothing, "down"))
     assert {answer.status_code for answer in said} == {202}
     assert {tuple(answer.json()) for answer in said} == {("id", "object", "interaction_id", "vote")}
-    shop.vote(theirs, "up", user="u-1")  # counted after all of them
-    wait_for_thumbs(engine, theirs, "up")
+    rows(database_url)  # all of them have arrived
     wait_until("looked at", lambda: uncounted(engine) == 1)  # the one on nothing waits
-    assert thumbs(engine) == [("up", None)]
+    assert thumbs(engine) == [("up", None)] * 3
 
 
 def test_nobody_votes_on_what_was_no_answer(gateway: str, engine: Engine) -> None:
@@ -139,20 +142,24 @@ def test_a_vote_waits_for_its_interaction_to_reach_the_database(
     vote = event(
         kind="feedback", parent_interaction_id=uuid.UUID(name), session_id="s" * 32, vote=cast
     )
-    tally = tally_of(migrated, engine)
+    registry = CollectorRegistry()
+    tally = tally_of(migrated, engine, registry)
     delivery = Delivery(engine, lambda _: None)
     first, second = (asked, vote) if asker_first else (vote, asked)
     for text_ in (first, second, vote, asked):  # and all of it twice
-        delivery.deliver([Waiting(1, 0.0, text_)])
+        assert delivery.deliver([Waiting(1, 0.0, text_)]).left_out == set()
         tally._sweep_at = 0.0
         tally.round()
     assert thumbs(engine) == [("down", None)]
     assert uncounted(engine) == 0
+    labels = {"revision": "r1", "vote": "down"}
+    assert registry.get_sample_value("gateway_votes_total", labels) == 1
 
 
-def tally_of(database_url: str, engine: Engine) -> Tally:
+def tally_of(database_url: str, engine: Engine, registry: CollectorRegistry | None = None) -> Tally:
     settings = Settings(_env_file=None, database_url=database_url)  # type: ignore[call-arg]
-    return Tally(settings, engine, Quarantine(), FeedbackMetrics(CollectorRegistry()))
+    metrics = FeedbackMetrics(registry or CollectorRegistry())
+    return Tally(settings, engine, Quarantine(), metrics)
 
 
 def test_a_vote_that_comes_late_does_not_undo_a_later_one(migrated: str, engine: Engine) -> None:
@@ -167,6 +174,27 @@ def test_a_vote_that_comes_late_does_not_undo_a_later_one(migrated: str, engine:
         about = {"parent_interaction_id": parent, "asked_at": at, "session_id": "s" * 32}
         delivery.deliver([Waiting(2, 0.0, event(kind="feedback", vote=cast, **about))])
         tally.round()
+    assert thumbs(engine) == [("up", None)]
+
+
+def test_a_vote_out_of_an_old_spool_counts_at_the_next_sweep(migrated: str, engine: Engine) -> None:
+    asked = event(session_id="s" * 32)
+    hours_ago = int((datetime.now(UTC) - timedelta(hours=2)).timestamp() * 1000)
+    old = {
+        "interaction_id": uuid.UUID(int=(hours_ago << 80) | 7 << 76 | 2 << 62 | 1),
+        "parent_interaction_id": uuid.UUID(ids_of([asked])[0]),
+        "session_id": "s" * 32,
+        "vote": {"vote": "up", "reason": None},
+    }
+    tally = tally_of(migrated, engine)
+    tally.round()  # a sweep
+    Delivery(engine, lambda _: None).deliver(
+        [Waiting(1, 0.0, asked), Waiting(2, 0.0, event(kind="feedback", **old))]
+    )
+    tally.round()
+    assert uncounted(engine) == 1
+    tally._sweep_at = 0.0  # a minute later
+    tally.round()
     assert thumbs(engine) == [("up", None)]
 
 

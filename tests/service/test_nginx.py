@@ -178,6 +178,15 @@ def test_too_many_questions_from_one_address_are_429(
     assert httpx.get(nginx.url).status_code == 200  # the page is not limited
 
 
+def test_votes_of_one_address_are_slower_than_its_questions(nginx: Nginx) -> None:
+    votes = [httpx.post(f"{nginx.url}/v1/feedback", content=b"{}") for _ in range(30)]
+    told = [answer.status_code for answer in votes]
+    assert told[:21] == [200] * 21  # a conversation's worth at once
+    assert told.count(429) >= 8
+    assert votes[-1].json()["error"]["code"] == "rate_limited"
+    assert ask(nginx).status_code == 200
+
+
 def test_a_body_that_only_the_gateway_may_refuse_reaches_it(nginx: Nginx) -> None:
     assert ask(nginx, content=b"x" * 20_000_000).json()["bytes"] == 20_000_000
 
