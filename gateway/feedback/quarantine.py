@@ -3,6 +3,7 @@ every question asks; in SQL, because neither Redis nor a gateway lasts."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
@@ -26,7 +27,7 @@ class Quarantine:
         """The key under which a question is answered now; costs a question that was never voted
         down one look into a dict."""
         attempt = self._attempts.get(key.digest, 0)
-        return replace(key, attempt=attempt) if attempt else key
+        return _later(key, attempt) if attempt else key
 
     def refresh(self, engine: Engine) -> None:
         """Learn what this or another gateway has put there, or a person has taken away."""
@@ -76,6 +77,11 @@ class Quarantine:
         }
         connection.execute(insert(table), row)
         return True
+
+
+@lru_cache(maxsize=256)  # answers voted down are popular ones: hashing them anew costs 30 us
+def _later(key: AnswerKey, attempt: int) -> AnswerKey:
+    return replace(key, attempt=attempt)
 
 
 def _voters_against(connection: Connection, answer_key: str, tenant: str) -> int:

@@ -1,7 +1,9 @@
 """Thumbs on their way: over HTTP, through the spool, into the table that analysts read."""
 
+import contextlib
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, create_engine, insert, select, text
+from sqlalchemy.exc import DBAPIError
 from uuid6 import uuid7
 
 from gateway.cli.embedded import free_port
@@ -19,7 +22,7 @@ from gateway.feedback.tally import EXPECTED_DAYS, FeedbackMetrics, Tally
 from gateway.identity.callers import hash_key
 from gateway.log.delivery import Delivery
 from gateway.log.spool import Waiting
-from gateway.log.tables import votes
+from gateway.log.tables import quarantined_answers, votes
 from tests.service.asking import chat, photo, rows
 from tests.service.events import event, ids_of
 from tests.service.servers import gateway_process, mariadb_server, wait_until
@@ -175,6 +178,45 @@ def test_a_vote_that_comes_late_does_not_undo_a_later_one(migrated: str, engine:
         delivery.deliver([Waiting(2, 0.0, event(kind="feedback", vote=cast, **about))])
         tally.round()
     assert thumbs(engine) == [("up", None)]
+
+
+def test_gateways_that_count_at_once_count_each_vote_once_and_miss_no_verdict(
+    migrated: str, engine: Engine
+) -> None:
+    answers = [f"{n:064x}" for n in range(20)]
+    told = []
+    for key in answers:
+        for voter in range(3):
+            session = f"{voter:032x}"
+            asked = event(session_id=session, answer_key=key, model_revision="r1")
+            about = {"parent_interaction_id": uuid.UUID(ids_of([asked])[0]), "session_id": session}
+            told += [asked, event(kind="feedback", vote={"vote": "down", "reason": None}, **about)]
+    Delivery(engine, lambda _: None).deliver(
+        [Waiting(n, 0.0, text_) for n, text_ in enumerate(told)]
+    )
+    registries = [CollectorRegistry() for _ in range(3)]
+    engines = [create_engine(migrated) for _ in registries]
+
+    def count(own: Engine, registry: CollectorRegistry) -> None:
+        tally = tally_of(migrated, own, registry)
+        while uncounted(own):
+            with contextlib.suppress(DBAPIError):  # the same vote at the same moment
+                tally.round()
+
+    with ThreadPoolExecutor(len(registries)) as threads:
+        list(threads.map(count, engines, registries))
+    for own in engines:
+        own.dispose()
+    assert thumbs(engine) == [("down", None)] * 60
+    with engine.connect() as connection:
+        found = connection.execute(select(quarantined_answers)).mappings().all()
+    assert sorted((row["answer_key"], row["attempt"]) for row in found) == [(k, 1) for k in answers]
+    samples = [
+        ("gateway_votes_total", {"revision": "r1", "vote": "down"}, 60),
+        ("gateway_answers_quarantined_total", {"revision": "r1"}, 20),
+    ]
+    for name, labels, total in samples:
+        assert sum(one.get_sample_value(name, labels) or 0 for one in registries) == total
 
 
 def test_a_vote_out_of_an_old_spool_counts_at_the_next_sweep(migrated: str, engine: Engine) -> None:
