@@ -1,5 +1,6 @@
 """Composition root of the gateway: everything is made here, and handed on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from gateway.cache.lease import Leases
 from gateway.cache.memory import MemoryStore
 from gateway.cache.redis import RedisLink, RedisStore
 from gateway.config import Settings
+from gateway.feedback.quarantine import Quarantine
+from gateway.feedback.tally import FeedbackMetrics, Tally
 from gateway.identity.callers import Callers
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
@@ -34,6 +37,7 @@ from gateway.pool.telemetry import PoolMetrics
 from gateway.questions import Questions
 from gateway.telemetry import Metrics
 from gateway.uploading import Uploading
+from gateway.voting import Voting
 
 # What a request asks of the database itself: who owns an upload, which answer to purge.
 SQL_TIMEOUT_S = 3
@@ -44,6 +48,7 @@ class Gateway:
     callers: Callers
     answering: Answering
     uploading: Uploading
+    voting: Voting
     answers: AnswerCache
     pool: Pool
     recorder: Recorder
@@ -65,11 +70,14 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         answers = AnswerCache(store, settings.answer_fresh_s, settings.answer_stale_s)
         pool = Pool(settings, PoolMetrics(metrics.registry))
         recorder = Recorder(settings, metrics)
+        quarantine = Quarantine()
+        tally = Tally(settings, engine, quarantine, FeedbackMetrics(metrics.registry))
         image_policy = ImagePolicy(frozenset(settings.blocked_images))
         answering = Answering(
             questions=Questions(images, uploads),
             text_policy=TextPolicy.load(),
             image_policy=image_policy,
+            quarantine=quarantine,
             answers=answers,
             leases=Leases(link) if link else None,
             flights=Flights(),
@@ -81,6 +89,7 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
             callers=Callers(settings),
             answering=answering,
             uploading=Uploading(images, image_policy, uploads, recorder, settings.deadline_ms),
+            voting=Voting(recorder, settings.deadline_ms),
             answers=answers,
             pool=pool,
             recorder=recorder,
@@ -89,10 +98,12 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         app.state.gateway = gateway
         recorder.start()
         uploads.start()
+        tally.start()
         await pool.start()
         yield
         await pool.close()
         await uploads.close()
+        await asyncio.to_thread(tally.stop)
         await recorder.close()
         await answers.close()
         images.close()

@@ -1,14 +1,17 @@
-"""The rest of the public HTTP interface: uploads, what models there are, whether all is well."""
+"""The rest of the public HTTP interface: uploads, thumbs, what models there are, whether all is
+well."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import InvalidField, ShopsightError
-from contract.http import read_body
+from contract.http import check_media_type, read_body
 from contract.images import EncodedImage
 from gateway.asking import begun, failed, headers_of
+from gateway.images.uploads import Consent
 from gateway.multipart import read_form
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ async def upload(request: Request) -> Response:
     gateway = _gateway(request)
     interaction = begun(request, kind="upload")
 
-    async def read() -> EncodedImage:
+    async def read() -> tuple[EncodedImage, Consent | None]:
         interaction.caller = gateway.callers.identify(request.headers, request.cookies)
         return await _photo(request)
 
@@ -34,16 +37,44 @@ async def upload(request: Request) -> Response:
         return failed(error, request, gateway, interaction)
 
 
-async def _photo(request: Request) -> EncodedImage:
+@router.post("/v1/feedback", status_code=202)
+async def feedback(request: Request) -> Response:
+    """A thumb on an answer, of who has asked."""
+    gateway = _gateway(request)
+    interaction = begun(request, kind="feedback")
+
+    async def read() -> bytes:
+        interaction.caller = gateway.callers.identify(request.headers, request.cookies)
+        check_media_type(request, "application/json")
+        return (await read_body(request)).data
+
+    try:
+        thumb = await gateway.voting.vote(read, interaction)
+        body = thumb.wire(interaction.id)
+        return JSONResponse(body, 202, headers_of(gateway, interaction))
+    except ShopsightError as error:
+        return failed(error, request, gateway, interaction)
+
+
+async def _photo(request: Request) -> tuple[EncodedImage, Consent | None]:
+    """The photo, and what its uploader lets be done with it: the parameter, or form field,
+    `consent`."""
+    given = dict(request.query_params)
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media == "multipart/form-data":
         fields, photo = await read_form(request)
-        if photo is None or fields:
+        if photo is None or fields.keys() - {"consent"}:
             raise InvalidField("photo")
-        return photo
+        return photo, _consent({**given, **fields})
     body = await read_body(request)
     named = media.startswith("image/")  # of other types the bytes alone decide
-    return EncodedImage(body.data, media if named else None)
+    return EncodedImage(body.data, media if named else None), _consent(given)
+
+
+def _consent(given: Mapping[str, str]) -> Consent | None:
+    if given.get("consent") not in (None, "improve"):
+        raise InvalidField("consent")
+    return "improve" if "consent" in given else None
 
 
 @router.get("/v1/models")

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from gateway.cli import ask, demo, embedded, keys, log, migrate, rollup, sql, stats, worker
+from gateway.cli import ask, demo, embedded, export, keys, log, migrate, rollup, sql, stats, worker
 
 
 def main() -> None:
@@ -37,6 +37,9 @@ def main() -> None:
 
     command = commands.add_parser("rollup", help="bring the views' roll-ups up to date, once")
     command.set_defaults(run=lambda args: rollup.run())
+
+    command = commands.add_parser("export", help="voted answers, to fine-tune a model on")
+    export.add_arguments(command)
 
     command = commands.add_parser("log", help="what waits, was refused or is lost on its way there")
     log.add_commands(command)

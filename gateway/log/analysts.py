@@ -22,6 +22,7 @@ VIEWS = (
 TABLES = (
     "interactions",
     "feedback",
+    "quarantined_answers",
     "business_days",
     "hourly_usage",
     "hourly_latency",

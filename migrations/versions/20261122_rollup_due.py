@@ -6,7 +6,7 @@ from alembic import op
 from gateway.log.columns import TABLE_OPTIONS, UtcTime, code
 
 revision = "0026"
-down_revision = "0016"
+down_revision = "0020"
 
 
 def upgrade() -> None:

@@ -24,7 +24,8 @@ def test_a_kind_brings_what_its_server_needs_and_settings_go_before() -> None:
 
 
 def test_tenants_names_are_for_our_own_replicas_only() -> None:
-    headers = {"x-request-id": "1", "x-cache-namespace": "shop", "x-image-digest": "ab"}
+    private = {"x-cache-namespace": "shop", "x-image-digest": "ab", "x-attempt": "1"}
+    headers = {"x-request-id": "1", **private}
     assert Upstream(url="http://a:1").visible(headers) == headers
     assert Upstream(url="http://a:1", kind="vllm").visible(headers) == {"x-request-id": "1"}
     hidden = Upstream(url="http://a:1", hidden_headers=frozenset({"x-request-id"}))
