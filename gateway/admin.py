@@ -3,7 +3,7 @@
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.datastructures import State
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.app import Gateway
 
 Revision = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+Tenant = Annotated[str, Query(pattern=r"^[!-~]{1,64}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -73,5 +74,10 @@ def admin_router(public: State) -> APIRouter:
             return {"purged": await found.answers.purge(image=image, revision=revision, key=key)}
         except RedisUnavailableError:
             raise CacheUnavailable from None
+
+    @router.delete("/users")
+    async def erase(tenant: Tenant, user: Annotated[str, Query(min_length=1)]) -> dict[str, Any]:
+        """As DELETE /v1/users/{id}/data, for whichever tenant; the id is no part of the address."""
+        return (await gateway().erasing.of_user(tenant, user)).wire()
 
     return router

@@ -1,6 +1,7 @@
 """Composition root of the gateway: everything is made here, and handed on."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from starlette.datastructures import State
 from starlette.routing import Route
 
 from contract.http import install_error_handlers
-from gateway import routes
+from gateway import routes, users
 from gateway.admin import admin_router
 from gateway.answering import Answering
 from gateway.asking import Asking, Front, form_question, json_question
@@ -18,12 +19,16 @@ from gateway.cache.answers import AnswerCache
 from gateway.cache.flights import Flights
 from gateway.cache.lease import Leases
 from gateway.cache.memory import MemoryStore
-from gateway.cache.redis import RedisLink, RedisStore
+from gateway.cache.redis import RedisLink, RedisStore, RedisUnavailableError
 from gateway.config import Settings
+from gateway.erasing import Erasing
 from gateway.identity.callers import Callers
+from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
 from gateway.log.database import open_database
+from gateway.log.erasure import answers_of
+from gateway.log.forwarder import Forget
 from gateway.log.reader import LogReader
 from gateway.log.recorder import Recorder
 from gateway.page import Page
@@ -37,6 +42,8 @@ from gateway.uploading import Uploading
 
 # What a request asks of the database itself: who owns an upload, which answer to purge.
 SQL_TIMEOUT_S = 3
+# To delete some names in Redis takes milliseconds, to look through a million a second.
+FORGET_TIMEOUT_S = 60
 
 
 @dataclass
@@ -44,6 +51,7 @@ class Gateway:
     callers: Callers
     answering: Answering
     uploading: Uploading
+    erasing: Erasing
     answers: AnswerCache
     pool: Pool
     recorder: Recorder
@@ -57,21 +65,24 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = open_database(settings, answer_timeout_s=SQL_TIMEOUT_S)
         images = ImageIdentifier(settings.image_threads)
-        uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s)
+        pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
+        uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s, pseudonyms)
         link = (
             RedisLink(settings.redis_url, settings.cache_budget_ms) if settings.redis_url else None
         )
         store = RedisStore(link) if link else MemoryStore(settings.memory_cache_bytes)
         answers = AnswerCache(store, settings.answer_fresh_s, settings.answer_stale_s)
         pool = Pool(settings, PoolMetrics(metrics.registry))
-        recorder = Recorder(settings, metrics)
+        leases = Leases(link) if link else None
+        erasing = Erasing(pseudonyms, engine, uploads, answers, leases, settings.spool_dir)
+        recorder = Recorder(settings, metrics, pseudonyms, _forgetting(erasing))
         image_policy = ImagePolicy(frozenset(settings.blocked_images))
         answering = Answering(
             questions=Questions(images, uploads),
             text_policy=TextPolicy.load(),
             image_policy=image_policy,
             answers=answers,
-            leases=Leases(link) if link else None,
+            leases=leases,
             flights=Flights(),
             pool=pool,
             recorder=recorder,
@@ -81,6 +92,7 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
             callers=Callers(settings),
             answering=answering,
             uploading=Uploading(images, image_policy, uploads, recorder, settings.deadline_ms),
+            erasing=erasing,
             answers=answers,
             pool=pool,
             recorder=recorder,
@@ -111,10 +123,26 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
     for path, endpoint in asking.items():  # known to the router too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     app.include_router(routes.router)
+    app.include_router(users.router)
     install_error_handlers(app)
     if settings.web_dir is not None:
         app.mount("/", Page(settings.web_dir))
     return Front(asking, app)
+
+
+def _forgetting(erasing: Erasing) -> Forget:
+    """For the forwarder's thread: forget what events were given that came after their erasure."""
+    loop = asyncio.get_running_loop()
+
+    def forget(events: Sequence[str]) -> bool:
+        forgetting = asyncio.run_coroutine_threadsafe(erasing.forget(answers_of(events)), loop)
+        try:
+            forgetting.result(FORGET_TIMEOUT_S)
+        except (RedisUnavailableError, TimeoutError):
+            return False
+        return True
+
+    return forget
 
 
 def create_internal_app(metrics: Metrics, public: State) -> FastAPI:

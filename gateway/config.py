@@ -65,7 +65,8 @@ class Settings(BaseSettings):
     )
     pseudonym_key: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(32)),
-        description="Turns user ids into the log's pseudonyms; the same on all gateways.",
+        description="Turns user ids into the log's pseudonyms; the same on all gateways. Several,"
+        " apart by white space: the newest first, the others find what they made.",
     )
 
     blocked_images: Annotated[tuple[str, ...], NoDecode] = Field(

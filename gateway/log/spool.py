@@ -26,6 +26,9 @@ BUSY_MS = 2_000
 WAL_BYTES = 1024 * 1024
 # From here the writer is made to wait for a moment: nothing else gives the space back under load.
 WAL_TOO_LARGE_BYTES = 16 * WAL_BYTES
+# … and cut to nothing so often, if anything is in it: it holds pages as they were, with events that
+# have long left. Nothing that was asked stays in a spool for longer once the database has it.
+WAL_AGE_S = 10.0
 # Space held for the moment when the disk is full: even to remove events takes some, for the log of
 # the removal, and for the file that the WAL is moved into.
 BALLAST_BYTES = 8 * 1024 * 1024
@@ -62,6 +65,7 @@ class Spool:
         self._reader = self._connect()
         # What a crash left half written; SQLite has skipped it.
         self.torn_frames = begun - self._checkpoint("PASSIVE") if begun else 0
+        self._cut_at = time.monotonic()
         self._writer: sqlite3.Connection | None = None
         row = self._reader.execute("SELECT COUNT(*), SUM(LENGTH(event)) FROM events").fetchone()
         # Each is counted by one thread only.
@@ -90,6 +94,7 @@ class Spool:
         level = "FULL" if self._durability == "power" else "NORMAL"
         connection.execute(f"PRAGMA synchronous={level}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("PRAGMA secure_delete=ON")  # what leaves is overwritten
         connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
         return connection
 
@@ -151,8 +156,12 @@ class Spool:
     def tidy(self) -> None:
         """Move the WAL into the file, give space back, hold some again; the writer never does."""
         size = self._wal.stat().st_size if self._wal.exists() else 0
-        if size >= WAL_BYTES:
-            self._checkpoint("TRUNCATE" if size >= WAL_TOO_LARGE_BYTES else "PASSIVE")
+        old = size > 0 and time.monotonic() - self._cut_at > WAL_AGE_S
+        if size >= WAL_BYTES or old:
+            self._checkpoint("PASSIVE")  # while others write
+        if size >= WAL_TOO_LARGE_BYTES or old:
+            self._checkpoint("TRUNCATE")  # little is left that they would have to wait for
+            self._cut_at = time.monotonic()
         (spare,) = self._reader.execute("PRAGMA freelist_count").fetchone()
         if spare > SPARE_PAGES:
             # As a script: `execute` would take one step of it, which is one page.

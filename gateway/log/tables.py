@@ -63,6 +63,7 @@ interactions = Table(
     Index(None, "arrived_at"),
     Index(None, "image_digest"),
     Index(None, "session_id"),
+    Index(None, "user_pseudonym"),
     **TABLE_OPTIONS,
 )
 
@@ -79,8 +80,10 @@ images = Table(
     Column("image_bytes", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    Column("user_pseudonym", code(32)),
     Index(None, "expires_at"),
     Index(None, "session_id"),
+    Index(None, "user_pseudonym"),
     **TABLE_OPTIONS,
 )
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, select
 
 from gateway.config import Settings
 from gateway.log.columns import MYSQL
-from gateway.log.database import reason_of
+from gateway.log.database import loggable
 from gateway.log.partitions import drop_before, extend, month_of
 from gateway.log.rollups import DAILY, HOURLY, Rollup, roll_up
 
@@ -61,7 +61,7 @@ class Upkeep:
                 self.round()
             except Exception as error:  # the database is away, say: the next round catches up
                 self._metrics.failures.inc()
-                log.warning("upkeep failed", extra={"fields": {"why": reason_of(error)}})
+                log.warning("upkeep failed", extra={"fields": {"why": loggable(error)}})
             if self._stopping.wait(self._interval_s):
                 return
 
