@@ -31,6 +31,7 @@ from gateway.log.erasure import answers_of
 from gateway.log.forwarder import Forget
 from gateway.log.reader import LogReader
 from gateway.log.recorder import Recorder
+from gateway.log.upkeep import Upkeep, UpkeepMetrics
 from gateway.page import Page
 from gateway.policy.images import ImagePolicy
 from gateway.policy.text import TextPolicy
@@ -99,6 +100,11 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
             log=LogReader(engine),
         )
         app.state.gateway = gateway
+        # A file has no worker beside it: its gateway keeps it in order.
+        upkeep = None
+        if engine.dialect.name == "sqlite":
+            upkeep = Upkeep(settings, open_database(settings), UpkeepMetrics(metrics.registry))
+            upkeep.start()
         recorder.start()
         uploads.start()
         await pool.start()
@@ -106,6 +112,8 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         await pool.close()
         await uploads.close()
         await recorder.close()
+        if upkeep is not None:
+            await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
         await answers.close()
         images.close()
 

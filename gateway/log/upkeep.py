@@ -15,7 +15,8 @@ from gateway.config import Settings
 from gateway.log.columns import MYSQL
 from gateway.log.database import loggable
 from gateway.log.partitions import drop_before, extend, month_of
-from gateway.log.rollups import DAILY, HOURLY, Rollup, roll_up
+from gateway.log.retention import content_dropped_until, drop_content, drop_rows
+from gateway.log.rollups import DAILY, HOURLY, roll_up
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Upkeep:
     def __init__(self, settings: Settings, engine: Engine, metrics: UpkeepMetrics) -> None:
         self._zone = settings.business_zone
         self._retention = timedelta(days=settings.log_retention_days)
+        self._content_retention = timedelta(days=settings.content_retention_days)
         self._interval_s = settings.upkeep_interval_s
         self._engine = engine
         self._metrics = metrics
@@ -75,15 +77,26 @@ class Upkeep:
             oldest = month_of(now - self._retention) if self._retention else None
             if oldest and (gone := drop_before(self._engine, oldest)):
                 log.info("months dropped", extra={"fields": {"partitions_or_rows": gone}})
-            counted = roll_up(self._engine, self._zone, *self._due(), since=oldest)
-            self._metrics.counted.inc(counted)
+            self._metrics.counted.inc(roll_up(self._engine, self._zone, HOURLY, since=oldest))
+            if time.monotonic() >= self._daily_at:
+                self._daily(now, oldest)
+                self._daily_at = time.monotonic() + DAILY_EVERY_S
             self._metrics.last.set_to_current_time()
 
-    def _due(self) -> tuple[Rollup, ...]:
-        if time.monotonic() < self._daily_at:
-            return (HOURLY,)
-        self._daily_at = time.monotonic() + DAILY_EVERY_S
-        return HOURLY, DAILY
+    def _daily(self, now: datetime, oldest: datetime | None) -> None:
+        """Count days, then drop what they were counted by and nobody may keep any longer."""
+        known = [moment for moment in (oldest, content_dropped_until(self._engine)) if moment]
+        since = max(known, default=None)
+        self._metrics.counted.inc(roll_up(self._engine, self._zone, DAILY, since=since))
+        if self._content_retention:
+            before = now - self._content_retention
+            self._report("content dropped", drop_content(self._engine, before))
+        if self._retention:
+            self._report("old rows dropped", drop_rows(self._engine, now - self._retention))
+
+    def _report(self, what: str, rows: int) -> None:
+        if rows:
+            log.info(what, extra={"fields": {"rows": rows}})
 
 
 @contextmanager
