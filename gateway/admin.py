@@ -50,11 +50,13 @@ def admin_router(public: State) -> APIRouter:
     @router.put("/weights")
     async def put_weights(new: NewWeights) -> dict[str, Any]:
         await pool().weights.change(new.weights)
+        await gateway().audit.acted("weights set", weights=new.weights)
         return shown()
 
     @router.delete("/weights")
     async def reset_weights() -> dict[str, Any]:
         await pool().weights.change(None)
+        await gateway().audit.acted("weights reset")
         return shown()
 
     @router.delete("/answers")
@@ -71,9 +73,13 @@ def admin_router(public: State) -> APIRouter:
         elif image is None and revision is None:  # not all of them by a forgotten parameter
             raise InvalidField("image")
         try:
-            return {"purged": await found.answers.purge(image=image, revision=revision, key=key)}
+            purged = await found.answers.purge(image=image, revision=revision, key=key)
         except RedisUnavailableError:
             raise CacheUnavailable from None
+        # Not the photo's digest: it may be a person's.
+        by = {"photo": image is not None, "revision": revision, "interaction": str(interaction)}
+        await found.audit.acted("answers purged", purged=purged, **by)
+        return {"purged": purged}
 
     @router.delete("/users")
     async def erase(tenant: Tenant, user: Annotated[str, Query(min_length=1)]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Composition root of the gateway: everything is made here, and handed on."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from gateway.identity.callers import Callers
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
+from gateway.log.audit import Audit
 from gateway.log.database import open_database
 from gateway.log.erasure import answers_of
 from gateway.log.forwarder import Forget
@@ -40,6 +42,8 @@ from gateway.pool.telemetry import PoolMetrics
 from gateway.questions import Questions
 from gateway.telemetry import Metrics
 from gateway.uploading import Uploading
+
+log = logging.getLogger(__name__)
 
 # What a request asks of the database itself: who owns an upload, which answer to purge.
 SQL_TIMEOUT_S = 3
@@ -57,6 +61,7 @@ class Gateway:
     pool: Pool
     recorder: Recorder
     log: LogReader
+    audit: Audit
 
 
 def create_app(settings: Settings, metrics: Metrics) -> Front:
@@ -64,6 +69,8 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if "pseudonym_key" not in settings.model_fields_set:
+            log.warning("PSEUDONYM_KEY is not set: after a restart nobody is found for an erasure")
         engine = open_database(settings, answer_timeout_s=SQL_TIMEOUT_S)
         images = ImageIdentifier(settings.image_threads)
         pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
@@ -98,6 +105,7 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
             pool=pool,
             recorder=recorder,
             log=LogReader(engine),
+            audit=Audit(engine),
         )
         app.state.gateway = gateway
         # A file has no worker beside it: its gateway keeps it in order.

@@ -4,7 +4,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from gateway.cli import ask, demo, embedded, keys, log, migrate, rollup, sql, stats, worker
+from gateway.cli import (
+    ask,
+    demo,
+    embedded,
+    keys,
+    log,
+    migrate,
+    pseudonyms,
+    rollup,
+    sql,
+    stats,
+    worker,
+)
 
 
 def main() -> None:
@@ -43,6 +55,9 @@ def main() -> None:
 
     command = commands.add_parser("worker", help="spools of the dead, roll-ups, months of the log")
     command.set_defaults(run=lambda args: worker.run())
+
+    command = commands.add_parser("pseudonyms", help="keys of pseudonyms, and the rows of each")
+    command.set_defaults(run=lambda args: pseudonyms.run())
 
     command = commands.add_parser("key", help="make an API key for a tenant")
     command.add_argument("tenant")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Engine
 
 from gateway.config import Settings
+from gateway.log.audit import FORWARDER, Audit
 from gateway.log.database import CONNECT_TIMEOUT_S, loggable
 from gateway.log.dead_letters import bury
 from gateway.log.delivery import Delivery, Outcome, ServerFault
@@ -54,6 +55,7 @@ class Forwarder:
         forget: Forget = lambda _: True,
     ) -> None:
         self._forget = forget
+        self._audit = Audit(engine)
         self._max_bytes = settings.spool_max_bytes
         self._reserve_bytes = settings.spool_reserve_bytes
         self._folder = folder
@@ -171,8 +173,12 @@ class Forwarder:
     def _forgotten(self, outcome: Outcome) -> list[Waiting]:
         """What may leave the spool. An erased person's event stays, and is sent again without
         effect, until the answer that it was given is out of the answer cache."""
-        if not outcome.erased or self._forget([waiting.event for waiting in outcome.erased]):
-            self._metrics.erased.inc(len(outcome.erased))
+        events = [waiting.event for waiting in outcome.erased]
+        if not events:
+            return outcome.accepted
+        if self._forget(events):
+            self._metrics.erased.inc(len(events))
+            self._audit.add(FORWARDER, "late events erased", events=len(events))
             return outcome.accepted
         kept = {waiting.seq for waiting in outcome.erased}
         return [waiting for waiting in outcome.accepted if waiting.seq not in kept]

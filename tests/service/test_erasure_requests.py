@@ -10,8 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, select, text
 
+from gateway.cli.pseudonyms import rows_by_key
 from gateway.identity.callers import hash_key
-from gateway.identity.pseudonyms import Pseudonyms
+from gateway.identity.pseudonyms import Pseudonyms, key_id
 from gateway.log.privacy_tables import audit, tombstones
 from tests.service.asking import chat, photo, post, rows, text_of
 from tests.service.servers import gateway_process, redis_server, wait_until
@@ -144,6 +145,12 @@ def test_rows_of_an_older_pseudonym_key_are_found(
     ask(after, "alice", "after it?")
     names = {row["user_pseudonym"] for row in rows(log_url)}
     assert names == set(Pseudonyms("new old").every("shop", "alice"))
+    engine = create_engine(log_url)
+    assert {name: rows for name, (rows, _) in rows_by_key(engine).items()} == {
+        key_id("new"): 1,
+        key_id("old"): 1,
+    }
+    engine.dispose()
     assert erase(after, "alice").json()["interactions"] == 2
     assert questions(log_url) == []
 

@@ -1,25 +1,29 @@
 """Events that come to the database after their person was erased: from spools elsewhere, from dead
 letters, and at the very moment."""
 
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from sqlalchemy import Engine, insert, select
 
+from gateway.cli.embedded import free_port
 from gateway.log import dead_letters, delivery, tombstones
 from gateway.log.dead_letters import ErasedMeanwhile, bury, replay
 from gateway.log.delivery import Delivery
 from gateway.log.erasure import LogErasure
 from gateway.log.event import id_of
+from gateway.log.privacy_tables import audit
 from gateway.log.spool import Waiting
 from gateway.log.tables import interactions
 from gateway.log.tombstones import Subject, Tombstones
 from tests.service.events import event, ids_of
 from tests.service.forwarding import Start, abandoned, ids, wait_for
-from tests.service.servers import wait_until
+from tests.service.servers import running, wait_until
 
 WHO = Subject("public", "user", "0" * 32)
 
@@ -112,6 +116,35 @@ def test_an_event_that_keeps_the_answer_cache_waiting_stays_in_the_spool(
     reachable.set()
     wait_until("gone", lambda: running.forwarder.depth == 0)
     assert ids(engine) == sorted(ids_of([text, other]))
+
+
+def test_the_worker_takes_their_answers_out_of_the_cache_too(
+    migrated: str, engine: Engine, tmp_path: Path, redis_url: str
+) -> None:
+    late = hers(answer_key="e" * 64, model_revision="rev-1")
+    abandoned(tmp_path / "spool", [late])
+    erase(engine)
+    mine, others = (f"shopsight:answer:rev-1:{'d' * 64}:{digit * 64}" for digit in "ef")
+    environment = {
+        "DATABASE_URL": migrated,
+        "REDIS_URL": redis_url,
+        "SPOOL_DIR": str(tmp_path / "spool"),
+        "INTERNAL_PORT": str(free_port()),
+    }
+    with redis.Redis.from_url(redis_url) as client:
+        client.mset({mine: "canary", others: "kept"})
+        command = [sys.executable, "-m", "gateway.cli", "worker"]
+        with running(command, tmp_path / "worker.log", **environment):
+            wait_for(engine, [late], 20)
+            wait_until("forgotten", lambda: not client.exists(mine))
+            assert client.get(others) == b"kept"
+    with engine.connect() as connection:
+        (entry,) = connection.execute(select(audit)).all()
+    assert (entry.actor, entry.action, entry.details) == (
+        "forwarder",
+        "late events erased",
+        '{"events": 1}',
+    )
 
 
 def test_who_is_erased_while_a_batch_is_being_inserted_is_not_in_it(
