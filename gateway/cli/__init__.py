@@ -8,6 +8,7 @@ from gateway.cli import (
     ask,
     demo,
     embedded,
+    erasures,
     keys,
     log,
     migrate,
@@ -58,6 +59,9 @@ def main() -> None:
 
     command = commands.add_parser("pseudonyms", help="keys of pseudonyms, and the rows of each")
     command.set_defaults(run=lambda args: pseudonyms.run())
+
+    command = commands.add_parser("erasures", help="do them again, after a backup was restored")
+    command.set_defaults(run=lambda args: erasures.run())
 
     command = commands.add_parser("key", help="make an API key for a tenant")
     command.add_argument("tenant")

@@ -38,7 +38,7 @@ class LogErasure:
         self._subject = subjects[0].name
         self._names = [who.name for who in subjects if who.kind == "user"]
         self._sessions = [who.name for who in subjects if who.kind == "session"]
-        self._visits: list[str] = []
+        self._visits = [who.name for who in subjects if who.kind == "visit"]
         self._subjects = list(subjects)
         self._at = at
         self.tombstones = Tombstones()
@@ -48,7 +48,7 @@ class LogErasure:
         with self._engine.begin() as connection:
             if self._names:
                 query = select(log.session_id).distinct().where(self._mine(interactions))
-                self._visits = [found for found in connection.scalars(query) if found]
+                self._visits += [found for found in connection.scalars(query) if found]
             subjects = [
                 *self._subjects,
                 *(Subject(self._tenant, "visit", name) for name in self._visits),
@@ -132,6 +132,17 @@ class LogErasure:
         emptied = update(interactions).where(log.interaction_id.in_(list(ids)))
         with self._engine.begin() as connection:
             return connection.execute(emptied.values(WITHOUT_PERSON)).rowcount
+
+    def again(self) -> int:
+        """All steps, for rows that have come back with a backup; nothing of theirs is cached."""
+        self.tombstones = Tombstones(dict.fromkeys(self._subjects, self._at))
+        emptied = 0
+        self.redact_dead_letters(self.dead_letters())
+        self.delete_feedback()
+        for rows in self.rows([]):
+            while batch := self.some(rows):
+                emptied += self.empty(batch)
+        return emptied
 
     def delete_feedback(self) -> int:
         gone = and_(self._mine(feedback), feedback.c.created_at <= self._at)

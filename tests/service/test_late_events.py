@@ -12,6 +12,9 @@ import redis
 from sqlalchemy import Engine, insert, select
 
 from gateway.cli.embedded import free_port
+from gateway.cli.erasures import again
+from gateway.identity.pseudonyms import Pseudonyms
+from gateway.images.uploads import Uploads
 from gateway.log import dead_letters, delivery, tombstones
 from gateway.log.dead_letters import ErasedMeanwhile, bury, replay
 from gateway.log.delivery import Delivery
@@ -200,6 +203,30 @@ def test_an_event_sent_again_after_its_row_was_emptied_does_not_fill_it(
         connection.execute(interactions.update().values(question=None, user_pseudonym=None))
     to_database.deliver([Waiting(1, 0.0, text)])
     assert row(engine, text)["question"] is None
+
+
+def test_what_a_backup_brings_back_is_erased_again(
+    migrated: str, engine: Engine, tmp_path: Path
+) -> None:
+    old, visit, others = (
+        hers(session_id="s" * 32),
+        event(session_id="s" * 32, question="canary"),
+        event(session_id="s" * 32, question="mine", user_pseudonym="1" * 32),
+    )
+    late = hers("asked since", asked_at=datetime.now(UTC) + timedelta(minutes=1))
+    Delivery(engine, lambda _: None).deliver(
+        [Waiting(n, 0.0, text) for n, text in enumerate((old, visit, others, late))]
+    )
+    erase(engine, WHO, Subject("public", "visit", "s" * 32))
+    uploads = Uploads(tmp_path, engine, 60, Pseudonyms("key"))
+    assert again(engine, uploads) == 2
+    assert [row(engine, text)["question"] for text in (old, visit, others, late)] == [
+        None,
+        None,
+        "mine",
+        "asked since",
+    ]
+    assert again(engine, uploads) == 0
 
 
 def test_an_erasure_waits_for_rows_that_are_being_inserted(
