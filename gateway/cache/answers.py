@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ TTL_JITTER = 0.1
 # Log-probabilities of an answer, the likeliest at each place counted too, about 100 bytes each. One
 # with more is not kept: reading 2.4 MB of them took 0.2 s of everybody's time.
 KEPT_LOGPROBS = 1_000
+# Names of one deletion.
+DELETED_AT_A_TIME = 500
 # Characters that a pattern of Redis' SCAN would read as more than themselves.
 _PATTERN = str.maketrans({char: f"\\{char}" for char in "*?[]\\^-"})
 
@@ -30,7 +33,17 @@ class Store(WriteOnlyStore, Protocol):
     """Where they are found again, too; in an outage nothing is."""
 
     async def get(self, name: str) -> bytes | None: ...
+    async def delete(self, names: Sequence[str]) -> int: ...
     async def delete_matching(self, pattern: str) -> int: ...
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """An answer as the log's rows name it: revision, the photo's digest, the key's digest."""
+
+    revision: str
+    image: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,14 @@ class AnswerCache(AnswerWriter):
         parts = ["*" if part is None else part.translate(_PATTERN) for part in (revision, image)]
         last = "*" if key is None else key.translate(_PATTERN)
         return await self._store.delete_matching(":".join([PREFIX, *parts, last]))
+
+    async def forget(self, answers: Sequence[GivenAnswer]) -> int:
+        """These, if they are there; returns how many were. Raises RedisUnavailableError."""
+        names = [f"{PREFIX}:{given.revision}:{given.image}:{given.key}" for given in answers]
+        deleted = 0
+        for begin in range(0, len(names), DELETED_AT_A_TIME):
+            deleted += await self._store.delete(names[begin : begin + DELETED_AT_A_TIME])
+        return deleted
 
 
 def name_of(key: AnswerKey) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import json
 import uuid
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -97,6 +98,15 @@ class Leases:
         events = [_decode(_field(entry)) for entry in entries]
         last = entries[-1][0].decode() if entries else after
         return events, last, holder == token.encode()
+
+    async def forget(self, digests: Collection[str]) -> None:
+        """The events of flights that are over, or nearly: they outlive those by EVENTS_TTL_S."""
+        if not digests:
+            return
+        names = await self._link.scan(f"{PREFIX}:*:*")
+        told = [name for name in names if name.decode().split(":")[2] in digests]
+        if told:
+            await self._link.call("UNLINK", *told)
 
     async def _run(self, script: str, keys: tuple[str, ...], *args: Any) -> Any:
         """EVALSHA; the script's text only the first time, and after Redis has lost it."""

@@ -1,6 +1,7 @@
 """Which hours and days are to be counted: those in which rows have arrived, however late. They are
 remembered until it is done, so that a round may end before it is through, whichever way."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from sqlalchemy import Connection, delete, func, insert, select, union, update
@@ -26,11 +27,16 @@ def mark(connection: Connection, name: str, spans: Spans, zone: tzinfo) -> None:
         for hour in _hours(connection, seen)
         for span in spans(hour, hour + HOUR - timedelta(microseconds=1), zone)
     }
-    if missing := touched.difference(due(connection, name)):
-        rows = [{"name": name, "starts_at": starts_at} for starts_at in sorted(missing)]
-        connection.execute(insert(rollup_due), rows)
+    add(connection, name, touched)
     if not connection.execute(update(rollup_state).where(mine).values(seen_until=now)).rowcount:
         connection.execute(insert(rollup_state).values(name=name, seen_until=now))
+
+
+def add(connection: Connection, name: str, starts_at: Iterable[datetime]) -> None:
+    """Note spans by their beginnings."""
+    if missing := set(starts_at).difference(due(connection, name)):
+        rows = [{"name": name, "starts_at": moment} for moment in sorted(missing)]
+        connection.execute(insert(rollup_due), rows)
 
 
 def due(connection: Connection, name: str) -> list[datetime]:
@@ -50,10 +56,10 @@ def leave_out(connection: Connection, name: str, before: datetime) -> None:
     connection.execute(delete(rollup_due).where(*mine))
 
 
-def forget(connection: Connection) -> None:
-    """As if nothing had ever been seen."""
+def forget(connection: Connection, names: Sequence[str]) -> None:
+    """As if these had never seen anything."""
     connection.execute(delete(rollup_due))
-    connection.execute(delete(rollup_state))
+    connection.execute(delete(rollup_state).where(rollup_state.c.name.in_(names)))
 
 
 def _hours(connection: Connection, seen: datetime | None) -> list[datetime]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
+    and_,
     bindparam,
     delete,
     func,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from gateway.log import calendar, rollup_due
 from gateway.log.business_time import DAY, Span, Spans, days, hours
 from gateway.log.columns import MYSQL
+from gateway.log.retention import content_dropped_until
 from gateway.log.rollup_queries import (
     funnel,
     latency,
@@ -36,6 +38,7 @@ from gateway.log.rollup_queries import (
     usage,
 )
 from gateway.log.rollup_tables import (
+    business_days,
     daily_funnel,
     daily_photos,
     daily_questions,
@@ -99,9 +102,10 @@ VISITS = Rollup(
 ALL = HOURLY, DAILY, VISITS
 # They name single questions and photos: kept as long as the rows are, and no longer.
 DETAILS = daily_questions, daily_photos
+# They count what rows hold when what was asked is gone.
+BY_HOUR = hourly_usage, hourly_latency
 TABLES = (
-    hourly_usage,
-    hourly_latency,
+    *BY_HOUR,
     daily_reach,
     daily_repeats,
     daily_topics,
@@ -168,15 +172,33 @@ def drop_details(engine: Engine, before: date) -> None:
                 connection.commit()
 
 
+def count_details_anew(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Take what names the questions and photos of these interactions out of the counts of their
+    days, and have those days counted once more: others may have asked the same. In the caller's
+    transaction."""
+    log, day = interactions.c, business_days.c
+    of_day = and_(log.asked_at >= day.starts_at, log.asked_at < day.ends_at)
+    for table, name in ((daily_questions, "question_hash"), (daily_photos, "image_digest")):
+        named = select(log.tenant, log[name], day.business_day).where(which, of_day)
+        for tenant, value, on in connection.execute(named.where(log[name].is_not(None)).distinct()):
+            theirs = table.c.tenant == tenant, table.c[name] == value, table.c.business_day == on
+            connection.execute(delete(table).where(*theirs))
+    starts = connection.scalars(select(day.starts_at).where(which, of_day).distinct())
+    rollup_due.add(connection, VISITS.name, starts)
+
+
 def _forget(connection: Connection) -> None:
-    """What can be counted anew, for another zone; roll-ups of months that are gone stay."""
+    """What can be counted anew, for another zone; roll-ups of what is gone stay."""
     first = connection.scalar(select(func.min(interactions.c.asked_at)))
+    without_content = content_dropped_until(connection)
     for table in TABLES:
         day = table.c.business_day
         # A day more: the first one's was perhaps called by the day before.
         gone = true() if first is None else day >= (first - 2 * DAY).date()
+        if without_content and table not in BY_HOUR:
+            gone = and_(gone, day > without_content.date())
         connection.execute(delete(table).where(gone))
-    rollup_due.forget(connection)
+    rollup_due.forget(connection, [rollup.name for rollup in ALL])
 
 
 def _count(connection: Connection, rollup: Rollup, span: Span) -> None:

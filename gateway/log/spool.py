@@ -26,6 +26,9 @@ BUSY_MS = 2_000
 WAL_BYTES = 1024 * 1024
 # From here the writer is made to wait for a moment: nothing else gives the space back under load.
 WAL_TOO_LARGE_BYTES = 16 * WAL_BYTES
+# … and cut to nothing so often, if anything is in it: it holds pages as they were, with events that
+# have long left. Nothing that was asked stays in a spool for longer once the database has it.
+WAL_AGE_S = 10.0
 # Space held for the moment when the disk is full: even to remove events takes some, for the log of
 # the removal, and for the file that the WAL is moved into.
 BALLAST_BYTES = 8 * 1024 * 1024
@@ -64,6 +67,7 @@ class Spool:
         self.torn_frames = begun - self._checkpoint("PASSIVE") if begun else 0
         # By whether it waits for who else writes.
         self._writers: dict[bool, sqlite3.Connection] = {}
+        self._cut_at = time.monotonic()
         row = self._reader.execute("SELECT COUNT(*), SUM(LENGTH(event)) FROM events").fetchone()
         # Each is counted by one thread only.
         self._appended = (int(row[0]), int(row[1] or 0))
@@ -96,6 +100,7 @@ class Spool:
         level = "FULL" if self.syncs else "NORMAL"
         connection.execute(f"PRAGMA synchronous={level}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("PRAGMA secure_delete=ON")  # what leaves is overwritten
         connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
         return connection
 
@@ -159,8 +164,12 @@ class Spool:
     def tidy(self) -> None:
         """Move the WAL into the file, give space back, hold some again; the writer never does."""
         size = self._wal.stat().st_size if self._wal.exists() else 0
-        if size >= WAL_BYTES:
-            self._checkpoint("TRUNCATE" if size >= WAL_TOO_LARGE_BYTES else "PASSIVE")
+        old = size > 0 and time.monotonic() - self._cut_at > WAL_AGE_S
+        if size >= WAL_BYTES or old:
+            self._checkpoint("PASSIVE")  # while others write
+        if size >= WAL_TOO_LARGE_BYTES or old:
+            self._checkpoint("TRUNCATE")  # little is left that they would have to wait for
+            self._cut_at = time.monotonic()
         (spare,) = self._reader.execute("PRAGMA freelist_count").fetchone()
         if spare > SPARE_PAGES:
             # As a script: `execute` would take one step of it, which is one page.

@@ -6,7 +6,7 @@ from alembic import op
 from gateway.log.columns import TABLE_OPTIONS, UtcTime, code
 
 revision = "0026"
-down_revision = "0020"
+down_revision = "0024"
 
 
 def upgrade() -> None:

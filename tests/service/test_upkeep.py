@@ -104,7 +104,7 @@ def test_old_months_go_when_a_retention_is_set_and_their_rollups_stay(
     now = datetime.now(UTC)
     fill(engine, 30, seed=1, days=10, begin=now - timedelta(days=200))
     fill(engine, 40, seed=2, days=0.01, begin=now - timedelta(hours=1))
-    upkeep(database_url, engine).round()
+    upkeep(database_url, engine, log_retention_days=0).round()
     upkeep(database_url, engine, log_retention_days=90).round()
     with engine.connect() as connection:
         left = connection.scalar(select(func.count()).select_from(interactions))
