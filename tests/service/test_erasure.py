@@ -4,6 +4,7 @@ others asked is as it was."""
 import itertools
 import signal
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -20,6 +22,8 @@ from sqlalchemy import create_engine, func, select
 from gateway.identity.callers import hash_key
 from gateway.log.dead_letters import count
 from gateway.log.privacy_tables import tombstones
+from gateway.log.rollup_tables import daily_questions
+from gateway.log.rollups import roll_up
 from tests.service.asking import chat, photo, post, rows, text_of
 from tests.service.servers import (
     Server,
@@ -31,9 +35,11 @@ from tests.service.servers import (
 from tests.service.stub_replica import StubReplica
 from tests.service.test_dead_letters import poison
 from tests.service.traces import traces
+from tests.service.voting import thumbs, uncounted
 
 KEYS = f"shop {hash_key('key-1')}\nrival {hash_key('key-2')}"
 SHOP = {"authorization": "Bearer key-1"}
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 ALICE, BOB = "alice/7 ?#é", "bob"
 # The id as it may stand in a URL, a log or a name.
 ALICE_S_NAMES = ("alice/7", "alice%2F7")
@@ -66,6 +72,11 @@ class Shop:
     def erase(self, user: str, **headers: str) -> httpx.Response:
         url = f"{self.a.url}/v1/users/{quote(user, safe='')}/data"
         return httpx.delete(url, headers=headers or SHOP, timeout=30)
+
+    def vote(self, user: str, interaction_id: str, reason: str) -> None:
+        vote = {"interaction_id": interaction_id, "vote": "down", "reason": reason, "user": user}
+        answer = httpx.post(f"{self.a.url}/v1/feedback", json=vote, headers=SHOP)
+        assert answer.status_code == 202, answer.text
 
     def traces(self, needle: str) -> list[str]:
         return traces(needle, self.database_url, self.folder, redis_url=self.redis_url)
@@ -105,7 +116,8 @@ class Planted:
     """What alice has left, and what bob has beside it."""
 
     acknowledged: list[httpx.Response]
-    digest: str
+    digests: tuple[str, str]
+    """Of the photo, and of the question."""
     bobs_upload: str
 
 
@@ -125,13 +137,21 @@ def plant(shop: Shop) -> Planted:
     ]
     second = post(shop.b.url, follow_up, **SHOP)
     assert text_of(second)
-    assert text_of(shop.ask(shop.b, BOB, f"Is {BOBS} leather?", data=bobs))
+    bobs_first = shop.ask(shop.b, BOB, f"Is {BOBS} leather?", data=bobs)
+    assert text_of(bobs_first)
+    # Votes: one that counts, one on what is not there (yet), which waits.
+    shop.vote(ALICE, first.headers["x-interaction-id"], f"{CANARY} is plastic")
+    shop.vote(ALICE, str(uuid.uuid4()), f"{CANARY} again")
+    shop.vote(BOB, bobs_first.headers["x-interaction-id"], f"{BOBS} is wool")
+    wait_until("counted", lambda: len(thumbs(engine)) == 2)
+    wait_until("a vote that waits", lambda: uncounted(engine) == 1)
     # An event that the database refuses.
     stop_refusing = poison(engine)
     third = shop.ask(shop.a, ALICE, f"poison {CANARY}")
     wait_until("a dead letter", lambda: count(engine) == 1)
     stop_refusing()
-    digest = rows(shop.database_url, first.headers["x-interaction-id"])[0]["image_digest"]
+    (row,) = rows(shop.database_url, first.headers["x-interaction-id"])
+    roll_up(engine, SHANGHAI)
     # Events in the spool of a gateway that comes to deliver them only after the erasure.
     shop.stop_database()
     late = [shop.ask(shop.b, ALICE, f"Late {CANARY}?"), shop.ask(shop.b, BOB, f"Late {BOBS}?")]
@@ -139,16 +159,29 @@ def plant(shop: Shop) -> Planted:
     shop.b.process.send_signal(signal.SIGSTOP)
     shop.start_database()
     engine.dispose()
-    return Planted([first, second, third, *late], digest, bobs_upload)
+    digests = row["image_digest"], row["question_hash"]
+    return Planted([first, second, third, *late], digests, bobs_upload)
 
 
 def test_after_an_erasure_the_canary_is_nowhere_and_others_keep_theirs(shop: Shop) -> None:
     planted = plant(shop)
     places = " ".join(shop.traces(CANARY))
-    for expected in ("interactions.question", "dead_letters.event", "spool/", "shopsight:answer"):
+    for expected in (
+        "interactions.question",
+        "dead_letters.event",
+        "feedback.reason",
+        "votes.reason",
+        "spool/",
+        "shopsight:answer",
+    ):
         assert expected in places, "nothing is there to be erased"
-    places = " ".join(shop.traces(planted.digest))
-    assert "images.image_digest" in places
+    places = " ".join(found for digest in planted.digests for found in shop.traces(digest))
+    for expected in (
+        "images.image_digest",
+        "daily_photos.image_digest",
+        "daily_questions.question_hash",
+    ):
+        assert expected in places, "nothing is there to be erased"
 
     receipt = shop.erase(ALICE)
     assert receipt.status_code == 200, receipt.text
@@ -157,14 +190,20 @@ def test_after_an_erasure_the_canary_is_nowhere_and_others_keep_theirs(shop: Sho
     assert (told["dead_letters"], told["spooled_events"], told["images"]) == (1, 1, 1)
     assert told["interactions"] >= 3
     assert told["cached_answers"] >= 4
-    for needle in (CANARY, planted.digest, *ALICE_S_NAMES):
-        assert shop.traces(needle) == []
+    nowhere = (CANARY, *planted.digests, *ALICE_S_NAMES)
+    assert [shop.traces(needle) for needle in nowhere] == [[]] * len(nowhere)
 
     # The other gateway delivers what it had read before it was stopped: nothing comes back.
     shop.b.process.send_signal(signal.SIGCONT)
     wait_until("delivered", lambda: forwarded(shop.database_url))
-    for needle in (CANARY, planted.digest, *ALICE_S_NAMES):
-        assert shop.traces(needle) == []
+    engine = create_engine(shop.database_url)
+    roll_up(engine, SHANGHAI)  # the days are counted once more
+    assert [shop.traces(needle) for needle in nowhere] == [[]] * len(nowhere)
+    assert [reason for _, reason in thumbs(engine)] == [f"{BOBS} is wool"]
+    with engine.connect() as connection:
+        asked = select(func.sum(daily_questions.c.asked))
+        assert connection.scalar(asked) == 2, "bob's, one of them late"
+    engine.dispose()
 
     found = rows(shop.database_url)
     ids = {str(row["interaction_id"]) for row in found}
@@ -175,7 +214,9 @@ def test_after_an_erasure_the_canary_is_nowhere_and_others_keep_theirs(shop: Sho
         f"Is {BOBS} leather?",
         f"Late {BOBS}?",
     ]
-    assert sum(row["user_pseudonym"] is not None for row in found) == 3, "bob's, and his upload"
+    assert sum(row["user_pseudonym"] is not None for row in found) == 4, (
+        "bob's two questions, his upload, his vote"
+    )
     about = {"image_id": planted.bobs_upload, "prompt": "what?"}
     assert text_of(post(shop.a.url, about, **SHOP))
     again = shop.ask(shop.a, BOB, f"Is {BOBS} leather?", data=photo(2))
