@@ -7,8 +7,8 @@ from contract.images import MODEL_PIXELS
 
 # From the gateway to a replica of ours; others do not get it, and answer as they did.
 HEADER = "x-attempt"
-# Afterwards the answer stays, however it is voted: a model that is shown ever more of one photo does
-# not see ever more in it.
+# Afterwards the answer stays, however it is voted: more and more of the same photo does not let a
+# model see more and more in it.
 MAX_ATTEMPT = 2
 
 
