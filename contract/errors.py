@@ -11,7 +11,8 @@ ShopsightError
 │       · ContentBlocked · 429 RateLimited
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
-    └── 503 Overloaded · NoReplica · LogUnavailable · CacheUnavailable · ImageStoreUnavailable
+    └── 503 Overloaded · NoReplica · LogUnavailable · CacheUnavailable
+        · ImageStoreUnavailable · ErasureIncomplete
 """
 
 from typing import Any, ClassVar
@@ -248,3 +249,9 @@ class LogUnavailable(Unavailable):
     code = "log_unavailable"
     en = "The service cannot record questions right now. Please try again in a moment."
     zh = "服务暂时无法记录提问，请稍后再试。"
+
+
+class ErasureIncomplete(Unavailable):
+    code = "erasure_incomplete"
+    en = "Not everything could be erased yet; what was, stays erased. Please send this again."
+    zh = "尚未全部删除，已删除的不会恢复，请重新提交。"

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MODEL_ALIAS = "shopsight"
 MAX_TURNS = 20
+MAX_USER_CHARS = 512
 
 
 class _Wire(BaseModel):
@@ -86,7 +87,7 @@ class ChatRequest(SampledRequest):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     # OpenAI's clients and frameworks send these; at these values they change nothing.
-    user: Annotated[str, Field(max_length=512)] | None = None
+    user: Annotated[str, Field(max_length=MAX_USER_CHARS)] | None = None
     metadata: dict[str, str] | None = None
     n: Literal[1] | None = None
     store: bool | None = None

@@ -3,7 +3,7 @@
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.datastructures import State
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.app import Gateway
 
 Revision = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
+Tenant = Annotated[str, Query(pattern=r"^[!-~]{1,64}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -49,11 +50,13 @@ def admin_router(public: State) -> APIRouter:
     @router.put("/weights")
     async def put_weights(new: NewWeights) -> dict[str, Any]:
         await pool().weights.change(new.weights)
+        await gateway().audit.acted("weights set", weights=new.weights)
         return shown()
 
     @router.delete("/weights")
     async def reset_weights() -> dict[str, Any]:
         await pool().weights.change(None)
+        await gateway().audit.acted("weights reset")
         return shown()
 
     @router.delete("/answers")
@@ -70,8 +73,17 @@ def admin_router(public: State) -> APIRouter:
         elif image is None and revision is None:  # not all of them by a forgotten parameter
             raise InvalidField("image")
         try:
-            return {"purged": await found.answers.purge(image=image, revision=revision, key=key)}
+            purged = await found.answers.purge(image=image, revision=revision, key=key)
         except RedisUnavailableError:
             raise CacheUnavailable from None
+        # Not the photo's digest: it may be a person's.
+        by = {"photo": image is not None, "revision": revision, "interaction": str(interaction)}
+        await found.audit.acted("answers purged", purged=purged, **by)
+        return {"purged": purged}
+
+    @router.delete("/users")
+    async def erase(tenant: Tenant, user: Annotated[str, Query(min_length=1)]) -> dict[str, Any]:
+        """As DELETE /v1/users/{id}/data, for whichever tenant; the id is no part of the address."""
+        return (await gateway().erasing.of_user(tenant, user)).wire()
 
     return router

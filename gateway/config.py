@@ -65,7 +65,8 @@ class Settings(BaseSettings):
     )
     pseudonym_key: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(32)),
-        description="Turns user ids into the log's pseudonyms; the same on all gateways.",
+        description="Turns user ids into the log's pseudonyms; the same on all gateways. Several,"
+        " apart by white space: the newest first, the others find what they made.",
     )
 
     # What thumbs do
@@ -156,8 +157,11 @@ class Settings(BaseSettings):
     analyst_account: str = Field(
         "", description="MySQL account that `shopsight migrate` lets read what analysts need."
     )
+    content_retention_days: int = Field(
+        30, ge=0, description="What was asked and answered is dropped after so long; 0: never."
+    )
     log_retention_days: int = Field(
-        0, ge=0, description="Whole months of the log that are older are dropped; 0: none."
+        180, ge=0, description="Whole months of the log that are older are dropped; 0: none."
     )
     upkeep_interval_s: float = Field(
         60.0, gt=0, description="How often the worker brings roll-ups and partitions up to date."

@@ -2,12 +2,14 @@
 well."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import InvalidField, ShopsightError
+from contract.forms import MAX_USER_CHARS
 from contract.http import check_media_type, read_body
 from contract.images import EncodedImage
 from gateway.asking import begun, failed, headers_of
@@ -22,13 +24,16 @@ router = APIRouter()
 
 @router.post("/v1/images", status_code=201)
 async def upload(request: Request) -> Response:
-    """A photo, raw or as the form field `photo`, to be asked about by its id."""
+    """A photo, raw or as the form field `photo`, to be asked about by its id. A form may say which
+    `user` it is of, as questions do."""
     gateway = _gateway(request)
     interaction = begun(request, kind="upload")
 
     async def read() -> tuple[EncodedImage, Consent | None]:
-        interaction.caller = gateway.callers.identify(request.headers, request.cookies)
-        return await _photo(request)
+        caller = interaction.caller = gateway.callers.identify(request.headers, request.cookies)
+        photo, fields = await _photo(request)
+        interaction.caller = replace(caller, user=_user(fields))
+        return photo, _consent(fields)
 
     try:
         kept = await gateway.uploading.upload(read, interaction)
@@ -56,19 +61,25 @@ async def feedback(request: Request) -> Response:
         return failed(error, request, gateway, interaction)
 
 
-async def _photo(request: Request) -> tuple[EncodedImage, Consent | None]:
-    """The photo, and what its uploader lets be done with it: the parameter, or form field,
-    `consent`."""
+async def _photo(request: Request) -> tuple[EncodedImage, Mapping[str, str]]:
+    """The photo, and what is said of it: parameters of the address, or fields of the form."""
     given = dict(request.query_params)
+    given.pop("user", None)  # addresses are logged: no place for an id of a person
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media == "multipart/form-data":
         fields, photo = await read_form(request)
-        if photo is None or fields.keys() - {"consent"}:
+        if photo is None or fields.keys() - {"consent", "user"}:
             raise InvalidField("photo")
-        return photo, _consent({**given, **fields})
+        return photo, {**given, **fields}
     body = await read_body(request)
     named = media.startswith("image/")  # of other types the bytes alone decide
-    return EncodedImage(body.data, media if named else None), _consent(given)
+    return EncodedImage(body.data, media if named else None), given
+
+
+def _user(given: Mapping[str, str]) -> str | None:
+    if len(given.get("user", "")) > MAX_USER_CHARS:
+        raise InvalidField("user")
+    return given.get("user")
 
 
 def _consent(given: Mapping[str, str]) -> Consent | None:

@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import json
 import uuid
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -98,6 +99,15 @@ class Leases:
         last = entries[-1][0].decode() if entries else after
         return events, last, holder == token.encode()
 
+    async def forget(self, digests: Collection[str]) -> None:
+        """The events of flights that are over, or nearly: they outlive those by EVENTS_TTL_S."""
+        if not digests:
+            return
+        names = await self._link.scan(f"{PREFIX}:*:*")
+        told = [name for name in names if name.decode().split(":")[2] in digests]
+        if told:
+            await self._link.call("UNLINK", *told)
+
     async def _run(self, script: str, keys: tuple[str, ...], *args: Any) -> Any:
         """EVALSHA; the script's text only the first time, and after Redis has lost it."""
         sha = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
@@ -126,7 +136,8 @@ def _encode(event: Event | ShopsightError) -> bytes:
         if event.logprobs:
             value["logprobs"] = [token.wire() for token in event.logprobs]
     elif isinstance(event, Finished):
-        value = {"finish_reason": event.reason, "usage": asdict(event.usage)}
+        usage = asdict(event.usage)
+        value = {"finish_reason": event.reason, "usage": usage, "replica": event.replica}
     else:
         value = {"error": event.code}
     return json.dumps(value, ensure_ascii=False).encode()
@@ -147,7 +158,7 @@ def _decode(data: bytes) -> Event:
         if "text" in value:
             logprobs = tuple(map(TokenLogprob.read, value.get("logprobs", ())))
             return Delta(value["text"], logprobs)
-        return Finished(value["finish_reason"], Usage(**value["usage"]))
+        return Finished(value["finish_reason"], Usage(**value["usage"]), value.get("replica"))
     except (ValueError, LookupError, TypeError):
         raise ReplicaFailed from None
 

@@ -3,6 +3,7 @@
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 
 
 class MemoryStore:
@@ -29,6 +30,12 @@ class MemoryStore:
         self._size += len(value)
         while self._size > self._limit:
             self._drop(next(iter(self._entries)))
+
+    async def delete(self, names: Sequence[str]) -> int:
+        there = {name for name in names if name in self._entries}
+        for name in there:
+            self._drop(name)
+        return len(there)
 
     async def delete_matching(self, pattern: str) -> int:
         """As Redis matches: `*` is any text, a backslash takes the next character as it is."""

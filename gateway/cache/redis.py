@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -148,6 +148,10 @@ class RedisStore:
             await self._link.call("SET", name, value, "EX", ttl_s)
         except RedisUnavailableError:
             return
+
+    async def delete(self, names: Sequence[str]) -> int:
+        """Raises RedisUnavailableError."""
+        return int(await self._link.call("UNLINK", *names)) if names else 0
 
     async def delete_matching(self, pattern: str) -> int:
         """Raises RedisUnavailableError: who purges must know that it was not done."""

@@ -4,7 +4,21 @@ import argparse
 import sys
 from pathlib import Path
 
-from gateway.cli import ask, demo, embedded, export, keys, log, migrate, rollup, sql, stats, worker
+from gateway.cli import (
+    ask,
+    demo,
+    embedded,
+    erasures,
+    export,
+    keys,
+    log,
+    migrate,
+    pseudonyms,
+    rollup,
+    sql,
+    stats,
+    worker,
+)
 
 
 def main() -> None:
@@ -46,6 +60,12 @@ def main() -> None:
 
     command = commands.add_parser("worker", help="spools of the dead, roll-ups, months of the log")
     command.set_defaults(run=lambda args: worker.run())
+
+    command = commands.add_parser("pseudonyms", help="keys of pseudonyms, and the rows of each")
+    command.set_defaults(run=lambda args: pseudonyms.run())
+
+    command = commands.add_parser("erasures", help="do them again, after a backup was restored")
+    command.set_defaults(run=lambda args: erasures.run())
 
     command = commands.add_parser("key", help="make an API key for a tenant")
     command.add_argument("tenant")

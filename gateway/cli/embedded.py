@@ -2,6 +2,7 @@
 in-process cache and the demo checkpoint. The same code as in compose, no server, no GPU."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,10 +16,12 @@ from typing import NoReturn
 
 import httpx
 
-from gateway.config import PROJECT
+from gateway.config import PROJECT, Settings
 
 # Loading the demo checkpoint takes 3-10 s; an 8B one from a slow disk some minutes.
 START_TIMEOUT_S = 600
+# Made once: without them sessions would end, and people not be found again, at each start.
+SECRETS = ("PSEUDONYM_KEY", "SESSION_SECRET")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ def embedded_stack(
     data.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     inference_port = free_port()
+    given = Settings().model_fields_set
     stack = Stack(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{inference_port}", data)
     env = {
         **os.environ,
@@ -60,6 +64,7 @@ def embedded_stack(
         "SPOOL_DIR": str(data / "spool"),
         "IMAGE_DIR": str(data / "images"),
         "REDIS_URL": "",  # even where .env names one: this stack needs no server
+        **{name: _secret(data / name.lower()) for name in SECRETS if name.lower() not in given},
         **environment,
     }
     subprocess.run(
@@ -88,6 +93,13 @@ def embedded_stack(
                 process.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def _secret(file: Path) -> str:
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32))
+    return file.read_text().strip()
 
 
 def _wait_until_ready(stack: Stack, processes: list[subprocess.Popen[bytes]]) -> None:

@@ -122,13 +122,17 @@ class Tally:
 
     def _count(self, vote: Row[Any]) -> None:
         """Each step may be done again, should this process die between two."""
+        mine = votes.c.vote_id == vote.vote_id
         if vote.counts:
             with self._engine.begin() as connection:
+                # Held until it is kept: another has counted it, or its voter was erased just now.
+                if connection.scalar(select(votes.c.vote_id).where(mine).with_for_update()) is None:
+                    return
                 _keep(connection, vote)
             if vote.vote == "down" and vote.answer_key is not None:
                 self._judge(vote)
         with self._engine.begin() as connection:
-            gone = connection.execute(delete(votes).where(votes.c.vote_id == vote.vote_id))
+            gone = connection.execute(delete(votes).where(mine))
         if vote.counts and gone.rowcount:  # else another gateway has counted it just now
             self._metrics.votes.labels(vote.model_revision or "", vote.vote).inc()
 

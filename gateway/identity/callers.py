@@ -14,6 +14,8 @@ from gateway.config import Settings
 ANONYMOUS_TENANT = "public"
 SESSION_COOKIE = "shopsight_session"
 KEY_PREFIX = "sk-shopsight-"
+# Of a key's hash: enough to tell a tenant's keys apart.
+SHOWN_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Caller:
     session: str | None = None
     is_new: bool = False
     """A session that its shopper does not know of yet: the answer brings the cookie."""
+    key: str | None = None
+    """Which API key it was, for the audit: the first digits of its hash."""
 
     @property
     def sticky_id(self) -> str:
@@ -47,10 +51,11 @@ class Callers:
         With no keys configured a key is not looked at: OpenAI's clients always send one."""
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if key and self._tenant_of:
-            tenant = self._tenant_of.get(hash_key(key))
+            hashed = hash_key(key)
+            tenant = self._tenant_of.get(hashed)
             if scheme.lower() != "bearer" or tenant is None:
                 raise InvalidKey
-            return Caller(tenant)
+            return Caller(tenant, key=hashed[:SHOWN_DIGITS])
         if not self._anonymous:
             raise InvalidKey
         session = self._session(cookies)
@@ -85,9 +90,3 @@ def parse_api_keys(text: str) -> dict[str, str]:
     """Lines `tenant sha256` → tenant by hash; `#` starts a comment."""
     lines = (line.split("#")[0].split() for line in text.splitlines())
     return {fields[1]: fields[0] for fields in lines if len(fields) == 2}
-
-
-def pseudonym(key: str, tenant: str, user: str) -> str:
-    """A user id as the log knows it: 32 hex digits that only the key's holder can recompute."""
-    message = f"{len(tenant)}:{tenant}{user}".encode()
-    return hmac.new(key.encode(), message, hashlib.sha256).hexdigest()[:32]

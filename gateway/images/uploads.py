@@ -14,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import ColumnElement, Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from uuid6 import uuid7
 
 from contract.errors import ImageNotFound, ImageStoreUnavailable
 from contract.images import EncodedImage, ImageFacts
 from gateway.identity.callers import Caller
+from gateway.identity.pseudonyms import Pseudonyms
 from gateway.log.tables import images
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class Upload:
     expires_at: datetime
     path: Path
     consent: Consent | None = None
+    user_pseudonym: str | None = None
+    """Whose it is within the tenant, where the upload said so: for erasure."""
 
     def belongs_to(self, caller: Caller) -> bool:
         return (self.tenant, self.session) == (caller.tenant, caller.session)
@@ -75,7 +78,8 @@ class Upload:
 
 
 class Uploads:
-    def __init__(self, folder: Path, engine: Engine, ttl_s: int) -> None:
+    def __init__(self, folder: Path, engine: Engine, ttl_s: int, pseudonyms: Pseudonyms) -> None:
+        self._pseudonyms = pseudonyms
         self._folder = folder
         self._engine = engine
         self._ttl = timedelta(seconds=ttl_s)
@@ -109,6 +113,7 @@ class Uploads:
             now + self._ttl,
             path_of(self._folder, key),
             consent,
+            self._pseudonyms.of(caller.tenant, caller.user) if caller.user else None,
         )
         try:
             await self._in_thread(self._keep, key, upload, image)
@@ -161,6 +166,7 @@ class Uploads:
             "image_id": key,
             "tenant": upload.tenant,
             "session_id": upload.session,
+            "user_pseudonym": upload.user_pseudonym,
             "image_digest": facts.digest,
             "image_format": facts.format,
             "image_width": facts.width,
@@ -196,10 +202,19 @@ class Uploads:
             await asyncio.sleep(SWEEP_S)
 
     def _sweep(self) -> int:
-        """Delete what has expired, the file first: a row without a file says where one was."""
-        expired = images.c.expires_at < datetime.now(UTC)
+        return self._delete(images.c.expires_at < datetime.now(UTC))
+
+    async def erase(self, which: ColumnElement[bool]) -> int:
+        """Delete uploads before their time. Raises OSError, SQLAlchemyError."""
+        erased = 0
+        while (deleted := await self._in_thread(self._delete, which)) > 0:
+            erased += deleted
+        return erased
+
+    def _delete(self, which: ColumnElement[bool]) -> int:
+        """The file first: a row without a file says where one was."""
         with self._engine.connect() as connection:
-            query = select(images.c.image_id).where(expired).limit(SWEEP_ROWS)
+            query = select(images.c.image_id).where(which).limit(SWEEP_ROWS)
             keys = list(connection.execute(query).scalars())
         for key in keys:
             path_of(self._folder, key).unlink(missing_ok=True)

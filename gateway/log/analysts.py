@@ -29,6 +29,9 @@ TABLES = (
     "daily_reach",
     "daily_repeats",
     "daily_topics",
+    "daily_questions",
+    "daily_photos",
+    "daily_funnel",
 )
 
 

@@ -6,16 +6,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, delete, func, insert, inspect, select
 
+from gateway.log import tombstones
 from gateway.log.database import Fault, fault_of, reason_of
 from gateway.log.delivery import Delivery
-from gateway.log.event import id_of, pseudonym_of
+from gateway.log.event import BadEvent, id_of, pseudonym_of
+from gateway.log.privacy_tables import tombstones as tombstones_table
+from gateway.log.redaction import fields_of
 from gateway.log.spool import Waiting
 from gateway.log.tables import dead_letters
 
 # Of one replay's batch.
 REPLAY_ROWS = 500
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
+class ErasedMeanwhile(Exception):
+    """Its person has just been erased: it is to be delivered again, without what it said."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class DeadLetter:
 
 
 def bury(engine: Engine, waiting: Waiting, error: Exception, attempts: int) -> None:
-    """Keep it; that it is kept already is no error."""
+    """Keep it; that it is kept already is no error. Raises ErasedMeanwhile."""
     row = {
         "interaction_id": id_of(waiting.event),
         "user_pseudonym": pseudonym_of(waiting.event),
@@ -36,12 +44,23 @@ def bury(engine: Engine, waiting: Waiting, error: Exception, attempts: int) -> N
         "reason": reason_of(error),
         "event": waiting.event,
     }
+    looks = inspect(engine).has_table(tombstones_table.name)
     try:
         with engine.begin() as connection:
             connection.execute(insert(dead_letters), row)
+            if looks and _erased(connection, waiting.event):  # after the insert, as Delivery looks
+                raise ErasedMeanwhile
     except Exception as refused:
         if fault_of(refused) is not Fault.DUPLICATE:
             raise
+
+
+def _erased(connection: Connection, event: str) -> bool:
+    try:
+        fields = fields_of(event)
+    except BadEvent:
+        return False
+    return tombstones.since(connection, LONG_AGO).cover(fields)
 
 
 def count(engine: Engine) -> int:

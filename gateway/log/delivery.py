@@ -4,14 +4,19 @@ apart from the rest. What makes it once is the table's unique key."""
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
-from sqlalchemy import Engine, insert, inspect, select
+from sqlalchemy import Connection, Engine, insert, inspect, select
 
+from gateway.log import tombstones
 from gateway.log.database import Fault, fault_of
 from gateway.log.event import BadEvent, Fitted, Row
+from gateway.log.privacy_tables import tombstones as tombstones_table
+from gateway.log.redaction import fields_of, without_person
 from gateway.log.spool import Waiting
 from gateway.log.tables import interactions, votes
+from gateway.log.tombstones import Tombstones
 from gateway.log.votes import FIELD, vote_row
 
 # A deadlock's victim tries again after 5-10 ms, 10-20 ms, 20-40 ms: the winner needs about that.
@@ -21,19 +26,27 @@ CONFLICT_PAUSE_S = 0.01
 HOPELESS_ROWS = 8
 # How long a column that was missing is not looked for again.
 COLUMNS_AGE_S = 10
+# An event is committed at its request's end; a request's begin is no more than this earlier.
+LONGEST_REQUEST_S = 3_600
 
 
 class ServerFault(Exception):
     """The database takes nothing now; says nothing of any event."""
 
 
+class _Overtaken(Exception):
+    """Somebody was erased while a batch was on its way."""
+
+
 @dataclass
 class Outcome:
-    """`left_out`: fields that the database has no column for."""
+    """`left_out`: fields that the database has no column for. `erased`: events as they were whose
+    person has been erased; their rows say neither who nor what."""
 
     accepted: list[Waiting] = field(default_factory=list)
     rejected: list[tuple[Waiting, Exception]] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
+    erased: list[Waiting] = field(default_factory=list)
 
 
 @dataclass
@@ -51,12 +64,19 @@ class Delivery:
         self._on_retry = on_retry
         self._fitted: Fitted | None = None
         self._fitted_at = 0.0
+        self._has_tombstones = False
+        self._since = datetime.now(UTC)
+        self._tombstones = Tombstones()
         self._sample: Row | None = None
 
     def deliver(self, batch: Sequence[Waiting]) -> Outcome:
         """Raises ServerFault; what it had accepted until then may be sent again."""
         try:
-            return self._deliver(batch)
+            while True:
+                try:
+                    return self._deliver(batch)
+                except _Overtaken:  # all of it again: what is in already is no error
+                    continue
         except Exception as error:
             # Afresh next time: the address may lead to another server by then (one that has become
             # read-only goes on answering), and the table may have changed.
@@ -69,7 +89,7 @@ class Delivery:
     def _deliver(self, batch: Sequence[Waiting]) -> Outcome:
         outcome = Outcome()
         this = _Round(outcome)
-        self._sift(self._entries(batch, outcome), this)
+        self._sift(self._entries(self._permitted(batch, outcome), outcome), this)
         if this.doubtful:
             if not self._takes_rows(outcome):
                 raise ServerFault from this.doubtful[0][1]
@@ -77,6 +97,32 @@ class Delivery:
         if outcome.rejected:
             self._fitted = None  # the table may have changed: looked at before they are tried again
         return outcome
+
+    def _permitted(self, batch: Sequence[Waiting], outcome: Outcome) -> Sequence[Waiting]:
+        """The batch, without person or content where its person has been erased."""
+        self._columns()
+        oldest = min((waiting.at for waiting in batch), default=0.0) - LONGEST_REQUEST_S
+        self._since = datetime.fromtimestamp(max(0.0, oldest), UTC)
+        with self._engine.connect() as connection:
+            self._tombstones = self._read_tombstones(connection)
+        if not self._tombstones:
+            return batch
+        return [self._redacted(waiting, outcome) for waiting in batch]
+
+    def _read_tombstones(self, connection: Connection) -> Tombstones:
+        if not self._has_tombstones:
+            return Tombstones()
+        return tombstones.since(connection, self._since)
+
+    def _redacted(self, waiting: Waiting, outcome: Outcome) -> Waiting:
+        try:
+            if not self._tombstones.cover(fields_of(waiting.event)):
+                return waiting
+            redacted = without_person(waiting.event)
+        except BadEvent:  # said of it when it is made a row
+            return waiting
+        outcome.erased.append(waiting)
+        return replace(waiting, event=redacted)
 
     def _entries(self, batch: Sequence[Waiting], outcome: Outcome) -> list[Entry]:
         fitted = self._columns()
@@ -98,7 +144,10 @@ class Delivery:
 
     def _columns(self) -> Fitted:
         if self._fitted is None:
-            columns = inspect(self._engine).get_columns(interactions.name)
+            inspector = inspect(self._engine)
+            columns = inspector.get_columns(interactions.name)
+            # A database that is a step behind has none.
+            self._has_tombstones = inspector.has_table(tombstones_table.name)
             mandatory = [column["name"] for column in columns if not column["nullable"]]
             names = [column["name"] for column in columns]
             self._fitted = Fitted.to(interactions, names, mandatory)
@@ -111,6 +160,8 @@ class Delivery:
             return
         try:
             self._insert(entries)
+        except _Overtaken:
+            raise
         except Exception as error:
             fault = fault_of(error)
             if fault not in (Fault.EVENT, Fault.UNKNOWN, Fault.DUPLICATE):
@@ -155,7 +206,13 @@ class Delivery:
                         new = {row["interaction_id"] for row in missing}
                         if fresh := [vote for vote in cast if vote["vote_id"] in new]:
                             connection.execute(insert(votes), fresh)
+                    # Looked at only now: whoever puts one up later finds these rows, or waits for
+                    # them; and nothing was read in this transaction that would hide an earlier one.
+                    if self._read_tombstones(connection) != self._tombstones:
+                        raise _Overtaken
                 return
+            except _Overtaken:
+                raise
             except Exception as error:
                 fault = fault_of(error)
                 if attempt == CONFLICT_RETRIES or fault not in (Fault.CONFLICT, Fault.DUPLICATE):

@@ -7,11 +7,13 @@ import random
 import sqlite3
 import threading
 import time
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
 
 from gateway.config import Settings
-from gateway.log.database import CONNECT_TIMEOUT_S, reason_of
+from gateway.log.audit import FORWARDER, Audit
+from gateway.log.database import CONNECT_TIMEOUT_S, loggable
 from gateway.log.dead_letters import bury
 from gateway.log.delivery import Delivery, Outcome, ServerFault
 from gateway.log.metrics import LogMetrics
@@ -36,6 +38,10 @@ LONGEST_PAUSE_S = 2.0
 ANSWER_TIMEOUT_S = 30
 
 
+# Forget the answers that erased events were given; whether that was done.
+Forget = Callable[[Sequence[str]], bool]
+
+
 class Forwarder:
     """`own` is None where there is nothing but others' spools to forward (the worker)."""
 
@@ -46,7 +52,10 @@ class Forwarder:
         own: Spool | None,
         engine: Engine,
         metrics: LogMetrics,
+        forget: Forget = lambda _: True,
     ) -> None:
+        self._forget = forget
+        self._audit = Audit(engine)
         self._max_bytes = settings.spool_max_bytes
         self._reserve_bytes = settings.spool_reserve_bytes
         self._folder = folder
@@ -144,7 +153,7 @@ class Forwarder:
             outcome = self._delivery.deliver(batch)
         except ServerFault as fault:
             if not self._failures:
-                why = reason_of(fault.__cause__) if isinstance(fault.__cause__, Exception) else ""
+                why = loggable(fault.__cause__)
                 log.warning("database takes no rows", extra={"fields": {"why": why}})
             self._failures += 1
             self._metrics.retries.labels("server").inc()
@@ -152,13 +161,27 @@ class Forwarder:
         if self._failures:
             log.info("database takes rows again", extra={"fields": {"waiting": self.depth}})
         self._failures = 0
-        if outcome.accepted:
-            spool.remove(outcome.accepted)
-            self._suspects.clear(spool, outcome.accepted)
-            self._metrics.forwarded.inc(len(outcome.accepted))
+        accepted = self._forgotten(outcome)
+        if accepted:
+            spool.remove(accepted)
+            self._suspects.clear(spool, accepted)
+            self._metrics.forwarded.inc(len(accepted))
         if outcome.left_out:
             self._metrics.left_out.labels(",".join(sorted(outcome.left_out))).inc()
         self._reject(spool, outcome)
+
+    def _forgotten(self, outcome: Outcome) -> list[Waiting]:
+        """What may leave the spool. An erased person's event stays, and is sent again without
+        effect, until the answer that it was given is out of the answer cache."""
+        events = [waiting.event for waiting in outcome.erased]
+        if not events:
+            return outcome.accepted
+        if self._forget(events):
+            self._metrics.erased.inc(len(events))
+            self._audit.add(FORWARDER, "late events erased", events=len(events))
+            return outcome.accepted
+        kept = {waiting.seq for waiting in outcome.erased}
+        return [waiting for waiting in outcome.accepted if waiting.seq not in kept]
 
     def _reject(self, spool: Spool, outcome: Outcome) -> None:
         for waiting, error in outcome.rejected:
@@ -168,7 +191,7 @@ class Forwarder:
             try:
                 bury(self._engine, waiting, error, attempts)
             except Exception as refused:  # stays in the spool, and is tried again
-                log.error("not even a dead letter", extra={"fields": {"why": reason_of(refused)}})
+                log.error("not even a dead letter", extra={"fields": {"why": loggable(refused)}})
                 continue
             spool.remove([waiting])
             self._suspects.clear(spool, [waiting])

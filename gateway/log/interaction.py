@@ -47,8 +47,6 @@ class Interaction:
     revision: str | None = None
     client: str | None = None
     """A short class of the user agent, see log.client."""
-    replica: str | None = None
-    """Which replica computed the answer, where it is known."""
     flags: list[str] = field(default_factory=list)
     """What moderation found, as `question:<category>`, `image:<category>`, `answer:<category>`."""
     answer_key: str | None = None
@@ -137,7 +135,7 @@ class Interaction:
             "moderation": self._moderation,
             "cache": self.cache,
             "model_revision": self.revision,
-            "replica": self.replica,
+            "replica": end.replica if end else None,
             "prompt_tokens": end.usage.prompt_tokens if end else None,
             "completion_tokens": end.usage.completion_tokens if end else None,
             "identify_ms": self._ms("identify"),

@@ -38,6 +38,11 @@ class LogMetrics:
         self.adopted = Counter(
             "gateway_log_spools_adopted", "Spools of dead gateways taken over.", registry=registry
         )
+        self.erased = Counter(
+            "gateway_log_erased",
+            "Events recorded without person or content, because the person had been erased.",
+            registry=registry,
+        )
         self.torn_frames = Counter(
             "gateway_log_torn_frames",
             "Half-written pages at the end of adopted spools; no acknowledged event is in them.",

@@ -10,10 +10,10 @@ from starlette.requests import ClientDisconnect
 
 from contract.errors import InternalError, LogUnavailable, ShopsightError
 from gateway.config import Settings
-from gateway.identity.callers import pseudonym
+from gateway.identity.pseudonyms import Pseudonyms
 from gateway.log.database import open_database
 from gateway.log.event import to_event
-from gateway.log.forwarder import ANSWER_TIMEOUT_S, Forwarder
+from gateway.log.forwarder import ANSWER_TIMEOUT_S, Forget, Forwarder
 from gateway.log.interaction import Interaction
 from gateway.log.spool_folder import SpoolFolder
 from gateway.log.writer import GroupWriter
@@ -23,15 +23,22 @@ from gateway.telemetry import Metrics
 class Recorder:
     """Made on the running event loop; `start` begins to forward."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        pseudonyms: Pseudonyms,
+        forget: Forget = lambda _: True,
+    ) -> None:
+        """`forget` is called from a thread of its own."""
         self._metrics = metrics
-        self._pseudonym_key = settings.pseudonym_key.get_secret_value()
+        self._pseudonyms = pseudonyms
         self._drain_s = settings.log_drain_s
         folder = SpoolFolder(settings.spool_dir, settings.log_durability)
         spool = folder.claim()
         self._writer = GroupWriter(spool, metrics.log)
         self._engine = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
-        self._forwarder = Forwarder(settings, folder, spool, self._engine, metrics.log)
+        self._forwarder = Forwarder(settings, folder, spool, self._engine, metrics.log, forget)
 
     def start(self) -> None:
         self._forwarder.start()
@@ -89,5 +96,5 @@ class Recorder:
     async def _commit(self, interaction: Interaction) -> None:
         caller, asked = interaction.caller, interaction.asked
         user = caller.user or (asked.user if asked else None)
-        name = pseudonym(self._pseudonym_key, caller.tenant, user) if user else None
+        name = self._pseudonyms.of(caller.tenant, user) if user else None
         await self._writer.commit(to_event(interaction.row(name)))

@@ -63,6 +63,7 @@ interactions = Table(
     Index(None, "arrived_at"),
     Index(None, "image_digest"),
     Index(None, "session_id"),
+    Index(None, "user_pseudonym"),
     **TABLE_OPTIONS,
 )
 
@@ -80,8 +81,10 @@ images = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("consent", code(16)),
+    Column("user_pseudonym", code(32)),
     Index(None, "expires_at"),
     Index(None, "session_id"),
+    Index(None, "user_pseudonym"),
     **TABLE_OPTIONS,
 )
 

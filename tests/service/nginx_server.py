@@ -94,6 +94,7 @@ class StandInGateway:
 
     host: str
     seen: list[Headers] = field(default_factory=list)
+    paths: list[bytes] = field(default_factory=list)
     finish: threading.Event = field(default_factory=threading.Event)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,6 +102,7 @@ class StandInGateway:
             return
         request = Request(scope, receive)
         self.seen.append(request.headers)
+        self.paths.append(scope["raw_path"])
         response: Response
         if request.url.path == "/v1/stream":
             response = StreamingResponse(self.pieces(), media_type="text/event-stream")

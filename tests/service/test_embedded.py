@@ -42,6 +42,13 @@ def test_the_page_is_served_with_a_strict_policy(embedded_stack: Stack) -> None:
     assert httpx.get(f"{embedded_stack.url}/../pyproject.toml").status_code == 404
 
 
+def test_its_keys_outlive_it_and_are_its_owners_alone(embedded_stack: Stack) -> None:
+    for name in ("pseudonym_key", "session_secret"):
+        file = embedded_stack.data / name
+        assert len(file.read_text()) == 64
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_question_from_the_terminal(embedded_stack: Stack, sample_photo: Path) -> None:
     asked = cli("ask", str(sample_photo), "这是什么颜色?", "--url", embedded_stack.url)
     assert asked.returncode == 0, asked.stderr

@@ -126,6 +126,21 @@ def test_each_request_is_one_json_line_without_its_query(nginx: Nginx) -> None:
     assert line["gateway_status"] == "200"
 
 
+def test_whose_data_are_erased_is_in_no_log(
+    nginx: Nginx, names: NameServer, gateway: StandInGateway
+) -> None:
+    address = f"{nginx.url}/v1/users/alice%2F7%20x/data"
+    assert httpx.delete(address).status_code == 200
+    assert gateway.paths[-1] == b"/v1/users/alice%2F7%20x/data", "as the client encoded it"
+    names.addresses[:] = ["127.0.0.9"]  # nobody is there: what nginx says of that quotes requests
+    wait_until("the gateway is gone", lambda: httpx.delete(address).status_code == 502)
+    assert ask(nginx).status_code == 502
+    wait_until("log lines", lambda: "connect() failed" in nginx.log.read_text())
+    assert f"POST {PATH}" in nginx.log.read_text()
+    assert "alice" not in nginx.log.read_text()
+    assert nginx.access_log()[0]["request"] == "DELETE /v1/users/{id}/data"
+
+
 POST = b"POST /v1/ask HTTP/1.1\r\nHost: x\r\n"
 
 

@@ -1,11 +1,14 @@
 """Cached answers forgotten on the internal listener."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import create_engine, select
 
+from gateway.log.privacy_tables import audit
 from tests.service.asking import chat, photo, post, rows
 from tests.service.servers import Server, gateway_process, wait_until
 from tests.service.stub_replica import StubReplica
@@ -51,6 +54,12 @@ def test_purging_an_interaction_forgets_the_answer_it_got(gateway: Server, tmp_p
     asked = post(gateway.url, chat("what?", photo(1))).headers["x-interaction-id"]
     wait_until("its row", lambda: bool(rows(f"sqlite:///{tmp_path / 'log.db'}", asked)))
     assert purge(gateway, interaction=asked).json() == {"purged": 1}
+    engine = create_engine(f"sqlite:///{tmp_path / 'log.db'}")
+    with engine.connect() as connection:
+        (entry,) = connection.execute(select(audit)).all()
+    engine.dispose()
+    assert (entry.actor, entry.action) == ("internal", "answers purged")
+    assert json.loads(entry.details)["purged"] == 1
     assert outcomes(gateway) == ["miss", "hit", "hit", "hit"]
 
 

@@ -39,6 +39,25 @@ def test_events_wait_in_order_until_they_are_removed(folder: SpoolFolder) -> Non
     assert spool.depth == 3
 
 
+def test_what_has_left_is_soon_in_no_file(
+    folder: SpoolFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = folder.claim()
+
+    def holding() -> list[str]:
+        files = [path for path in spool.folder.iterdir() if path.name != "ballast"]
+        return sorted(path.name for path in files if b"canary" in path.read_bytes())
+
+    spool.append([event(question="canary" * 1_000), event()])
+    spool.remove(spool.oldest(1))
+    spool.tidy()
+    assert holding() == ["events.db-wal"]
+    monkeypatch.setattr("gateway.log.spool.WAL_AGE_S", 0.0)
+    spool.tidy()
+    assert holding() == []
+    assert len(waiting(spool)) == 1
+
+
 def test_an_emptied_spool_is_removed_and_another_is_kept(folder: SpoolFolder) -> None:
     emptied, kept = folder.claim(), folder.claim()
     for spool in (emptied, kept):
@@ -120,8 +139,7 @@ def test_with_power_durability_each_commit_is_synced(tmp_path: Path) -> None:
     for durability, level in (("process", 1), ("power", 2)):
         spool = SpoolFolder(tmp_path / durability, durability).claim()  # type: ignore[arg-type]
         spool.append([event()])
-        assert spool._writer is not None
-        assert spool._writer.execute("PRAGMA synchronous").fetchone() == (level,)
+        assert spool._writers[True].execute("PRAGMA synchronous").fetchone() == (level,)
 
 
 def test_a_file_held_by_something_foreign_fails_the_commit_and_no_later_one(
@@ -132,7 +150,7 @@ def test_a_file_held_by_something_foreign_fails_the_commit_and_no_later_one(
     foreign.execute("BEGIN IMMEDIATE")
     with pytest.raises(sqlite3.OperationalError):
         spool.append([event()])
-    spool.reopen_writer()
+    spool.reopen_writers()
     foreign.execute("ROLLBACK")
     late = event()
     spool.append([late])

@@ -8,7 +8,6 @@ from gateway.identity.callers import (
     Callers,
     hash_key,
     new_key,
-    pseudonym,
 )
 
 KEY = new_key()
@@ -71,14 +70,3 @@ def test_a_session_signed_by_another_secret_is_not_taken() -> None:
     assert cookie is not None
     jar = {SESSION_COOKIE: cookie.split(";")[0].split("=", 1)[1]}
     assert callers(session_secret="ours").identify({}, jar).session != first.session
-
-
-def test_pseudonyms_depend_on_key_tenant_and_user() -> None:
-    names = {
-        pseudonym("k", "acme", "u1"),
-        pseudonym("k2", "acme", "u1"),
-        pseudonym("k", "acmeu", "1"),
-        pseudonym("k", "acme", "u2"),
-    }
-    assert len(names) == 4
-    assert pseudonym("k", "acme", "u1") in names

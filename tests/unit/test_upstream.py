@@ -2,7 +2,17 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.config import Settings
+from gateway.log.tables import interactions
+from gateway.pool.replica import name_of
 from gateway.pool.upstream import Upstream
+
+
+def test_a_replica_is_named_without_a_password_and_as_its_column_takes_it() -> None:
+    assert name_of("http://10.0.0.7:8080") == "10.0.0.7:8080"
+    assert name_of("https://user:secret@gpu.example/v2") == "gpu.example/v2"
+    long = name_of("http://模型.example:8080/" + 80 * "a")
+    assert long.isascii()
+    assert len(long) == interactions.c.replica.type.length
 
 
 def test_a_kind_brings_what_its_server_needs_and_settings_go_before() -> None:

@@ -1,0 +1,40 @@
+"""`shopsight pseudonyms`: which keys are in use, and how many rows each has made: one without rows
+may be dropped."""
+
+from datetime import datetime
+
+from sqlalchemy import Engine, func, select
+
+from gateway.config import Settings
+from gateway.identity.pseudonyms import KEY_ID_DIGITS, Pseudonyms
+from gateway.log.database import open_database
+from gateway.log.tables import interactions
+
+
+def run() -> int:
+    settings = Settings()
+    engine = open_database(settings)
+    rows = rows_by_key(engine)
+    engine.dispose()
+    known = Pseudonyms(settings.pseudonym_key.get_secret_value()).key_ids
+    for number, name in enumerate((*known, *sorted(rows.keys() - set(known)))):
+        role = "makes new ones" if not number else "finds old ones" if name in known else "UNKNOWN"
+        count, last = rows.get(name, (0, None))
+        print(
+            f"{name}  {role:<14}  {count:>9} rows{f', the last of {last:%Y-%m-%d}' if last else ''}"
+        )
+    if unknown := rows.keys() - set(known):
+        print(f"The people of {len(unknown)} key(s) cannot be found: see docs/privacy.md")
+    return 0
+
+
+def rows_by_key(engine: Engine) -> dict[str, tuple[int, datetime | None]]:
+    """How many interactions have a pseudonym of each key, and when the last was asked."""
+    key = func.substr(interactions.c.user_pseudonym, 1, KEY_ID_DIGITS)
+    query = (
+        select(key, func.count(), func.max(interactions.c.asked_at))
+        .where(interactions.c.user_pseudonym.is_not(None))
+        .group_by(key)
+    )
+    with engine.connect() as connection:
+        return {name: (count, last) for name, count, last in connection.execute(query)}

@@ -1,0 +1,130 @@
+"""The way of one erasure: everything of a person up to now goes, from wherever it may be."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from contract.errors import ErasureIncomplete, InvalidKey
+from gateway.cache.answers import AnswerCache, GivenAnswer
+from gateway.cache.lease import Leases
+from gateway.cache.redis import RedisUnavailableError
+from gateway.identity.callers import Caller
+from gateway.identity.pseudonyms import Pseudonyms
+from gateway.images.uploads import Uploads
+from gateway.log import audit
+from gateway.log.database import loggable
+from gateway.log.erasure import LogErasure, answers_of
+from gateway.log.event import BadEvent
+from gateway.log.redaction import fields_of
+from gateway.log.spool_erasure import redact, waiting_events
+from gateway.log.tombstones import Subject
+
+log = logging.getLogger(__name__)
+
+# The name under which an anonymous shopper, who is known by a cookie only, is erased.
+ME = "me"
+DATABASE_FILE = "database file"
+
+
+@dataclass
+class Receipt:
+    """What was erased where. `pending`: files that were in use or cannot be read, and may still
+    hold something; nothing new comes out of them."""
+
+    erased_at: datetime
+    interactions: int = 0
+    feedback: int = 0
+    dead_letters: int = 0
+    spooled_events: int = 0
+    images: int = 0
+    cached_answers: int = 0
+    pending: list[str] = field(default_factory=list)
+
+    def wire(self) -> dict[str, Any]:
+        fields = asdict(self) | {"erased_at": int(self.erased_at.timestamp())}
+        return {"object": "erasure", **fields}
+
+
+@dataclass
+class Erasing:
+    pseudonyms: Pseudonyms
+    engine: Engine
+    uploads: Uploads
+    answers: AnswerCache
+    leases: Leases | None
+    spool_dir: Path
+
+    async def of_caller(self, caller: Caller, user: str) -> Receipt:
+        """A tenant erases its own users, an anonymous shopper itself. Raises InvalidKey."""
+        if caller.key is not None:
+            return await self.of_user(caller.tenant, user, f"key:{caller.key}")
+        if user != ME or caller.session is None or caller.is_new:
+            raise InvalidKey
+        return await self._erase([Subject(caller.tenant, "session", caller.session)], "session")
+
+    async def of_user(self, tenant: str, user: str, actor: str = audit.INTERNAL) -> Receipt:
+        names = self.pseudonyms.every(tenant, user)
+        return await self._erase([Subject(tenant, "user", name) for name in names], actor)
+
+    async def forget(self, answers: Sequence[GivenAnswer]) -> int:
+        """Cached answers, and what is still told of them. Raises RedisUnavailableError."""
+        forgotten = await self.answers.forget(answers)
+        if self.leases is not None:
+            await self.leases.forget({given.key for given in answers})
+        return forgotten
+
+    async def _erase(self, subjects: list[Subject], actor: str) -> Receipt:
+        """Raises ErasureIncomplete: what was done stays done, and all of it may be done again."""
+        now = datetime.now(UTC)
+        receipt = Receipt(now.replace(microsecond=now.microsecond // 1000 * 1000))
+        erasure = LogErasure(self.engine, subjects, receipt.erased_at)
+        try:
+            await asyncio.to_thread(erasure.begin, actor)
+            await self._erase_everywhere(erasure, receipt)
+            await asyncio.to_thread(erasure.end, actor, receipt.wire())
+        except (SQLAlchemyError, RedisUnavailableError, OSError) as error:
+            log.warning("erasure incomplete", extra={"fields": {"why": loggable(error)}})
+            raise ErasureIncomplete from None
+        return receipt
+
+    async def _erase_everywhere(self, erasure: LogErasure, receipt: Receipt) -> None:
+        """Each place after what is found by means of it: a row names answers and photos."""
+        events, letters = await asyncio.to_thread(self._events, erasure)
+        texts = [*events, *letters.values()]
+        seen = {digest for text in texts if (digest := _photo_of(text))}
+        photos = await asyncio.to_thread(erasure.own_photos, seen)
+        receipt.images = await self.uploads.erase(erasure.uploads(photos))
+        receipt.cached_answers = await self.forget(answers_of(texts))
+
+        await asyncio.to_thread(erasure.redact_dead_letters, letters)
+        receipt.dead_letters = len(letters)
+        receipt.feedback = await asyncio.to_thread(erasure.delete_feedback)
+        for rows in erasure.rows(photos):
+            while batch := await asyncio.to_thread(erasure.some, rows):
+                given = [answer for answer in batch.values() if answer is not None]
+                receipt.cached_answers += await self.forget(given)
+                receipt.interactions += await asyncio.to_thread(erasure.empty, batch)
+
+        redacted = await asyncio.to_thread(redact, self.spool_dir, erasure.tombstones)
+        receipt.spooled_events, receipt.pending = redacted.events, redacted.unclean
+        if not await asyncio.to_thread(erasure.clean_file):
+            receipt.pending.append(DATABASE_FILE)
+
+    def _events(self, erasure: LogErasure) -> tuple[list[str], dict[UUID, str]]:
+        return waiting_events(self.spool_dir, erasure.tombstones), erasure.dead_letters()
+
+
+def _photo_of(event: str) -> str | None:
+    try:
+        found = fields_of(event).get("image_digest")
+    except BadEvent:
+        return None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,215 @@
+"""One person's erasure from the log's tables, in steps that may be repeated; `gateway.erasing` puts
+them in their order. Rows stay, without who and what: see redaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Engine, Table, and_, delete, or_, select, text, update
+
+from gateway.cache.answers import GivenAnswer
+from gateway.log import audit, tombstones
+from gateway.log.columns import MYSQL
+from gateway.log.event import BadEvent
+from gateway.log.redaction import WITHOUT_PERSON, fields_of, without_person
+from gateway.log.rollups import count_details_anew
+from gateway.log.tables import dead_letters, feedback, images, interactions, votes
+from gateway.log.tombstones import Subject, Tombstones
+
+# Rows of one transaction: they are locked for some milliseconds.
+BATCH_ROWS = 500
+# In place of the database's words on why it refused an event, which may quote it.
+REASON = "erased"
+
+log = interactions.c
+
+
+class LogErasure:
+    """Everything up to the moment `at`, in UTC. Methods raise SQLAlchemyError."""
+
+    def __init__(self, engine: Engine, subjects: Sequence[Subject], at: datetime) -> None:
+        # READ COMMITTED: what is looked for is locked, not the gaps beside it, where others'
+        # rows are being inserted.
+        mysql = engine.dialect.name in MYSQL
+        self._engine = (
+            engine.execution_options(isolation_level="READ COMMITTED") if mysql else engine
+        )
+        self._tenant = subjects[0].tenant
+        self._subject = subjects[0].name
+        self._names = [who.name for who in subjects if who.kind == "user"]
+        self._sessions = [who.name for who in subjects if who.kind == "session"]
+        self._visits = [who.name for who in subjects if who.kind == "visit"]
+        self._subjects = list(subjects)
+        self._at = at
+        self.tombstones = Tombstones()
+
+    def begin(self, actor: str) -> None:
+        """From now on nothing of before comes in: tombstones, committed, and the audit's entry."""
+        with self._engine.begin() as connection:
+            if self._names:
+                query = select(log.session_id).distinct().where(self._mine(interactions))
+                self._visits += [found for found in connection.scalars(query) if found]
+            subjects = [
+                *self._subjects,
+                *(Subject(self._tenant, "visit", name) for name in self._visits),
+            ]
+            self.tombstones = tombstones.put_up(connection, subjects, self._at)
+            self._note(connection, actor, "erasure begun")
+
+    def end(self, actor: str, done: Mapping[str, Any]) -> None:
+        with self._engine.begin() as connection:
+            self._note(connection, actor, "erasure ended", **done)
+
+    def _note(self, connection: Any, actor: str, action: str, **details: Any) -> None:
+        audit.note(connection, actor, action, tenant=self._tenant, subject=self._subject, **details)
+
+    @property
+    def _rows(self) -> ColumnElement[bool]:
+        return and_(self._mine(interactions), log.asked_at <= self._at)
+
+    def rows(self, photos: Sequence[str]) -> list[ColumnElement[bool]]:
+        """Which interactions are to be emptied, in this order: those that are only found by the
+        others come first, so that an erasure that breaks off can be done again."""
+        of_visits = and_(self._rows, log.user_pseudonym.is_(None))
+        return [self._rows_of_uploads(photos), of_visits, self._rows]
+
+    def _mine(self, table: Table) -> ColumnElement[bool]:
+        user, session = table.c.user_pseudonym, table.c.session_id
+        mine = or_(
+            user.in_(self._names),
+            session.in_(self._sessions),
+            and_(session.in_(self._visits), user.is_(None)),
+        )
+        return and_(table.c.tenant == self._tenant, mine)
+
+    def own_photos(self, besides: Iterable[str]) -> list[str]:
+        """Digests of the photos that only this person has asked about, in rows or in events
+        (`besides`). By them uploads are found that name nobody."""
+        with self._engine.connect() as connection:
+            query = select(log.image_digest).distinct().where(self._rows)
+            digests = {found for found in connection.scalars(query) if found} | set(besides)
+            if not digests or not self._names:
+                return []
+            others = select(log.image_digest).where(
+                log.tenant == self._tenant,
+                log.image_digest.in_(digests),
+                log.user_pseudonym.not_in(self._names),
+            )
+            return sorted(digests - set(connection.scalars(others)))
+
+    def uploads(self, photos: Sequence[str]) -> ColumnElement[bool]:
+        """Which rows of `images` go, with their files."""
+        nobodys = and_(
+            images.c.user_pseudonym.is_(None),
+            images.c.session_id.is_(None),
+            images.c.image_digest.in_(photos),
+            images.c.tenant == self._tenant,
+        )
+        return and_(or_(self._mine(images), nobodys), images.c.created_at <= self._at)
+
+    def _rows_of_uploads(self, photos: Sequence[str]) -> ColumnElement[bool]:
+        """Of uploads that name nobody."""
+        return and_(
+            log.kind == "upload",
+            log.tenant == self._tenant,
+            log.user_pseudonym.is_(None),
+            log.session_id.is_(None),
+            log.image_digest.in_(photos),
+            log.asked_at <= self._at,
+        )
+
+    def some(self, rows: ColumnElement[bool]) -> dict[UUID, GivenAnswer | None]:
+        """A batch of the interactions, with the answers that they were given. Waits for those that
+        are being inserted."""
+        query = select(
+            log.interaction_id, log.model_revision, log.image_digest, log.answer_key
+        ).where(rows)
+        with self._engine.begin() as connection:
+            found = connection.execute(query.limit(BATCH_ROWS).with_for_update())
+            return {row.interaction_id: given_to(row._asdict()) for row in found}
+
+    def empty(self, ids: Iterable[UUID]) -> int:
+        mine = log.interaction_id.in_(list(ids))
+        with self._engine.begin() as connection:
+            count_details_anew(connection, mine)
+            emptied = update(interactions).where(mine).values(WITHOUT_PERSON)
+            return connection.execute(emptied).rowcount
+
+    def again(self) -> int:
+        """All steps, for rows that have come back with a backup; nothing of theirs is cached."""
+        self.tombstones = Tombstones(dict.fromkeys(self._subjects, self._at))
+        emptied = 0
+        self.redact_dead_letters(self.dead_letters())
+        self.delete_feedback()
+        for rows in self.rows([]):
+            while batch := self.some(rows):
+                emptied += self.empty(batch)
+        return emptied
+
+    def delete_feedback(self) -> int:
+        """Votes that wait to be counted first: whoever is just counting one holds its row."""
+        gone = 0
+        with self._engine.begin() as connection:
+            for table in (votes, feedback):
+                mine = and_(self._mine(table), table.c.created_at <= self._at)
+                gone += connection.execute(delete(table).where(mine)).rowcount
+        return gone
+
+    def dead_letters(self) -> dict[UUID, str]:
+        """Their events, as they are, by their id."""
+        letter = dead_letters.c
+        names = [who.name for who in self.tombstones.erased_at]
+        theirs = or_(letter.user_pseudonym.in_(names), *(letter.event.contains(n) for n in names))
+        query = select(letter.interaction_id, letter.event).where(theirs).with_for_update()
+        with self._engine.begin() as connection:
+            found = connection.execute(query).all()
+        return {row.interaction_id: row.event for row in found if self._covers(row.event)}
+
+    def _covers(self, event: str) -> bool:
+        try:
+            return self.tombstones.cover(fields_of(event))
+        except BadEvent:  # no JSON, and yet a name of the erased is in it
+            return True
+
+    def redact_dead_letters(self, events: Mapping[UUID, str]) -> None:
+        """They may still become rows; what is no event at all goes altogether."""
+        with self._engine.begin() as connection:
+            for key, event in events.items():
+                mine = dead_letters.c.interaction_id == key
+                try:
+                    values = {"event": without_person(event).rstrip(), "reason": REASON}
+                except BadEvent:
+                    connection.execute(delete(dead_letters).where(mine))
+                    continue
+                values_and_nobody = {**values, "user_pseudonym": None}
+                connection.execute(update(dead_letters).where(mine).values(values_and_nobody))
+
+    def clean_file(self) -> bool:
+        """Of an SQLite file: its log, which holds pages as they were, is cut to nothing. Whether
+        nobody's reading was in the way."""
+        if self._engine.dialect.name in MYSQL:
+            return True
+        with self._engine.connect() as connection:
+            busy, _, _ = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).one()
+        return not busy
+
+
+def given_to(row: Mapping[str, Any]) -> GivenAnswer | None:
+    """The cached answer that a row or an event was given, or may have been."""
+    if not row.get("answer_key"):
+        return None
+    return GivenAnswer(
+        row.get("model_revision") or "", row.get("image_digest") or "", row["answer_key"]
+    )
+
+
+def answers_of(events: Iterable[str]) -> list[GivenAnswer]:
+    """What events were given; of a text that is no event nothing is known."""
+    found = []
+    for event in events:
+        try:
+            found.append(given_to(fields_of(event)))
+        except BadEvent:
+            continue
+    return [given for given in found if given is not None]
