@@ -7,19 +7,20 @@ from contract.images import MODEL_PIXELS
 
 # From the gateway to a replica of ours; others do not get it, and answer as they did.
 HEADER = "x-attempt"
-# Afterwards the answer stays, however it is voted: a third look costs eight times the first one's
-# visual tokens, and shows no more than the photo holds.
+# Afterwards the answer stays, however it is voted: more and more of the same photo does not let a
+# model see more and more in it.
 MAX_ATTEMPT = 2
 
 
-def closeness(attempt: int) -> int:
-    """So many times the visual tokens of the first attempt."""
-    return 1 << attempt
+def closeness(attempt: int) -> float:
+    """So many times the visual tokens of the first attempt: 1.5, then 2. Four times were too many:
+    1 MP would fill a context of 4,096 alone, and the demo checkpoint took a bag for a dress."""
+    return 1 + attempt / 2
 
 
 def pixel_bound(attempt: int) -> int:
     """Pixels of a photo that the model gets to see at most."""
-    return MODEL_PIXELS * closeness(attempt)
+    return int(MODEL_PIXELS * closeness(attempt))
 
 
 def attempt_of(headers: Mapping[str, str]) -> int:

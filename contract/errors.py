@@ -1,18 +1,21 @@
-"""The one error tree of both services; each leaf has a status, a stable code and two messages:
-fixed ones, nothing of an exception or the input is echoed. 429 and 503 have Retry-After.
+"""The one error tree of both services; each leaf has a status, a stable code and two messages.
 
 ShopsightError
 ├── ClientError (type invalid_request_error)
 │   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidSchema
 │   ├── 401 InvalidKey · 404 NotFound · ImageNotFound · 405 MethodNotAllowed
-│   ├── 408 RequestTimeout · 411 LengthRequired · 413 PayloadTooLarge · ImageTooManyPixels
+│   ├── 408 RequestTimeout · 411 LengthRequired
+│   ├── 413 PayloadTooLarge · ImageTooManyPixels
 │   ├── 415 UnsupportedMediaType · UnsupportedImageType
-│   └── 422 InvalidField · InvalidBase64 · UrlNotAllowed · ImageUndecodable · ImageDimensions
-│       · ContentBlocked · 429 RateLimited
+│   ├── 422 InvalidField · InvalidBase64 · UrlNotAllowed · ImageUndecodable · ImageDimensions
+│   │   · ContentBlocked
+│   └── 429 (Retry-After) of the gateway, in gateway/errors.py
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
-    └── 503 Overloaded · NoReplica · LogUnavailable · CacheUnavailable
-        · ImageStoreUnavailable · ErasureIncomplete
+    └── 503 (Retry-After) Overloaded · NoReplica · LogUnavailable · ImageStoreUnavailable
+        · more of the gateway, in gateway/errors.py
+
+Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
 
 from typing import Any, ClassVar
@@ -187,15 +190,6 @@ class ContentBlocked(ClientError):
     zh = "该内容无法处理。"
 
 
-class RateLimited(ClientError):
-    status = 429
-    code = "rate_limited"
-    type = "rate_limit_error"
-    en = "That was too often. Please try again in a moment."
-    zh = "操作过于频繁，请稍后再试。"
-    retry_after_s = 10
-
-
 class ServerError(ShopsightError): ...
 
 
@@ -239,19 +233,7 @@ class ImageStoreUnavailable(Unavailable):
     zh = "暂时无法保存上传的照片，请在提问时直接附上照片。"
 
 
-class CacheUnavailable(Unavailable):
-    code = "cache_unavailable"  # of the internal port; for a question it is a miss
-    en = "The answer cache cannot be reached; nothing was purged."
-    zh = "无法连接答案缓存，未清除任何内容。"
-
-
 class LogUnavailable(Unavailable):
     code = "log_unavailable"
     en = "The service cannot record questions right now. Please try again in a moment."
     zh = "服务暂时无法记录提问，请稍后再试。"
-
-
-class ErasureIncomplete(Unavailable):
-    code = "erasure_incomplete"
-    en = "Not everything could be erased yet; what was, stays erased. Please send this again."
-    zh = "尚未全部删除，已删除的不会恢复，请重新提交。"

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.datastructures import State
 
-from contract.errors import CacheUnavailable, InvalidField, NoReplica
+from contract.errors import InvalidField, NoReplica
 from gateway.cache.redis import RedisUnavailableError
+from gateway.errors import CacheUnavailable
 from gateway.pool.balancer import checked_weights
 from gateway.pool.pool import Pool
 

@@ -12,10 +12,11 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from contract.errors import ErasureIncomplete, InvalidKey
+from contract.errors import InvalidKey
 from gateway.cache.answers import AnswerCache, GivenAnswer
 from gateway.cache.lease import Leases
 from gateway.cache.redis import RedisUnavailableError
+from gateway.errors import ErasureIncomplete
 from gateway.identity.callers import Caller
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads

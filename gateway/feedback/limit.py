@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from contract.errors import RateLimited
+from gateway.errors import RateLimited
 
 # A shopper who votes on every answer, and changes each vote, does not come near.
 VOTES = 20

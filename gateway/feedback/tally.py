@@ -125,8 +125,10 @@ class Tally:
         mine = votes.c.vote_id == vote.vote_id
         if vote.counts:
             with self._engine.begin() as connection:
-                # Held until it is kept: another has counted it, or its voter was erased just now.
-                if connection.scalar(select(votes.c.vote_id).where(mine).with_for_update()) is None:
+                # Held until it is kept (SQLite locks for a write only). If it is gone, another has
+                # counted it, or its voter was erased just now.
+                held = update(votes).where(mine).values(vote=votes.c.vote)
+                if connection.execute(held).rowcount == 0:
                     return
                 _keep(connection, vote)
             if vote.vote == "down" and vote.answer_key is not None:

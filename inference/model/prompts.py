@@ -99,7 +99,7 @@ class PromptBuilder:
             # Beyond the checkpoint's own bound, and a small photo is blown up: whatever its size,
             # the model gets so many times the tokens for it.
             usual = min(max(pixels.width * pixels.height, least), most)
-            least = most = usual * closeness(attempt)
+            least = most = int(usual * closeness(attempt))
         return dict(zip(_BOUNDS, (least, most), strict=True))
 
     def bytes_of(self, token_id: int) -> bytes:

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, update
 from contract.images import EncodedImage, check_image
 from gateway.cli.export import told
 from gateway.feedback.examples import Examples, inline
+from gateway.identity.callers import hash_key
 from gateway.log.tables import images, interactions
 from tests.service.asking import chat, photo
 from tests.service.servers import ROOT, wait_until
@@ -181,6 +182,26 @@ def test_what_was_erased_or_withheld_is_left_out_and_told(
         "left out: text no longer kept: 2",
         "left out: withheld by the content rules: 1",
     ]
+
+
+def test_whoever_is_erased_is_in_no_export(
+    start_gateway: Start, stub: StubReplica, database_url: str, engine: Engine, folder: Path
+) -> None:
+    gateway = start_gateway(
+        replicas=stub.url,
+        database_url=database_url,
+        image_dir=folder,
+        api_keys="shop-a " + hash_key("key-a"),
+    )
+    shop = Shopper(gateway, "key-a")
+    for user in ("u-1", "u-2"):
+        voted(shop, {**chat(f"of {user}?"), "user": user}, reason=f"by {user}", user=user)
+    counted(engine, 2)
+    erased = shop.client.delete("/v1/users/u-1/data")
+    assert erased.status_code == 200, erased.text
+    (example,), said = exported(engine, folder)
+    assert "u-1" not in json.dumps(example)
+    assert (example["reason"], said[0]) == ("by u-2", "1 voted, 1 exported")
 
 
 def test_older_text_is_masked_by_the_rules_of_today(

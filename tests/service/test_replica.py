@@ -193,7 +193,7 @@ def test_a_later_attempt_looks_more_closely(ours: str, data: bytes) -> None:
         return usage["prompt_tokens"]
 
     first, second = prompt_tokens(), prompt_tokens(**{"x-attempt": "1"})
-    assert first * 1.3 < second
+    assert first < second
     assert prompt_tokens() == first  # the closer look is not the first one's, either
 
 
@@ -204,6 +204,6 @@ def test_a_photo_is_seen_as_closely_as_the_context_has_room_for(ours: str, data:
         assert answer.status_code == 200, answer.text
         return int(answer.json()["usage"]["prompt_tokens"])
 
-    for length, closest in ((600, 2), (650, 1), (660, 0)):
+    for length, closest in ((600, 2), (660, 1), (665, 0)):
         assert prompt_tokens(length, 2) == prompt_tokens(length, closest)
     assert len({prompt_tokens(600, attempt) for attempt in range(3)}) == 3

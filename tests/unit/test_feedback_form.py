@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from contract.errors import InvalidField, InvalidJSON, PayloadTooLarge, RateLimited, ShopsightError
+from contract.errors import InvalidField, InvalidJSON, PayloadTooLarge, ShopsightError
+from gateway.errors import RateLimited
 from gateway.feedback.form import MAX_FEEDBACK_BYTES, MAX_REASON_CHARS, Thumb, parse_thumb
 from gateway.feedback.limit import VOTES, WINDOW_S, VoteLimit
 
