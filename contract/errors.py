@@ -1,20 +1,18 @@
-"""The one error tree of both services; each leaf has a status, a stable code and two messages.
+"""The one error tree of both services; each leaf has a status, a stable code and two messages:
+fixed ones, nothing of an exception or the input is echoed. 429 and 503 have Retry-After.
 
 ShopsightError
 ├── ClientError (type invalid_request_error)
 │   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidSchema
 │   ├── 401 InvalidKey · 404 NotFound · ImageNotFound · 405 MethodNotAllowed
-│   ├── 408 RequestTimeout · 411 LengthRequired
-│   ├── 413 PayloadTooLarge · ImageTooManyPixels
+│   ├── 408 RequestTimeout · 411 LengthRequired · 413 PayloadTooLarge · ImageTooManyPixels
 │   ├── 415 UnsupportedMediaType · UnsupportedImageType
 │   └── 422 InvalidField · InvalidBase64 · UrlNotAllowed · ImageUndecodable · ImageDimensions
-│       · ContentBlocked
+│       · ContentBlocked · 429 RateLimited
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
-    └── 503 (Retry-After) Overloaded · NoReplica · LogUnavailable · CacheUnavailable
+    └── 503 Overloaded · NoReplica · LogUnavailable · CacheUnavailable
         · ImageStoreUnavailable · ErasureIncomplete
-
-Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
 
 from typing import Any, ClassVar
@@ -187,6 +185,15 @@ class ContentBlocked(ClientError):
     code = "content_blocked"
     en = "This content cannot be processed."
     zh = "该内容无法处理。"
+
+
+class RateLimited(ClientError):
+    status = 429
+    code = "rate_limited"
+    type = "rate_limit_error"
+    en = "That was too often. Please try again in a moment."
+    zh = "操作过于频繁，请稍后再试。"
+    retry_after_s = 10
 
 
 class ServerError(ShopsightError): ...

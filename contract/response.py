@@ -56,10 +56,12 @@ class Delta:
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of an answer. Without it an answer is incomplete and must not be kept."""
+    """The end of an answer. Without it an answer is incomplete and must not be kept. `replica`:
+    which one computed it, where a gateway knows."""
 
     reason: FinishReason
     usage: Usage = Usage()
+    replica: str | None = None
 
 
 @dataclass(frozen=True)

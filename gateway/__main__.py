@@ -8,7 +8,7 @@ import uvloop
 from contract.logs import configure_logging
 from gateway.app import create_app, create_internal_app
 from gateway.config import Settings
-from gateway.server import server
+from gateway.server import give_back_memory_of_photos, server
 from gateway.telemetry import Metrics
 
 
@@ -32,6 +32,7 @@ async def serve(settings: Settings) -> None:
 
 def main() -> None:
     settings = Settings()
+    give_back_memory_of_photos()
     configure_logging(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))

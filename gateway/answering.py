@@ -7,16 +7,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from contract import attempts
 from contract.completion import Completion
-from contract.errors import (
-    DeadlineExceeded,
-    InvalidField,
-    ModelNotFound,
-    ReplicaFailed,
-    RequestTimeout,
-    ShopsightError,
-)
-from contract.forms import MODEL_ALIAS
+from contract.errors import DeadlineExceeded, ReplicaFailed, RequestTimeout, ShopsightError
 from contract.render import Event, Events, joined
 from contract.response import Delta, Finished
 from gateway.cache.answers import AnswerCache, CachedAnswer, read_answer
@@ -25,12 +18,13 @@ from gateway.cache.control import CacheControl
 from gateway.cache.flights import Flight, Flights
 from gateway.cache.key import AnswerKey
 from gateway.cache.lease import Leases
+from gateway.feedback.quarantine import Quarantine
 from gateway.log.interaction import Interaction
 from gateway.log.recorder import Recorder
 from gateway.policy.images import ImagePolicy
 from gateway.policy.text import StreamScreen, TextPolicy
 from gateway.pool.pool import Pool
-from gateway.questions import Question, Questions
+from gateway.questions import Question, Questions, check_model, check_turns
 
 # With less time than this a follower does not try again what its leader had no time for.
 LEAST_LEFT_S = 0.5
@@ -41,6 +35,7 @@ class Answering:
     questions: Questions
     text_policy: TextPolicy
     image_policy: ImagePolicy
+    quarantine: Quarantine
     answers: AnswerCache
     leases: Leases | None
     flights: Flights
@@ -56,7 +51,7 @@ class Answering:
         async with self.recorder.recorded(interaction):
             question = await self._arrived(read)
             asked = interaction.asked = question.asked
-            _check_scope(asked)
+            check_turns(asked)
 
             with interaction.step("identify"):  # 1 which photo is it
                 interaction.image = await self.questions.identify(
@@ -68,9 +63,10 @@ class Answering:
 
             # 3 which model answers this caller
             revision = self.pool.choose_revision(interaction.caller.sticky_id)
-            _check_model(asked, revision)
+            check_model(asked, revision)
             interaction.revision = revision
             key = question.known.key(revision, interaction.caller.tenant)
+            key = self.quarantine.current(key)
             interaction.answer_key = key.digest
 
             with interaction.step("look-up"):  # 4 was it answered before
@@ -201,6 +197,7 @@ class Answering:
                 "x-request-id": request_id,
                 "x-image-digest": key.image,
                 "x-cache-namespace": key.namespace,
+                **({attempts.HEADER: str(key.attempt)} if key.attempt else {}),
             },
             deadline=deadline,
         )
@@ -223,17 +220,6 @@ class Answering:
         if keep and end.reason != "content_filter":  # 8 keep it
             await self.answers.put(key, joined(pieces), end, self.text_policy.version)
         yield end
-
-
-def _check_scope(asked: Completion) -> None:
-    # The instruction is ours: a client's would make the answers of a tenant's shoppers its own.
-    if any(turn.role == "system" for turn in asked.turns):
-        raise InvalidField("messages")
-
-
-def _check_model(asked: Completion, revision: str) -> None:
-    if asked.model not in (MODEL_ALIAS, revision):
-        raise ModelNotFound("model")
 
 
 async def _replay(cached: CachedAnswer) -> AsyncGenerator[Event]:

@@ -23,6 +23,8 @@ from gateway.cache.memory import MemoryStore
 from gateway.cache.redis import RedisLink, RedisStore, RedisUnavailableError
 from gateway.config import Settings
 from gateway.erasing import Erasing
+from gateway.feedback.quarantine import Quarantine
+from gateway.feedback.tally import FeedbackMetrics, Tally
 from gateway.identity.callers import Callers
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.identify import ImageIdentifier
@@ -42,6 +44,7 @@ from gateway.pool.telemetry import PoolMetrics
 from gateway.questions import Questions
 from gateway.telemetry import Metrics
 from gateway.uploading import Uploading
+from gateway.voting import Voting
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,7 @@ class Gateway:
     callers: Callers
     answering: Answering
     uploading: Uploading
+    voting: Voting
     erasing: Erasing
     answers: AnswerCache
     pool: Pool
@@ -83,12 +87,15 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         pool = Pool(settings, PoolMetrics(metrics.registry))
         leases = Leases(link) if link else None
         erasing = Erasing(pseudonyms, engine, uploads, answers, leases, settings.spool_dir)
+        quarantine = Quarantine()
+        tally = Tally(settings, engine, quarantine, FeedbackMetrics(metrics.registry))
         recorder = Recorder(settings, metrics, pseudonyms, _forgetting(erasing))
         image_policy = ImagePolicy(frozenset(settings.blocked_images))
         answering = Answering(
             questions=Questions(images, uploads),
             text_policy=TextPolicy.load(),
             image_policy=image_policy,
+            quarantine=quarantine,
             answers=answers,
             leases=leases,
             flights=Flights(),
@@ -100,6 +107,7 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
             callers=Callers(settings),
             answering=answering,
             uploading=Uploading(images, image_policy, uploads, recorder, settings.deadline_ms),
+            voting=Voting(recorder, settings.deadline_ms),
             erasing=erasing,
             answers=answers,
             pool=pool,
@@ -115,10 +123,12 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
             upkeep.start()
         recorder.start()
         uploads.start()
+        tally.start()
         await pool.start()
         yield
         await pool.close()
         await uploads.close()
+        await asyncio.to_thread(tally.stop)
         await recorder.close()
         if upkeep is not None:
             await asyncio.to_thread(upkeep.stop, settings.log_drain_s)

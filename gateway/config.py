@@ -69,6 +69,16 @@ class Settings(BaseSettings):
         " apart by white space: the newest first, the others find what they made.",
     )
 
+    # What thumbs do
+    quarantine_votes: int = Field(
+        3,
+        ge=0,
+        description="So many voters against a cached answer: it is answered anew; 0: never.",
+    )
+    tenant_quarantine_votes: Annotated[dict[str, int], NoDecode] = Field(
+        {}, description="`tenant=votes,…`: the same for tenants of another size."
+    )
+
     blocked_images: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Pixel digests (image_digest of the log) that are refused, comma-separated."
     )
@@ -182,6 +192,14 @@ class Settings(BaseSettings):
             value = {revision.strip(): float(weight) for revision, _, weight in pairs}
         if isinstance(value, dict) and value:
             checked_weights(value)
+        return value
+
+    @field_validator("tenant_quarantine_votes", mode="before")
+    @classmethod
+    def _votes(cls, value: object) -> object:
+        if isinstance(value, str):
+            pairs = (item.rpartition("=") for item in value.split(",") if item.strip())
+            value = {tenant.strip(): int(votes) for tenant, _, votes in pairs}
         return value
 
     @field_validator("web_dir", "redis_url", mode="before")

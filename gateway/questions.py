@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from contract.completion import Completion
-from contract.errors import DeadlineExceeded
+from contract.errors import DeadlineExceeded, InvalidField, ModelNotFound
+from contract.forms import MODEL_ALIAS
 from contract.images import EncodedImage, ImageFacts
 from gateway.cache.key import AnswerKey, answer_key, normalised
 from gateway.identity.callers import Caller
@@ -72,6 +73,19 @@ def new_question(asked: Completion, name: BodyName | None = None) -> Question:
         return asked.image
 
     return Question(Known(replace(asked, image=None)), photo, name)
+
+
+def check_turns(asked: Completion) -> None:
+    """Raises InvalidField for a client's own instruction: it would make the answers of a tenant's
+    shoppers its own."""
+    if any(turn.role == "system" for turn in asked.turns):
+        raise InvalidField("messages")
+
+
+def check_model(asked: Completion, revision: str) -> None:
+    """Raises ModelNotFound for another revision than the caller's."""
+    if asked.model not in (MODEL_ALIAS, revision):
+        raise ModelNotFound("model")
 
 
 class Questions:

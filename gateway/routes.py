@@ -1,5 +1,7 @@
-"""The rest of the public HTTP interface: uploads, what models there are, whether all is well."""
+"""The rest of the public HTTP interface: uploads, thumbs, what models there are, whether all is
+well."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +10,10 @@ from fastapi.responses import JSONResponse
 
 from contract.errors import InvalidField, ShopsightError
 from contract.forms import MAX_USER_CHARS
-from contract.http import read_body
+from contract.http import check_media_type, read_body
 from contract.images import EncodedImage
 from gateway.asking import begun, failed, headers_of
+from gateway.images.uploads import Consent
 from gateway.multipart import read_form
 
 if TYPE_CHECKING:
@@ -26,11 +29,11 @@ async def upload(request: Request) -> Response:
     gateway = _gateway(request)
     interaction = begun(request, kind="upload")
 
-    async def read() -> EncodedImage:
+    async def read() -> tuple[EncodedImage, Consent | None]:
         caller = interaction.caller = gateway.callers.identify(request.headers, request.cookies)
-        photo, user = await _photo(request)
-        interaction.caller = replace(caller, user=user)
-        return photo
+        photo, fields = await _photo(request)
+        interaction.caller = replace(caller, user=_user(fields))
+        return photo, _consent(fields)
 
     try:
         kept = await gateway.uploading.upload(read, interaction)
@@ -39,19 +42,50 @@ async def upload(request: Request) -> Response:
         return failed(error, request, gateway, interaction)
 
 
-async def _photo(request: Request) -> tuple[EncodedImage, str | None]:
+@router.post("/v1/feedback", status_code=202)
+async def feedback(request: Request) -> Response:
+    """A thumb on an answer, of who has asked."""
+    gateway = _gateway(request)
+    interaction = begun(request, kind="feedback")
+
+    async def read() -> bytes:
+        interaction.caller = gateway.callers.identify(request.headers, request.cookies)
+        check_media_type(request, "application/json")
+        return (await read_body(request)).data
+
+    try:
+        thumb = await gateway.voting.vote(read, interaction)
+        body = thumb.wire(interaction.id)
+        return JSONResponse(body, 202, headers_of(gateway, interaction))
+    except ShopsightError as error:
+        return failed(error, request, gateway, interaction)
+
+
+async def _photo(request: Request) -> tuple[EncodedImage, Mapping[str, str]]:
+    """The photo, and what is said of it: parameters of the address, or fields of the form."""
+    given = dict(request.query_params)
+    given.pop("user", None)  # addresses are logged: no place for an id of a person
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media == "multipart/form-data":
         fields, photo = await read_form(request)
-        user = fields.pop("user", None)
-        if photo is None or fields:
+        if photo is None or fields.keys() - {"consent", "user"}:
             raise InvalidField("photo")
-        if user is not None and len(user) > MAX_USER_CHARS:
-            raise InvalidField("user")
-        return photo, user
+        return photo, {**given, **fields}
     body = await read_body(request)
     named = media.startswith("image/")  # of other types the bytes alone decide
-    return EncodedImage(body.data, media if named else None), None
+    return EncodedImage(body.data, media if named else None), given
+
+
+def _user(given: Mapping[str, str]) -> str | None:
+    if len(given.get("user", "")) > MAX_USER_CHARS:
+        raise InvalidField("user")
+    return given.get("user")
+
+
+def _consent(given: Mapping[str, str]) -> Consent | None:
+    if given.get("consent") not in (None, "improve"):
+        raise InvalidField("consent")
+    return "improve" if "consent" in given else None
 
 
 @router.get("/v1/models")

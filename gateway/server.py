@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # Longer than nginx keeps an idle connection (60 s): the side that sends must be the one to close,
 # or a question is sent into a closing connection and fails.
 KEEP_ALIVE_S = 75
+
+# Blocks of this many bytes are the kernel's and go back to it when they are freed. By itself glibc
+# raises the bound to the largest block it has seen freed, and keeps the megabytes of every photo
+# that was ever in flight: 235 MB instead of 126 after 64 of 1.5 MB at once.
+MAPPED_BYTES = 1_000_000
+_M_MMAP_THRESHOLD = -3  # of <malloc.h>
+
+
+def give_back_memory_of_photos() -> None:
+    """Where the C library is glibc; others do so anyway, or have no such bound."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MAPPED_BYTES)
 
 
 class GatheringTransport:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from contract.errors import RequestTimeout
 from contract.images import EncodedImage
 from gateway.images.identify import ImageIdentifier
-from gateway.images.uploads import Upload, Uploads
+from gateway.images.uploads import Consent, Upload, Uploads
 from gateway.log.interaction import Interaction
 from gateway.log.recorder import Recorder
 from gateway.policy.images import ImagePolicy
@@ -22,13 +22,15 @@ class Uploading:
     deadline_ms: int
 
     async def upload(
-        self, read: Callable[[], Awaitable[EncodedImage]], interaction: Interaction
+        self,
+        read: Callable[[], Awaitable[tuple[EncodedImage, Consent | None]]],
+        interaction: Interaction,
     ) -> Upload:
         """The upload, once it is kept and recorded."""
         async with self.recorder.recorded(interaction):
             try:
                 async with asyncio.timeout(self.deadline_ms / 1000):
-                    photo = await read()
+                    photo, consent = await read()
             except TimeoutError:
                 raise RequestTimeout from None
             with interaction.step("identify"):
@@ -36,4 +38,4 @@ class Uploading:
             with interaction.step("screen"):
                 self.image_policy.check(facts.digest, interaction.flags)
             with interaction.step("keep"):
-                return await self.uploads.add(photo, facts, interaction.caller)
+                return await self.uploads.add(photo, facts, interaction.caller, consent)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +11,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import render
+from contract.attempts import attempt_of, pixel_bound
 from contract.completion import Completion
 from contract.errors import (
     DeadlineExceeded,
@@ -54,11 +56,10 @@ async def chat_completions(request: Request) -> Response:
     namespace = request.headers.get("x-cache-namespace", "")
     try:
         async with asyncio.timeout(budget_ms / 1000):
-            prompt, grammar = await asyncio.to_thread(_prepare, replica, asked, namespace)
+            prepare = partial(_prepare, replica, asked, namespace, attempt_of(request.headers))
+            prompt, grammar = await asyncio.to_thread(prepare)
     except TimeoutError:
         raise DeadlineExceeded from None
-    if len(prompt.ids) + asked.sampling.max_tokens > facts.max_context_tokens:
-        raise InvalidField("messages")
     priority: Priority = "batch" if request.headers.get("x-priority") == "batch" else "interactive"
     job = Job(prompt, asked.sampling, deadline, priority, grammar)
     events = await render.primed(replica.engine.answer(job))
@@ -70,16 +71,30 @@ async def chat_completions(request: Request) -> Response:
     return EventStream(body, headers)
 
 
-def _prepare(replica: Replica, asked: Completion, namespace: str) -> tuple[Prompt, Grammar | None]:
+def _prepare(
+    replica: Replica, asked: Completion, namespace: str, attempt: int
+) -> tuple[Prompt, Grammar | None]:
+    """Raises InvalidField for a conversation that is too long."""
     grammar = replica.model.grammar(asked.sampling)
     if asked.image_id is not None:
         raise ImageNotFound("image_id")
+    room = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
+    prompt = _prompt(replica, asked, namespace, attempt)
+    while len(prompt.ids) > room:
+        if attempt == 0 or asked.image is None:
+            raise InvalidField("messages")
+        attempt -= 1  # rather less closely than not at all
+        prompt = _prompt(replica, asked, namespace, attempt)
+    return prompt, grammar
+
+
+def _prompt(replica: Replica, asked: Completion, namespace: str, attempt: int) -> Prompt:
     if asked.image is None:
-        return replica.model.prompt(asked, None), grammar
-    photo = check_image(asked.image)
+        return replica.model.prompt(asked, None)
+    photo = check_image(asked.image, pixel_bound(attempt))
     # The tenant is in the key: how fast an answer comes must not tell of another tenant's photos.
-    key = f"{len(namespace)}:{namespace}{photo.facts.digest}"
-    return replica.model.prompt(asked, photo.pixels, key), grammar
+    key = f"{len(namespace)}:{namespace}{attempt}:{photo.facts.digest}"
+    return replica.model.prompt(asked, photo.pixels, key, attempt)
 
 
 @router.get("/v1/models")

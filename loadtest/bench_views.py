@@ -15,23 +15,48 @@ from sqlalchemy import Engine, func, select, text
 from gateway.config import Settings
 from gateway.log.analysts import VIEWS
 from gateway.log.database import open_database
-from gateway.log.rollups import HOURLY, roll_up
+from gateway.log.rollups import DETAILS, HOURLY, roll_up
 from gateway.log.tables import interactions
 from loadtest.seed_log import BEGIN, fill
 from tests.service.servers import mariadb_server, migrate
+from tests.service.views_from_rows import FROM_ROWS
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAYS = 60
 # MySQL's own default; the log at the largest size is many times that.
 BUFFER_POOL = 128 * 1024 * 1024
+SPANS = {
+    "a day": "WHERE business_day = '2026-11-20'",
+    "a week": "WHERE business_day BETWEEN '2026-11-20' AND '2026-11-26'",
+}
+DIFFERENT_SESSIONS = """(SELECT COUNT(DISTINCT session_id) FROM interactions
+    WHERE asked_at >= (SELECT starts_at FROM business_days WHERE business_day = '2026-11-20')
+    AND asked_at < (SELECT ends_at FROM business_days WHERE business_day = '2026-11-26')) AS v"""
+# What is wanted of those that may have as many rows as the log.
+TOP = """(SELECT {key}, MIN({shown}), SUM(asked) AS asked FROM {source} {condition}
+    GROUP BY {key} ORDER BY asked DESC LIMIT 5) AS top"""
+KEYS = {"questions_by_day": ("question_hash", "question"), "images_by_day": 2 * ("image_digest",)}
+WORDS_LAST = """(SELECT i.question, most.asked FROM
+    (SELECT MIN(example_id) AS example_id, SUM(asked) AS asked FROM daily_questions
+    WHERE business_day BETWEEN '2026-11-20' AND '2026-11-26'
+    GROUP BY question_hash ORDER BY asked DESC LIMIT 5) AS most
+    LEFT JOIN interactions AS i ON i.interaction_id = most.example_id) AS v"""
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-# The id begins with six bytes of milliseconds: they are moved with the time.
+# The id begins with six bytes of milliseconds: they are moved with the time. Each copy is other
+# visitors; half of its photos, and a third of its questions, are those of one visitor alone.
+NEW = {
+    "interaction_id": "UNHEX(CONCAT(LPAD(HEX(CONV(HEX(SUBSTR(interaction_id, 1, 6)), 16, 10)"
+    " + seq * 1777), 12, '0'), HEX(SUBSTR(interaction_id, 7))))",
+    "asked_at": "asked_at + INTERVAL seq * 1777000 MICROSECOND",
+    "session_id": "MD5(CONCAT(session_id, seq))",
+    "image_digest": "IF(CRC32(session_id) % 2,"
+    " CONVERT(SHA2(CONCAT(image_digest, session_id, seq), 256) USING ascii), image_digest)",
+    "question_hash": "IF(CRC32(request_id) % 3, question_hash,"
+    " CONVERT(MD5(CONCAT(question_hash, request_id, seq)) USING ascii))",
+}
 COPY = """
-    INSERT INTO interactions ({columns})
-    SELECT UNHEX(CONCAT(LPAD(HEX(CONV(HEX(SUBSTR(interaction_id, 1, 6)), 16, 10) + {ms}), 12, '0'),
-            HEX(SUBSTR(interaction_id, 7)))),
-        asked_at + INTERVAL {ms} * 1000 MICROSECOND, {others}
-    FROM base
+    INSERT INTO interactions ({columns}) SELECT {values} FROM base, {copies}
+    WHERE asked_at >= :begin AND asked_at < :end ORDER BY interaction_id, seq
 """
 
 
@@ -41,20 +66,21 @@ def settled(engine: Engine) -> None:
 
 
 def grow(engine: Engine, rows: int) -> None:
-    """Copies of the first rows, each a few seconds later than the last, until there are so many."""
-    others = [c.name for c in interactions.c if c.name not in ("interaction_id", "asked_at")]
-    statement = COPY.format(
-        columns=", ".join(("interaction_id", "asked_at", *others)),
-        others=", ".join(others),
-        ms="{ms}",
-    )
+    """Copies of the first rows, each a few seconds later than the last, until there are so many. By
+    day and in the order of the key, as a log grows."""
+    names = interactions.c.keys()
+    values = ", ".join(NEW.get(name, name) for name in names)
     with engine.connect() as connection:
         have = connection.scalar(select(func.count()).select_from(interactions)) or 0
         base = connection.scalar(text("SELECT COUNT(*) FROM base")) or 0
-        while have < rows:
-            connection.execute(text(statement.format(ms=have // base * 1_777)))
+        copies = f"seq_{have // base}_to_{rows // base - 1}"
+        if have >= rows:
+            return
+        statement = text(COPY.format(columns=", ".join(names), values=values, copies=copies))
+        for day in range(DAYS + 5):
+            begin = (BEGIN + timedelta(days=day)).replace(tzinfo=None)
+            connection.execute(statement, {"begin": begin, "end": begin + timedelta(days=1)})
             connection.commit()
-            have += base
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -63,17 +89,18 @@ def timed(work: Callable[[], object]) -> float:
     return round(time.perf_counter() - begun, 3)
 
 
-def read(engine: Engine, view: str, condition: str = "") -> Callable[[], object]:
+def read(engine: Engine, source: str) -> Callable[[], object]:
     def rows() -> object:
         with engine.connect() as connection:
-            return connection.execute(text(f"SELECT * FROM {view} {condition}")).all()  # noqa: S608
+            return connection.execute(text(f"SELECT * FROM {source}")).all()  # noqa: S608
 
     return rows
 
 
 def measure(engine: Engine) -> dict[str, float]:
     with engine.begin() as connection:
-        connection.execute(text("DELETE FROM rollup_state"))
+        for table in ("rollup_state", "rollup_due"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
         connection.execute(text("ANALYZE TABLE interactions"))
     found = {"roll up all": timed(lambda: roll_up(engine, ZONE))}
     last = BEGIN + timedelta(days=DAYS - 1, hours=12)
@@ -84,13 +111,22 @@ def measure(engine: Engine) -> dict[str, float]:
     with engine.begin() as connection:
         connection.execute(text(again), {"at": LONG_AGO.replace(tzinfo=None)})
     for view in VIEWS:
-        if view.endswith("_by_day"):
-            found[f"{view}, a day"] = timed(read(engine, view, "WHERE business_day = '2026-11-20'"))
-            found[f"{view}, a week"] = timed(
-                read(engine, view, "WHERE business_day BETWEEN '2026-11-20' AND '2026-11-26'")
-            )
-        else:
-            found[view] = timed(read(engine, view))
+        sources = {"": view}
+        if view in FROM_ROWS:
+            sources[" from rows"] = f"({FROM_ROWS[view]}) AS v"
+        for origin, source in sources.items():
+            for span, condition in SPANS.items() if "_by_day" in view else [("all", "")]:
+                wanted = f"{source} {condition}"
+                if view in KEYS:
+                    key, shown = KEYS[view]
+                    wanted = TOP.format(key=key, shown=shown, source=source, condition=condition)
+                found[f"{view}{origin}, {span}"] = timed(read(engine, wanted))
+    found["most asked, words last, a week"] = timed(read(engine, WORDS_LAST))
+    found["different sessions, a week"] = timed(read(engine, DIFFERENT_SESSIONS))
+    for table in DETAILS:
+        with engine.connect() as connection:
+            count = connection.scalar(select(func.count()).select_from(table))
+        found[f"{table.name}, its rows"] = count or 0
     return found
 
 
@@ -114,8 +150,8 @@ def main() -> None:
         for rows in given.rows:
             print(f"{rows} rows, grown in {timed(lambda: grow(engine, rows))} s", flush=True)  # noqa: B023
             results[str(rows)] = measure(engine)
-            for name, seconds in results[str(rows)].items():
-                print(f"  {name:32} {seconds:8.3f} s", flush=True)
+            for name, figure in results[str(rows)].items():
+                print(f"  {name:45} {figure:10}", flush=True)
         engine.dispose()
     print("RESULT " + json.dumps(results))
 

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from contract.request import parse_completion
 from contract.response import Delta, Finished, Usage
-from gateway.cache.answers import AnswerCache
+from gateway.cache.answers import AnswerWriter
 from gateway.cache.key import answer_key
 from gateway.identity.callers import ANONYMOUS_TENANT
 from gateway.policy.text import TextPolicy
@@ -21,22 +21,16 @@ BATCH = 2000
 
 
 class PipelinedStore:
-    """Only writes, a few thousand a round trip."""
+    """A few thousand writes a round trip."""
 
     def __init__(self, url: str) -> None:
         self._redis: Redis = Redis.from_url(url)
         self._pipeline = self._redis.pipeline(transaction=False)
 
-    async def get(self, name: str) -> bytes | None:
-        raise NotImplementedError(name)
-
     async def put(self, name: str, value: bytes, ttl_s: int) -> None:
         self._pipeline.set(name, value, ex=ttl_s)
         if len(self._pipeline) >= BATCH:
             await self._pipeline.execute()
-
-    async def delete_matching(self, pattern: str) -> int:
-        raise NotImplementedError(pattern)
 
     async def close(self) -> None:
         await self._pipeline.execute()
@@ -49,7 +43,7 @@ def question(number: int) -> str:
 
 async def fill(url: str, image: str, first: int, last: int) -> None:
     """Store the answers to questions `first` to `last` about the photo with the digest `image`."""
-    answers = AnswerCache(PipelinedStore(url), fresh_s=86_400, stale_s=86_400)
+    answers = AnswerWriter(PipelinedStore(url), fresh_s=86_400, stale_s=86_400)
     version = TextPolicy.load().version
     asked = parse_completion(body_of(about("img_" + "0" * 32, "?")))
     for number in range(first, last):

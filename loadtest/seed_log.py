@@ -146,6 +146,7 @@ def _ask(draw: random.Random, row: Row, cached: set[tuple[str, str, str]]) -> No
         row["cache"] = "hit"
     elif draw.random() < 0.03:
         row["cache"] = "joined"
+        row["replica"] = "inference-1:8080"
         row["join_ms"] = round(draw.uniform(20, 400), 3)
         first += row["join_ms"]
         text = 300.0

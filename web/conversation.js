@@ -2,6 +2,7 @@
 
 import { ask, AskFailure } from "./ask.js";
 import { say, tagOf, word } from "./language.js";
+import { Thumbs } from "./thumbs.js";
 import { Upload } from "./upload.js";
 
 // Within this distance of the page's end, in pixels, the page follows an answer as it grows.
@@ -28,7 +29,7 @@ export class Conversation {
   }
 
   ask(question) {
-    const exchange = new Exchange(question, () => this.#answer(exchange));
+    const exchange = new Exchange(question, () => this.#answer(exchange), this.announce);
     this.element.append(exchange.element);
     return this.#answer(exchange);
   }
@@ -66,7 +67,7 @@ export class Conversation {
 
 /** One question with its answer, a note on what went wrong, and a quiet line of timings. */
 class Exchange {
-  constructor(question, retry) {
+  constructor(question, retry, announce) {
     this.question = question;
     this.element = part("article", "exchange");
     this.text = part("p", "answer");
@@ -80,7 +81,11 @@ class Exchange {
     const asked = part("h3", "question");
     asked.textContent = question;
     asked.lang = tagOf(question);
-    this.element.append(asked, this.text, this.note, this.retry, this.timing);
+    this.thumbs = new Thumbs({ grow: following, announce });
+    const { buttons, reason, status } = this.thumbs;
+    this.below = part("div", "below");
+    this.below.append(this.timing, buttons);
+    this.element.append(asked, this.text, this.note, this.retry, this.below, reason, status);
   }
 
   /** What a screen reader is told once the answer has ended, instead of every piece of it. */
@@ -96,7 +101,8 @@ class Exchange {
     this.firstMs = null;
     this.revision = "";
     this.cache = "";
-    this.retry.hidden = this.timing.hidden = true;
+    this.retry.hidden = this.timing.hidden = this.below.hidden = true;
+    this.thumbs.withdraw();
     this.element.dataset.state = "answering";
     this.text.textContent = "";
     say(this.note, "looking");
@@ -106,6 +112,7 @@ class Exchange {
   head({ cache, revision, interaction }) {
     this.cache = cache;
     this.revision = revision;
+    this.interaction = interaction;
     Object.assign(this.element.dataset, { cache, revision, interaction });
   }
 
@@ -126,7 +133,10 @@ class Exchange {
     } else if (reason !== "stop") {
       this.#remark(reason === "length" ? "length" : "content_filter");
     }
-    if (this.firstMs !== null) this.#showTiming();
+    if (this.firstMs === null) return;
+    this.below.hidden = false;
+    this.#showTiming();
+    this.thumbs.offer(this.interaction);
   }
 
   stopped() {

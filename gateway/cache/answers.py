@@ -22,14 +22,19 @@ DELETED_AT_A_TIME = 500
 _PATTERN = str.maketrans({char: f"\\{char}" for char in "*?[]\\^-"})
 
 
-class Store(Protocol):
-    """Bytes by name. For reading and writing an outage is a miss, never an error."""
+class WriteOnlyStore(Protocol):
+    """Where bytes are put by name. An outage is no error."""
+
+    async def put(self, name: str, value: bytes, ttl_s: int) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Store(WriteOnlyStore, Protocol):
+    """Where they are found again, too; in an outage nothing is."""
 
     async def get(self, name: str) -> bytes | None: ...
-    async def put(self, name: str, value: bytes, ttl_s: int) -> None: ...
     async def delete(self, names: Sequence[str]) -> int: ...
     async def delete_matching(self, pattern: str) -> int: ...
-    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -59,15 +64,13 @@ class CachedAnswer:
         return time.time() > self.fresh_until
 
 
-class AnswerCache:
-    def __init__(self, store: Store, fresh_s: int, stale_s: int) -> None:
+class AnswerWriter:
+    """Puts answers where an AnswerCache finds them."""
+
+    def __init__(self, store: WriteOnlyStore, fresh_s: int, stale_s: int) -> None:
         self._store = store
         self._fresh_s = fresh_s
         self._stale_s = stale_s
-
-    async def get(self, key: AnswerKey) -> CachedAnswer | None:
-        value = await self._store.get(name_of(key))
-        return None if value is None else read_answer(value, key)
 
     async def put(self, key: AnswerKey, answer: Delta, end: Finished, policy_version: str) -> None:
         if sum(1 + len(token.top) for token in answer.logprobs) > KEPT_LOGPROBS:
@@ -87,6 +90,20 @@ class AnswerCache:
         data = json.dumps(value, ensure_ascii=False).encode()
         await self._store.put(name_of(key), data, round(fresh_s) + self._stale_s)
 
+    async def close(self) -> None:
+        await self._store.close()
+
+
+class AnswerCache(AnswerWriter):
+    _store: Store
+
+    def __init__(self, store: Store, fresh_s: int, stale_s: int) -> None:
+        super().__init__(store, fresh_s, stale_s)
+
+    async def get(self, key: AnswerKey) -> CachedAnswer | None:
+        value = await self._store.get(name_of(key))
+        return None if value is None else read_answer(value, key)
+
     async def purge(
         self, *, image: str | None = None, revision: str | None = None, key: str | None = None
     ) -> int:
@@ -103,9 +120,6 @@ class AnswerCache:
         for begin in range(0, len(names), DELETED_AT_A_TIME):
             deleted += await self._store.delete(names[begin : begin + DELETED_AT_A_TIME])
         return deleted
-
-    async def close(self) -> None:
-        await self._store.close()
 
 
 def name_of(key: AnswerKey) -> str:

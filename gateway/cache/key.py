@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from contract.completion import Completion
@@ -23,6 +23,8 @@ class AnswerKey:
     question: str
     earlier_turns: tuple[tuple[str, str], ...]
     sampling: tuple[str, ...]
+    attempt: int = 0
+    """How often answers to this question were voted down, so that it is answered anew."""
 
     @cached_property
     def parts(self) -> list[str]:
@@ -31,7 +33,10 @@ class AnswerKey:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over length-prefixed fields: ("ab","c") and ("a","bc") differ."""
+        """SHA-256 over length-prefixed fields: ("ab","c") and ("a","bc") differ. That of a later
+        attempt is made of the first one's: who has only a digest finds those of its successors."""
+        if self.attempt:
+            return digest_of_attempt(replace(self, attempt=0).digest, self.attempt)
         hasher = hashlib.sha256()
         for part in self.parts:
             data = part.encode()
@@ -50,6 +55,11 @@ def answer_key(asked: Completion, image: str, revision: str, namespace: str) -> 
         earlier_turns=tuple((turn.role, turn.text) for turn in asked.turns[:-1]),
         sampling=tuple(f"{name}={value!r}" for name, value in vars(asked.sampling).items()),
     )
+
+
+def digest_of_attempt(first: str, attempt: int) -> str:
+    """The digest of a question's later attempt; `first` is that of attempt 0."""
+    return hashlib.sha256(f"{first}:{attempt}".encode()).hexdigest() if attempt else first
 
 
 def normalised(question: str) -> str:

@@ -136,7 +136,8 @@ def _encode(event: Event | ShopsightError) -> bytes:
         if event.logprobs:
             value["logprobs"] = [token.wire() for token in event.logprobs]
     elif isinstance(event, Finished):
-        value = {"finish_reason": event.reason, "usage": asdict(event.usage)}
+        usage = asdict(event.usage)
+        value = {"finish_reason": event.reason, "usage": usage, "replica": event.replica}
     else:
         value = {"error": event.code}
     return json.dumps(value, ensure_ascii=False).encode()
@@ -157,7 +158,7 @@ def _decode(data: bytes) -> Event:
         if "text" in value:
             logprobs = tuple(map(TokenLogprob.read, value.get("logprobs", ())))
             return Delta(value["text"], logprobs)
-        return Finished(value["finish_reason"], Usage(**value["usage"]))
+        return Finished(value["finish_reason"], Usage(**value["usage"]), value.get("replica"))
     except (ValueError, LookupError, TypeError):
         raise ReplicaFailed from None
 

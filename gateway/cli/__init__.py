@@ -9,6 +9,7 @@ from gateway.cli import (
     demo,
     embedded,
     erasures,
+    export,
     keys,
     log,
     migrate,
@@ -50,6 +51,9 @@ def main() -> None:
 
     command = commands.add_parser("rollup", help="bring the views' roll-ups up to date, once")
     command.set_defaults(run=lambda args: rollup.run())
+
+    command = commands.add_parser("export", help="voted answers, to fine-tune a model on")
+    export.add_arguments(command)
 
     command = commands.add_parser("log", help="what waits, was refused or is lost on its way there")
     log.add_commands(command)

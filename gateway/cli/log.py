@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from gateway.cli.moment import moment
 from gateway.config import Settings
 from gateway.log import dead_letters
 from gateway.log.database import open_database, reason_of
@@ -33,15 +34,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
     command = commands.add_parser("reconcile", help="compare spools, database and a ledger")
     command.add_argument("--ledger", type=Path, help="file of acknowledged ids, one a line")
-    command.add_argument("--since", type=_moment, help="only interactions begun since (ISO, UTC)")
+    command.add_argument("--since", type=moment, help="only interactions begun since (ISO, UTC)")
     command.set_defaults(
         run=lambda args: _with_database(reconcile, ledger=args.ledger, since=args.since)
     )
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _with_database(run: Any, **arguments: Any) -> int:

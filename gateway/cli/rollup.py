@@ -11,7 +11,7 @@ def run() -> int:
     engine = open_database(settings)
     with turn(engine) as mine:
         if mine:
-            print(f"hours and days counted: {roll_up(engine, settings.business_zone)}")
+            print(f"hours and days counted: {roll_up(engine, settings.business_zone).counted}")
         else:
             print("Another one is at it.")
     engine.dispose()

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,6 +34,9 @@ SWEEP_ROWS = 1000
 
 R = TypeVar("R")
 
+Consent = Literal["improve"]
+"""What else its uploader lets a photo be used for: examples for a better model."""
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -45,6 +48,7 @@ class Upload:
     created_at: datetime
     expires_at: datetime
     path: Path
+    consent: Consent | None = None
     user_pseudonym: str | None = None
     """Whose it is within the tenant, where the upload said so: for erasure."""
 
@@ -61,6 +65,7 @@ class Upload:
             "format": self.facts.format,
             "created_at": int(self.created_at.timestamp()),
             "expires_at": int(self.expires_at.timestamp()),
+            "consent": self.consent,
         }
 
     async def read(self) -> EncodedImage:
@@ -93,7 +98,9 @@ class Uploads:
                 await self._sweeping
         self._sql.shutdown(wait=False, cancel_futures=True)
 
-    async def add(self, image: EncodedImage, facts: ImageFacts, caller: Caller) -> Upload:
+    async def add(
+        self, image: EncodedImage, facts: ImageFacts, caller: Caller, consent: Consent | None = None
+    ) -> Upload:
         """Keep a checked photo. Raises ImageStoreUnavailable."""
         now = datetime.now(UTC)
         key = uuid.UUID(int=uuid7().int)
@@ -104,7 +111,8 @@ class Uploads:
             caller.session,
             now,
             now + self._ttl,
-            self._path(key),
+            path_of(self._folder, key),
+            consent,
             self._pseudonyms.of(caller.tenant, caller.user) if caller.user else None,
         )
         try:
@@ -139,10 +147,6 @@ class Uploads:
         if len(self._known) > REMEMBERED_UPLOADS:
             self._known.popitem(last=False)
 
-    def _path(self, key: uuid.UUID) -> Path:
-        # The last digits are random: a flat folder of a million files is slow to list.
-        return self._folder / key.hex[-2:] / key.hex
-
     def _keep(self, key: uuid.UUID, upload: Upload, image: EncodedImage) -> None:
         upload.path.parent.mkdir(parents=True, exist_ok=True)
         half = upload.path.with_suffix(".part")
@@ -170,6 +174,7 @@ class Uploads:
             "image_bytes": facts.size_bytes,
             "created_at": upload.created_at,
             "expires_at": upload.expires_at,
+            "consent": upload.consent,
         }
         with self._engine.begin() as connection:
             connection.execute(insert(images), row)
@@ -184,7 +189,8 @@ class Uploads:
             row.image_digest, row.image_format, row.image_width, row.image_height, row.image_bytes
         )
         whose = row.tenant, row.session_id
-        return Upload(name, facts, *whose, row.created_at, row.expires_at, self._path(key))
+        path = path_of(self._folder, key)
+        return Upload(name, facts, *whose, row.created_at, row.expires_at, path, row.consent)
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -211,9 +217,15 @@ class Uploads:
             query = select(images.c.image_id).where(which).limit(SWEEP_ROWS)
             keys = list(connection.execute(query).scalars())
         for key in keys:
-            self._path(key).unlink(missing_ok=True)
+            path_of(self._folder, key).unlink(missing_ok=True)
             self._known.pop(PREFIX + key.hex, None)
         if keys:
             with self._engine.begin() as connection:
                 connection.execute(delete(images).where(images.c.image_id.in_(keys)))
         return len(keys)
+
+
+def path_of(folder: Path, key: uuid.UUID) -> Path:
+    """The file of an upload."""
+    # The last digits are random: a flat folder of a million files is slow to list.
+    return folder / key.hex[-2:] / key.hex

@@ -22,12 +22,16 @@ VIEWS = (
 TABLES = (
     "interactions",
     "feedback",
+    "quarantined_answers",
     "business_days",
     "hourly_usage",
     "hourly_latency",
     "daily_reach",
     "daily_repeats",
     "daily_topics",
+    "daily_questions",
+    "daily_photos",
+    "daily_funnel",
 )
 
 

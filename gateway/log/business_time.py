@@ -1,6 +1,6 @@
 """Hours and days of the business's time zone as spans of UTC; also where clocks change. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -16,6 +16,10 @@ class Span:
     ends_at: datetime
     day: date
     hour: int = 0
+
+
+# `days` or `hours`.
+Spans = Callable[[datetime, datetime, tzinfo], Iterator[Span]]
 
 
 def day_span(day: date, zone: tzinfo) -> Span:

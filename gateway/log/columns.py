@@ -2,13 +2,26 @@
 type that has been in a migration stays as it is: a change is a new one."""
 
 import uuid
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BINARY, DateTime, Dialect, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import (
+    BINARY,
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 MYSQL = ("mysql", "mariadb")
 MODERATION_LENGTH = 120
@@ -93,3 +106,12 @@ def document() -> Text:
     """JSON in ASCII, longer than any column of the row that it is about."""
     long = mysql.MEDIUMTEXT(charset="ascii", collation="ascii_bin")
     return Text().with_variant(long, *MYSQL)
+
+
+def daily_columns(counts: Iterable[str], **keys: TypeEngine[Any]) -> list[Column[Any]]:
+    """Of a roll-up by business day: what a row is for, and how many."""
+    what: Mapping[str, TypeEngine[Any]] = {"business_day": Date(), "tenant": code(64), **keys}
+    return [
+        *(Column(name, kind, primary_key=True) for name, kind in what.items()),
+        *(Column(name, BigInteger, nullable=False) for name in counts),
+    ]

@@ -11,8 +11,8 @@ from gateway.log.columns import MYSQL
 def alter(
     table: str, *, add: list[Column[object]] | None = None, index: tuple[str, ...] = ()
 ) -> None:
-    """Add columns and single-column indexes, in one ALTER on a server. On SQLite the table is made
-    anew, which is what it takes to give a column a default that is not constant."""
+    """Add columns and single-column indexes, in one ALTER on a server. SQLite makes the table anew
+    to give a column a default that is not constant; it cannot once there are views of it."""
     add = add or []
     if op.get_bind().dialect.name in MYSQL:
         dialect = op.get_bind().dialect
@@ -20,9 +20,13 @@ def alter(
         parts += [f"ADD INDEX {index_name(table, name)} ({name})" for name in index]
         op.execute(f"ALTER TABLE {table} {', '.join(parts)}")
         return
-    with op.batch_alter_table(table, recreate="always" if add else "auto") as batch:
+    if any(column.server_default is not None for column in add):
+        with op.batch_alter_table(table, recreate="always") as batch:
+            for column in add:
+                batch.add_column(column)
+    else:
         for column in add:
-            batch.add_column(column)
+            op.add_column(table, column)
     for name in index:
         op.create_index(index_name(table, name), table, [name])
 
@@ -35,10 +39,8 @@ def undo_alter(table: str, *, drop: tuple[str, ...] = (), index: tuple[str, ...]
         return
     for name in index:
         op.drop_index(index_name(table, name), table)
-    if drop:
-        with op.batch_alter_table(table) as batch:
-            for name in drop:
-                batch.drop_column(name)
+    for name in drop:
+        op.drop_column(table, name)
 
 
 def index_name(table: str, column: str) -> str:

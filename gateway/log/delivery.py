@@ -15,8 +15,9 @@ from gateway.log.event import BadEvent, Fitted, Row
 from gateway.log.privacy_tables import tombstones as tombstones_table
 from gateway.log.redaction import fields_of, without_person
 from gateway.log.spool import Waiting
-from gateway.log.tables import interactions
+from gateway.log.tables import interactions, votes
 from gateway.log.tombstones import Tombstones
+from gateway.log.votes import FIELD, vote_row
 
 # A deadlock's victim tries again after 5-10 ms, 10-20 ms, 20-40 ms: the winner needs about that.
 CONFLICT_RETRIES = 3
@@ -133,7 +134,7 @@ class Delivery:
             except BadEvent as error:
                 outcome.rejected.append((waiting, error))
                 continue
-            outcome.left_out |= left_out
+            outcome.left_out |= left_out - {FIELD}  # has a table of its own
             if row["interaction_id"] in entries:  # twice in a batch: one row, and both are done
                 outcome.accepted.append(waiting)
             else:
@@ -159,7 +160,7 @@ class Delivery:
         if not entries:
             return
         try:
-            self._insert([row for _, row in entries])
+            self._insert(entries)
         except _Overtaken:
             raise
         except Exception as error:
@@ -193,14 +194,19 @@ class Delivery:
             return fault_of(error) is Fault.DUPLICATE
         return True
 
-    def _insert(self, rows: list[Row]) -> None:
+    def _insert(self, entries: list[Entry]) -> None:
         """In one transaction. A duplicate key is not an error, another error is raised."""
-        missing = rows
+        missing = rows = [row for _, row in entries]
+        cast = [vote for waiting, row in entries if (vote := vote_row(waiting.event, row))]
         for attempt in range(1 + CONFLICT_RETRIES):
             try:
                 with self._engine.begin() as connection:
                     for alike in _by_columns(missing):
                         connection.execute(insert(self._columns().table), alike)
+                    if cast:  # of rows that were there already the votes were, too
+                        new = {row["interaction_id"] for row in missing}
+                        if fresh := [vote for vote in cast if vote["vote_id"] in new]:
+                            connection.execute(insert(votes), fresh)
                     # Looked at only now: whoever puts one up later finds these rows, or waits for
                     # them; and nothing was read in this transaction that would hide an earlier one.
                     if self._read_tombstones(connection) != self._tombstones:

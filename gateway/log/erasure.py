@@ -13,7 +13,8 @@ from gateway.log import audit, tombstones
 from gateway.log.columns import MYSQL
 from gateway.log.event import BadEvent
 from gateway.log.redaction import WITHOUT_PERSON, fields_of, without_person
-from gateway.log.tables import dead_letters, feedback, images, interactions
+from gateway.log.rollups import count_details_anew
+from gateway.log.tables import dead_letters, feedback, images, interactions, votes
 from gateway.log.tombstones import Subject, Tombstones
 
 # Rows of one transaction: they are locked for some milliseconds.
@@ -129,9 +130,11 @@ class LogErasure:
             return {row.interaction_id: given_to(row._asdict()) for row in found}
 
     def empty(self, ids: Iterable[UUID]) -> int:
-        emptied = update(interactions).where(log.interaction_id.in_(list(ids)))
+        mine = log.interaction_id.in_(list(ids))
         with self._engine.begin() as connection:
-            return connection.execute(emptied.values(WITHOUT_PERSON)).rowcount
+            count_details_anew(connection, mine)
+            emptied = update(interactions).where(mine).values(WITHOUT_PERSON)
+            return connection.execute(emptied).rowcount
 
     def again(self) -> int:
         """All steps, for rows that have come back with a backup; nothing of theirs is cached."""
@@ -145,9 +148,13 @@ class LogErasure:
         return emptied
 
     def delete_feedback(self) -> int:
-        gone = and_(self._mine(feedback), feedback.c.created_at <= self._at)
+        """Votes that wait to be counted first: whoever is just counting one holds its row."""
+        gone = 0
         with self._engine.begin() as connection:
-            return connection.execute(delete(feedback).where(gone)).rowcount
+            for table in (votes, feedback):
+                mine = and_(self._mine(table), table.c.created_at <= self._at)
+                gone += connection.execute(delete(table).where(mine)).rowcount
+        return gone
 
     def dead_letters(self) -> dict[UUID, str]:
         """Their events, as they are, by their id."""

@@ -47,8 +47,9 @@ class Fitted:
     """The log's table as the database has it now, which may be a step older or newer."""
 
     table: Table
-    _read: tuple[tuple[str, Callable[[Any], Any]], ...]
-    _mandatory: frozenset[str]
+    _empty: Row
+    _read: tuple[tuple[str, Callable[[str], Any]], ...]
+    _mandatory: tuple[str, ...]
 
     @classmethod
     def to(cls, known: Table, columns: Iterable[str], mandatory: Iterable[str] = ()) -> "Fitted":
@@ -56,16 +57,27 @@ class Fitted:
         ones may not be NULL."""
         types = {name: known.c[name].type if name in known.c else NullType() for name in columns}
         fitted = Table(known.name, MetaData(), *(Column(n, kind) for n, kind in types.items()))
-        read = tuple((name, _reader(kind)) for name, kind in types.items())
-        return cls(fitted, read, frozenset(mandatory))
+        read = [(name, _reader(kind)) for name, kind in types.items()]
+        return cls(
+            fitted,
+            dict.fromkeys(types),
+            tuple((name, reader) for name, reader in read if reader),
+            tuple(mandatory),
+        )
 
     def row(self, event: str) -> tuple[Row, set[str]]:
         """The columns for the database, and which fields it has no column for. Columns that the
         event does not fill are NULL; mandatory ones are left to their default. Raises BadEvent."""
         try:
             fields = json.loads(event)
-            fields.pop("v")
-            row = {name: read(fields.pop(name, None)) for name, read in self._read}
+            del fields["v"]
+            left_out = fields.keys() - self._empty.keys()
+            row = {**self._empty, **fields}  # in the table's order, so that rows are alike
+            for name in left_out:
+                del row[name]
+            for name, read in self._read:
+                if row[name] is not None:
+                    row[name] = read(row[name])
             for name in self._mandatory:
                 if row[name] is None:
                     del row[name]
@@ -73,16 +85,16 @@ class Fitted:
             raise BadEvent(type(error).__name__) from error
         if row.get("interaction_id") is None:
             raise BadEvent("no interaction_id")
-        return row, set(fields)
+        return row, left_out
 
 
-def _reader(kind: TypeEngine[Any]) -> Callable[[Any], Any]:
-    """A column's value from the event's."""
+def _reader(kind: TypeEngine[Any]) -> Callable[[str], Any] | None:
+    """Makes a column's value of the event's; None where they are the same."""
     if isinstance(kind, UuidBytes):
-        return lambda text: None if text is None else UUID(hex=text)
+        return UUID
     if isinstance(kind, UtcTime):
-        return lambda text: None if text is None else datetime.fromisoformat(text)
-    return lambda value: value
+        return datetime.fromisoformat
+    return None
 
 
 def id_of(event: str) -> UUID:

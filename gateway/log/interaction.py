@@ -31,6 +31,8 @@ class Interaction:
     request_id: str
     kind: str = "ask"
     route: str = "/v1/chat/completions"
+    parent: UUID | None = None
+    """The interaction that this one is about."""
     id: UUID = field(default_factory=lambda: UUID(int=uuid7().int))
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
@@ -45,11 +47,11 @@ class Interaction:
     revision: str | None = None
     client: str | None = None
     """A short class of the user agent, see log.client."""
-    replica: str | None = None
-    """Which replica computed the answer, where it is known."""
     flags: list[str] = field(default_factory=list)
     """What moderation found, as `question:<category>`, `image:<category>`, `answer:<category>`."""
     answer_key: str | None = None
+    vote: dict[str, str | None] | None = None
+    """Of feedback: `vote` and `reason`, see log.votes."""
     outcome: str = "failed"
     error_code: str | None = None
     end: Finished | None = None
@@ -102,12 +104,13 @@ class Interaction:
         return ", ".join(f"{name};dur={ms:.2f}" for name, ms in self.steps_ms.items())
 
     def row(self, pseudonym: str | None) -> dict[str, Any]:
-        """The columns of log.tables.interactions; called once, when the request has ended."""
+        """The columns of log.tables.interactions, and the vote; called once, when the request has
+        ended."""
         image, end = self.image, self.end
         question = logged_question(self.asked.question) if self.asked else None
         return {
             "interaction_id": self.id,
-            "parent_interaction_id": None,
+            "parent_interaction_id": self.parent,
             "asked_at": self.asked_at,
             "kind": self.kind,
             "route": self.route,
@@ -132,7 +135,7 @@ class Interaction:
             "moderation": self._moderation,
             "cache": self.cache,
             "model_revision": self.revision,
-            "replica": self.replica,
+            "replica": end.replica if end else None,
             "prompt_tokens": end.usage.prompt_tokens if end else None,
             "completion_tokens": end.usage.completion_tokens if end else None,
             "identify_ms": self._ms("identify"),
@@ -143,6 +146,7 @@ class Interaction:
             "first_text_ms": _rounded(self.first_text_ms),
             "total_ms": _rounded(self.elapsed_ms),
             "answer_key": self.answer_key,
+            "vote": self.vote,
         }
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.log.event import BadEvent, to_event
 from gateway.log.tables import interactions
+from gateway.log.votes import FIELD as VOTE
 
 # What was asked, shown and answered, and hashes that somebody who guesses it could compare.
 CONTENT = ("question", "question_hash", "answer", "answer_key", "image_digest")
@@ -49,7 +50,7 @@ WITHOUT_PERSON: dict[str, Any] = {
 def without_content(event: str) -> str:
     """Raises BadEvent."""
     fields = fields_of(event)
-    return to_event({name: value for name, value in fields.items() if name not in CONTENT})
+    return to_event({name: value for name, value in fields.items() if name not in (*CONTENT, VOTE)})
 
 
 def without_person(event: str) -> str:

@@ -6,7 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, Table, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from gateway.log.columns import utc_now
 from gateway.log.event import BadEvent
@@ -31,9 +42,9 @@ LONG_AGO = datetime.fromtimestamp(0, UTC)
 log = interactions.c
 
 
-def content_dropped_until(engine: Engine) -> datetime | None:
+def content_dropped_until(connection: Connection) -> datetime | None:
     """Of what was asked earlier, content is gone: it cannot be counted anew."""
-    until = _state(engine, ASKED)
+    until = _state(connection, ASKED)
     return until if until > LONG_AGO else None
 
 
@@ -42,18 +53,19 @@ def drop_content(engine: Engine, before: datetime) -> int:
     interactions had any. Their roll-ups must have been made."""
     with engine.connect() as connection:
         now = connection.scalar(select(utc_now())) or before
-    asked, arrived = _state(engine, ASKED), _state(engine, ARRIVED)
+        asked, arrived = _state(connection, ASKED), _state(connection, ARRIVED)
     old = log.interaction_id < first_id_at(before)
     emptied = _empty(engine, and_(old, log.interaction_id >= first_id_at(asked)))
     # What has come since from a spool that lay about, from a time that was seen to before.
     late = and_(log.interaction_id < first_id_at(asked), log.arrived_at >= arrived)
     if asked > LONG_AGO:
         emptied += _empty(engine, late)
-    reasons = and_(feedback.c.reason.is_not(None), feedback.c.created_at < before)
+    some = or_(feedback.c.reason.is_not(None), feedback.c.answer_key.is_not(None))
+    reasons = and_(some, feedback.c.created_at < before)
     for keys in _batches(engine, feedback, reasons):
         with engine.begin() as connection:
             theirs = update(feedback).where(feedback.c.interaction_id.in_(keys))
-            connection.execute(theirs.values(reason=None))
+            connection.execute(theirs.values(reason=None, answer_key=None))
     _empty_dead_letters(engine, before)
     _remember(engine, ASKED, before)
     _remember(engine, ARRIVED, now - OVERLAP)
@@ -123,10 +135,9 @@ def _batches(engine: Engine, table: Table, which: ColumnElement[bool]) -> Iterat
         last = found[-1]
 
 
-def _state(engine: Engine, name: str) -> datetime:
+def _state(connection: Connection, name: str) -> datetime:
     query = select(rollup_state.c.seen_until).where(rollup_state.c.name == name)
-    with engine.connect() as connection:
-        return connection.scalar(query) or LONG_AGO
+    return connection.scalar(query) or LONG_AGO
 
 
 def _remember(engine: Engine, name: str, until: datetime) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Date,
+    FromClause,
     Integer,
     Select,
     and_,
@@ -17,7 +18,7 @@ from sqlalchemy import (
 )
 
 from gateway.log.columns import UtcTime
-from gateway.log.tables import interactions
+from gateway.log.tables import feedback, interactions
 
 log = interactions.c
 # Upper bounds of the latency histogram: four to a doubling, from half a millisecond to a minute. A
@@ -100,16 +101,93 @@ def topics() -> Select[Any]:
             _day(),
             *groups,
             func.count().label("asks"),
-            func.sum(case((log.outcome == "answered", 1), else_=0)).label("answered"),
+            _how_many(log.outcome == "answered").label("answered"),
         )
         .where(log.question.is_not(None))
         .group_by(*groups)
     )
 
 
-def _of(*columns: ColumnElement[Any]) -> Select[Any]:
+def questions() -> Select[Any]:
+    groups = log.tenant, log.question_hash
+    return (
+        _of(
+            _day(),
+            *groups,
+            func.min(log.language).label("language"),
+            func.min(log.intent).label("intent"),
+            func.min(log.interaction_id).label("example_id"),
+            func.count().label("asked"),
+            _how_many(log.outcome == "answered").label("answered"),
+            _how_many(log.cache.in_(("hit", "stale", "joined"))).label("from_cache"),
+            func.count(log.image_digest.distinct()).label("photos"),
+            func.count(log.session_id.distinct()).label("sessions"),
+        )
+        .where(log.question_hash.is_not(None))
+        .group_by(*groups)
+    )
+
+
+def photos() -> Select[Any]:
+    groups = log.tenant, log.image_digest
+    return (
+        _of(
+            _day(),
+            *groups,
+            func.min(log.image_format).label("image_format"),
+            func.min(log.image_width).label("image_width"),
+            func.min(log.image_height).label("image_height"),
+            _how_many(log.kind == "upload").label("uploads"),
+            func.count(log.question_hash).label("asked"),
+            func.count(log.question_hash.distinct()).label("questions"),
+            func.count(log.session_id.distinct()).label("sessions"),
+        )
+        .where(log.image_digest.is_not(None))
+        .group_by(*groups)
+    )
+
+
+def funnel() -> Select[Any]:
+    asked = log.question_hash.is_not(None)
+    steps = {
+        "with_photo": log.image_digest.is_not(None),
+        "asked": asked,
+        "answered": and_(asked, log.outcome == "answered"),
+        "voted": feedback.c.vote.is_not(None),
+        "thumbs_up": feedback.c.vote == "up",
+    }
+    # Of different interactions: one that got two votes is here twice.
+    questions = func.count(case((asked, log.interaction_id)).distinct())
+    visits = (
+        _of(
+            log.tenant,
+            *(func.max(_one(step)).label(name) for name, step in steps.items()),
+            _one(questions > 1).label("asked_again"),
+            source=interactions.outerjoin(
+                feedback, feedback.c.interaction_id == log.interaction_id
+            ),
+        )
+        .where(log.session_id.is_not(None))
+        .group_by(log.tenant, log.session_id)
+        .subquery()
+    )
+    reached = (func.sum(visits.c[name]).label(name) for name in (*steps, "asked_again"))
+    return select(_day(), visits.c.tenant, func.count().label("sessions"), *reached).group_by(
+        visits.c.tenant
+    )
+
+
+def _of(*columns: ColumnElement[Any], source: FromClause = interactions) -> Select[Any]:
     within = and_(log.asked_at >= bindparam("begin"), log.asked_at < bindparam("end"))
-    return select(*columns).select_from(interactions).where(within)
+    return select(*columns).select_from(source).where(within)
+
+
+def _one(holds: ColumnElement[bool]) -> ColumnElement[int]:
+    return case((holds, 1), else_=0)
+
+
+def _how_many(holds: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(_one(holds))
 
 
 def _day() -> ColumnElement[Any]:

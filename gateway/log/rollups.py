@@ -1,10 +1,10 @@
 """Brings the roll-ups up to date: whichever hour or day has new rows, however late they came, is
 counted anew and replaced. Doing it twice changes nothing."""
 
-from collections.abc import Callable, Iterator
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from datetime import date, datetime, tzinfo
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -14,38 +14,51 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
+    and_,
     bindparam,
     delete,
     func,
     insert,
     select,
     true,
-    update,
 )
 
-from gateway.log import calendar
-from gateway.log.business_time import DAY, HOUR, Span, days, hours
-from gateway.log.columns import MYSQL, utc_now
-from gateway.log.rollup_queries import latency, reach, repeats, topics, usage
+from gateway.log import calendar, rollup_due
+from gateway.log.business_time import DAY, Span, Spans, days, hours
+from gateway.log.columns import MYSQL
+from gateway.log.retention import content_dropped_until
+from gateway.log.rollup_queries import (
+    funnel,
+    latency,
+    photos,
+    questions,
+    reach,
+    repeats,
+    topics,
+    usage,
+)
 from gateway.log.rollup_tables import (
+    business_days,
+    daily_funnel,
+    daily_photos,
+    daily_questions,
     daily_reach,
     daily_repeats,
     daily_topics,
     hourly_latency,
     hourly_usage,
-    rollup_state,
 )
 from gateway.log.tables import interactions
 
-# A row's arrival is stamped when it is inserted, it is seen when that is committed: at most the
-# forwarder's patience (30 s for an answer) later, a few statements a transaction.
-OVERLAP = timedelta(minutes=3)
+# Counted of each roll-up however short the time is: the newest hour or day, to which rows keep
+# coming, and one of those that wait behind it.
+LEAST = 2
 
 
 @dataclass(frozen=True)
 class Rollup:
     name: str
-    spans: Callable[[datetime, datetime, tzinfo], Iterator[Span]]
+    spans: Spans
     statements: tuple[Delete | Insert, ...]
     """Of one span, whose `begin`, `end`, `day` and `hour` they name."""
 
@@ -77,31 +90,67 @@ DAILY = Rollup(
         *_daily(daily_topics, topics()),
     ),
 )
-TABLES = (hourly_usage, hourly_latency, daily_reach, daily_repeats, daily_topics)
+VISITS = Rollup(
+    "visits",
+    days,
+    (
+        *_daily(daily_questions, questions()),
+        *_daily(daily_photos, photos()),
+        *_daily(daily_funnel, funnel()),
+    ),
+)
+ALL = HOURLY, DAILY, VISITS
+# They name single questions and photos: kept as long as the rows are, and no longer.
+DETAILS = daily_questions, daily_photos
+# They count what rows hold when what was asked is gone.
+BY_HOUR = hourly_usage, hourly_latency
+TABLES = (
+    *BY_HOUR,
+    daily_reach,
+    daily_repeats,
+    daily_topics,
+    daily_funnel,
+    *DETAILS,
+)
 
 
-def roll_up(engine: Engine, zone: tzinfo, *which: Rollup, since: datetime | None = None) -> int:
-    """All of them, or these; answers how many hours and days were counted. Of what lies before
-    `since` rows may be gone: there a late one would replace the count of all."""
-    counted = 0
+class Progress(NamedTuple):
+    """Hours and days that were counted, and that are still to be."""
+
+    counted: int
+    left: int
+
+
+def roll_up(
+    engine: Engine,
+    zone: tzinfo,
+    *which: Rollup,
+    since: datetime | None = None,
+    within_s: float = float("inf"),
+) -> Progress:
+    """All of them, or these; of each no more than LEAST hours or days after its `within_s`. Of what
+    lies before `since` rows may be gone: there a late one would replace the count of all."""
+    counted = left = 0
     with counting(engine).connect() as connection:
         if calendar.fill(connection, zone):
             _forget(connection)
         connection.commit()
-        for rollup in which or (HOURLY, DAILY):
-            now = connection.scalar(select(utc_now()))
-            assert now is not None
-            spans = _touched(connection, rollup, zone)
+        for rollup in which or ALL:
+            rollup_due.mark(connection, rollup.name, rollup.spans, zone)
             if since is not None:
-                spans = [span for span in spans if span.starts_at >= since]
+                rollup_due.leave_out(connection, rollup.name, since)
+            due = rollup_due.due(connection, rollup.name)
             connection.commit()
-            for span in spans:
-                _count(connection, rollup, span)
+            ends = time.monotonic() + within_s
+            for number, starts_at in enumerate(due):
+                if number >= LEAST and time.monotonic() >= ends:
+                    left += len(due) - number
+                    break
+                _count(connection, rollup, next(rollup.spans(starts_at, starts_at, zone)))
+                rollup_due.done(connection, rollup.name, starts_at)
                 connection.commit()
-            _seen(connection, rollup, now)
-            connection.commit()
-            counted += len(spans)
-    return counted
+                counted += 1
+    return Progress(counted, left)
 
 
 def counting(engine: Engine) -> Engine:
@@ -112,41 +161,47 @@ def counting(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="READ COMMITTED")
 
 
+def drop_details(engine: Engine, before: date) -> None:
+    """What names single questions and photos of earlier days; a day at a time, since they may be as
+    many as rows."""
+    for table in DETAILS:
+        day = table.c.business_day
+        with engine.connect() as connection:
+            while (oldest := connection.scalar(select(func.min(day)))) and oldest < before:
+                connection.execute(delete(table).where(day == oldest))
+                connection.commit()
+
+
+def count_details_anew(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Take what names the questions and photos of these interactions out of the counts of their
+    days, and have those days counted once more: others may have asked the same. In the caller's
+    transaction."""
+    log, day = interactions.c, business_days.c
+    of_day = and_(log.asked_at >= day.starts_at, log.asked_at < day.ends_at)
+    for table, name in ((daily_questions, "question_hash"), (daily_photos, "image_digest")):
+        named = select(log.tenant, log[name], day.business_day).where(which, of_day)
+        for tenant, value, on in connection.execute(named.where(log[name].is_not(None)).distinct()):
+            theirs = table.c.tenant == tenant, table.c[name] == value, table.c.business_day == on
+            connection.execute(delete(table).where(*theirs))
+    starts = connection.scalars(select(day.starts_at).where(which, of_day).distinct())
+    rollup_due.add(connection, VISITS.name, starts)
+
+
 def _forget(connection: Connection) -> None:
-    """What can be counted anew, for another zone; roll-ups of months that are gone stay."""
+    """What can be counted anew, for another zone; roll-ups of what is gone stay."""
     first = connection.scalar(select(func.min(interactions.c.asked_at)))
+    without_content = content_dropped_until(connection)
     for table in TABLES:
         day = table.c.business_day
         # A day more: the first one's was perhaps called by the day before.
         gone = true() if first is None else day >= (first - 2 * DAY).date()
+        if without_content and table not in BY_HOUR:
+            gone = and_(gone, day > without_content.date())
         connection.execute(delete(table).where(gone))
-    connection.execute(delete(rollup_state))
-
-
-def _touched(connection: Connection, rollup: Rollup, zone: tzinfo) -> list[Span]:
-    """The spans in which rows have arrived since the last time; all at the first."""
-    last = select(rollup_state.c.seen_until).where(rollup_state.c.name == rollup.name)
-    seen = connection.scalar(last)
-    # The hour as text, `2026-11-22 18`: no two dialects share a function that cuts a time.
-    hour = func.substr(interactions.c.asked_at, 1, 13, type_=interactions.c.kind.type)
-    query = select(hour).distinct()
-    if seen is not None:
-        query = query.where(interactions.c.arrived_at >= seen - OVERLAP)
-    found: dict[datetime, Span] = {}
-    for text in connection.scalars(query):
-        begin = datetime.strptime(text, "%Y-%m-%d %H").replace(tzinfo=UTC)
-        for span in rollup.spans(begin, begin + HOUR - timedelta(microseconds=1), zone):
-            found[span.starts_at] = span
-    return [found[begin] for begin in sorted(found)]
+    rollup_due.forget(connection, [rollup.name for rollup in ALL])
 
 
 def _count(connection: Connection, rollup: Rollup, span: Span) -> None:
     of = {"begin": span.starts_at, "end": span.ends_at, "day": span.day, "hour": span.hour}
     for statement in rollup.statements:
         connection.execute(statement, of)
-
-
-def _seen(connection: Connection, rollup: Rollup, now: datetime) -> None:
-    mine = rollup_state.c.name == rollup.name
-    if not connection.execute(update(rollup_state).where(mine).values(seen_until=now)).rowcount:
-        connection.execute(insert(rollup_state).values(name=rollup.name, seen_until=now))

@@ -51,8 +51,8 @@ class Waiting:
 
 
 class Spool:
-    """Appending is one thread's, reading and removing another's; each has its own connection.
-    Both raise sqlite3.Error."""
+    """Appending is one thread's at a time, reading and removing another's, on connections of their
+    own. Both raise sqlite3.Error."""
 
     def __init__(self, folder: Path, lock: int, durability: Durability) -> None:
         self.folder = folder
@@ -65,19 +65,25 @@ class Spool:
         self._reader = self._connect()
         # What a crash left half written; SQLite has skipped it.
         self.torn_frames = begun - self._checkpoint("PASSIVE") if begun else 0
+        # By whether it waits for who else writes.
+        self._writers: dict[bool, sqlite3.Connection] = {}
         self._cut_at = time.monotonic()
-        self._writer: sqlite3.Connection | None = None
         row = self._reader.execute("SELECT COUNT(*), SUM(LENGTH(event)) FROM events").fetchone()
         # Each is counted by one thread only.
         self._appended = (int(row[0]), int(row[1] or 0))
         self._removed = (0, 0)
 
-    def _connect(self) -> sqlite3.Connection:
+    @property
+    def syncs(self) -> bool:
+        """Whether a commit waits for the disk."""
+        return self._durability == "power"
+
+    def _connect(self, busy_ms: int = BUSY_MS) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._file,
             isolation_level=None,
             check_same_thread=False,
-            timeout=BUSY_MS / 1000,
+            timeout=busy_ms / 1000,
             cached_statements=MAX_GROUP + 50,
         )
         if connection.execute("PRAGMA user_version").fetchone() == (0,):
@@ -91,7 +97,7 @@ class Spool:
             )
             connection.execute(f"PRAGMA user_version={LAYOUT}")
         # NORMAL: a commit is in the kernel's hands, which survives the process; FULL: on the disk.
-        level = "FULL" if self._durability == "power" else "NORMAL"
+        level = "FULL" if self.syncs else "NORMAL"
         connection.execute(f"PRAGMA synchronous={level}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
         connection.execute("PRAGMA secure_delete=ON")  # what leaves is overwritten
@@ -108,24 +114,26 @@ class Spool:
         """Their bytes."""
         return self._appended[1] - self._removed[1]
 
-    def append(self, events: Sequence[str]) -> None:
-        """All of them, committed, or none."""
+    def append(self, events: Sequence[str], patient: bool = True) -> None:
+        """All of them, committed, or none. Not `patient`: an error at once where the forwarder is
+        just removing."""
         assert 0 < len(events) <= MAX_GROUP
-        if self._writer is None:
-            self._writer = self._connect()
+        writer = self._writers.get(patient)
+        if writer is None:
+            writer = self._writers[patient] = self._connect(BUSY_MS if patient else 0)
         now = time.time()
         values = ",".join(("(?,?)",) * len(events))
         parameters = [value for event in events for value in (now, event)]
         # One statement is one transaction, and lets go of the interpreter's lock once.
         statement = f"INSERT INTO events (at, event) VALUES {values}"  # noqa: S608
-        self._writer.execute(statement, parameters)
+        writer.execute(statement, parameters)
         rows, size = self._appended
         self._appended = (rows + len(events), size + sum(map(len, events)))
 
-    def reopen_writer(self) -> None:
+    def reopen_writers(self) -> None:
         """After a failed append: whatever state its connection is in, the next starts afresh."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
+        writers, self._writers = self._writers, {}
+        for writer in writers.values():
             writer.close()
 
     def oldest(self, limit: int, but: Iterable[int] = ()) -> list[Waiting]:
@@ -196,5 +204,5 @@ class Spool:
         os.close(self._lock)
 
     def _disconnect(self) -> None:
-        self.reopen_writer()
+        self.reopen_writers()
         self._reader.close()

@@ -80,6 +80,7 @@ images = Table(
     Column("image_bytes", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    Column("consent", code(16)),
     Column("user_pseudonym", code(32)),
     Index(None, "expires_at"),
     Index(None, "session_id"),
@@ -99,9 +100,43 @@ feedback = Table(
     Column("tenant", code(64), nullable=False),
     Column("user_pseudonym", code(32)),
     Column("session_id", code(32)),
+    Column("answer_key", code(64)),
     Index(None, "created_at"),
     Index(None, "user_pseudonym"),
     Index(None, "session_id"),
+    Index(None, "answer_key"),
+    **TABLE_OPTIONS,
+)
+
+# Thumbs that have come and are not counted yet, each under the id of its own event. They wait for
+# the row of their interaction, which says whose it is; then they go into `feedback`, or nowhere.
+votes = Table(
+    "votes",
+    metadata,
+    Column("vote_id", UuidBytes, primary_key=True),
+    Column("interaction_id", UuidBytes, nullable=False),
+    Column("vote", code(8), nullable=False),
+    Column("reason", words()),
+    Column("created_at", UtcTime, nullable=False),
+    Column("tenant", code(64), nullable=False),
+    Column("user_pseudonym", code(32)),
+    Column("session_id", code(32)),
+    **TABLE_OPTIONS,
+)
+
+# Cached answers that were voted down. `answer_key` is that of the first attempt, `attempt` the one
+# that its question is at now, `current_key` that one's. A row that is removed lifts a quarantine.
+quarantined_answers = Table(
+    "quarantined_answers",
+    metadata,
+    Column("answer_key", code(64), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("current_key", code(64), nullable=False),
+    Column("tenant", code(64), nullable=False),
+    Column("model_revision", code(64)),
+    Column("changed_at", UtcTime, nullable=False),
+    Index(None, "current_key"),
+    Index(None, "changed_at"),
     **TABLE_OPTIONS,
 )
 

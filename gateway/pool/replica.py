@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 # What a replica said while our own event loop was busy is read before it is judged.
 GRACE_S = 0.05
+# Of the log's column `replica`.
+REPLICA_LENGTH = 64
 # A replica that says it is full is left alone for so long while others have room.
 REST_S = 1.0
 # One late answer may be a full machine; two are a replica that does not get on.
@@ -45,6 +49,14 @@ class UnreachableError(UnavailableError):
     """Not even the question has gone out."""
 
 
+def name_of(url: str) -> str:
+    """For the log: where it is, without a password; as its column takes it, or the whole row would
+    be refused."""
+    parts = urlsplit(url)
+    name = parts.netloc.rpartition("@")[2] + parts.path
+    return name.encode("ascii", "replace").decode()[:REPLICA_LENGTH]
+
+
 class Replica:
     """`limit`: questions at once; `silence_s`: a replica that says nothing to anybody for so long,
     though asked, is taken for hung."""
@@ -53,6 +65,7 @@ class Replica:
         self, url: str, upstream: Upstream, metrics: PoolMetrics, limit: int, silence_s: float
     ) -> None:
         self.url = url
+        self.name = name_of(url)
         self.upstream = upstream
         self.in_flight = 0
         self.ready = False
@@ -126,6 +139,7 @@ class Replica:
                     else:
                         pace_s = (now - first_at) / (pieces - 1) if pieces > 1 else None
                         self.health.succeeded(now, first_at - begun, pace_s)
+                        event = replace(event, replica=self.name)
                     yield event
                     async with asyncio.timeout(deadline - time.monotonic()):
                         event = await anext(events, None)

@@ -22,7 +22,7 @@ _NAMES: dict[Kind, dict[str, str | None]] = {
     "openai": {"repetition_penalty": None, "top_k": None, "max_tokens": "max_completion_tokens"},
 }
 # The contract's headers between gateway and replica: tenants' names are for our own only.
-_PRIVATE_HEADERS = frozenset({"x-cache-namespace", "x-image-digest"})
+_PRIVATE_HEADERS = frozenset({"x-cache-namespace", "x-image-digest", "x-attempt"})
 _FIELDS = frozenset(ChatRequest.model_fields)
 
 

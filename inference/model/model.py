@@ -38,8 +38,14 @@ class Model:
         self._eos = set(eos if isinstance(eos, list) else [eos])
         self.bytes_of = self._prompts.bytes_of
 
-    def prompt(self, asked: Completion, pixels: Image.Image | None, photo_key: str = "") -> Prompt:
-        return self._prompts.build(asked, pixels, photo_key)
+    def prompt(
+        self,
+        asked: Completion,
+        pixels: Image.Image | None,
+        photo_key: str = "",
+        attempt: int = 0,
+    ) -> Prompt:
+        return self._prompts.build(asked, pixels, photo_key, attempt)
 
     def grammar(self, sampling: Sampling) -> Grammar | None:
         """Raises InvalidSchema."""

@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from PIL import Image
 
+from contract.attempts import closeness
 from contract.completion import Completion
 from inference.detokenizer import token_bytes
 from inference.model.checkpoint import Checkpoint
 
 IMAGE_TOKEN = "<|image_pad|>"  # noqa: S105 - no secret
+_BOUNDS = ("shortest_edge", "longest_edge")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class PromptBuilder:
         self._special = set(self._tokenizer.all_special_ids)
         self._special |= set(self._tokenizer.added_tokens_decoder)
 
-    def build(self, asked: Completion, pixels: Image.Image | None, photo_key: str) -> Prompt:
+    def build(
+        self, asked: Completion, pixels: Image.Image | None, photo_key: str, attempt: int
+    ) -> Prompt:
         """Template, tokenise, preprocess. Control tokens in the users' text become plain text."""
         messages: list[dict[str, Any]] = []
         photo_due = pixels is not None
@@ -72,7 +76,9 @@ class PromptBuilder:
         if pixels is None:
             positions = torch.arange(len(ids)).expand(3, -1)
             return Prompt(ids, positions, 0, None)
-        seen = self._image_processor(images=[pixels], return_tensors="pt")
+        seen = self._image_processor(
+            images=[pixels], size=self._size(pixels, attempt), return_tensors="pt"
+        )
         grid = seen["image_grid_thw"]
         count = int(grid[0].prod()) // self._image_processor.merge_size**2
         at = ids.index(self._image_token_id)
@@ -85,6 +91,16 @@ class PromptBuilder:
         )
         photo = Photo(photo_key, seen["pixel_values"], grid, at, count)
         return Prompt(ids, positions[:, 0], int(offset), photo)
+
+    def _size(self, pixels: Image.Image, attempt: int) -> dict[str, int]:
+        """The bounds in pixels, as the processor calls them, between which a photo is put."""
+        least, most = (int(self._image_processor.size[name]) for name in _BOUNDS)
+        if attempt:
+            # Beyond the checkpoint's own bound, and a small photo is blown up: whatever its size,
+            # the model gets so many times the tokens for it.
+            usual = min(max(pixels.width * pixels.height, least), most)
+            least = most = usual * closeness(attempt)
+        return dict(zip(_BOUNDS, (least, most), strict=True))
 
     def bytes_of(self, token_id: int) -> bytes:
         """The UTF-8 bytes of a token; none for control tokens."""

@@ -3,7 +3,7 @@
 from gateway.log.ddl import alter, undo_alter
 
 revision = "0021"
-down_revision = "0016"
+down_revision = "0020"
 
 
 def upgrade() -> None:

@@ -148,6 +148,16 @@ def test_the_analyst_may_read_and_nothing_else(stack: Stack) -> None:
         assert "denied" in ask(query), query
 
 
+def test_a_gateway_may_change_rows_but_neither_tables_nor_accounts(stack: Stack) -> None:
+    assert stack.sql("DELETE FROM dead_letters") == ""
+    for query in (
+        "DROP TABLE feedback",
+        "ALTER TABLE interactions DROP PARTITION p_rest",
+        "GRANT SELECT ON dead_letters TO 'analyst'@'%'",
+    ):
+        assert "denied" in stack.sql(query), query
+
+
 def test_no_container_is_root_or_may_become_it(stack: Stack) -> None:
     for found in stack.containers():
         name, host = found["Name"], found["HostConfig"]

@@ -125,7 +125,9 @@ def _empty_mariadb() -> Path:
 
 
 @contextmanager
-def mariadb_server(folder: Path, port: int | None = None) -> Iterator[Server]:
+def mariadb_server(
+    folder: Path, port: int | None = None, options: tuple[str, ...] = ()
+) -> Iterator[Server]:
     """An empty database `shopsight`, user `root` without a password."""
     port = port or free_port()
     data = folder / "mariadb"
@@ -135,6 +137,8 @@ def mariadb_server(folder: Path, port: int | None = None) -> Iterator[Server]:
     command = [program("mariadbd"), "--no-defaults", *user, f"--datadir={data}"]
     command += [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'm.sock'}"]
     command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]
+    # Its own: a server that starts removes the temporary tables of any other from a shared one.
+    command += [f"--tmpdir={folder}", *options]
     with running(command, folder / "mariadb.log") as process:
 
         def up() -> bool:

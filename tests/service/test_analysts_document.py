@@ -35,7 +35,7 @@ def seeded(url: str) -> Engine:
 def test_each_query_of_the_document_says_what_is_printed_below_it(database_url: str) -> None:
     engine = seeded(database_url)
     blocks = BLOCK.findall(DOCUMENT.read_text())
-    assert len(blocks) == 20
+    assert len(blocks) == 22
     for query, printed in blocks:
         found = answer(engine, query)
         assert found.count("\n") >= 1, f"no row: {query}"
@@ -49,7 +49,7 @@ def test_the_document_names_every_column_and_every_view(tmp_path: Path) -> None:
     engine = create_engine(url)
     found = inspect(engine)
     text = DOCUMENT.read_text()
-    for name in ("interactions", "feedback"):
+    for name in ("interactions", "feedback", *VIEWS):
         columns = [column["name"] for column in found.get_columns(name)]
         assert [column for column in columns if f"`{column}`" not in text] == []
     assert set(found.get_view_names()) == set(VIEWS)

@@ -46,10 +46,11 @@ def test_a_torn_tail_costs_no_acknowledged_event_and_is_counted() -> None:
 
 
 def test_answers_go_on_while_the_database_is_away() -> None:
-    verdict = database_down.drill(down_s=3, before_s=1)
+    verdict = database_down.drill(outages=1, down_s=1, longest_s=3)
     assert verdict.exact, verdict
     assert verdict.error_rate == 0
     assert verdict.more["backlog"] > 200
+    assert verdict.more["p99_without_vs_with"] > 0, "both were timed"
 
 
 def test_a_database_killed_in_mid_commit_loses_and_doubles_nothing() -> None:

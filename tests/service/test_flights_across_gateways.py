@@ -14,7 +14,8 @@ import redis
 
 from gateway.cache.lease import LEASE_MS
 from gateway.cache.lease import PREFIX as LEASES
-from tests.service.asking import chat, events_of, photo, post, text_of
+from gateway.pool.replica import name_of
+from tests.service.asking import chat, events_of, photo, post, rows, text_of
 from tests.service.servers import Server, gateway_process, wait_until
 from tests.service.stub_replica import StubReplica
 
@@ -43,6 +44,19 @@ def ask_all(urls: list[str], count: int, **fields: object) -> list[httpx.Respons
             for index in range(count)
         ]
         return [future.result() for future in asked]
+
+
+def test_who_joins_another_gateways_computation_records_its_replica(
+    pair: list[str], stub: StubReplica, tmp_path: Path
+) -> None:
+    stub.delay_s = 1.0
+    with ThreadPoolExecutor(1) as threads:
+        leader = threads.submit(post, pair[0], chat("what?", photo()))
+        wait_until("the leader's call", lambda: bool(stub.calls))
+        assert post(pair[1], chat("what?", photo())).headers["x-cache"] == "joined"
+        leader.result()
+    found = {(row["cache"], row["replica"]) for row in rows(f"sqlite:///{tmp_path / 'log.db'}")}
+    assert found == {("miss", name_of(stub.url)), ("joined", name_of(stub.url))}
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -17,7 +17,7 @@ from gateway.cache.redis import RedisLink, RedisStore, RedisUnavailableError
 
 KEY = AnswerKey("n", "r", "p", "i", "q", (), ())
 LOGPROB = TokenLogprob("荔".encode(), -0.5, (TokenLogprob(b"\xe8", -2.0),))
-WHOLE: list[Event] = [Delta("荔", (LOGPROB,)), Delta("枝"), Finished("stop", Usage(7, 3))]
+WHOLE: list[Event] = [Delta("荔", (LOGPROB,)), Delta("枝"), Finished("stop", Usage(7, 3), "a:1")]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -25,9 +26,10 @@ from gateway.cli.stats import summary
 from gateway.log.rollup_tables import metadata
 from gateway.log.spool_folder import ids_in, spools_in
 from gateway.policy.text import TextPolicy
+from gateway.pool.replica import name_of
 from tests.service.asking import chat, events_of, photo, post, rows, text_of
 from tests.service.servers import ROOT, mariadb_server, migrate, wait_until
-from tests.service.stub_replica import StubReplica
+from tests.service.stub_replica import StubReplica, stub_replica
 
 Start = Callable[..., str]
 
@@ -70,6 +72,33 @@ def test_a_question_is_a_row_with_all_that_analysts_need(
     assert row["join_ms"] is None
     assert abs(row["arrived_at"] - row["asked_at"]) < timedelta(seconds=30)
     assert "questions 1 · answered 1 · photos 1" in summary(engine, ZoneInfo("Asia/Shanghai"))
+
+
+def test_a_computed_answer_names_its_replica_and_a_cached_one_none(
+    start_gateway: Start, tmp_path: Path
+) -> None:
+    with stub_replica() as one, stub_replica() as other:
+        gateway = start_gateway(replicas=f"{one.url},{other.url}")
+        for seed in (1, 2, 3, 4, 4):  # photos are shared out
+            post(gateway, chat("what?", photo(seed)))
+        log = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert [row["replica"] for row in log if row["cache"] == "hit"] == [None]
+    named = Counter(row["replica"] for row in log if row["cache"] == "miss")
+    assert named == Counter({name_of(stub.url): len(stub.calls) for stub in (one, other)})
+    assert named.total() == 4
+
+
+def test_a_replica_that_broke_off_is_not_the_one_that_answered(
+    start_gateway: Start, tmp_path: Path
+) -> None:
+    with stub_replica() as good, stub_replica() as bad:
+        bad.behaviour = "500"
+        gateway = start_gateway(replicas=f"{good.url},{bad.url}", retry_share=1)
+        for seed in range(9):
+            assert post(gateway, chat("what?", photo(seed))).status_code == 200
+        assert bad.calls, "it was asked, too"
+        named = {row["replica"] for row in rows(f"sqlite:///{tmp_path / 'log.db'}")}
+    assert named == {name_of(good.url)}
 
 
 def test_what_names_a_person_is_nowhere_in_the_log(

@@ -94,6 +94,7 @@ def test_internal_headers_of_a_client_are_dropped(nginx: Nginx) -> None:
         "x-deadline-ms": "999999",
         "x-priority": "batch",
         "x-image-digest": "00",
+        "x-attempt": "2",
         "x-request-id": "chosen-by-client",
         "x_request_id": "chosen-by-client",
         "x-forwarded-for": "8.8.8.8",
@@ -190,6 +191,15 @@ def test_too_many_questions_from_one_address_are_429(
     assert answers[-1].json()["error"]["code"] == "rate_limited"
     assert answers[-1].headers["retry-after"] == "1"
     assert httpx.get(nginx.url).status_code == 200  # the page is not limited
+
+
+def test_votes_of_one_address_are_slower_than_its_questions(nginx: Nginx) -> None:
+    votes = [httpx.post(f"{nginx.url}/v1/feedback", content=b"{}") for _ in range(30)]
+    told = [answer.status_code for answer in votes]
+    assert told[:21] == [200] * 21  # a conversation's worth at once
+    assert told.count(429) >= 8
+    assert votes[-1].json()["error"]["code"] == "rate_limited"
+    assert ask(nginx).status_code == 200
 
 
 def test_a_body_that_only_the_gateway_may_refuse_reaches_it(nginx: Nginx) -> None:

@@ -183,3 +183,27 @@ def test_log_probabilities_come_with_their_tokens(replica: str, data: bytes) -> 
     spelled = b"".join(bytes(token["bytes"]) for token in tokens).decode()
     assert spelled == choice["message"]["content"]
     assert all(token["logprob"] <= 0 and len(token["top_logprobs"]) == 2 for token in tokens)
+
+
+def test_a_later_attempt_looks_more_closely(ours: str, data: bytes) -> None:
+    asked = chat("What is it made of?", data, max_tokens=8)
+
+    def prompt_tokens(**headers: str) -> int:
+        usage: dict[str, int] = post(ours, asked, **headers).json()["usage"]
+        return usage["prompt_tokens"]
+
+    first, second = prompt_tokens(), prompt_tokens(**{"x-attempt": "1"})
+    assert first * 1.3 < second
+    assert prompt_tokens() == first  # the closer look is not the first one's, either
+
+
+def test_a_photo_is_seen_as_closely_as_the_context_has_room_for(ours: str, data: bytes) -> None:
+    def prompt_tokens(length: int, attempt: int) -> int:
+        asked = chat("龘" * length, data, max_tokens=8)  # three tokens each; 2,048 fit
+        answer = post(ours, asked, **{"x-attempt": str(attempt)})
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["usage"]["prompt_tokens"])
+
+    for length, closest in ((600, 2), (650, 1), (660, 0)):
+        assert prompt_tokens(length, 2) == prompt_tokens(length, closest)
+    assert len({prompt_tokens(600, attempt) for attempt in range(3)}) == 3

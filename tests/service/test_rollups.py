@@ -12,10 +12,20 @@ from sqlalchemy import Engine, Row, delete, func, insert, select, text, update
 
 from gateway.log.business_time import day_span
 from gateway.log.rollup_tables import hourly_latency, hourly_usage, rollup_state
-from gateway.log.rollups import HOURLY, TABLES, _count, counting, roll_up
+from gateway.log.rollups import (
+    DETAILS,
+    HOURLY,
+    TABLES,
+    VISITS,
+    _count,
+    counting,
+    drop_details,
+    roll_up,
+)
 from gateway.log.tables import feedback, interactions
 from loadtest.seed_log import BEGIN, fill, shoppers
 from tests.service.servers import migrate
+from tests.service.views_from_rows import FROM_ROWS
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SEEDS = count(1_000)
@@ -24,7 +34,7 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def log(database_url: str, engine: Engine) -> Engine:
-    """Three days of 400 interactions each, not rolled up yet."""
+    """Three days and a little more of 400 interactions each, not rolled up yet."""
     migrate(database_url)
     fill(engine, 1_200, days=3)
     return engine
@@ -45,7 +55,10 @@ def view(engine: Engine, query: str) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, Decimal) else value
+    """Servers add up whole numbers to decimals."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == int(value) else float(value)
 
 
 def rows(engine: Engine) -> list[dict[str, Any]]:
@@ -140,7 +153,6 @@ REPEATS = "SELECT * FROM repeat_asks_by_day WHERE business_day = '2026-11-03' AN
 
 
 def test_a_session_walks_down_the_funnel_on_its_day(log: Engine) -> None:
-    roll_up(log, SHANGHAI)
     with log.begin() as connection:
         connection.execute(delete(feedback))
         connection.execute(delete(interactions))
@@ -154,6 +166,7 @@ def test_a_session_walks_down_the_funnel_on_its_day(log: Engine) -> None:
     with log.begin() as connection:
         vote = {"interaction_id": voted["interaction_id"], "vote": "up", "created_at": at}
         connection.execute(insert(feedback), {**vote, "tenant": "public"})
+    roll_up(log, SHANGHAI)
     found = {
         str(f.pop("business_day")): f for f in view(log, "SELECT * FROM session_funnel_by_day")
     }
@@ -161,6 +174,90 @@ def test_a_session_walks_down_the_funnel_on_its_day(log: Engine) -> None:
     names = ("sessions", "with_photo", "asked", "answered", "asked_again")
     assert [found["2026-11-03"][name] for name in names] == [2, 2, 1, 1, 1]
     assert sum(day["thumbs_up"] for day in found.values()) == 1
+
+
+@pytest.mark.parametrize("name", FROM_ROWS)
+def test_a_view_on_a_rollup_says_what_the_rows_say(log: Engine, name: str) -> None:
+    roll_up(log, SHANGHAI)
+    found, want = view(log, f"SELECT * FROM {name}"), view(log, FROM_ROWS[name])
+    assert list(found[0]) == list(want[0]), "the same columns"
+    assert sorted(map(repr, found)) == sorted(map(repr, want))
+    assert len({str(row["business_day"]) for row in found}) == 4
+
+
+def test_a_thumb_counts_with_what_it_is_about_however_late_it_comes(log: Engine) -> None:
+    with log.begin() as connection:
+        connection.execute(delete(feedback))
+    roll_up(log, SHANGHAI)
+    settled(log)
+    about = next(row for row in rows(log) if row["session_id"] and row["outcome"] == "answered")
+    late = about["asked_at"] + timedelta(days=9)
+    thumb = {"interaction_id": about["interaction_id"], "vote": "up", "created_at": late}
+    with log.begin() as connection:
+        connection.execute(insert(feedback), {**thumb, "tenant": about["tenant"]})
+    of_thumb = {"kind": "feedback", "parent_interaction_id": about["interaction_id"]}
+    one_more(log, late, **of_thumb, question_hash=None, session_id=about["session_id"])
+    roll_up(log, SHANGHAI)
+    found = view(log, "SELECT * FROM session_funnel_by_day WHERE thumbs_up = 1 AND voted = 1")
+    assert len(found) == 1
+    first = day_span(date.fromisoformat(str(found[0]["business_day"])), SHANGHAI)
+    assert first.starts_at <= about["asked_at"] < first.ends_at
+
+
+def test_two_votes_on_one_question_are_not_two_questions(log: Engine) -> None:
+    with log.begin() as connection:
+        for table in (feedback, interactions):
+            connection.execute(delete(table))
+        # As it is where several may vote on one interaction.
+        connection.execute(text("ALTER TABLE feedback RENAME TO of_one_voter"))
+        connection.execute(text("CREATE TABLE feedback AS SELECT * FROM of_one_voter"))
+    one_more(log, BEGIN, session_id="asks once", tenant="public")
+    thumb = {"interaction_id": rows(log)[0]["interaction_id"], "vote": "up", "created_at": BEGIN}
+    with log.begin() as connection:
+        connection.execute(insert(feedback), 2 * [{**thumb, "tenant": "public"}])
+    roll_up(log, SHANGHAI)
+    (day,) = view(log, "SELECT * FROM session_funnel_by_day WHERE business_day = '2026-11-02'")
+    assert (day["asked"], day["asked_again"], day["voted"]) == (1, 0, 1)
+
+
+def test_the_words_of_a_question_go_with_the_interaction_and_its_counts_stay(log: Engine) -> None:
+    at = BEGIN + timedelta(hours=5)
+    words = {"question": "适合李华吗?", "question_hash": "f" * 32, "tenant": "public"}
+    one_more(log, at, **words)
+    roll_up(log, SHANGHAI)
+    query = f"SELECT question, asked FROM questions_by_day WHERE question_hash = '{'f' * 32}'"
+    assert view(log, query) == [{"question": "适合李华吗?", "asked": 1}]
+    with log.begin() as connection:
+        connection.execute(delete(interactions).where(interactions.c.question_hash == "f" * 32))
+    assert view(log, query) == [{"question": None, "asked": 1}]
+
+
+def test_what_names_single_questions_and_photos_goes_with_the_rows(log: Engine) -> None:
+    roll_up(log, SHANGHAI)
+    before = everything(log)
+    drop_details(log, date(2026, 11, 3))
+    after = everything(log)
+    for table in TABLES:
+        days = {row.business_day for row in after[table.name]}
+        gone = {date(2026, 11, 2)} if table in DETAILS else set()
+        assert days == {row.business_day for row in before[table.name]} - gone, table.name
+
+
+def test_a_round_ends_in_time_and_the_next_goes_on_from_there(log: Engine) -> None:
+    assert roll_up(log, SHANGHAI, VISITS, within_s=0) == (2, 2)
+    found = view(log, "SELECT business_day FROM session_funnel_by_day ORDER BY business_day")
+    days = [str(row["business_day"]) for row in found]
+    assert days == ["2026-11-04", "2026-11-05"], "the newest first"
+    settled(log)  # arrived long ago: only what was noted tells that they are to be counted
+    assert roll_up(log, SHANGHAI, VISITS, within_s=0) == (2, 0)
+    assert roll_up(log, SHANGHAI, VISITS) == (0, 0)
+    assert len(view(log, "SELECT business_day FROM session_funnel_by_day")) == 4
+
+
+def test_days_whose_rows_may_be_gone_are_left_as_they_were_counted(log: Engine) -> None:
+    since = day_span(date(2026, 11, 4), SHANGHAI).starts_at
+    assert roll_up(log, SHANGHAI, VISITS, since=since) == (2, 0)
+    assert roll_up(log, SHANGHAI, VISITS).left == 0
 
 
 def test_rolling_up_twice_changes_nothing(log: Engine) -> None:
@@ -174,11 +271,11 @@ def test_rolling_up_twice_changes_nothing(log: Engine) -> None:
 def test_a_row_that_comes_days_late_is_counted_and_other_hours_are_left_alone(log: Engine) -> None:
     roll_up(log, SHANGHAI)
     settled(log)
-    assert roll_up(log, SHANGHAI) == 0
+    assert roll_up(log, SHANGHAI).counted == 0
     before = everything(log)
     late = BEGIN + timedelta(days=1, hours=3, minutes=30)
     one_more(log, late, tenant="late", model_revision="r")
-    assert roll_up(log, SHANGHAI) == 2, "an hour and a day"
+    assert roll_up(log, SHANGHAI).counted == 3, "an hour, and a day twice"
     after = everything(log)
     added = {name: set(after[name]) - set(before[name]) for name in after}
     assert [row.requests for row in added["hourly_usage"]] == [1]
@@ -234,6 +331,6 @@ def test_the_state_is_the_databases_time_not_this_machines(log: Engine) -> None:
     with log.connect() as connection:
         seen = connection.scalars(select(rollup_state.c.seen_until)).all()
         last = connection.scalar(select(func.max(interactions.c.arrived_at)))
-    assert len(seen) == 2
+    assert len(seen) == 3
     assert last is not None
     assert all(last - timedelta(seconds=1) <= at <= datetime.now(UTC) for at in seen)

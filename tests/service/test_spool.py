@@ -139,8 +139,7 @@ def test_with_power_durability_each_commit_is_synced(tmp_path: Path) -> None:
     for durability, level in (("process", 1), ("power", 2)):
         spool = SpoolFolder(tmp_path / durability, durability).claim()  # type: ignore[arg-type]
         spool.append([event()])
-        assert spool._writer is not None
-        assert spool._writer.execute("PRAGMA synchronous").fetchone() == (level,)
+        assert spool._writers[True].execute("PRAGMA synchronous").fetchone() == (level,)
 
 
 def test_a_file_held_by_something_foreign_fails_the_commit_and_no_later_one(
@@ -151,7 +150,7 @@ def test_a_file_held_by_something_foreign_fails_the_commit_and_no_later_one(
     foreign.execute("BEGIN IMMEDIATE")
     with pytest.raises(sqlite3.OperationalError):
         spool.append([event()])
-    spool.reopen_writer()
+    spool.reopen_writers()
     foreign.execute("ROLLBACK")
     late = event()
     spool.append([late])

@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
-from gateway.log.rollup_tables import hourly_usage
+from gateway.log.partitions import month_of
+from gateway.log.rollup_tables import daily_photos, daily_reach, hourly_usage
+from gateway.log.rollups import LEAST
 from gateway.log.tables import interactions
 from gateway.log.upkeep import Upkeep, UpkeepMetrics, turn
 from loadtest.seed_log import fill
@@ -68,6 +70,33 @@ def test_one_does_it_at_a_time(database_url: str, engine: Engine) -> None:
     assert total(engine) == 20
 
 
+def test_a_log_that_is_new_to_the_rollups_is_counted_over_several_rounds(
+    database_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.log.upkeep.ROUND_S", 0)
+    migrate(database_url)
+    fill(engine, 60, days=3)
+    registry = CollectorRegistry()
+    settings = Settings(_env_file=None, database_url=database_url)  # type: ignore[call-arg]
+    keeping = Upkeep(settings, engine, UpkeepMetrics(registry))
+    keeping.round()
+    left = registry.get_sample_value("log_rollup_spans_left")
+    assert left
+    assert 0 < total(engine) < 60
+    with engine.begin() as connection:  # long ago: they are not noted again and again
+        connection.execute(update(interactions).values(arrived_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    for _ in range(int(left) // LEAST):  # none waits for the next time that days are due
+        keeping.round()
+    assert registry.get_sample_value("log_rollup_spans_left") == 0
+    assert total(engine) == 60
+    with engine.connect() as connection:
+        days = [
+            set(connection.scalars(select(table.c.business_day)))
+            for table in (hourly_usage, daily_reach, daily_photos)
+        ]
+    assert days[0] == days[1] == days[2]
+
+
 def test_old_months_go_when_a_retention_is_set_and_their_rollups_stay(
     database_url: str, engine: Engine
 ) -> None:
@@ -84,6 +113,13 @@ def test_old_months_go_when_a_retention_is_set_and_their_rollups_stay(
     else:
         assert left == 70, "made after the migration: all its months before today's are one"
     assert total(engine) == 70
+    with engine.connect() as connection:
+        first = {
+            table.name: connection.scalar(select(func.min(table.c.business_day)))
+            for table in (daily_reach, daily_photos)
+        }
+    assert first["daily_reach"] < (now - timedelta(days=150)).date()
+    assert first["daily_photos"] >= month_of(now - timedelta(days=90)).date()
     fill(engine, 5, seed=3, days=10, begin=now - timedelta(days=195))
     keeping = upkeep(database_url, engine, log_retention_days=90)
     keeping.round()

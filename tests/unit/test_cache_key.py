@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.completion import Completion, Sampling, Turn
-from gateway.cache.key import AnswerKey, answer_key, normalised
+from gateway.cache.key import AnswerKey, answer_key, digest_of_attempt, normalised
 
 texts = st.text(max_size=12)
 keys = st.builds(
@@ -16,6 +16,7 @@ keys = st.builds(
     question=texts,
     earlier_turns=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
     sampling=st.lists(texts, max_size=3).map(tuple),
+    attempt=st.integers(0, 2),
 )
 
 
@@ -41,9 +42,16 @@ def test_every_field_is_part_of_the_digest() -> None:
     for item in fields(AnswerKey):
         value = getattr(base, item.name)
         changed = "other" if isinstance(value, str) else (("x", "y"),)
-        if item.name == "sampling":
-            changed = ("x",)
+        if item.name in ("sampling", "attempt"):
+            changed = {"sampling": ("x",), "attempt": 1}[item.name]
         assert replace(base, **{item.name: changed}).digest != base.digest, item.name
+
+
+def test_who_has_only_a_digest_finds_those_of_later_attempts() -> None:
+    base = AnswerKey("n", "r", "p", "i", "q", (), ())
+    digests = [replace(base, attempt=attempt).digest for attempt in range(3)]
+    assert len(set(digests)) == 3
+    assert [digest_of_attempt(base.digest, attempt) for attempt in range(3)] == digests
 
 
 def asked(question: str, **sampling: object) -> Completion:

@@ -31,9 +31,9 @@ def test_the_shape_is_openais() -> None:
     }
 
 
-def test_only_the_servers_own_troubles_ask_to_retry() -> None:
+def test_only_full_servers_and_hasty_callers_are_asked_to_retry() -> None:
     for leaf in leaves():
-        assert (leaf.retry_after_s is not None) == (leaf.status == 503)
+        assert (leaf.retry_after_s is not None) == (leaf.status in (429, 503))
 
 
 def test_the_asker_s_language_is_seen() -> None:

@@ -2,7 +2,17 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.config import Settings
+from gateway.log.tables import interactions
+from gateway.pool.replica import name_of
 from gateway.pool.upstream import Upstream
+
+
+def test_a_replica_is_named_without_a_password_and_as_its_column_takes_it() -> None:
+    assert name_of("http://10.0.0.7:8080") == "10.0.0.7:8080"
+    assert name_of("https://user:secret@gpu.example/v2") == "gpu.example/v2"
+    long = name_of("http://模型.example:8080/" + 80 * "a")
+    assert long.isascii()
+    assert len(long) == interactions.c.replica.type.length
 
 
 def test_a_kind_brings_what_its_server_needs_and_settings_go_before() -> None:
@@ -14,7 +24,8 @@ def test_a_kind_brings_what_its_server_needs_and_settings_go_before() -> None:
 
 
 def test_tenants_names_are_for_our_own_replicas_only() -> None:
-    headers = {"x-request-id": "1", "x-cache-namespace": "shop", "x-image-digest": "ab"}
+    private = {"x-cache-namespace": "shop", "x-image-digest": "ab", "x-attempt": "1"}
+    headers = {"x-request-id": "1", **private}
     assert Upstream(url="http://a:1").visible(headers) == headers
     assert Upstream(url="http://a:1", kind="vllm").visible(headers) == {"x-request-id": "1"}
     hidden = Upstream(url="http://a:1", hidden_headers=frozenset({"x-request-id"}))

@@ -1,0 +1,70 @@
+"""`shopsight export`: voted questions with their answers, one JSON a line."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from sqlalchemy.exc import DBAPIError
+
+from gateway.cli.moment import moment
+from gateway.config import Settings
+from gateway.feedback.examples import Examples, files_in, inline
+from gateway.log.database import open_database, reason_of
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--format", choices=["jsonl"], default="jsonl")
+    command.add_argument("--out", type=Path, help="a file; else standard output")
+    command.add_argument("--photos", type=Path, help="a folder for photos; else data URIs")
+    command.add_argument("--since", type=moment, help="only what was asked since (ISO, UTC)")
+    command.add_argument("--tenant", help="only this tenant's")
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = Settings()
+    engine = open_database(settings)
+    beside = args.out.parent if args.out else Path()
+    save = files_in(args.photos, beside) if args.photos else inline
+    examples = Examples(engine, settings.image_dir, save)
+    try:
+        with _opened(args.out) as out:
+            for example in examples.read(args.tenant, args.since):
+                out.write(json.dumps(example, ensure_ascii=False) + "\n")
+    except DBAPIError as error:
+        print(f"The database does not answer: {reason_of(error)}", file=sys.stderr)
+        return 1
+    finally:
+        engine.dispose()
+    print("\n".join(told(examples.coverage)), file=sys.stderr)
+    return 0
+
+
+def told(coverage: Counter[str]) -> list[str]:
+    """What is in an export and what is not, and why."""
+    voted = coverage["voted"]
+    photos = {why: count for why, count in coverage.items() if why.startswith("photo: ")}
+    lines = [f"{voted} voted, {sum(photos.values())} exported"]
+    lines += [f"  {why}: {count}" for why, count in sorted(photos.items())]
+    left_out = {why: count for why, count in coverage.items() if why.startswith("left out")}
+    return lines + [f"{why}: {count}" for why, count in sorted(left_out.items())]
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[TextIO]:
+    if path is None:
+        yield sys.stdout
+        return
+    # Only a whole export stands under its name.
+    half = path.with_name(path.name + ".part")
+    try:
+        with half.open("w", encoding="utf-8") as out:
+            yield out
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)

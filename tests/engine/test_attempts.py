@@ -1,0 +1,55 @@
+"""A question that is answered again: the model looks at its photo more closely."""
+
+import pytest
+from PIL import Image
+
+from contract.attempts import HEADER, MAX_ATTEMPT, attempt_of, closeness, pixel_bound
+from contract.completion import Completion, Turn
+from contract.images import MODEL_PIXELS, EncodedImage, check_image
+from inference.config import Settings
+from inference.model.model import Model
+from tests.unit.pictures import encoded, picture
+
+ASKED = Completion((Turn("user", "what is it?"),), None)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Model:
+    return Model(Settings(_env_file=None))  # type: ignore[call-arg]
+
+
+def tokens(model: Model, pixels: Image.Image, attempt: int) -> int:
+    photo = model.prompt(ASKED, pixels, "key", attempt).photo
+    assert photo is not None
+    return photo.tokens
+
+
+@pytest.mark.parametrize("size", [(64, 48), (160, 120), (150, 150), (900, 600), (40, 1200)])
+def test_each_attempt_has_about_twice_the_visual_tokens_whatever_the_photos_size(
+    demo: Model, size: tuple[int, int]
+) -> None:
+    pixels = picture(*size)
+    first = tokens(demo, pixels, 0)
+    for attempt in range(1, MAX_ATTEMPT + 1):
+        # Whole squares of 32 px: a small photo has few of them.
+        ratio = tokens(demo, pixels, attempt) / (first * closeness(attempt))
+        assert 0.6 < ratio < 1.6
+
+
+def test_the_first_attempt_sees_what_the_checkpoint_was_made_for(demo: Model) -> None:
+    pixels = picture(900, 600)
+    processor = demo._prompts._image_processor
+    own = processor(images=[pixels], return_tensors="pt")["image_grid_thw"]
+    assert tokens(demo, pixels, 0) == int(own[0].prod()) // processor.merge_size**2
+
+
+def test_a_large_photo_keeps_more_of_its_pixels() -> None:
+    large = EncodedImage(encoded(Image.new("RGB", (3000, 2000), "red"), "JPEG"))
+    for attempt in range(MAX_ATTEMPT + 1):
+        pixels = check_image(large, pixel_bound(attempt)).pixels
+        assert 0.99 < pixels.width * pixels.height / (MODEL_PIXELS * closeness(attempt)) <= 1
+
+
+@pytest.mark.parametrize("named", ["", "0", "-1", "3", "1.0", "01", "²", "x", "9" * 9000])
+def test_an_attempt_that_there_is_not_is_the_first(named: str) -> None:
+    assert attempt_of({HEADER: named}) == attempt_of({}) == 0

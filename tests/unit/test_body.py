@@ -1,0 +1,25 @@
+"""A body is the same however it comes in pieces."""
+
+import hashlib
+import random
+
+import pytest
+from starlette.requests import Request
+from starlette.types import Message
+
+from contract.http import GATHER_BYTES, read_body
+
+
+@pytest.mark.parametrize("size", [0, 1, GATHER_BYTES - 1, GATHER_BYTES, 3 * GATHER_BYTES + 7])
+async def test_the_pieces_make_up_the_body_and_its_digest(size: int) -> None:
+    sent = random.Random(1).randbytes(size)
+    left = [sent[begin : begin + 100_000] for begin in range(0, max(1, size), 100_000)]
+
+    async def receive() -> Message:
+        piece = left.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(left)}
+
+    headers = [(b"content-length", str(size).encode())]
+    body = await read_body(Request({"type": "http", "headers": headers}, receive))
+    assert body.data == sent
+    assert body.digest == hashlib.sha256(sent).hexdigest()
