@@ -3,16 +3,15 @@ fixed ones, nothing of an exception or the input is echoed. 429 and 503 have Ret
 
 ShopsightError
 ├── ClientError (type invalid_request_error)
-│   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidSchema
-│   ├── 401 InvalidKey · 404 NotFound · ImageNotFound · 405 MethodNotAllowed
-│   ├── 408 RequestTimeout · 411 LengthRequired · 413 PayloadTooLarge · ImageTooManyPixels
-│   ├── 415 UnsupportedMediaType · UnsupportedImageType
-│   └── 422 InvalidField · InvalidBase64 · UrlNotAllowed · ImageUndecodable · ImageDimensions
-│       · ContentBlocked · 429 RateLimited
+│   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidSchema · 401 InvalidKey
+│   ├── 404 NotFound · ImageNotFound · 405 MethodNotAllowed · 408 RequestTimeout
+│   ├── 411 LengthRequired · 413 PayloadTooLarge · 415 UnsupportedMediaType
+│   ├── 422 InvalidField · InvalidBase64 · UrlNotAllowed · ContentBlocked · 429 RateLimited
+│   └── 413 ImageTooManyPixels · 415 UnsupportedImageType · 422 ImageUndecodable · ImageDimensions
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
     └── 503 Overloaded · NoReplica · LogUnavailable · CacheUnavailable
-        · ImageStoreUnavailable · ErasureIncomplete
+        · ImageStoreUnavailable · ErasureIncomplete (in gateway/erasing.py)
 """
 
 from typing import Any, ClassVar
@@ -249,9 +248,3 @@ class LogUnavailable(Unavailable):
     code = "log_unavailable"
     en = "The service cannot record questions right now. Please try again in a moment."
     zh = "服务暂时无法记录提问，请稍后再试。"
-
-
-class ErasureIncomplete(Unavailable):
-    code = "erasure_incomplete"
-    en = "Not everything could be erased yet; what was, stays erased. Please send this again."
-    zh = "尚未全部删除，已删除的不会恢复，请重新提交。"

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from contract.errors import ErasureIncomplete, InvalidKey
+from contract.errors import InvalidKey, Unavailable
 from gateway.cache.answers import AnswerCache, GivenAnswer
 from gateway.cache.lease import Leases
 from gateway.cache.redis import RedisUnavailableError
@@ -32,6 +32,12 @@ log = logging.getLogger(__name__)
 # The name under which an anonymous shopper, who is known by a cookie only, is erased.
 ME = "me"
 DATABASE_FILE = "database file"
+
+
+class ErasureIncomplete(Unavailable):
+    code = "erasure_incomplete"
+    en = "Not everything could be erased yet; what was, stays erased. Please send this again."
+    zh = "尚未全部删除，已删除的不会恢复，请重新提交。"
 
 
 @dataclass
