@@ -117,9 +117,9 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         )
         app.state.gateway = gateway
         # A file has no worker beside it: its gateway keeps it in order.
-        upkeep = None
-        if engine.dialect.name == "sqlite":
-            upkeep = Upkeep(settings, open_database(settings), UpkeepMetrics(metrics.registry))
+        counting, upkeep = open_database(settings), None
+        if counting.dialect.name == "sqlite":
+            upkeep = Upkeep(settings, counting, UpkeepMetrics(metrics.registry))
             upkeep.start()
         recorder.start()
         uploads.start()
@@ -132,6 +132,7 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         await recorder.close()
         if upkeep is not None:
             await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
+        counting.dispose()
         await answers.close()
         images.close()
 

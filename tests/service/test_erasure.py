@@ -4,7 +4,6 @@ others asked is as it was."""
 import itertools
 import signal
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,13 +16,13 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 import redis
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import Engine, Table, create_engine, func, select
 
 from gateway.identity.callers import hash_key
 from gateway.log.dead_letters import count
 from gateway.log.privacy_tables import tombstones
-from gateway.log.rollup_tables import daily_questions
 from gateway.log.rollups import roll_up
+from gateway.log.tables import feedback, votes
 from tests.service.asking import chat, photo, post, rows, text_of
 from tests.service.servers import (
     Server,
@@ -35,15 +34,21 @@ from tests.service.servers import (
 from tests.service.stub_replica import StubReplica
 from tests.service.test_dead_letters import poison
 from tests.service.traces import traces
-from tests.service.voting import thumbs, uncounted
 
 KEYS = f"shop {hash_key('key-1')}\nrival {hash_key('key-2')}"
 SHOP = {"authorization": "Bearer key-1"}
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 ALICE, BOB = "alice/7 ?#é", "bob"
 # The id as it may stand in a URL, a log or a name.
 ALICE_S_NAMES = ("alice/7", "alice%2F7")
 CANARY = "canary4711"
+PLACES = (
+    "interactions.question",
+    "feedback.reason",
+    "votes.reason",
+    "dead_letters.event",
+    "spool/",
+    "shopsight:answer",
+)
 BOBS = "bobsown0815"
 
 
@@ -62,6 +67,12 @@ class Shop:
     def ask(self, gateway: Server, user: str, question: str, **more: Any) -> httpx.Response:
         return post(gateway.url, chat(question, user=user, **more), **SHOP)
 
+    def vote(self, gateway: Server, user: str, answer: httpx.Response, reason: str) -> None:
+        thumb = {"vote": "down", "reason": reason, "user": user}
+        thumb["interaction_id"] = answer.headers["x-interaction-id"]
+        voted = httpx.post(f"{gateway.url}/v1/feedback", json=thumb, headers=SHOP, timeout=20)
+        assert voted.is_success, voted.text
+
     def upload(self, user: str, data: bytes) -> str:
         form = {"files": {"photo": data}, "data": {"user": user}}
         answer = httpx.post(f"{self.a.url}/v1/images", headers=SHOP, **form)
@@ -72,11 +83,6 @@ class Shop:
     def erase(self, user: str, **headers: str) -> httpx.Response:
         url = f"{self.a.url}/v1/users/{quote(user, safe='')}/data"
         return httpx.delete(url, headers=headers or SHOP, timeout=30)
-
-    def vote(self, user: str, interaction_id: str, reason: str) -> None:
-        vote = {"interaction_id": interaction_id, "vote": "down", "reason": reason, "user": user}
-        answer = httpx.post(f"{self.a.url}/v1/feedback", json=vote, headers=SHOP)
-        assert answer.status_code == 202, answer.text
 
     def traces(self, needle: str) -> list[str]:
         return traces(needle, self.database_url, self.folder, redis_url=self.redis_url)
@@ -111,6 +117,11 @@ def shop(tmp_path: Path, stub: StubReplica, redis_url: str) -> Iterator[Shop]:
         yield Shop(*gateways, server.url, redis_url, folder, database.close, start_database)
 
 
+def held(engine: Engine, table: Table) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
 @dataclass
 class Planted:
     """What alice has left, and what bob has beside it."""
@@ -137,25 +148,26 @@ def plant(shop: Shop) -> Planted:
     ]
     second = post(shop.b.url, follow_up, **SHOP)
     assert text_of(second)
-    bobs_first = shop.ask(shop.b, BOB, f"Is {BOBS} leather?", data=bobs)
-    assert text_of(bobs_first)
-    # Votes: one that counts, one on what is not there (yet), which waits.
-    shop.vote(ALICE, first.headers["x-interaction-id"], f"{CANARY} is plastic")
-    shop.vote(ALICE, str(uuid.uuid4()), f"{CANARY} again")
-    shop.vote(BOB, bobs_first.headers["x-interaction-id"], f"{BOBS} is wool")
-    wait_until("counted", lambda: len(thumbs(engine)) == 2)
-    wait_until("a vote that waits", lambda: uncounted(engine) == 1)
+    bobs_answer = shop.ask(shop.b, BOB, f"Is {BOBS} leather?", data=bobs)
+    assert text_of(bobs_answer)
     # An event that the database refuses.
     stop_refusing = poison(engine)
     third = shop.ask(shop.a, ALICE, f"poison {CANARY}")
     wait_until("a dead letter", lambda: count(engine) == 1)
     stop_refusing()
     (row,) = rows(shop.database_url, first.headers["x-interaction-id"])
-    roll_up(engine, SHANGHAI)
+    # Thumbs that count, and one that waits for the row of what it is about; days are counted.
+    shop.vote(shop.a, ALICE, first, f"no, {CANARY}")
+    shop.vote(shop.a, ALICE, third, f"not {CANARY}")
+    shop.vote(shop.b, BOB, bobs_answer, f"not {BOBS}")
+    wait_until("votes are counted", lambda: held(engine, feedback) == 2)
+    wait_until("one waits", lambda: held(engine, votes) == 1)
+    roll_up(engine, ZoneInfo("Asia/Shanghai"))
     # Events in the spool of a gateway that comes to deliver them only after the erasure.
     shop.stop_database()
     late = [shop.ask(shop.b, ALICE, f"Late {CANARY}?"), shop.ask(shop.b, BOB, f"Late {BOBS}?")]
     assert [text_of(answer)[-1] for answer in late] == ["好"] * 2
+    shop.vote(shop.b, ALICE, second, f"late {CANARY}")
     shop.b.process.send_signal(signal.SIGSTOP)
     shop.start_database()
     engine.dispose()
@@ -166,14 +178,7 @@ def plant(shop: Shop) -> Planted:
 def test_after_an_erasure_the_canary_is_nowhere_and_others_keep_theirs(shop: Shop) -> None:
     planted = plant(shop)
     places = " ".join(shop.traces(CANARY))
-    for expected in (
-        "interactions.question",
-        "dead_letters.event",
-        "feedback.reason",
-        "votes.reason",
-        "spool/",
-        "shopsight:answer",
-    ):
+    for expected in PLACES:
         assert expected in places, "nothing is there to be erased"
     places = " ".join(found for digest in planted.digests for found in shop.traces(digest))
     for expected in (
@@ -187,23 +192,18 @@ def test_after_an_erasure_the_canary_is_nowhere_and_others_keep_theirs(shop: Sho
     assert receipt.status_code == 200, receipt.text
     told = receipt.json()
     assert told["pending"] == []
-    assert (told["dead_letters"], told["spooled_events"], told["images"]) == (1, 1, 1)
+    assert (told["dead_letters"], told["spooled_events"], told["images"]) == (1, 2, 1)
+    assert told["feedback"] == 2
     assert told["interactions"] >= 3
     assert told["cached_answers"] >= 4
-    nowhere = (CANARY, *planted.digests, *ALICE_S_NAMES)
-    assert [shop.traces(needle) for needle in nowhere] == [[]] * len(nowhere)
+    for needle in (CANARY, *planted.digests, *ALICE_S_NAMES):
+        assert shop.traces(needle) == []
 
     # The other gateway delivers what it had read before it was stopped: nothing comes back.
     shop.b.process.send_signal(signal.SIGCONT)
     wait_until("delivered", lambda: forwarded(shop.database_url))
-    engine = create_engine(shop.database_url)
-    roll_up(engine, SHANGHAI)  # the days are counted once more
-    assert [shop.traces(needle) for needle in nowhere] == [[]] * len(nowhere)
-    assert [reason for _, reason in thumbs(engine)] == [f"{BOBS} is wool"]
-    with engine.connect() as connection:
-        asked = select(func.sum(daily_questions.c.asked))
-        assert connection.scalar(asked) == 2, "bob's, one of them late"
-    engine.dispose()
+    for needle in (CANARY, *planted.digests, *ALICE_S_NAMES):
+        assert shop.traces(needle) == []
 
     found = rows(shop.database_url)
     ids = {str(row["interaction_id"]) for row in found}
@@ -214,9 +214,15 @@ def test_after_an_erasure_the_canary_is_nowhere_and_others_keep_theirs(shop: Sho
         f"Is {BOBS} leather?",
         f"Late {BOBS}?",
     ]
-    assert sum(row["user_pseudonym"] is not None for row in found) == 4, (
-        "bob's two questions, his upload, his vote"
-    )
+    kinds = sorted(row["kind"] for row in found if row["user_pseudonym"] is not None)
+    assert kinds == ["ask", "ask", "feedback", "upload"], "bob's"
+    engine = create_engine(shop.database_url)
+    assert (held(engine, feedback), held(engine, votes)) == (1, 0)
+    # Days are counted anew, without her.
+    roll_up(engine, ZoneInfo("Asia/Shanghai"))
+    engine.dispose()
+    for needle in (CANARY, *planted.digests):
+        assert shop.traces(needle) == []
     about = {"image_id": planted.bobs_upload, "prompt": "what?"}
     assert text_of(post(shop.a.url, about, **SHOP))
     again = shop.ask(shop.a, BOB, f"Is {BOBS} leather?", data=photo(2))
