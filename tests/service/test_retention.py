@@ -1,7 +1,7 @@
 """Content goes after its term, rows after theirs; what was counted stays."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from gateway.log.event import id_of
 from gateway.log.partitions import first_id_at
 from gateway.log.privacy_tables import tombstones
 from gateway.log.redaction import CONTENT
-from gateway.log.rollup_tables import daily_reach
+from gateway.log.rollup_tables import daily_photos, daily_questions, daily_reach
 from gateway.log.spool import Waiting
 from gateway.log.tables import dead_letters as letters
 from gateway.log.tables import feedback, interactions
@@ -42,9 +42,20 @@ def count(engine: Engine, *which: Any) -> int:
         return connection.scalar(query) or 0
 
 
-def questions_counted(engine: Engine) -> int:
+def questions_counted(engine: Engine, *which: Any) -> int:
     with engine.connect() as connection:
-        return int(connection.scalar(select(func.sum(daily_reach.c.questions))) or 0)
+        query = select(func.sum(daily_reach.c.questions)).where(*which)
+        return int(connection.scalar(query) or 0)
+
+
+def detailed(engine: Engine) -> set[date]:
+    """Days of which single questions and photos are known."""
+    with engine.connect() as connection:
+        return {
+            day
+            for table in (daily_questions, daily_photos)
+            for day in connection.scalars(select(table.c.business_day))
+        }
 
 
 @pytest.fixture
@@ -85,6 +96,27 @@ def test_days_are_counted_before_and_no_late_row_replaces_the_count(
     upkeep(filled, engine).round()
     assert questions_counted(engine) == counted
     assert count(engine, log.question.is_not(None), log.asked_at < OLD + timedelta(days=9)) == 0
+
+
+def test_what_was_counted_of_content_that_is_gone_outlives_another_time_zone(
+    filled: str, engine: Engine
+) -> None:
+    old = daily_reach.c.business_day < (NOW - timedelta(days=30)).date()
+    upkeep(filled, engine).round()
+    counted = questions_counted(engine, old)
+    assert counted > 0
+    upkeep(filled, engine, business_time_zone="America/Lima").round()
+    assert questions_counted(engine, old) == counted
+    assert questions_counted(engine, ~old) > 0
+
+
+def test_roll_ups_that_name_single_questions_and_photos_go_with_the_content(
+    filled: str, engine: Engine
+) -> None:
+    upkeep(filled, engine, content_retention_days=0).round()
+    assert {day < (NOW - timedelta(days=30)).date() for day in detailed(engine)} == {True, False}
+    upkeep(filled, engine).round()
+    assert {day < (NOW - timedelta(days=30)).date() for day in detailed(engine)} == {False}
 
 
 def test_zero_days_keep_everything(filled: str, engine: Engine) -> None:
