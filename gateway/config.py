@@ -3,10 +3,10 @@
 import json
 import secrets
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 
@@ -212,6 +212,16 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         ZoneInfo(value)  # raises ZoneInfoNotFoundError, a KeyError: said at the start, not at night
         return value
+
+    @model_validator(mode="after")
+    def _rows_outlive_answers(self) -> Self:
+        """An erasure finds a person's cached answers by the rows that say who was given them."""
+        days = self.content_retention_days
+        if days and days * 86_400 < self.answer_fresh_s + self.answer_stale_s:
+            raise ValueError(
+                "CONTENT_RETENTION_DAYS is shorter than ANSWER_FRESH_S + ANSWER_STALE_S"
+            )
+        return self
 
     @property
     def business_zone(self) -> ZoneInfo:

@@ -3,6 +3,7 @@ costs, metrics and the line for ops among it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import gateway.app
 from gateway.__main__ import main
@@ -14,7 +15,7 @@ from gateway.telemetry import Metrics
 class NoRecorder:
     available = True
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, *_: Any) -> None:
         self._metrics = metrics
 
     def start(self) -> None:

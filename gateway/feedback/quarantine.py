@@ -1,10 +1,10 @@
 """Which answers were voted down, and so at which attempt their questions are. In memory, because
 every question asks; in SQL, because neither Redis nor a gateway lasts."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
@@ -14,6 +14,7 @@ from gateway.log.tables import feedback, quarantined_answers
 
 # The latest; about 250 bytes each. Of an older one the first answer may come back.
 REMEMBERED = 20_000
+AGAIN_S = 60.0
 
 
 class Quarantine:
@@ -21,7 +22,8 @@ class Quarantine:
 
     def __init__(self) -> None:
         self._attempts: dict[str, int] = {}  # replaced, never changed
-        self._seen: tuple[Any, ...] | None = None
+        self._seen: datetime | None = None  # the latest change
+        self._again_at = 0.0  # monotonic
 
     def current(self, key: AnswerKey) -> AnswerKey:
         """The key under which a question is answered now; costs a question that was never voted
@@ -30,17 +32,18 @@ class Quarantine:
         return _later(key, attempt) if attempt else key
 
     def refresh(self, engine: Engine) -> None:
-        """Learn what this or another gateway has put there, or a person has taken away."""
+        """Learn what this or another gateway has put there, at once; within a minute what a person
+        has taken away, which only looking through the whole of it tells."""
         table = quarantined_answers.c
         with engine.connect() as connection:
-            query = select(func.count(), func.sum(table.attempt), func.max(table.changed_at))
-            seen = tuple(connection.execute(query).one())
-            if seen == self._seen:
+            latest_change = connection.scalar(select(func.max(table.changed_at)))
+            if latest_change == self._seen and time.monotonic() < self._again_at:
                 return
             latest = select(table.answer_key, table.attempt).order_by(table.changed_at.desc())
             found = connection.execute(latest.limit(REMEMBERED))
             self._attempts = {row.answer_key: row.attempt for row in found}
-        self._seen = seen
+        self._seen = latest_change
+        self._again_at = time.monotonic() + AGAIN_S
 
     def judge(
         self, connection: Connection, answer_key: str, tenant: str, revision: str | None, votes: int

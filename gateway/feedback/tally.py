@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, delete, exists, insert, select, 
 
 from gateway.config import Settings
 from gateway.feedback.quarantine import Quarantine
-from gateway.log.database import reason_of
+from gateway.log.database import loggable
 from gateway.log.tables import feedback, interactions, votes
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Tally:
             except Exception as error:  # the database is away, say: the next round catches up
                 self._metrics.failures.inc()
                 if not self._failing:
-                    log.warning("votes not counted", extra={"fields": {"why": reason_of(error)}})
+                    log.warning("votes not counted", extra={"fields": {"why": loggable(error)}})
                 self._failing = True
             if self._stopping.wait(EVERY_S):
                 return
@@ -110,15 +110,18 @@ class Tally:
             .order_by(votes.c.vote_id)
             .limit(BATCH_ROWS)
         )
-        if time.monotonic() < self._sweep_at:
+        sweep = time.monotonic() >= self._sweep_at
+        if not sweep:
             query = query.where(votes.c.vote_id >= _first_id(time.time() - FRESH_S))
         else:
-            self._sweep_at = time.monotonic() + SWEEP_S
             oldest = datetime.now(UTC) - timedelta(days=EXPECTED_DAYS)
             with self._engine.begin() as connection:
                 connection.execute(delete(votes).where(votes.c.created_at < oldest))
         with self._engine.connect() as connection:
-            return list(connection.execute(query))
+            found = list(connection.execute(query))
+        if sweep and len(found) < BATCH_ROWS:  # else the next round goes on
+            self._sweep_at = time.monotonic() + SWEEP_S
+        return found
 
     def _count(self, vote: Row[Any]) -> None:
         """Each step may be done again, should this process die between two."""

@@ -25,7 +25,7 @@ from gateway.log.partitions import first_id_at
 from gateway.log.privacy_tables import audit, tombstones
 from gateway.log.redaction import CONTENT, WITHOUT_CONTENT, without_content
 from gateway.log.rollup_tables import rollup_state
-from gateway.log.tables import dead_letters, feedback, interactions
+from gateway.log.tables import dead_letters, feedback, interactions, quarantined_answers
 
 # Rows of one transaction: some 20 ms on a server.
 BATCH_ROWS = 1_000
@@ -73,8 +73,8 @@ def drop_content(engine: Engine, before: datetime) -> int:
 
 
 def drop_rows(engine: Engine, before: datetime) -> int:
-    """Delete thumbs, dead letters and tombstones that are older, and what the audit no longer
-    needs; the interactions go by months, see partitions. Answers how many."""
+    """Delete thumbs, dead letters, quarantines and tombstones that are older, and what the audit no
+    longer needs; the interactions go by months, see partitions. Answers how many."""
     gone = 0
     for table, old in (
         (feedback, feedback.c.created_at < before),
@@ -88,6 +88,9 @@ def drop_rows(engine: Engine, before: datetime) -> int:
     with engine.begin() as connection:  # few: one a person, one an act
         stones = delete(tombstones).where(tombstones.c.erased_at < before)
         gone += connection.execute(stones).rowcount
+        # As long as the thumbs that put them there.
+        condemned = delete(quarantined_answers).where(quarantined_answers.c.changed_at < before)
+        gone += connection.execute(condemned).rowcount
         gone += connection.execute(delete(audit).where(audit.c.done_at < audited)).rowcount
     return gone
 

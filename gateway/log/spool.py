@@ -29,6 +29,8 @@ WAL_TOO_LARGE_BYTES = 16 * WAL_BYTES
 # … and cut to nothing so often, if anything is in it: it holds pages as they were, with events that
 # have long left. Nothing that was asked stays in a spool for longer once the database has it.
 WAL_AGE_S = 10.0
+# A log with one page, and no event in it: see `tidy`.
+NEW_WAL_BYTES = 32 + 24 + 4096
 # Space held for the moment when the disk is full: even to remove events takes some, for the log of
 # the removal, and for the file that the WAL is moved into.
 BALLAST_BYTES = 8 * 1024 * 1024
@@ -164,12 +166,15 @@ class Spool:
     def tidy(self) -> None:
         """Move the WAL into the file, give space back, hold some again; the writer never does."""
         size = self._wal.stat().st_size if self._wal.exists() else 0
-        old = size > 0 and time.monotonic() - self._cut_at > WAL_AGE_S
+        old = size > NEW_WAL_BYTES and time.monotonic() - self._cut_at > WAL_AGE_S
         if size >= WAL_BYTES or old:
             self._checkpoint("PASSIVE")  # while others write
         if size >= WAL_TOO_LARGE_BYTES or old:
             self._checkpoint("TRUNCATE")  # little is left that they would have to wait for
             self._cut_at = time.monotonic()
+        if size >= WAL_BYTES or old:
+            # Whoever writes first into a log that starts anew syncs its head: not the event loop.
+            self._reader.execute(f"PRAGMA user_version={LAYOUT}")
         (spare,) = self._reader.execute("PRAGMA freelist_count").fetchone()
         if spare > SPARE_PAGES:
             # As a script: `execute` would take one step of it, which is one page.

@@ -14,6 +14,7 @@ class MemorySpool:
     """The spool's interface, without the file."""
 
     torn_frames = 0
+    syncs = False
 
     def __init__(self, folder: Path, lock: int, durability: str) -> None:
         self.folder = folder
@@ -29,7 +30,7 @@ class MemorySpool:
     def size(self) -> int:
         return 0
 
-    def append(self, events: Sequence[str]) -> None:
+    def append(self, events: Sequence[str], patient: bool = True) -> None:
         for event in events:
             self._number += 1
             self._events[self._number] = Waiting(self._number, 0.0, event)
@@ -44,7 +45,7 @@ class MemorySpool:
     def tidy(self) -> None:
         pass
 
-    def reopen_writer(self) -> None:
+    def reopen_writers(self) -> None:
         pass
 
     def close(self) -> None:
