@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gateway(start_gateway: Start, stub: StubReplica, database_url: str, folder: Path) -> str:
+def gateway(database_url: str, start_gateway: Start, stub: StubReplica, folder: Path) -> str:
     return start_gateway(replicas=stub.url, database_url=database_url, image_dir=folder)
 
 
@@ -185,7 +185,7 @@ def test_what_was_erased_or_withheld_is_left_out_and_told(
 
 
 def test_whoever_is_erased_is_in_no_export(
-    start_gateway: Start, stub: StubReplica, database_url: str, engine: Engine, folder: Path
+    database_url: str, start_gateway: Start, stub: StubReplica, engine: Engine, folder: Path
 ) -> None:
     gateway = start_gateway(
         replicas=stub.url,

@@ -35,7 +35,7 @@ WHAT = chat("what?", photo())
 
 
 @pytest.fixture
-def gateway(start_gateway: Start, stub: StubReplica, database_url: str) -> str:
+def gateway(database_url: str, start_gateway: Start, stub: StubReplica) -> str:
     return start_gateway(replicas=stub.url, database_url=database_url, api_keys=KEYS)
 
 
@@ -238,6 +238,30 @@ def test_a_vote_out_of_an_old_spool_counts_at_the_next_sweep(migrated: str, engi
     tally._sweep_at = 0.0  # a minute later
     tally.round()
     assert thumbs(engine) == [("up", None)]
+
+
+def test_votes_that_an_outage_left_are_counted_round_after_round(
+    migrated: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.feedback.tally.BATCH_ROWS", 4)
+    hours_ago = int((datetime.now(UTC) - timedelta(hours=2)).timestamp() * 1000)
+    asked = [event(session_id="s" * 32) for _ in range(10)]
+    cast = [
+        event(
+            kind="feedback",
+            interaction_id=uuid.UUID(int=(hours_ago << 80) | 7 << 76 | 2 << 62 | number),
+            parent_interaction_id=uuid.UUID(name),
+            session_id="s" * 32,
+            vote={"vote": "up", "reason": None},
+        )
+        for number, name in enumerate(ids_of(asked))
+    ]
+    waiting = [Waiting(number, 0.0, text) for number, text in enumerate([*asked, *cast])]
+    Delivery(engine, lambda _: None).deliver(waiting)
+    tally = tally_of(migrated, engine)
+    for left in (6, 2, 0):
+        tally.round()
+        assert uncounted(engine) == left
 
 
 def test_votes_on_what_never_comes_are_given_up(migrated: str, engine: Engine) -> None:

@@ -56,7 +56,7 @@ def test_the_migrations_go_down_and_up_again(database_url: str, engine: Engine) 
 
 
 def test_a_question_is_a_row_with_all_that_analysts_need(
-    start_gateway: Start, stub: StubReplica, database_url: str, engine: Engine
+    database_url: str, start_gateway: Start, stub: StubReplica, engine: Engine
 ) -> None:
     gateway = start_gateway(replicas=stub.url, database_url=database_url)
     answer = post(gateway, chat("这是真皮吗?👜", photo()))
@@ -148,7 +148,7 @@ def test_a_blocked_photo_says_so_asked_about_or_uploaded(
 
 
 def test_under_many_at_once_each_answer_has_exactly_one_row(
-    start_gateway: Start, stub: StubReplica, database_url: str
+    database_url: str, start_gateway: Start, stub: StubReplica
 ) -> None:
     gateway = start_gateway(replicas=stub.url, database_url=database_url)
     with ThreadPoolExecutor(16) as threads:

@@ -24,7 +24,7 @@ WHAT = chat("what?", photo())
 
 
 @pytest.fixture
-def gateway(start_gateway: Start, stub: StubReplica, database_url: str) -> str:
+def gateway(database_url: str, start_gateway: Start, stub: StubReplica) -> str:
     stub.answer = "first"
     return start_gateway(
         replicas=stub.url,
@@ -228,7 +228,7 @@ def test_votes_at_two_gateways_count_together_and_both_answer_anew(
 
 
 def test_a_new_gateway_with_an_empty_cache_knows_what_is_in_quarantine(
-    start_gateway: Start, stub: StubReplica, database_url: str, engine: Engine, gateway: str
+    database_url: str, start_gateway: Start, stub: StubReplica, engine: Engine, gateway: str
 ) -> None:
     vote_down(gateway, engine)
     successor = start_gateway(replicas=stub.url, database_url=database_url)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.log.spool import MAX_GROUP, Spool
+from gateway.log.spool import MAX_GROUP, NEW_WAL_BYTES, Spool
 from gateway.log.spool_folder import SpoolFolder, ids_in, is_owned, spools_in
 from tests.service.events import event
 from tests.service.servers import ROOT
@@ -122,6 +122,25 @@ def test_a_spool_gives_its_space_back(folder: SpoolFolder) -> None:
         spool.append([event()])  # the log starts anew with a commit
         spool.remove(spool.oldest(1))
     assert sum(file.stat().st_size for file in spool.folder.iterdir()) < full / 2
+
+
+def test_an_idle_spools_log_is_cut_once_and_begun_by_who_tidies(
+    folder: SpoolFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever begins a log syncs its head: that is not to be the event loop, which appends."""
+    monkeypatch.setattr("gateway.log.spool.WAL_AGE_S", 0.0)
+    spool = folder.claim()
+    wal = spool.folder / "events.db-wal"
+    spool.append([event(question="canary")])
+    spool.remove(spool.oldest(1))
+    spool.tidy()
+    head = wal.read_bytes()
+    assert len(head) == NEW_WAL_BYTES
+    assert b"canary" not in head
+    spool.tidy()
+    assert wal.read_bytes() == head
+    spool.append([event()])
+    assert wal.read_bytes().startswith(head), "written on, not anew"
 
 
 def test_what_an_earlier_generation_of_the_log_left_behind_is_not_torn(tmp_path: Path) -> None:

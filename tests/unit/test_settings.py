@@ -57,3 +57,10 @@ def test_the_database_password_is_put_into_the_url_and_hidden_in_print() -> None
     )
     assert settings.sqlalchemy_url.password == "s3cret!@/"
     assert "s3cret" not in repr(settings)
+
+
+def test_rows_outlive_the_answers_that_an_erasure_finds_by_them() -> None:
+    with pytest.raises(ValueError, match="CONTENT_RETENTION_DAYS"):
+        GatewaySettings(_env_file=None, content_retention_days=7)  # type: ignore[call-arg]
+    for days in (0, 8):
+        GatewaySettings(_env_file=None, content_retention_days=days)  # type: ignore[call-arg]
