@@ -1,14 +1,22 @@
 """Erasures while events are on their way: whose batch is sent again, and what holds up whom."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
+from gateway.config import Settings
 from gateway.log import delivery
 from gateway.log.delivery import Delivery
-from gateway.log.spool import Waiting
+from gateway.log.forwarder import BATCH_ROWS, Forwarder
+from gateway.log.metrics import LogMetrics
+from gateway.log.spool import MAX_GROUP, Spool, Waiting
+from gateway.log.spool_folder import SpoolFolder
 from gateway.log.tombstones import Subject, Tombstones
+from gateway.log.unforgotten import RETRY_S, Unforgotten
 from tests.service.erased import WHO, erase, hers, row
 from tests.service.events import event
 from tests.service.forwarding import ids
@@ -58,3 +66,58 @@ def test_an_erasure_that_changes_nothing_in_a_batch_does_not_hold_it_up(
     assert looks.times == 2, "before the batch and after it"
     assert len(outcome.accepted) == len(ids(engine)) == 2
     assert [row(engine, text)["question"] for text in texts] == [None, "mine"]
+
+
+class AnswerCache:
+    """As far as a forwarder sees it: away, until it is not."""
+
+    def __init__(self) -> None:
+        self.away = True
+        self.asked: list[int] = []
+
+    def forget(self, events: Sequence[str]) -> bool:
+        self.asked.append(len(events))
+        return not self.away
+
+
+def test_while_redis_is_away_erased_events_hold_up_nobody_elses(
+    migrated: str, engine: Engine, tmp_path: Path
+) -> None:
+    cache, clock = AnswerCache(), [1_000.0]
+    settings = Settings(_env_file=None, database_url=migrated)  # type: ignore[call-arg]
+    folder = SpoolFolder(tmp_path / "spool", "process")
+    (tmp_path / "spool").mkdir()
+    spool = folder.claim()
+    metrics = LogMetrics(CollectorRegistry())
+    forwarder = Forwarder(settings, folder, spool, engine, metrics, cache.forget)
+    forwarder._unforgotten = Unforgotten(lambda: clock[0])
+    more_than_a_batch = [hers() for _ in range(BATCH_ROWS + 100)]
+    last = hers()
+    erase(engine)
+    append(spool, [*more_than_a_batch, others := event(question="mine")])
+
+    more_at_once = [forwarder._round() for _ in range(3)]
+    assert row(engine, others)["question"] == "mine"
+    assert more_at_once == [False] * 3, "nothing left the spool in the first: a pause is due"
+    assert spool.depth == len(more_than_a_batch)
+    assert cache.asked == [BATCH_ROWS], "once, not for each batch"
+
+    clock[0] += RETRY_S
+    cache.away = False
+    assert [forwarder._round() for _ in range(2)] == [True, False]
+    assert spool.depth == 0
+    assert cache.asked == [BATCH_ROWS, BATCH_ROWS, 100]
+
+    cache.away = True
+    append(spool, [last])
+    forwarder._round()
+    append(spool, [others := event(question="mine")])  # with the number of one that has left
+    forwarder._round()
+    assert row(engine, others)["question"] == "mine"
+    assert spool.depth == 1
+    spool.close()
+
+
+def append(spool: Spool, events: list[str]) -> None:
+    for begin in range(0, len(events), MAX_GROUP):
+        spool.append(events[begin : begin + MAX_GROUP])
