@@ -36,7 +36,7 @@ class ServerFault(Exception):
 
 
 class _Overtaken(Exception):
-    """Somebody was erased while a batch was on its way."""
+    """Somebody in a batch was erased while it was on its way."""
 
 
 @dataclass
@@ -209,7 +209,8 @@ class Delivery:
                             connection.execute(insert(votes), fresh)
                     # Looked at only now: whoever puts one up later finds these rows, or waits for
                     # them; and nothing was read in this transaction that would hide an earlier one.
-                    if self._read_tombstones(connection) != self._tombstones:
+                    later = self._read_tombstones(connection).later_than(self._tombstones)
+                    if later and any(later.cover(fields_of(sent.event)) for sent, _ in entries):
                         raise _Overtaken
                 return
             except _Overtaken:

@@ -20,6 +20,7 @@ from gateway.log.metrics import LogMetrics
 from gateway.log.spool import Spool, Waiting
 from gateway.log.spool_folder import SpoolFolder, set_aside
 from gateway.log.suspects import Suspects
+from gateway.log.unforgotten import Unforgotten
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Forwarder:
         # Replaced, never changed: the event loop reads it.
         self._spools: tuple[Spool, ...] = (own,) if own else ()
         self._suspects = Suspects()
+        self._unforgotten = Unforgotten()
         self._disk_has_room = True
         self._damaged = False
         self._scan_at = 0.0
@@ -131,11 +133,12 @@ class Forwarder:
             if len(suspects) >= MAX_SUSPECTS:
                 continue
             try:
-                batch = spool.oldest(BATCH_ROWS, suspects)
+                but = [*suspects, *self._unforgotten.not_due(spool)]
+                batch = spool.oldest(BATCH_ROWS, but)
                 if batch:
                     oldest = min(oldest or batch[0].at, batch[0].at)
-                    self._forward(spool, batch)
-                    full |= len(batch) == BATCH_ROWS
+                    moved = self._forward(spool, batch)
+                    full |= moved and len(batch) == BATCH_ROWS
                 spool.tidy()
             except sqlite3.OperationalError as error:  # a full disk: the batch is sent again
                 log.warning("spool not read", extra={"fields": {"why": str(error)}})
@@ -148,7 +151,8 @@ class Forwarder:
         self._metrics.lag_s.set(max(0.0, time.time() - oldest) if oldest else 0)
         return full
 
-    def _forward(self, spool: Spool, batch: list[Waiting]) -> None:
+    def _forward(self, spool: Spool, batch: list[Waiting]) -> bool:
+        """Whether any of them has left the spool."""
         try:
             outcome = self._delivery.deliver(batch)
         except ServerFault as fault:
@@ -157,33 +161,42 @@ class Forwarder:
                 log.warning("database takes no rows", extra={"fields": {"why": why}})
             self._failures += 1
             self._metrics.retries.labels("server").inc()
-            return
+            return False
         if self._failures:
             log.info("database takes rows again", extra={"fields": {"waiting": self.depth}})
         self._failures = 0
-        accepted = self._forgotten(outcome)
+        accepted = self._forgotten(spool, outcome)
         if accepted:
-            spool.remove(accepted)
-            self._suspects.clear(spool, accepted)
+            self._remove(spool, accepted)
             self._metrics.forwarded.inc(len(accepted))
         if outcome.left_out:
             self._metrics.left_out.labels(",".join(sorted(outcome.left_out))).inc()
-        self._reject(spool, outcome)
+        return self._reject(spool, outcome) or bool(accepted)
 
-    def _forgotten(self, outcome: Outcome) -> list[Waiting]:
+    def _remove(self, spool: Spool, done: Sequence[Waiting]) -> None:
+        spool.remove(done)
+        self._suspects.clear(spool, done)
+        self._unforgotten.clear(spool, done)
+
+    def _forgotten(self, spool: Spool, outcome: Outcome) -> list[Waiting]:
         """What may leave the spool. An erased person's event stays, and is sent again without
         effect, until the answer that it was given is out of the answer cache."""
         events = [waiting.event for waiting in outcome.erased]
         if not events:
             return outcome.accepted
-        if self._forget(events):
-            self._metrics.erased.inc(len(events))
-            self._audit.add(FORWARDER, "late events erased", events=len(events))
-            return outcome.accepted
+        if self._unforgotten.due:
+            if self._forget(events):
+                self._metrics.erased.inc(len(events))
+                self._audit.add(FORWARDER, "late events erased", events=len(events))
+                return outcome.accepted
+            self._unforgotten.postpone()
+        self._unforgotten.keep(spool, outcome.erased)
         kept = {waiting.seq for waiting in outcome.erased}
         return [waiting for waiting in outcome.accepted if waiting.seq not in kept]
 
-    def _reject(self, spool: Spool, outcome: Outcome) -> None:
+    def _reject(self, spool: Spool, outcome: Outcome) -> bool:
+        """Whether any was buried."""
+        buried = False
         for waiting, error in outcome.rejected:
             attempts = self._suspects.strike(spool, waiting)
             if attempts is None:  # not for the last time
@@ -193,10 +206,11 @@ class Forwarder:
             except Exception as refused:  # stays in the spool, and is tried again
                 log.error("not even a dead letter", extra={"fields": {"why": loggable(refused)}})
                 continue
-            spool.remove([waiting])
-            self._suspects.clear(spool, [waiting])
+            self._remove(spool, [waiting])
+            buried = True
             self._metrics.dead.inc()
             log.error("dead letter", extra={"fields": {"error": type(error).__name__}})
+        return buried
 
     def _scan(self) -> None:
         if time.monotonic() < self._scan_at:

@@ -29,6 +29,10 @@ class Tombstones:
     def __bool__(self) -> bool:
         return bool(self.erased_at)
 
+    def later_than(self, known: "Tombstones") -> "Tombstones":
+        """Those that `known` has not, or has with another moment."""
+        return Tombstones(dict(self.erased_at.items() - known.erased_at.items()))
+
     def cover(self, event: Mapping[str, Any]) -> bool:
         """Whether an event's request came before its person was erased; what is asked afterwards
         is new. In doubt about its time it did."""

@@ -15,7 +15,7 @@ from gateway.cli.embedded import free_port
 from gateway.cli.erasures import again
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
-from gateway.log import dead_letters, delivery, tombstones
+from gateway.log import dead_letters
 from gateway.log.dead_letters import ErasedMeanwhile, bury, replay
 from gateway.log.delivery import Delivery
 from gateway.log.erasure import LogErasure
@@ -23,28 +23,11 @@ from gateway.log.event import id_of
 from gateway.log.privacy_tables import audit
 from gateway.log.spool import Waiting
 from gateway.log.tables import interactions
-from gateway.log.tombstones import Subject, Tombstones
+from gateway.log.tombstones import Subject
+from tests.service.erased import WHO, erase, hers, row
 from tests.service.events import event, ids_of
 from tests.service.forwarding import Start, abandoned, ids, wait_for
 from tests.service.servers import running, wait_until
-
-WHO = Subject("public", "user", "0" * 32)
-
-
-def erase(engine: Engine, *subjects: Subject, at: datetime | None = None) -> None:
-    with engine.begin() as connection:
-        tombstones.put_up(connection, subjects or [WHO], at or datetime.now(UTC))
-
-
-def hers(question: str = "canary", **columns: Any) -> str:
-    known = {"user_pseudonym": WHO.name, "question": question, "image_digest": "d" * 64}
-    return event(**(known | {"client": "ios", "total_ms": 5.0} | columns))
-
-
-def row(engine: Engine, text: str) -> dict[str, Any]:
-    with engine.connect() as connection:
-        query = select(interactions).where(interactions.c.interaction_id == id_of(text))
-        return dict(connection.execute(query).mappings().one())
 
 
 def test_a_spool_adopted_after_the_erasure_brings_back_nothing_but_the_fact(
@@ -148,28 +131,6 @@ def test_the_worker_takes_their_answers_out_of_the_cache_too(
         "late events erased",
         '{"events": 1}',
     )
-
-
-def test_who_is_erased_while_a_batch_is_being_inserted_is_not_in_it(
-    migrated: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The tombstone goes up after the batch was looked through, before its rows are inserted.
-    looked = delivery.tombstones.since
-
-    def since(*args: Any) -> Tombstones:
-        found = looked(*args)
-        if not found and not put_up:
-            put_up.append(True)
-            erase(engine)
-        return found
-
-    put_up: list[bool] = []
-    monkeypatch.setattr(delivery.tombstones, "since", since)
-    text = hers()
-    outcome = Delivery(engine, lambda _: None).deliver([Waiting(1, 0.0, text)])
-    assert put_up
-    assert row(engine, text)["question"] is None
-    assert [waiting.event for waiting in outcome.erased] == [text]
 
 
 def test_a_dead_letter_is_not_written_about_somebody_who_was_just_erased(

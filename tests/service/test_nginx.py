@@ -133,12 +133,48 @@ def test_whose_data_are_erased_is_in_no_log(
     assert httpx.delete(address).status_code == 200
     assert gateway.paths[-1] == b"/v1/users/alice%2F7%20x/data", "as the client encoded it"
     names.addresses[:] = ["127.0.0.9"]  # nobody is there: what nginx says of that quotes requests
-    wait_until("the gateway is gone", lambda: httpx.delete(address).status_code == 502)
-    assert ask(nginx).status_code == 502
+    wait_until("the gateway is gone", lambda: ask(nginx).status_code == 502)
+    assert httpx.delete(address).status_code == 502
     wait_until("log lines", lambda: "connect() failed" in nginx.log.read_text())
     assert f"POST {PATH}" in nginx.log.read_text()
     assert "alice" not in nginx.log.read_text()
     assert nginx.access_log()[0]["request"] == "DELETE /v1/users/{id}/data"
+    assert nginx.access_log()[-1]["request"] == "DELETE /v1/users/{id}/data", "an error page came"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "/v1/users/u-17/data?why=u-17",
+        "//v1//users/u-17/data",
+        "/v1/%75sers/u-17/data",
+        "/v1%2Fusers/u-17/data",
+        "/%76%31/%75%73%65%72%73/u-17/data",
+        "/v1/./users/u-17/data",
+        "/v1/users/../users/u-17/data",
+        "/x/../v1/users/u-17/data",
+        "/./v1/users/u-17/data",
+        "http://x/v1/users/u-17/data",
+    ],
+)
+def test_whose_data_are_erased_is_in_no_log_however_the_address_is_spelt(
+    nginx: Nginx, gateway: StandInGateway, spelling: str
+) -> None:
+    request = f"DELETE {spelling} HTTP/1.1\r\nHost: x\r\n".encode()
+    with socket.create_connection(("127.0.0.1", nginx.port), timeout=5) as client:
+        client.sendall(request + b"Connection: close\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+    assert len(gateway.seen) == 1, "it is an erasure"
+    assert raw(nginx, request + b"Host: x\r\n\r\n")[0] == 400
+    wait_until("log lines", lambda: len(nginx.access_log()) == 2)
+    assert "u-17" not in nginx.log.read_text()
+
+
+@pytest.mark.parametrize("path", ["/", "/app.js", "/.env", "/a..b", "/v1/images/x", "/v1/users"])
+def test_a_plain_address_is_logged(nginx: Nginx, path: str) -> None:
+    httpx.get(nginx.url + path, params={"key": "/../sk%20secret"})
+    wait_until("log line", lambda: len(nginx.access_log()) == 1)
+    assert nginx.access_log()[0]["request"] == f"GET {path}"
 
 
 POST = b"POST /v1/ask HTTP/1.1\r\nHost: x\r\n"
@@ -199,6 +235,15 @@ def test_votes_of_one_address_are_slower_than_its_questions(nginx: Nginx) -> Non
     assert told[:21] == [200] * 21  # a conversation's worth at once
     assert told.count(429) >= 8
     assert votes[-1].json()["error"]["code"] == "rate_limited"
+    assert ask(nginx).status_code == 200
+
+
+def test_erasures_of_one_address_are_few(nginx: Nginx) -> None:
+    erasures = [httpx.delete(f"{nginx.url}/v1/users/u-{n}/data") for n in range(12)]
+    told = [answer.status_code for answer in erasures]
+    assert told[:6] == [200] * 6
+    assert told.count(429) >= 5
+    assert erasures[-1].json()["error"]["code"] == "rate_limited"
     assert ask(nginx).status_code == 200
 
 
