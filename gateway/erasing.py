@@ -24,6 +24,7 @@ from gateway.log import audit
 from gateway.log.database import loggable
 from gateway.log.erasure import LogErasure, answers_of
 from gateway.log.event import BadEvent
+from gateway.log.person import parts
 from gateway.log.redaction import fields_of
 from gateway.log.spool_erasure import redact, waiting_events
 from gateway.log.tombstones import Subject
@@ -58,10 +59,14 @@ class Receipt:
 class Erasing:
     pseudonyms: Pseudonyms
     engine: Engine
+    """Of its own, with more patience than a question's."""
     uploads: Uploads
     answers: AnswerCache
     leases: Leases | None
     spool_dir: Path
+
+    def close(self) -> None:
+        self.engine.dispose()
 
     async def of_caller(self, caller: Caller, user: str) -> Receipt:
         """A tenant erases its own users, an anonymous shopper itself. Raises InvalidKey."""
@@ -102,7 +107,8 @@ class Erasing:
         texts = [*events, *letters.values()]
         seen = {digest for text in texts if (digest := _photo_of(text))}
         photos = await asyncio.to_thread(erasure.own_photos, seen)
-        receipt.images = await self.uploads.erase(erasure.uploads(photos))
+        for some in parts(photos) if photos else [[]]:
+            receipt.images += await self.uploads.erase(erasure.uploads(some))
         receipt.cached_answers = await self.forget(answers_of(texts))
 
         await asyncio.to_thread(erasure.redact_dead_letters, letters)
