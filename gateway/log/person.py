@@ -76,11 +76,14 @@ class Person:
         return or_(self.of(images), nobodys)
 
     def others(self, digest: str) -> ColumnElement[bool]:
-        """Whatever about that photo names somebody else."""
+        """Whatever about that photo is somebody else's. Who asks without saying who it is may be
+        anybody, but in the person's own visits."""
+        elsewhere = or_(log.session_id.is_(None), log.session_id.not_in(self.visits))
+        anybody = and_(log.user_pseudonym.is_(None), log.kind == "ask", elsewhere)
         return and_(
             log.tenant == self.tenant,
             log.image_digest == digest,
-            log.user_pseudonym.not_in(self.names),
+            or_(log.user_pseudonym.not_in(self.names), anybody),
         )
 
 

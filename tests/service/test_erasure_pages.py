@@ -72,6 +72,26 @@ def test_of_a_photo_that_many_asked_about_one_row_is_read(
     assert max(most_read, default=0) <= 1
 
 
+@pytest.mark.parametrize(
+    ("another", "own"),
+    [
+        ({"user_pseudonym": OTHER}, False),
+        ({"user_pseudonym": OTHER, "session_id": "s" * 32}, False),
+        ({"user_pseudonym": None}, False),
+        ({"user_pseudonym": None, "session_id": "t" * 32}, False),
+        ({"user_pseudonym": None, "session_id": "s" * 32}, True),
+        ({"user_pseudonym": None, "kind": "upload"}, True),
+        ({"user_pseudonym": None, "tenant": "rival"}, True),
+    ],
+)
+def test_who_asks_about_a_photo_and_says_no_name_is_somebody_else_but_in_ones_own_visits(
+    log: Engine, another: dict[str, Any], own: bool
+) -> None:
+    fill(log, 1, session_id="s" * 32, image_digest="a" * 64)
+    fill(log, 1, image_digest="a" * 64, **another)
+    assert begun(log).own_photos([]) == (["a" * 64] if own else [])
+
+
 def test_tombstones_are_up_before_rows_are_read(log: Engine) -> None:
     fill(log, 1, session_id="s" * 32)
     seen: list[str] = []
