@@ -2,12 +2,16 @@
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
 from gateway.cache.answers import AnswerCache
 from gateway.cache.memory import MemoryStore
@@ -15,6 +19,21 @@ from gateway.erasing import WAITING, Erasing
 from gateway.errors import ErasureIncomplete
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
+from gateway.log import rollup_due, rollups
+from gateway.log.rollups import VISITS, roll_up
+
+DAY = datetime(2026, 11, 21, 16, tzinfo=UTC)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def add(engine: Engine) -> None:
+    with engine.begin() as connection:
+        rollup_due.add(connection, VISITS.name, [DAY])
+
+
+def due(engine: Engine) -> list[datetime]:
+    with engine.connect() as connection:
+        return rollup_due.due(connection, VISITS.name)
 
 
 @pytest.fixture
@@ -56,3 +75,47 @@ def test_erasures_before_a_hung_database_hold_up_nobody_and_most_are_sent_away(
     assert read_s < 1
     assert sorted(took)[39 - WAITING - 1] < 1
     assert max(took) > 3, "one after the other"
+
+
+def test_two_that_note_the_same_day_at_once_do_so_without_an_error(
+    migrated: str, engine: Engine
+) -> None:
+    errors: list[BaseException] = []
+
+    def another() -> None:
+        try:
+            add(engine)
+        except BaseException as error:
+            errors.append(error)
+
+    with engine.connect() as first:
+        rollup_due.add(first, VISITS.name, [DAY])
+        second = threading.Thread(target=another)
+        second.start()
+        second.join(0.3)
+        assert second.is_alive(), "it waits"
+        first.commit()
+        second.join(10)
+    assert errors == []
+    assert due(engine) == [DAY]
+    add(engine)
+    assert due(engine) == [DAY]
+
+
+def test_a_day_that_is_noted_while_it_is_counted_is_counted_again(
+    migrated: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roll_up(engine, SHANGHAI)
+    add(engine)
+    noting = threading.Thread(target=add, args=[engine])
+    count = rollups._count
+
+    def counted(*arguments: Any) -> None:
+        count(*arguments)
+        noting.start()
+        noting.join(0.3)
+
+    monkeypatch.setattr(rollups, "_count", counted)
+    assert roll_up(engine, SHANGHAI).counted == 1
+    noting.join(10)
+    assert due(engine) == [DAY]
