@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 # What a request asks of the database itself: who owns an upload, which answer to purge.
 SQL_TIMEOUT_S = 3
+# An erasure reads as many rows as a person has, and waits for locks.
+ERASURE_SQL_TIMEOUT_S = 60
 # To delete some names in Redis takes milliseconds, to look through a million a second.
 FORGET_TIMEOUT_S = 60
 
@@ -86,7 +88,14 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         answers = AnswerCache(store, settings.answer_fresh_s, settings.answer_stale_s)
         pool = Pool(settings, PoolMetrics(metrics.registry))
         leases = Leases(link) if link else None
-        erasing = Erasing(pseudonyms, engine, uploads, answers, leases, settings.spool_dir)
+        erasing = Erasing(
+            pseudonyms,
+            open_database(settings, answer_timeout_s=ERASURE_SQL_TIMEOUT_S),
+            uploads,
+            answers,
+            leases,
+            settings.spool_dir,
+        )
         quarantine = Quarantine()
         tally = Tally(settings, engine, quarantine, FeedbackMetrics(metrics.registry))
         recorder = Recorder(settings, metrics, pseudonyms, _forgetting(erasing))
@@ -133,6 +142,7 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         if upkeep is not None:
             await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
         counting.dispose()
+        erasing.close()
         await answers.close()
         images.close()
 

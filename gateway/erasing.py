@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -24,6 +26,7 @@ from gateway.log import audit
 from gateway.log.database import loggable
 from gateway.log.erasure import LogErasure, answers_of
 from gateway.log.event import BadEvent
+from gateway.log.person import parts
 from gateway.log.redaction import fields_of
 from gateway.log.spool_erasure import redact, waiting_events
 from gateway.log.tombstones import Subject
@@ -33,6 +36,10 @@ log = logging.getLogger(__name__)
 # The name under which an anonymous shopper, who is known by a cookie only, is erased.
 ME = "me"
 DATABASE_FILE = "database file"
+# One is done at a time; more wait for it, in their order, and others are to be sent again.
+WAITING = 4
+
+R = TypeVar("R")
 
 
 @dataclass
@@ -58,10 +65,21 @@ class Receipt:
 class Erasing:
     pseudonyms: Pseudonyms
     engine: Engine
+    """Of its own, with more patience than a question's."""
     uploads: Uploads
     answers: AnswerCache
     leases: Leases | None
     spool_dir: Path
+    # Of its own: a database that hangs must not keep those waiting who read a photo.
+    _sql: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="erasing"), init=False
+    )
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _waiting: int = field(default=0, init=False)
+
+    def close(self) -> None:
+        self._sql.shutdown(wait=False, cancel_futures=True)
+        self.engine.dispose()
 
     async def of_caller(self, caller: Caller, user: str) -> Receipt:
         """A tenant erases its own users, an anonymous shopper itself. Raises InvalidKey."""
@@ -88,35 +106,55 @@ class Erasing:
         receipt = Receipt(now.replace(microsecond=now.microsecond // 1000 * 1000))
         erasure = LogErasure(self.engine, subjects, receipt.erased_at)
         try:
-            await asyncio.to_thread(erasure.begin, actor)
-            await self._erase_everywhere(erasure, receipt)
-            await asyncio.to_thread(erasure.end, actor, receipt.wire())
+            async with self._one_at_a_time():
+                await self._in_thread(erasure.begin, actor)
+                await self._erase_everywhere(erasure, receipt)
+                await self._in_thread(erasure.end, actor, receipt.wire())
         except (SQLAlchemyError, RedisUnavailableError, OSError) as error:
             log.warning("erasure incomplete", extra={"fields": {"why": loggable(error)}})
             raise ErasureIncomplete from None
         return receipt
 
+    @asynccontextmanager
+    async def _one_at_a_time(self) -> AsyncIterator[None]:
+        if self._turn.locked() and self._waiting >= WAITING:
+            log.warning("erasure incomplete", extra={"fields": {"why": "others are waiting"}})
+            raise ErasureIncomplete
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    async def _in_thread(self, call: Callable[..., R], *arguments: Any) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._sql, call, *arguments)
+
     async def _erase_everywhere(self, erasure: LogErasure, receipt: Receipt) -> None:
         """Each place after what is found by means of it: a row names answers and photos."""
-        events, letters = await asyncio.to_thread(self._events, erasure)
+        events, letters = await self._in_thread(self._events, erasure)
         texts = [*events, *letters.values()]
         seen = {digest for text in texts if (digest := _photo_of(text))}
-        photos = await asyncio.to_thread(erasure.own_photos, seen)
-        receipt.images = await self.uploads.erase(erasure.uploads(photos))
+        photos = await self._in_thread(erasure.own_photos, seen)
+        for some in parts(photos) if photos else [[]]:
+            receipt.images += await self.uploads.erase(erasure.uploads(some))
         receipt.cached_answers = await self.forget(answers_of(texts))
 
-        await asyncio.to_thread(erasure.redact_dead_letters, letters)
+        await self._in_thread(erasure.redact_dead_letters, letters)
         receipt.dead_letters = len(letters)
-        receipt.feedback = await asyncio.to_thread(erasure.delete_feedback)
+        receipt.feedback = await self._in_thread(erasure.delete_feedback)
         for rows in erasure.rows(photos):
-            while batch := await asyncio.to_thread(erasure.some, rows):
+            while batch := await self._in_thread(erasure.some, rows):
                 given = [answer for answer in batch.values() if answer is not None]
                 receipt.cached_answers += await self.forget(given)
-                receipt.interactions += await asyncio.to_thread(erasure.empty, batch)
+                receipt.interactions += await self._in_thread(erasure.empty, batch)
 
-        redacted = await asyncio.to_thread(redact, self.spool_dir, erasure.tombstones)
+        redacted = await self._in_thread(redact, self.spool_dir, erasure.tombstones)
         receipt.spooled_events, receipt.pending = redacted.events, redacted.unclean
-        if not await asyncio.to_thread(erasure.clean_file):
+        if not await self._in_thread(erasure.clean_file):
             receipt.pending.append(DATABASE_FILE)
 
     def _events(self, erasure: LogErasure) -> tuple[list[str], dict[UUID, str]]:

@@ -38,4 +38,6 @@ class Uploading:
             with interaction.step("screen"):
                 self.image_policy.check(facts.digest, interaction.flags)
             with interaction.step("keep"):
-                return await self.uploads.add(photo, facts, interaction.caller, consent)
+                return await self.uploads.add(
+                    photo, facts, interaction.caller, consent, began_at=interaction.asked_at
+                )

@@ -22,6 +22,7 @@ from contract.errors import ImageNotFound, ImageStoreUnavailable
 from contract.images import EncodedImage, ImageFacts
 from gateway.identity.callers import Caller
 from gateway.identity.pseudonyms import Pseudonyms
+from gateway.log import tombstones
 from gateway.log.tables import images
 
 log = logging.getLogger(__name__)
@@ -99,28 +100,38 @@ class Uploads:
         self._sql.shutdown(wait=False, cancel_futures=True)
 
     async def add(
-        self, image: EncodedImage, facts: ImageFacts, caller: Caller, consent: Consent | None = None
+        self,
+        image: EncodedImage,
+        facts: ImageFacts,
+        caller: Caller,
+        consent: Consent | None = None,
+        *,
+        began_at: datetime,
     ) -> Upload:
-        """Keep a checked photo. Raises ImageStoreUnavailable."""
-        now = datetime.now(UTC)
+        """Keep a checked photo, of a request of that time. Raises ImageStoreUnavailable."""
         key = uuid.UUID(int=uuid7().int)
         upload = Upload(
             PREFIX + key.hex,
             facts,
             caller.tenant,
             caller.session,
-            now,
-            now + self._ttl,
+            began_at,
+            datetime.now(UTC) + self._ttl,
             path_of(self._folder, key),
             consent,
             self._pseudonyms.of(caller.tenant, caller.user) if caller.user else None,
         )
         try:
             await self._in_thread(self._keep, key, upload, image)
+            # Whoever was erased while the photo was on its way: of before, it goes as well.
+            erased = await self._in_thread(self._is_erased, upload)
+            if erased:
+                await self.erase(images.c.image_id == key)
         except (OSError, SQLAlchemyError) as error:
             log.error("upload not kept", extra={"fields": {"why": type(error).__name__}})
             raise ImageStoreUnavailable from None
-        self._remember(upload)
+        if not erased:
+            self._remember(upload)
         return upload
 
     async def find(self, name: str, caller: Caller) -> Upload:
@@ -178,6 +189,13 @@ class Uploads:
         }
         with self._engine.begin() as connection:
             connection.execute(insert(images), row)
+
+    def _is_erased(self, upload: Upload) -> bool:
+        """Once its row is committed: an erasure that is not seen here sees the row."""
+        whose = {"user_pseudonym": upload.user_pseudonym, "session_id": upload.session}
+        request = {"tenant": upload.tenant, "asked_at": upload.created_at.isoformat(), **whose}
+        with self._engine.connect() as connection:
+            return tombstones.since(connection, upload.created_at).cover(request)
 
     def _select(self, name: str) -> Upload | None:
         key = uuid.UUID(name.removeprefix(PREFIX))

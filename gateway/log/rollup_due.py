@@ -7,13 +7,18 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from sqlalchemy import Connection, delete, func, insert, select, union, update
 
 from gateway.log.business_time import HOUR, Spans
-from gateway.log.columns import utc_now
+from gateway.log.columns import MYSQL, utc_now
 from gateway.log.rollup_tables import rollup_due, rollup_state
 from gateway.log.tables import interactions
 
 # A row's arrival is stamped when it is inserted, it is seen when that is committed: at most the
 # forwarder's patience (30 s for an answer) later, a few statements a transaction.
 OVERLAP = timedelta(minutes=3)
+
+# What is there already is no error: to look first would not see what others have not committed.
+_ADD = insert(rollup_due).prefix_with("OR IGNORE", dialect="sqlite")
+for _dialect in MYSQL:
+    _ADD = _ADD.prefix_with("IGNORE", dialect=_dialect)
 
 
 def mark(connection: Connection, name: str, spans: Spans, zone: tzinfo) -> None:
@@ -33,10 +38,10 @@ def mark(connection: Connection, name: str, spans: Spans, zone: tzinfo) -> None:
 
 
 def add(connection: Connection, name: str, starts_at: Iterable[datetime]) -> None:
-    """Note spans by their beginnings."""
-    if missing := set(starts_at).difference(due(connection, name)):
-        rows = [{"name": name, "starts_at": moment} for moment in sorted(missing)]
-        connection.execute(insert(rollup_due), rows)
+    """Note spans by their beginnings. Others may be noting the same, or just counting it: then it
+    is noted once they are through, and counted again."""
+    if rows := [{"name": name, "starts_at": moment} for moment in sorted(set(starts_at))]:
+        connection.execute(_ADD, rows)
 
 
 def due(connection: Connection, name: str) -> list[datetime]:
@@ -46,6 +51,7 @@ def due(connection: Connection, name: str) -> list[datetime]:
 
 
 def done(connection: Connection, name: str, starts_at: datetime) -> None:
+    """Before it is counted, in the same transaction: whoever notes it meanwhile waits for that."""
     mine = rollup_due.c.name == name, rollup_due.c.starts_at == starts_at
     connection.execute(delete(rollup_due).where(*mine))
 

@@ -146,8 +146,8 @@ def roll_up(
                 if number >= LEAST and time.monotonic() >= ends:
                     left += len(due) - number
                     break
-                _count(connection, rollup, next(rollup.spans(starts_at, starts_at, zone)))
                 rollup_due.done(connection, rollup.name, starts_at)
+                _count(connection, rollup, next(rollup.spans(starts_at, starts_at, zone)))
                 connection.commit()
                 counted += 1
     return Progress(counted, left)
@@ -178,13 +178,14 @@ def count_details_anew(connection: Connection, which: ColumnElement[bool]) -> No
     transaction."""
     log, day = interactions.c, business_days.c
     of_day = and_(log.asked_at >= day.starts_at, log.asked_at < day.ends_at)
+    # First, as whoever counts a day does: two that take locks in one order do not deadlock.
+    starts = connection.scalars(select(day.starts_at).where(which, of_day).distinct())
+    rollup_due.add(connection, VISITS.name, starts)
     for table, name in ((daily_questions, "question_hash"), (daily_photos, "image_digest")):
         named = select(log.tenant, log[name], day.business_day).where(which, of_day)
         for tenant, value, on in connection.execute(named.where(log[name].is_not(None)).distinct()):
             theirs = table.c.tenant == tenant, table.c[name] == value, table.c.business_day == on
             connection.execute(delete(table).where(*theirs))
-    starts = connection.scalars(select(day.starts_at).where(which, of_day).distinct())
-    rollup_due.add(connection, VISITS.name, starts)
 
 
 def _forget(connection: Connection) -> None:

@@ -163,17 +163,18 @@ def test_an_upload_that_names_nobody_goes_with_the_only_one_who_asked_about_it(
         name: str = answer.json()["id"]
         return name
 
-    own, shared = upload(1), upload(2)
-    for user, name in (("alice", own), ("alice", shared), ("bob", shared)):
+    own, shared, anybodys = upload(1), upload(2), upload(3)
+    asks = ("alice", own), ("alice", shared), ("bob", shared), ("alice", anybodys), (None, anybodys)
+    for user, name in asks:
         body = chat("what?", user=user)
         part = {"type": "image_url", "image_url": {"url": name}}
         body["messages"][0]["content"].insert(0, part)
         text_of(post(gateway, body, **SHOP))
     rows(log_url)
     told = erase(gateway, "alice").json()
-    assert (told["images"], told["interactions"]) == (1, 3), "two asks, and the upload's own row"
-    about = [{"image_id": name, "prompt": "and?"} for name in (own, shared)]
-    assert [post(gateway, body, **SHOP).status_code for body in about] == [404, 200]
+    assert (told["images"], told["interactions"]) == (1, 4), "her asks, and the upload's own row"
+    about = [{"image_id": name, "prompt": "and?"} for name in (own, shared, anybodys)]
+    assert [post(gateway, body, **SHOP).status_code for body in about] == [404, 200, 200]
 
 
 def test_without_the_database_nothing_is_erased_and_it_can_be_sent_again(

@@ -203,7 +203,7 @@ def test_an_erasure_waits_for_rows_that_are_being_inserted(
         fields |= {"asked_at": datetime.now(UTC), "kind": "ask", "tenant": "public"}
         fields |= {"outcome": "answered", "total_ms": 1.0, "question": "canary"}
         inserting.execute(insert(interactions), fields)
-        looking = threading.Thread(target=lambda: found.append(erasure.some(erasure.rows([])[2])))
+        looking = threading.Thread(target=lambda: found.append(erasure.some(erasure.rows([])[0])))
         looking.start()
         looking.join(0.5)
         assert looking.is_alive(), "it waits"
