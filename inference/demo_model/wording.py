@@ -20,10 +20,11 @@ def reference(rng: Random, scene: Scene, language: str) -> str:
     zh = language == "zh"
     plain = phrasings_zh.REFERENCES if zh else phrasings_en.REFERENCES
     product = scene.product
-    if len(scene.products) != 1 or product is None or rng.random() < 0.6:
+    if len(scene.products) != 1 or product is None or rng.random() < 0.5:
         return rng.choice(plain)
     kind = KINDS[product.kind]
-    if rng.random() < 0.5:
+    # Its name is said as often as that of something absent: or else a name alone means "absent".
+    if rng.random() < 0.3:
         return rng.choice(_NOUNS[kind.group][0 if zh else 1])
     lead = rng.choice(["这个", "这款", ""]) if zh else rng.choice(["this ", "the "])
     return f"{lead}{kind.name.zh if zh else kind.name.en}"

@@ -1,0 +1,69 @@
+"""Exercises without a photo that teach the language model what "equal" means.
+
+Claims about photos differ in one word of three, and few questions name a product: too seldom to
+learn from them when two words are equal.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from inference.demo_model import answers_en, answers_zh, phrasings_en, phrasings_zh
+from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
+from inference.demo_model.facts import Product, Scene
+from inference.demo_model.questions import THINGS, Exchange
+
+# As many pairs as claims have, and more; always the same number would teach their places.
+PAIRS = (2, 3, 4, 5, 6)
+# Intents whose answers begin with the product's name.
+NAMED_FIRST = ("colour", "material", "brand", "audience", "occasion")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A question, the answer's first words as given, and how it goes on (cut off if `unended`)."""
+
+    question: str
+    given: str
+    learnt: str
+    unended: bool
+
+
+def word_drill(rng: Random) -> Exchange:
+    """Words to compare, half of them equal."""
+    zh = rng.random() < 0.5
+    kinds = [kind.name for kind in KINDS.values()]
+    tables = [list(table.values()) for table in (COLOURS, PATTERNS, MATERIALS)]
+    pairs = []
+    for _ in range(rng.choice(PAIRS)):
+        names = rng.choice([*tables, kinds, kinds])
+        first = rng.choice(names)
+        pairs.append((first, first if rng.random() < 0.5 else rng.choice(names)))
+    if zh:
+        question = "，".join(f"{first.zh}与{second.zh}" for first, second in pairs)
+        return Exchange(question, answers_zh.compared(pairs) + "。", "zh", (("drill", ""),))
+    question = ", ".join(f"{first.en} and {second.en}" for first, second in pairs)
+    return Exchange(question, answers_en.compared(pairs) + ".", "en", (("drill", ""),))
+
+
+def name_drill(rng: Random) -> Opening:
+    """A question that names the product which the answer begins with, or, half of them, another.
+
+    What the product looks like is not known without a photo, so only the next word is learnt.
+    """
+    zh = rng.random() < 0.5
+    language = "zh" if zh else "en"
+    phrasings, answers = (phrasings_zh, answers_zh) if zh else (phrasings_en, answers_en)
+    kind = rng.choice(list(KINDS.values()))
+    seen = str(getattr(kind.name, language))
+    thing = rng.choice([*(k.name for k in KINDS.values() if k is not kind), *THINGS])
+    named = seen if (same := rng.random() < 0.5) else str(getattr(thing, language))
+    intent = rng.choice(NAMED_FIRST if same or rng.random() < 0.5 else ("absent",))
+    ways = [way for way in phrasings.SEEN[intent] if intent == "absent" or "{it}" in way]
+    lead = rng.choice(("", "这个", "这款") if zh else ("this ", "the "))
+    question = rng.choice(ways).format(it=lead + named, thing=named)
+    material = rng.choice(kind.materials)
+    scene = Scene(0, (Product(kind.key, rng.choice(list(COLOURS)), material, "plain"),))
+    answer = answers.answer(intent if same else "absent", scene, named)
+    place = answer.index(seen) + len(seen)
+    question += rng.choice(("？", "") if zh else ("?", ""))
+    return Opening(question, answer[:place], answer[place:], unended=same)
