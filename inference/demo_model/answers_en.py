@@ -140,7 +140,7 @@ def _pattern(product: Product, _: str) -> str:
 
 def _style(product: Product, _: str) -> str:
     style = STYLES[style_of(product)].en
-    return f"The {_short(product)} {_is(product)} {style} in style."
+    return f"The {_name(product)} {_is(product)} {style} in style."
 
 
 def _audience(product: Product, _: str) -> str:

@@ -124,8 +124,7 @@ def _pattern(product: Product, _: str) -> str:
 
 
 def _style(product: Product, _: str) -> str:
-    name = f"{COLOURS[product.colour].zh}{KINDS[product.kind].name.zh}"
-    return f"这款{name}是{STYLES[style_of(product)].zh}风格。"
+    return f"这款{KINDS[product.kind].name.zh}是{STYLES[style_of(product)].zh}风格。"
 
 
 def _audience(product: Product, _: str) -> str:

@@ -15,7 +15,7 @@ from inference.demo_model.questions import THINGS, Exchange
 # As many pairs as claims have, and more; always the same number would teach their places.
 PAIRS = (2, 3, 4, 5, 6)
 # Intents whose answers begin with the product's name.
-NAMED_FIRST = ("colour", "material", "brand", "audience", "occasion")
+NAMED_FIRST = ("colour", "material", "brand", "style", "audience", "occasion")
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,18 @@ def name_drill(rng: Random) -> Opening:
     seen = str(getattr(kind.name, language))
     thing = rng.choice([*(k.name for k in KINDS.values() if k is not kind), *THINGS])
     named = seen if (same := rng.random() < 0.5) else str(getattr(thing, language))
-    intent = rng.choice(NAMED_FIRST if same or rng.random() < 0.5 else ("absent",))
-    ways = [way for way in phrasings.SEEN[intent] if intent == "absent" or "{it}" in way]
+    intent = rng.choice((*NAMED_FIRST, *("presence",) * 3))
+    if intent != "presence" and not same and rng.random() < 0.5:
+        intent = "absent"
+    ways = [way for way in phrasings.SEEN[intent] if "thing}" in way or "{it}" in way]
     lead = rng.choice(("", "这个", "这款") if zh else ("this ", "the "))
-    question = rng.choice(ways).format(it=lead + named, thing=named)
+    question = rng.choice(ways).format(
+        it=lead + named, thing=named, a_thing=answers_en.article(named)
+    )
     material = rng.choice(kind.materials)
     scene = Scene(0, (Product(kind.key, rng.choice(list(COLOURS)), material, "plain"),))
-    answer = answers.answer(intent if same else "absent", scene, named)
+    told = intent if same or intent == "presence" else "absent"
+    answer = answers.answer(told, scene, named)
     place = answer.index(seen) + len(seen)
     question += rng.choice(("？", "") if zh else ("?", ""))
-    return Opening(question, answer[:place], answer[place:], unended=same)
+    return Opening(question, answer[:place], answer[place:], unended=told in NAMED_FIRST)

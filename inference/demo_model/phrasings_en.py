@@ -97,7 +97,7 @@ count: How many products can you see | How many products does the photo show |
     How many products are there | How many items are in the photo |
     What items are in the picture | How many things do you see | Which products are in the photo
 absent: Which colour does the {thing} have | Which material is the {thing} |
-    Tell me about the {thing} | What is the brand of the {thing} |
+    What is the brand of the {thing} |
     What is the style of the {thing} | Where is the {thing} | What colour is the {thing} |
     What is the material of the {thing} | What is the pattern of the {thing} |
     What is the main colour of the {thing} | Tell me the colour of the {thing} |

@@ -69,8 +69,8 @@ who: 你是谁 | 你是什么模型 | 你叫什么名字 | 你能做什么 | 介
 count: 照片里几件商品 | 图片上有几样商品 | 有多少件商品 | 有几件商品 | 图里有几件商品 |
     照片里有多少东西 | 一共几个 | 有几样东西 | 图里都有什么 | 照片里有哪些商品
 absent: {thing}放在哪里 | 哪里有{thing} | 这个{thing}是什么颜色的 | {thing}的材质是什么 |
-    {thing}的品牌是什么 | 那个{thing}是什么样的 | {thing}在哪里 | {thing}是什么颜色 |
-    {thing}怎么样 | {thing}是什么材质 | {thing}是什么牌子的 | 这个{thing}适合谁 |
+    {thing}的品牌是什么 | {thing}在哪里 | {thing}是什么颜色 |
+    {thing}是什么材质 | {thing}是什么牌子的 | 这个{thing}适合谁 |
     {thing}的主色是什么 | {thing}的图案是什么 | {thing}的风格是什么 | {thing}是哪种颜色 |
     {thing}在什么地方 | {thing}用的什么材质
 presence: 图里有没有{thing} | 照片上能不能看到{thing} | 图片里有{thing}吗 | 看得到{thing}吗 |
