@@ -58,13 +58,13 @@ class Transcriber:
             learnt += [False] * len(asked) + [True] * len(answered)
         return Conversation(ids, learnt, sees_photo)
 
-    def transcribe_opening(self, opening: Opening) -> Conversation:
-        """Without a photo; of an answer that is not ended, only the first token is learnt."""
-        given = [*self.user, *self._ids(opening.question), *self.assistant]
-        given += self._ids(opening.given)
+    def transcribe_opening(self, opening: Opening, *, sees_photo: bool) -> Conversation:
+        """Of an answer that is not ended, only the first token is learnt."""
+        given = [] if sees_photo else list(self.user)
+        given += [*self._ids(opening.question), *self.assistant, *self._ids(opening.given)]
         rest = self._ids(opening.learnt)
         rest = rest[:1] if opening.unended else [*rest, *self.stop]
-        return Conversation(given + rest, [False] * len(given) + [True] * len(rest), False)
+        return Conversation(given + rest, [False] * len(given) + [True] * len(rest), sees_photo)
 
 
 def converse(rng: Random, scene: Scene) -> tuple[list[Exchange], bool]:

@@ -27,7 +27,7 @@ from inference.demo_model.vision_training import (
 )
 
 PICTURES = 16
-NAME_DRILLS = 3  # a picture
+NAME_DRILLS = 4  # a picture, all but one about the product in it
 CONVERSATIONS = 3  # a picture; longer rows cost more in attention than they save in photos
 # An answer's first token says what the question was about, the first after a comma often holds the
 # verdict: one among thirty, it weighs as three.
@@ -49,8 +49,12 @@ def rows_of(
         talks = [converse(rng, scene) for _ in range(CONVERSATIONS)]
         talks.append(([word_drill(rng)], False))
         row = [transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks]
-        openings = [transcriber.transcribe_opening(name_drill(rng)) for _ in range(NAME_DRILLS)]
-        rows.append([*row, *openings])
+        # The drill alone was soon right without a photo, and not yet with one.
+        photographed = scene.products[0] if len(scene.products) == 1 else None
+        for product in [None, *[photographed] * (NAME_DRILLS - 1)]:
+            opening = name_drill(rng, product)
+            row.append(transcriber.transcribe_opening(opening, sees_photo=product is not None))
+        rows.append(row)
     return rows
 
 

@@ -13,8 +13,8 @@ from inference.demo_model.wording import as_typed, reference
 WEIGHTS = {
     "match": 8.0,
     "material": 4.0,
-    **dict.fromkeys(("what", "colour", "brand"), 3.0),
-    **dict.fromkeys(("absent", "presence"), 2.5),
+    "absent": 3.5,
+    **dict.fromkeys(("what", "colour", "brand", "presence"), 3.0),
     **dict.fromkeys(("describe", "pattern", "gift"), 2.2),
     "verdict": 0.6,
     **dict.fromkeys(("genuine", "style", "audience"), 1.4),
