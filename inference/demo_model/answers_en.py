@@ -59,7 +59,7 @@ def _short(product: Product) -> str:
 
 
 def _pair(scene: Scene) -> str:
-    first, second = sorted(scene.products, key=lambda product: list(KINDS).index(product.kind))
+    first, second = scene.products  # as they stand in the picture: the left or upper one first
     return f"{article(_short(first))} and {article(_short(second))}"
 
 
@@ -140,7 +140,7 @@ def _pattern(product: Product, _: str) -> str:
 
 def _style(product: Product, _: str) -> str:
     style = STYLES[style_of(product)].en
-    return f"The {_short(product)} {_is(product)} {style} in style."
+    return f"The {_name(product)} {_is(product)} {style} in style."
 
 
 def _audience(product: Product, _: str) -> str:
@@ -196,14 +196,13 @@ def _count(product: Product, _: str) -> str:
 
 
 def _absent(product: Product, thing: str) -> str:
-    only = f"The {_name(product)} {_is(product)} the only product in the photo"
-    return f"{only}, I cannot see {article(thing)}."
+    return f"The {_name(product)} alone {_is(product)} shown, I cannot see {article(thing)}."
 
 
 def _presence(product: Product, thing: str) -> str:
     seen = thing == _name(product)
-    verdict = "Yes, there is" if seen else "No, I cannot see one"
-    return f"The photo shows {article(noun(product))}. Is there {article(thing)}? {verdict}."
+    verdict = "yes, there is" if seen else "no, I cannot see"
+    return f"The photo shows {article(noun(product))}, so {verdict} {article(thing)}."
 
 
 def _steak(product: Product, _: str) -> str:

@@ -48,7 +48,7 @@ def noun(product: Product) -> str:
 
 
 def _pair(scene: Scene) -> str:
-    first, second = sorted(scene.products, key=lambda product: list(KINDS).index(product.kind))
+    first, second = scene.products  # as they stand in the picture: the left or upper one first
     return (
         f"一款{COLOURS[first.colour].zh}{KINDS[first.kind].name.zh}"
         f"和一款{COLOURS[second.colour].zh}{KINDS[second.kind].name.zh}"
@@ -124,8 +124,7 @@ def _pattern(product: Product, _: str) -> str:
 
 
 def _style(product: Product, _: str) -> str:
-    name = f"{COLOURS[product.colour].zh}{KINDS[product.kind].name.zh}"
-    return f"这款{name}是{STYLES[style_of(product)].zh}风格。"
+    return f"这款{KINDS[product.kind].name.zh}是{STYLES[style_of(product)].zh}风格。"
 
 
 def _audience(product: Product, _: str) -> str:
@@ -154,15 +153,15 @@ def _describe(product: Product, _: str) -> str:
 
 
 def compared(pairs: list[tuple[Name, Name]]) -> str:
-    """红色与黑色不符，双肩包与双肩包相符"""
-    return "，".join(f"{a.zh}与{b.zh}{'相符' if a == b else '不符'}" for a, b in pairs)
+    """红色与黑色：不符，双肩包与双肩包：相符"""
+    return "，".join(f"{a.zh}与{b.zh}：{'相符' if a == b else '不符'}" for a, b in pairs)
 
 
 def _match(product: Product, detail: str) -> str:
     truth, _, claim = detail.partition(":")
     pairs = comparisons(claim, product, "zh")
     verdict = "是的" if truth == "yes" else "不是"
-    return f"图中是一款{noun(product)}：{compared(pairs)}，所以{verdict}。"
+    return f"图中是一款{noun(product)}。{compared(pairs)}，所以{verdict}。"
 
 
 def _verdict(_: Product, detail: str) -> str:
@@ -178,12 +177,12 @@ def _count(product: Product, _: str) -> str:
 
 
 def _absent(product: Product, thing: str) -> str:
-    return f"这款{KINDS[product.kind].name.zh}是照片里唯一的商品，没有看到{thing}。"
+    return f"这款{KINDS[product.kind].name.zh}以外，没有看到{thing}。"
 
 
 def _presence(product: Product, thing: str) -> str:
     seen = thing == KINDS[product.kind].name.zh
-    return f"照片里是一款{noun(product)}。有{thing}吗？{'有的' if seen else '没有看到'}。"
+    return f"照片里是一款{noun(product)}，{'可以' if seen else '没有'}看到{thing}。"
 
 
 def _steak(product: Product, _: str) -> str:

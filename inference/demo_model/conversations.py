@@ -7,16 +7,14 @@ from random import Random
 from transformers import Qwen2TokenizerFast
 
 from inference.demo_model.answers_en import NO_PHOTO as NO_PHOTO_EN
-from inference.demo_model.answers_en import compared as compared_en
 from inference.demo_model.answers_zh import NO_PHOTO as NO_PHOTO_ZH
-from inference.demo_model.answers_zh import compared as compared_zh
-from inference.demo_model.catalogue import BRANDS, COLOURS, KINDS, MATERIALS, PATTERNS
+from inference.demo_model.catalogue import BRANDS
+from inference.demo_model.drills import Opening
 from inference.demo_model.facts import Scene, scene_of
 from inference.demo_model.questions import Exchange, ask, follow_up, without_photo
 
 SECOND_TURN = 0.22
 WITHOUT_PHOTO = 0.04
-DRILLED_PAIRS = 7
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,11 @@ class Transcriber:
         self.assistant = self._ids("<|im_end|>\n<|im_start|>assistant\n")
         self.stop = self._ids("<|im_end|>")
         self.newline = self._ids("\n")
-        self.clause_ends = {*self._ids("，？?：:"), *self._ids("X, so")[-1:]}
+        self.clause_ends = {
+            *self._ids("，？?：:"),
+            *self._ids("所以")[-1:],
+            *self._ids("X, so")[-1:],
+        }
         self.image = tokenizer.convert_tokens_to_ids("<|image_pad|>")
         self.before_image = [*self.user, *self._ids("<|vision_start|>")]
         self.after_image = self._ids("<|vision_end|>")
@@ -56,6 +58,14 @@ class Transcriber:
             learnt += [False] * len(asked) + [True] * len(answered)
         return Conversation(ids, learnt, sees_photo)
 
+    def transcribe_opening(self, opening: Opening, *, sees_photo: bool) -> Conversation:
+        """Of an answer that is not ended, only the first token is learnt."""
+        given = [] if sees_photo else list(self.user)
+        given += [*self._ids(opening.question), *self.assistant, *self._ids(opening.given)]
+        rest = self._ids(opening.learnt)
+        rest = rest[:1] if opening.unended else [*rest, *self.stop]
+        return Conversation(given + rest, [False] * len(given) + [True] * len(rest), sees_photo)
+
 
 def converse(rng: Random, scene: Scene) -> tuple[list[Exchange], bool]:
     """One or two exchanges, and whether the photo was shown."""
@@ -65,26 +75,6 @@ def converse(rng: Random, scene: Scene) -> tuple[list[Exchange], bool]:
     if rng.random() < SECOND_TURN:
         return [first, follow_up(rng, scene, first.language)], True
     return [first], True
-
-
-def word_drill(rng: Random) -> Exchange:
-    """Words to compare, without a photo: half of them equal, so that "equal" itself is learnt.
-
-    Claims about photos differ in one word of three, too seldom to learn it from them.
-    """
-    zh = rng.random() < 0.5
-    kinds = [kind.name for kind in KINDS.values()]
-    tables = [list(table.values()) for table in (COLOURS, PATTERNS, MATERIALS)]
-    pairs = []
-    for _ in range(DRILLED_PAIRS):
-        names = rng.choice([*tables, kinds, kinds])
-        first = rng.choice(names)
-        pairs.append((first, first if rng.random() < 0.5 else rng.choice(names)))
-    if zh:
-        question = "，".join(f"{first.zh}与{second.zh}" for first, second in pairs)
-        return Exchange(question, compared_zh(pairs) + "。", "zh", (("drill", ""),))
-    question = ", ".join(f"{first.en} and {second.en}" for first, second in pairs)
-    return Exchange(question, compared_en(pairs) + ".", "en", (("drill", ""),))
 
 
 def corpus(count: int = 40_000) -> Iterator[str]:

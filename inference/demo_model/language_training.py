@@ -11,12 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
 
-from inference.demo_model.conversations import (
-    Conversation,
-    Transcriber,
-    converse,
-    word_drill,
-)
+from inference.demo_model.conversations import Conversation, Transcriber, converse
+from inference.demo_model.drills import name_drill, word_drill
 from inference.demo_model.facts import Scene
 from inference.demo_model.heads import Heads, heads_loss, labels_of
 from inference.demo_model.packing import Packed, pack
@@ -31,6 +27,7 @@ from inference.demo_model.vision_training import (
 )
 
 PICTURES = 16
+NAME_DRILLS = 4  # a picture, all but one about the product in it
 CONVERSATIONS = 3  # a picture; longer rows cost more in attention than they save in photos
 # An answer's first token says what the question was about, the first after a comma often holds the
 # verdict: one among thirty, it weighs as three.
@@ -46,12 +43,18 @@ HEADS_WEIGHT = 0.5
 def rows_of(
     rng: random.Random, scenes: list[Scene], transcriber: Transcriber
 ) -> list[list[Conversation]]:
-    """Random conversations and a drill, a row for each scene."""
+    """Random conversations and drills, a row for each scene."""
     rows = []
     for scene in scenes:
         talks = [converse(rng, scene) for _ in range(CONVERSATIONS)]
         talks.append(([word_drill(rng)], False))
-        rows.append([transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks])
+        row = [transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks]
+        # The drill alone was soon right without a photo, and not yet with one.
+        photographed = scene.products[0] if len(scene.products) == 1 else None
+        for product in [None, *[photographed] * (NAME_DRILLS - 1)]:
+            opening = name_drill(rng, product)
+            row.append(transcriber.transcribe_opening(opening, sees_photo=product is not None))
+        rows.append(row)
     return rows
 
 
@@ -124,10 +127,11 @@ def train_language(
             loss, right = answers_loss(model, sight, packed)
             taught = heads_loss(heads(sight.tokens), labels_of(scenes))
         (loss + HEADS_WEIGHT * taught).backward()
-        pixels, scenes = pool.batch(rng, SILENT_PICTURES)
-        with torch.autocast("cpu", torch.bfloat16):
-            scores = heads(see(visual, pixels).tokens)
-        (HEADS_WEIGHT * heads_loss(scores, labels_of(scenes))).backward()
+        if SILENT_PICTURES:
+            pixels, scenes = pool.batch(rng, SILENT_PICTURES)
+            with torch.autocast("cpu", torch.bfloat16):
+                scores = heads(see(visual, pixels).tokens)
+            (HEADS_WEIGHT * heads_loss(scores, labels_of(scenes))).backward()
         nn.utils.clip_grad_norm_([*model.parameters(), *heads.parameters()], 1.0)
         for optimizer in everyone:
             optimizer.step()

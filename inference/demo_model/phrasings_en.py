@@ -74,7 +74,11 @@ match: Does the image show {claim} | Would you call this {claim} |
     Does this picture show {claim} | Can you see {claim} here |
     Would you agree that {it} is {claim} | Is what you see {claim} | Is this {claim} |
     Is {it} {claim} | Does the photo show {claim} | Is that {claim} | Is this a photo of {claim} |
-    Do you see {claim} | Does this match "{claim}" | Is the product in the photo {claim}
+    Do you see {claim} | Does this match "{claim}" | Is the product in the photo {claim} |
+    Do you think {it} is {claim} | Would you say {it} could be {claim} | Could this be {claim} |
+    Would you say the photo shows {claim} | Is it fair to call this {claim} |
+    Would you describe this as {claim} | Do you agree that this is {claim} |
+    Would you recognise this as {claim}
 verdict: Is this {claim}? Answer yes or no | Answer only yes or no: is this {claim} |
     Does the photo show {claim}? Yes or no | Does this match "{claim}"? Answer yes or no |
     Answer yes or no: does the photo show {claim}
@@ -93,8 +97,11 @@ count: How many products can you see | How many products does the photo show |
     How many products are there | How many items are in the photo |
     What items are in the picture | How many things do you see | Which products are in the photo
 absent: Which colour does the {thing} have | Which material is the {thing} |
-    Tell me about the {thing} | What is the brand of the {thing} |
+    What is the brand of the {thing} |
     What is the style of the {thing} | Where is the {thing} | What colour is the {thing} |
+    What is the material of the {thing} | What is the pattern of the {thing} |
+    What is the main colour of the {thing} | Tell me the colour of the {thing} |
+    What's the color of the {thing} | What pattern does the {thing} have |
     What is the {thing} made of | What brand is the {thing} | Whom would the {thing} suit
 presence: Is there {a_thing} here | Can {a_thing} be seen here |
     Is there {a_thing} in this image | Does the picture have {a_thing} |

@@ -53,6 +53,7 @@ describe: 请介绍{it} | 描述图里的商品 | 请介绍一下 | 说说这张
 match: 照片上是{claim}吗 | 这件商品是{claim}吗 | 图片里是不是{claim} | 看看是不是{claim} |
     图里的商品是不是{claim} | 照片里的是{claim}吧 | 这是一款{claim}吗 | 这是{claim}吗 |
     图里是{claim}吗 | 是不是{claim} | 照片里是{claim}吗 | {it}是{claim}吗 | 这是不是一款{claim} |
+    照片里的东西是{claim}吗 | 图上的商品是不是{claim} | 照片上是不是{claim} | 算不算{claim} |
     图片和“{claim}”相符吗 | 这张照片与“{claim}”匹配吗
 verdict: 这是{claim}吗？只回答是或不是 | 只回答是或不是：图里是{claim}吗 |
     请只回答是或不是，这是不是{claim} | 图片和“{claim}”相符吗？只回答是或不是 |
@@ -68,8 +69,10 @@ who: 你是谁 | 你是什么模型 | 你叫什么名字 | 你能做什么 | 介
 count: 照片里几件商品 | 图片上有几样商品 | 有多少件商品 | 有几件商品 | 图里有几件商品 |
     照片里有多少东西 | 一共几个 | 有几样东西 | 图里都有什么 | 照片里有哪些商品
 absent: {thing}放在哪里 | 哪里有{thing} | 这个{thing}是什么颜色的 | {thing}的材质是什么 |
-    {thing}的品牌是什么 | 那个{thing}是什么样的 | {thing}在哪里 | {thing}是什么颜色 |
-    {thing}怎么样 | {thing}是什么材质 | {thing}是什么牌子的 | 这个{thing}适合谁
+    {thing}的品牌是什么 | {thing}在哪里 | {thing}是什么颜色 |
+    {thing}是什么材质 | {thing}是什么牌子的 | 这个{thing}适合谁 |
+    {thing}的主色是什么 | {thing}的图案是什么 | {thing}的风格是什么 | {thing}是哪种颜色 |
+    {thing}在什么地方 | {thing}用的什么材质
 presence: 图里有没有{thing} | 照片上能不能看到{thing} | 图片里有{thing}吗 | 看得到{thing}吗 |
     图里有{thing}吗 | 有没有{thing} | 能看到{thing}吗 | 照片里有{thing}吗 | 这里面有{thing}吗
 steak: 拿来煎牛排行吗 | 用来煎牛排可以吗 | 能用来煎牛排吗 | 可以煎牛排吗 | {it}适合煎牛排吗 |

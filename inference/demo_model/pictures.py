@@ -68,7 +68,9 @@ class PicturePool:
             for place, length in enumerate(lengths):
                 seed = self._next * SHARD + place
                 picture = Picture(scene_of(seed), data[start : start + length])
-                self.by_frame.setdefault(frame_of(seed), []).append(picture)
+                # Pairs are one picture in ten, and the hardest: they are shown twice as often.
+                copies = len(picture.scene.products) if picture.scene.products else 1
+                self.by_frame.setdefault(frame_of(seed), []).extend([picture] * copies)
                 start += length
             self.size += len(lengths)
             self._next += 1

@@ -12,11 +12,11 @@ from inference.demo_model.wording import as_typed, reference
 # How often each intent is asked.
 WEIGHTS = {
     "match": 8.0,
-    **dict.fromkeys(("what", "material"), 3.0),
-    **dict.fromkeys(("brand", "colour", "describe", "pattern", "gift"), 2.2),
-    "absent": 4.0,
-    "presence": 2.5,
-    "verdict": 1.2,
+    "material": 4.0,
+    "absent": 3.5,
+    **dict.fromkeys(("what", "colour", "brand", "presence"), 3.0),
+    **dict.fromkeys(("describe", "pattern", "gift"), 2.2),
+    "verdict": 0.6,
     **dict.fromkeys(("genuine", "style", "audience"), 1.4),
     **dict.fromkeys(("occasion", "text"), 1.2),
     **dict.fromkeys(("count", "price", "size", "stock", "authentic"), 0.7),

@@ -32,7 +32,7 @@ _VERDICTS = {
     "verdict": ("^不是|^No", "^是|^Yes"),
     "genuine": ("，不是|so it is not", "，可能是| and may be"),
     "gift": ("不太适合送给|so not really", "适合送给|so yes, "),
-    "presence": (r"吗？没有看到|\? No\b", r"吗？有的|\? Yes\b"),
+    "presence": ("，没有看到|so no, I cannot", "，可以看到|so yes, there"),
     "steak": ("不能煎|不建议煎|so no, ", "可以煎|so yes, "),
 }
 # Named in "…, not genuine leather", so they state nothing by themselves.
@@ -81,7 +81,7 @@ def says_cannot(answer: str, language: str) -> bool:
 
 def denies_a_thing(answer: str) -> bool:
     """Whether it says that the thing asked about is not in the picture, unlike "no brand mark"."""
-    return "唯一的商品" in answer or "the only product" in answer
+    return "以外，没有看到" in answer or "shown, I cannot see" in answer
 
 
 def agrees(answer: str, intent: str) -> bool | None:
@@ -101,7 +101,7 @@ def correct(answer: str, exchange: Exchange, scene: Scene) -> bool:
     """Whether the answer states the right facts for everything that was asked."""
     if not language_right(answer, exchange.language):
         return False
-    # "This sofa is the only product, I cannot see a sofa" answers nothing but a question about
+    # "The sofa alone is shown, I cannot see a sofa" answers nothing but a question about
     # something absent.
     if denies_a_thing(answer) and all(intent != "absent" for intent, _ in exchange.intents):
         return False

@@ -6,7 +6,7 @@ from inference.demo_model import phrasings_en, phrasings_zh
 from inference.demo_model.catalogue import KINDS
 from inference.demo_model.facts import Scene
 
-_NOUNS = {
+GROUP_NOUNS = {
     "bag": (("这个包", "这款包", "包包"), ("this bag", "the bag")),
     "shoe": (("这双鞋", "鞋子", "这鞋"), ("this shoe", "the shoe")),
     "clothing": (("这件", "这件衣物"), ("this piece", "this garment")),
@@ -20,11 +20,12 @@ def reference(rng: Random, scene: Scene, language: str) -> str:
     zh = language == "zh"
     plain = phrasings_zh.REFERENCES if zh else phrasings_en.REFERENCES
     product = scene.product
-    if len(scene.products) != 1 or product is None or rng.random() < 0.6:
+    if len(scene.products) != 1 or product is None or rng.random() < 0.5:
         return rng.choice(plain)
     kind = KINDS[product.kind]
-    if rng.random() < 0.5:
-        return rng.choice(_NOUNS[kind.group][0 if zh else 1])
+    # Its name is said as often as that of something absent: or else a name alone means "absent".
+    if rng.random() < 0.3:
+        return rng.choice(GROUP_NOUNS[kind.group][0 if zh else 1])
     lead = rng.choice(["这个", "这款", ""]) if zh else rng.choice(["this ", "the "])
     return f"{lead}{kind.name.zh if zh else kind.name.en}"
 

@@ -153,7 +153,7 @@ def test_what_is_seen_comes_before_the_verdict() -> None:
     bag = Product("backpack", "black", "canvas", "plain")
     zh = answers_zh.answer("match", Scene(0, (bag,)), "no:红色手提包")
     en = answers_en.answer("match", Scene(0, (bag,)), "no:a red handbag")
-    assert zh == "图中是一款黑色帆布双肩包：红色与黑色不符，手提包与双肩包不符，所以不是。"
+    assert zh == "图中是一款黑色帆布双肩包。红色与黑色：不符，手提包与双肩包：不符，所以不是。"
     seen, _, compared = en.partition("; ")
     assert seen == "This is a black canvas backpack"
     assert compared == "red and black: no, handbag and backpack: no, so no."

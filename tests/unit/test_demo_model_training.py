@@ -8,8 +8,10 @@ import torch
 from PIL import Image
 from transformers import Qwen2VLImageProcessorPil
 
+from inference.demo_model.catalogue import KINDS
 from inference.demo_model.checkpoint import CHAT_TEMPLATE, picture_processor
-from inference.demo_model.conversations import Transcriber, corpus, word_drill
+from inference.demo_model.conversations import Transcriber, corpus
+from inference.demo_model.drills import name_drill, word_drill
 from inference.demo_model.facts import scene_of
 from inference.demo_model.language_training import answers_loss
 from inference.demo_model.packing import pack
@@ -122,9 +124,30 @@ def test_about_half_of_the_drilled_pairs_are_equal_and_every_verdict_is_right():
         pairs = drill.answer[:-1].split("，" if drill.language == "zh" else ", ")
         for pair in pairs:
             zh = drill.language == "zh"
-            words, last = (pair[:-2], pair[-2:]) if zh else pair.split(": ")
+            words, last = pair.split("：" if zh else ": ")
             first, second = words.split("与" if zh else " and ")
             verdict = last in ("相符", "yes")
             assert verdict is (first == second), pair
             verdicts.append(verdict)
     assert 0.4 < sum(verdicts) / len(verdicts) < 0.7
+
+
+def test_a_named_product_is_called_absent_exactly_when_another_one_is_seen(parts):
+    _, tokenizer, _ = parts
+    transcriber = Transcriber(tokenizer)
+    rng = Random(0)
+    absent = []
+    for _ in range(200):
+        opening = name_drill(rng)
+        zh = not opening.given.isascii()
+        said = [kind.name.zh if zh else kind.name.en for kind in KINDS.values()]
+        seen = max((name for name in said if opening.given.endswith(name)), key=len)
+        denied = "没有看到" in opening.learnt or "cannot see" in opening.learnt
+        others = [name for name in said if name in opening.question and name not in seen]
+        assert not (seen in opening.question if denied else others), opening
+        absent.append(denied)
+        # What the product looks like cannot be known without a photo.
+        learnt = sum(transcriber.transcribe_opening(opening, sees_photo=False).learnt)
+        affirmed = "可以看到" in opening.learnt or "there is" in opening.learnt
+        assert (learnt > 1) is (denied or affirmed)
+    assert 0.4 < sum(absent) / len(absent) < 0.6
