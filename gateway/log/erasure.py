@@ -69,14 +69,15 @@ class LogErasure:
 
     def _pages(self, column: Column[Any], mine: ColumnElement[bool]) -> Iterator[Any]:
         """What interactions hold there. `mine` is one value of one index: keys come out of it in
-        their order, so that no more than a page is read at a time."""
+        their order, so that no more than a page is read at a time. Their time is looked at here: in
+        the statement it had MariaDB read by the index of times, and sort."""
         key = log.interaction_id
-        query = select(key, column).where(mine).order_by(key).limit(PAGE_ROWS)
+        query = select(key, column, log.asked_at).where(mine).order_by(key).limit(PAGE_ROWS)
         page = query
         while True:
             with self._engine.connect() as connection:
                 found = connection.execute(page).all()
-            yield from {value for _, value in found if value is not None}
+            yield from {value for _, value, at in found if value is not None and at <= self._at}
             if len(found) < PAGE_ROWS:
                 return
             page = query.where(key > found[-1][0])

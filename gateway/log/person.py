@@ -37,11 +37,12 @@ class Person:
         return and_(table.c.tenant == self.tenant, mine, table.c.created_at <= self.at)
 
     def by_name(self) -> list[ColumnElement[bool]]:
-        return [self._until(log.user_pseudonym == name) for name in self.names]
+        return [and_(log.tenant == self.tenant, log.user_pseudonym == name) for name in self.names]
 
     def by_visit(self) -> list[ColumnElement[bool]]:
         nobody = log.user_pseudonym.is_(None)
-        return [self._until(and_(log.session_id == name, nobody)) for name in self.visits]
+        tenants = log.tenant == self.tenant
+        return [and_(tenants, log.session_id == name, nobody) for name in self.visits]
 
     def rows(self, photos: Sequence[str]) -> list[ColumnElement[bool]]:
         """Which interactions are to be emptied, in this order: those that are only found by the
@@ -49,7 +50,9 @@ class Person:
         of one index: of several the server would read all that they name for each batch."""
         by_session = [self._until(log.session_id == name) for name in self.sessions]
         uploads = [self._rows_of_uploads(some) for some in parts(photos)]
-        return [*uploads, *self.by_visit(), *by_session, *self.by_name()]
+        mine = [*self.by_visit(), *self.by_name()]
+        visits_and_names = [self._until(which) for which in mine]
+        return [*uploads, *by_session, *visits_and_names]
 
     def _until(self, mine: ColumnElement[bool]) -> ColumnElement[bool]:
         return and_(log.tenant == self.tenant, mine, log.asked_at <= self.at)
