@@ -1,10 +1,8 @@
 """The database behind the log: how to connect to it, and what its errors mean for an event."""
 
-import ssl
 from enum import Enum
 from typing import Any
 
-from pymysql.connections import Connection  # type: ignore[import-untyped]
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import (
     DataError,
@@ -37,9 +35,12 @@ def open_database(settings: Settings, *, answer_timeout_s: int | None = None) ->
             hide_parameters=True,  # a stack trace in the log must not hold what somebody asked
         )
 
+        # Here, because it brings 9 MB with it that SQLite has no use for.
+        from gateway.log.mysql import LightConnection
+
         @event.listens_for(engine, "do_connect")
-        def _connect(_: Any, __: Any, args: list[Any], named: dict[str, Any]) -> Connection:
-            return _LightConnection(*args, **named)
+        def _connect(_: Any, __: Any, args: list[Any], named: dict[str, Any]) -> LightConnection:
+            return LightConnection(*args, **named)
 
         return engine
     engine = create_engine(url, hide_parameters=True)
@@ -52,20 +53,6 @@ def open_database(settings: Settings, *, answer_timeout_s: int | None = None) ->
         connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten
 
     return engine
-
-
-class _LightConnection(Connection):  # type: ignore[misc]
-    """Where no certificate is asked for, PyMySQL encrypts if the server can and checks nothing. Yet
-    it reads the system's certificates at each attempt to connect: 20 ms with the interpreter's lock
-    held, in which no answer goes out."""
-
-    def _create_ssl_ctx(self, asked: Any) -> Any:
-        if asked:
-            return super()._create_ssl_ctx(asked)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
 
 
 class Fault(Enum):
