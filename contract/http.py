@@ -23,7 +23,7 @@ MAX_BODY_BYTES = MAX_IMAGE_BYTES * 4 // 3 + 256 * 1024
 MAX_DRAIN_BYTES = 4 * MAX_BODY_BYTES
 # The pieces of a body (16-256 KB each) are put together when they are this much: many small blocks
 # that live for as long as large ones leave holes in the heap, a hundred megabytes after a rush.
-GATHER_BYTES = 512 * 1024
+GATHER_BYTES = 320 * 1024
 
 _ROUTING = {404: errors.NotFound, 405: errors.MethodNotAllowed}
 

@@ -17,7 +17,7 @@ KEEP_ALIVE_S = 75
 # Blocks of this many bytes are the kernel's and go back to it when they are freed. By itself glibc
 # raises the bound to the largest block it has seen freed, and keeps the megabytes of every photo
 # that was ever in flight: 235 MB instead of 126 after 64 of 1.5 MB at once.
-MAPPED_BYTES = 1_000_000
+MAPPED_BYTES = 300_000
 _M_MMAP_THRESHOLD = -3  # of <malloc.h>
 
 
