@@ -126,9 +126,9 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         )
         app.state.gateway = gateway
         # A file has no worker beside it: its gateway keeps it in order.
-        counting, upkeep = open_database(settings), None
-        if counting.dialect.name == "sqlite":
-            upkeep = Upkeep(settings, counting, UpkeepMetrics(metrics.registry))
+        upkeep = None
+        if engine.dialect.name == "sqlite":
+            upkeep = Upkeep(settings, engine, UpkeepMetrics(metrics.registry))
             upkeep.start()
         recorder.start()
         uploads.start()
@@ -141,8 +141,8 @@ def create_app(settings: Settings, metrics: Metrics) -> Front:
         await recorder.close()
         if upkeep is not None:
             await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
-        counting.dispose()
         erasing.close()
+        engine.dispose()
         await answers.close()
         images.close()
 

@@ -71,7 +71,7 @@ class Spool:
         self._writers: dict[bool, sqlite3.Connection] = {}
         self._cut_at = time.monotonic()
         row = self._reader.execute("SELECT COUNT(*), SUM(LENGTH(event)) FROM events").fetchone()
-        # Each is counted by one thread only.
+        # Each is counted by one thread at a time.
         self._appended = (int(row[0]), int(row[1] or 0))
         self._removed = (0, 0)
 

@@ -17,7 +17,6 @@ from typing import Any
 
 import httpx
 import pymysql
-import pytest
 import redis
 import uvicorn
 from alembic import command
@@ -30,6 +29,7 @@ from gateway.config import Settings
 from gateway.log.database import open_database
 from gateway.log.spool_folder import ids_in, spools_in
 from gateway.telemetry import Metrics
+from tests.missing import missing
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -39,14 +39,11 @@ SPOOLS: dict[str, Path] = {}
 
 def program(*names: str) -> str:
     """Path of the first of these programs; without one the test is skipped, and fails in CI."""
-    for name in names:
-        found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-        if found:
-            return found
-    message = f"{names[0]} is not installed: run tests/install-servers as root"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+    path = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
+    found = filter(None, (shutil.which(name, path=path) for name in names))
+    return next(found, None) or missing(
+        f"{names[0]} is not installed: run tests/install-servers as root"
+    )
 
 
 def wait_until(what: str, holds: Callable[[], bool], timeout_s: float = 30) -> None:

@@ -1,8 +1,6 @@
 """The drills of `make drills` in short: real processes, killed, starved and locked out. The
 controls show that the check is able to find what it looks for."""
 
-import pytest
-
 from tests.drills import (
     database_down,
     deadlocks,
@@ -14,6 +12,7 @@ from tests.drills import (
     torn_tail,
     unique_key,
 )
+from tests.missing import missing
 
 
 def test_gateways_killed_under_load_lose_and_double_nothing() -> None:
@@ -87,7 +86,7 @@ def test_a_full_disk_refuses_and_loses_nothing_and_heals() -> None:
     try:
         verdict = disk_full.drill(refused_s=1)
     except disk_full.NotAllowed:
-        pytest.skip("only root may mount a small disk")
+        missing("only root may mount a small disk")
     assert verdict.exact, verdict
     assert verdict.more["refused"] > 10
     assert verdict.more["errors_once_healed"] == 0
