@@ -4,11 +4,12 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
+
+import orjson
 
 # Longer texts in a line are cut: a question is at most 2,000 characters, a stack trace is kept.
 MAX_VALUE_CHARS = 300
-# Made once: json.dumps with any option makes an encoder for each line.
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class JsonLines(logging.Formatter):
@@ -23,10 +24,19 @@ class JsonLines(logging.Formatter):
             line[name] = value[:MAX_VALUE_CHARS] if isinstance(value, str) else value
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return _encode(line)
+        return _encoded(line)
+
+
+def _encoded(line: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(line).decode()
+    except TypeError:  # half a surrogate pair, or no JSON: a line is written all the same
+        return json.dumps(line, default=str)
 
 
 def configure_logging(level: str = "INFO") -> None:
+    # What no line shows is not looked up for each of them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)

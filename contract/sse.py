@@ -1,15 +1,15 @@
 """Server-sent events as OpenAI frames them: `data: {json}` blocks, closed by `data: [DONE]`."""
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
+
+import orjson
 
 DONE = b"data: [DONE]\n\n"
 
 
 def frame(payload: dict[str, Any]) -> bytes:
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    return b"data: " + text.encode() + b"\n\n"
+    return b"data: " + orjson.dumps(payload) + b"\n\n"
 
 
 async def payloads(chunks: AsyncIterator[bytes]) -> AsyncGenerator[str]:

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Any
 
 from contract import attempts
 from contract.completion import Completion
@@ -18,6 +19,7 @@ from gateway.cache.control import CacheControl
 from gateway.cache.flights import Flight, Flights
 from gateway.cache.key import AnswerKey
 from gateway.cache.lease import Leases
+from gateway.deadline import in_time
 from gateway.feedback.quarantine import Quarantine
 from gateway.log.interaction import Interaction
 from gateway.log.recorder import Recorder
@@ -45,7 +47,7 @@ class Answering:
     _refreshing: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def answer(
-        self, read: Callable[[], Awaitable[Question]], interaction: Interaction
+        self, read: Callable[[], Coroutine[Any, Any, Question]], interaction: Interaction
     ) -> AsyncGenerator[Event]:
         """The pieces of the answer, and its end once the interaction is recorded."""
         async with self.recorder.recorded(interaction):
@@ -90,11 +92,10 @@ class Answering:
         # 8 recorded, by leaving `recorded`: only now the last byte may go out
         yield interaction.end
 
-    async def _arrived(self, read: Callable[[], Awaitable[Question]]) -> Question:
+    async def _arrived(self, read: Callable[[], Coroutine[Any, Any, Question]]) -> Question:
         """The question, once its last byte is here; a trickling upload ends with the deadline."""
         try:
-            async with asyncio.timeout(self.deadline_ms / 1000):
-                return await read()
+            return await in_time(read(), self.deadline_ms / 1000)
         except TimeoutError:
             raise RequestTimeout from None
 

@@ -2,13 +2,13 @@
 FastAPI's machinery would cost a cached answer more than all the rest."""
 
 import asyncio
-import json
 import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
+import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import State
 from starlette.requests import ClientDisconnect
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Made once: json.dumps with any option makes an encoder for each call.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 # Only answers that take longer are watched: a cached one would be slowed down by it.
@@ -118,9 +116,8 @@ class Asking:
             body = render.stream(events, frame, asked, interaction.language or "en")
             return EventStream(body, headers_of(gateway, interaction))
         whole = await render.whole(events, frame, asked)
-        data = _encode(whole).encode()
         headers = headers_of(gateway, interaction)
-        return Response(data, headers=headers, media_type="application/json")
+        return Response(orjson.dumps(whole), headers=headers, media_type="application/json")
 
 
 class _Departure:

@@ -1,7 +1,6 @@
 """A request's body → the question in it. A body seen before is known by its digest, within its
 tenant, and neither parsed nor screened again."""
 
-import asyncio
 import math
 import time
 from collections import OrderedDict
@@ -13,6 +12,7 @@ from contract.errors import DeadlineExceeded, InvalidField, ModelNotFound
 from contract.forms import MODEL_ALIAS
 from contract.images import EncodedImage, ImageFacts
 from gateway.cache.key import AnswerKey, answer_key, normalised
+from gateway.deadline import in_time
 from gateway.identity.callers import Caller
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
@@ -108,8 +108,7 @@ class Questions:
         if question.known.image is not None and question.asked.image_id is None:
             return question.known.image
         try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                return await self._identify(question, caller)
+            return await in_time(self._identify(question, caller), deadline - time.monotonic())
         except TimeoutError:
             raise DeadlineExceeded from None
 

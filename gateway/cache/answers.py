@@ -1,11 +1,12 @@
 """Answers kept by their key. The value repeats the key's fields: what does not match is a miss."""
 
-import json
 import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
+
+import orjson
 
 from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.key import AnswerKey
@@ -87,8 +88,7 @@ class AnswerWriter:
             "stored_at": round(now, 3),
             "fresh_until": round(now + fresh_s, 3),
         }
-        data = json.dumps(value, ensure_ascii=False).encode()
-        await self._store.put(name_of(key), data, round(fresh_s) + self._stale_s)
+        await self._store.put(name_of(key), orjson.dumps(value), round(fresh_s) + self._stale_s)
 
     async def close(self) -> None:
         await self._store.close()
@@ -130,7 +130,7 @@ def name_of(key: AnswerKey) -> str:
 def read_answer(value: bytes, key: AnswerKey) -> CachedAnswer | None:
     """None for anything that is not exactly an answer to this key."""
     try:
-        fields: dict[str, Any] = json.loads(value)
+        fields: dict[str, Any] = orjson.loads(value)
         if fields["key"] != key.parts:
             return None
         return CachedAnswer(

@@ -5,6 +5,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from itsdangerous import BadSignature, Signer
 
@@ -16,6 +17,7 @@ SESSION_COOKIE = "shopsight_session"
 KEY_PREFIX = "sk-shopsight-"
 # Of a key's hash: enough to tell a tenant's keys apart.
 SHOWN_DIGITS = 12
+REMEMBERED_COOKIES = 4_096
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Callers:
         secret = settings.session_secret.get_secret_value().encode()
         key = hmac.new(secret, SESSION_COOKIE.encode(), hashlib.sha256).digest()
         self._signer = Signer(key, key_derivation="none", digest_method=hashlib.sha256)
+        # A shopper asks more than once. Only what was signed here is kept, so it is short.
+        self._signed = lru_cache(REMEMBERED_COOKIES)(self._signer.unsign)
 
     def identify(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
         """Raise InvalidKey for an unknown key, or for none where anonymous shoppers are denied.
@@ -72,7 +76,7 @@ class Callers:
 
     def _session(self, cookies: Mapping[str, str]) -> str | None:
         try:
-            return self._signer.unsign(cookies.get(SESSION_COOKIE, "")).decode()
+            return self._signed(cookies.get(SESSION_COOKIE, "")).decode()
         except BadSignature:
             return None
 

@@ -34,6 +34,9 @@ def choose_revision(weights: Mapping[str, float], sticky_id: str) -> str:
     """One of the revisions in proportion to its weight, the same for the same caller always, and
     moving as few callers as possible when weights change (weighted rendezvous)."""
 
+    if len(weights) == 1:  # as a rule
+        return next(iter(weights))
+
     def score(revision: str) -> float:
         uniform = (_score(revision, sticky_id) + 1) / (2**64 + 1)
         return -weights[revision] / math.log(uniform) if weights[revision] > 0 else -1.0
