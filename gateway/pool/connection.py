@@ -63,11 +63,13 @@ class Connection(asyncio.Protocol):
     def open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, target: str, headers: Mapping[str, str], body: Sequence[bytes]) -> None:
+    def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: Sequence[bytes]
+    ) -> None:
         assert self._transport is not None
         self._begin()
         self._parser = HttpResponseParser(self)
-        lines = [f"POST {target} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
+        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
         head = "\r\n".join([*lines, f"content-length: {sum(map(len, body))}", "", ""])
         self._transport.writelines([head.encode(), *body])
 

@@ -1,6 +1,7 @@
-"""The way to one replica: its kept-alive connections, and questions sent over them."""
+"""The way to one replica: its kept-alive connections, and requests sent over them."""
 
 import asyncio
+import functools
 import ssl
 import time
 from collections import deque
@@ -17,21 +18,22 @@ IDLE_S = 4.0
 
 
 class Hop:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connect_s: float | None = CONNECT_S) -> None:
         parts = urlsplit(url)
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._tls = _trusted() if parts.scheme == "https" else None
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._tls else 80)
         self._base = parts.path
         self._netloc = parts.netloc.rpartition("@")[2]
         self._idle: deque[Connection] = deque()
+        self._connect_s = connect_s
         self._closed = False
         self.heard_at = time.monotonic()
         """When the replica last said anything, to whatever question."""
 
     @asynccontextmanager
-    async def post(
-        self, path: str, headers: Mapping[str, str], body: Sequence[bytes]
+    async def request(
+        self, method: str, path: str, headers: Mapping[str, str], body: Sequence[bytes] = ()
     ) -> AsyncIterator[Connection]:
         """The answer's head has come when this is entered. Leaving it before the answer is marked
         `finished` closes the connection. Raises BrokenError."""
@@ -42,7 +44,7 @@ class Hop:
         if connection is None:
             connection = await self._connect()
         try:
-            connection.send(target, headers, body)
+            connection.send(method, target, headers, body)
             try:
                 await connection.head()
             except BrokenError:
@@ -50,7 +52,7 @@ class Hop:
                     raise
                 # Closed just as we sent: no fault of the replica, which has seen nothing.
                 connection = await self._connect()
-                connection.send(target, headers, body)
+                connection.send(method, target, headers, body)
                 await connection.head()
             yield connection
         finally:
@@ -78,7 +80,7 @@ class Hop:
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(self._connect_s):
                 _, connection = await loop.create_connection(
                     lambda: Connection(self._heard, self._free, self._lost),
                     self._host,
@@ -95,3 +97,9 @@ class Hop:
     def _lost(self, connection: Connection) -> None:
         if connection in self._idle:
             self._idle.remove(connection)
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Takes some milliseconds and a megabyte to make."""
+    return ssl.create_default_context()

@@ -5,8 +5,6 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-import httpx
-
 from gateway.config import Settings
 from gateway.pool.addresses import addresses
 from gateway.pool.replica import Replica
@@ -28,8 +26,6 @@ class Membership:
         self._changed = changed
         # A hung replica must be found out while there is time for another, however short that is.
         self._silence_s = min(settings.replica_silence_s, settings.deadline_ms / 2000)
-        # trust_env: a proxy meant for the outside must not see traffic between our own services.
-        self._http = httpx.AsyncClient(trust_env=False)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -47,10 +43,9 @@ class Membership:
                 await task
         for replica in self.replicas:
             replica.close()
-        await self._http.aclose()
 
     async def _probe_all(self) -> None:
-        await asyncio.gather(*(replica.probe(self._http) for replica in self.replicas))
+        await asyncio.gather(*(replica.probe() for replica in self.replicas))
         self._changed()
 
     async def _follow_names(self) -> None:

@@ -1,11 +1,13 @@
 """Active readiness: what a replica says of itself when nobody asks it a question."""
 
+import asyncio
+import json
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from contract.forms import MODEL_ALIAS
+from gateway.pool.connection import BrokenError
+from gateway.pool.hop import Hop
 from gateway.pool.upstream import Upstream
 
 # A ready replica answers in milliseconds; one whose event loop is blocked for so long is not.
@@ -27,33 +29,37 @@ class NotReadyError(Exception):
     """Why a replica may not be asked, in words for the log."""
 
 
-async def probe(
-    http: httpx.AsyncClient, url: str, upstream: Upstream, known: Found | None
-) -> Found:
-    """What is ready at `url`. The list of models is read when the revision is not what is `known`,
-    or is told nowhere else. Raises NotReadyError, httpx.TimeoutException."""
+async def probe(hop: Hop, upstream: Upstream, known: Found | None) -> Found:
+    """What is ready at the other end. The list of models is read when the revision is not what is
+    `known`, or is told nowhere else. Raises NotReadyError, TimeoutError."""
     try:
-        answer = await _get(http, url + upstream.health, upstream)
-        revision = answer.headers.get("x-model-revision") or upstream.revision
+        told, _ = await _get(hop, upstream.health, upstream)
+        revision = told or upstream.revision
         if revision is not None and known is not None and revision == known.revision:
             return known
-        listing = await _get(http, f"{url}/v1/models", upstream)
-        model = _listed(listing.json()["data"], upstream.model)
-        reported = answer.headers.get("x-model-revision") or model.get("model_revision")
+        _, listing = await _get(hop, "/v1/models", upstream)
+        model = _listed(json.loads(listing)["data"], upstream.model)
+        reported = told or model.get("model_revision")
         return _found(model, reported or upstream.revision or model["id"])
-    except httpx.TimeoutException:
-        raise
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError) as error:
+    except BrokenError as error:
+        raise NotReadyError(str(error)[:200]) from None
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise NotReadyError(repr(error)[:200]) from None
     except AttributeError:
         raise NotReadyError("its list of models is no list of models") from None
 
 
-async def _get(http: httpx.AsyncClient, url: str, upstream: Upstream) -> httpx.Response:
-    answer = await http.get(url, headers=upstream.authorization, timeout=PROBE_S)
-    if answer.status_code != 200:
-        raise NotReadyError(f"status {answer.status_code} at {answer.url.path}")
-    return answer
+async def _get(hop: Hop, path: str, upstream: Upstream) -> tuple[str | None, bytes]:
+    """The model's revision, if the server tells it, and the body."""
+    async with (
+        asyncio.timeout(PROBE_S),
+        hop.request("GET", path, upstream.authorization) as answer,
+    ):
+        if answer.status != 200:
+            raise NotReadyError(f"status {answer.status} at {path}")
+        body = b"".join([chunk async for chunk in answer.chunks()])
+        answer.finished = True
+        return answer.headers.get("x-model-revision"), body
 
 
 def _listed(models: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:

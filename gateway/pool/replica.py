@@ -9,8 +9,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-import httpx
-
 from contract.completion import Completion
 from contract.errors import DeadlineExceeded, InvalidField, InvalidSchema, ReplicaFailed
 from contract.render import Event
@@ -72,6 +70,8 @@ class Replica:
         self.found: Found | None = None
         self.health = Health()
         self._hop = Hop(url)
+        # Apart: that it answers probes does not say that it answers questions.
+        self._probes = Hop(url, connect_s=None)
         self._metrics = metrics
         self._limit = limit
         self._silence_s = silence_s
@@ -101,10 +101,10 @@ class Replica:
         """Has just said that it is full."""
         return time.monotonic() < self._resting_until
 
-    async def probe(self, http: httpx.AsyncClient) -> None:
+    async def probe(self) -> None:
         try:
-            self.found = await probe(http, self.url, self.upstream, self.found)
-        except httpx.TimeoutException:
+            self.found = await probe(self._probes, self.upstream, self.found)
+        except TimeoutError:
             self._late_probes += 1
             if self._late_probes >= LATE_PROBES:
                 self._mark(False, "no answer in time")
@@ -117,6 +117,7 @@ class Replica:
     def close(self) -> None:
         """No more questions come; those in flight end as they would."""
         self._hop.close()
+        self._probes.close()
         self._metrics.forget(self.url)
 
     async def complete(
@@ -169,7 +170,7 @@ class Replica:
             **self.upstream.visible(headers),
         }
         body = wire_parts(asked, model, self.upstream.names)
-        async with self._hop.post("/v1/chat/completions", headers, body) as answer:
+        async with self._hop.request("POST", "/v1/chat/completions", headers, body) as answer:
             if answer.status != 200:
                 raise await self._refusal(answer, asked)
             if answer.headers.get("x-model-revision", self.revision) != self.revision:

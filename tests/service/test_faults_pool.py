@@ -210,7 +210,7 @@ def test_a_question_waits_for_a_place_and_the_one_too_many_is_refused_at_once(
     start: Start,
 ) -> None:
     stack = start(1, REPLICA_CONCURRENCY="1", POOL_QUEUE_LIMIT="3")
-    stack.behave(0, delay_s=0.6)
+    stack.behave(0, delay_s=1.5)
     url = stack.gateway.url
     with ThreadPoolExecutor(8) as threads:
         asked = []

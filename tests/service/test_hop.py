@@ -53,7 +53,7 @@ async def hop_to(answer: Handler) -> AsyncIterator[tuple[Hop, Talker]]:
 
 
 async def asked(hop: Hop) -> bytes:
-    async with asyncio.timeout(5), hop.post("/v1/x", {"a": "b"}, BODY) as answer:
+    async with asyncio.timeout(5), hop.request("POST", "/v1/x", {"a": "b"}, BODY) as answer:
         assert answer.status == 200
         chunks = [chunk async for chunk in answer.chunks()]
         answer.finished = True
@@ -101,7 +101,10 @@ async def test_what_is_cut_anywhere_is_put_together() -> None:
 async def test_framing_that_comes_after_the_last_event_keeps_the_connection() -> None:
     async with hop_to(says(CHUNKED + b"2\r\nhi\r\n", b"0\r\n\r\n")) as (hop, talker):
         for _ in range(2):
-            async with hop.post("/v1/x", {}, BODY) as answer, aclosing(answer.chunks()) as chunks:
+            async with (
+                hop.request("POST", "/v1/x", {}, BODY) as answer,
+                aclosing(answer.chunks()) as chunks,
+            ):
                 assert await anext(chunks) == b"hi"
                 answer.finished = True
             await asyncio.sleep(0.05)
@@ -120,7 +123,7 @@ async def test_leaving_early_closes_it_so_that_the_replica_stops(
         gone.set()
 
     async with hop_to(endless) as (hop, _):
-        async with hop.post("/v1/x", {}, BODY) as answer:
+        async with hop.request("POST", "/v1/x", {}, BODY) as answer:
             assert answer.status == 200
         await asyncio.wait_for(gone.wait(), 2)
 
@@ -206,7 +209,7 @@ async def test_a_second_answer_in_one_piece_with_the_first_is_nobody_s() -> None
     end = b"0\r\n\r\n"
     async with hop_to(says(CHUNKED + b"4\r\nmine\r\n", end + another)) as (hop, talker):
         for _ in range(3):
-            async with asyncio.timeout(5), hop.post("/v1/x", {}, BODY) as answer:
+            async with asyncio.timeout(5), hop.request("POST", "/v1/x", {}, BODY) as answer:
                 async with aclosing(answer.chunks()) as chunks:
                     assert await anext(chunks) == b"mine"
                 answer.finished = True  # as the pool does after [DONE]
@@ -243,7 +246,7 @@ async def test_who_reads_slowly_makes_the_replica_wait() -> None:
 
     async with (
         hop_to(much) as (hop, _),
-        hop.post("/v1/x", {}, BODY) as answer,
+        hop.request("POST", "/v1/x", {}, BODY) as answer,
         aclosing(answer.chunks()) as chunks,
     ):
         read = len(await anext(chunks))
