@@ -30,6 +30,7 @@ from loadtest.closed_loop import (
     about,
     about_photo,
     body_of,
+    cpu_s,
     drive,
     photo,
     process,
@@ -46,7 +47,11 @@ QUESTION = "这是真皮吗?"
 @dataclass
 class Servers:
     ports: dict[str, int]
-    gateway: subprocess.Popen[Any]
+    running: dict[str, subprocess.Popen[Any]]
+
+    @property
+    def gateway(self) -> subprocess.Popen[Any]:
+        return self.running["ours"]
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -72,18 +77,18 @@ def start(stack: ExitStack) -> Servers:
     stack.enter_context(process([redis, *options]))
     migrate = [sys.executable, "-m", "gateway.cli", "migrate"]
     subprocess.run(migrate, env={**os.environ, **env}, cwd=PROJECT, check=True)  # noqa: S603
+    running: dict[str, subprocess.Popen[Any]] = {}
     for name, app in (("replica", "echo_replica"), ("floor", "floor")):
         command = [sys.executable, "-m", "uvicorn", f"loadtest.{app}:app", "--no-access-log"]
         command += ["--log-level", "warning", "--port", str(ports[name])]
-        stack.enter_context(process(command, urls[name], **env))
+        running[name] = stack.enter_context(process(command, urls[name], **env))
     stack.enter_context(nginx_cache(Path(folder), ports["nginx"], ports["replica"]))
-    gateways = []
     for name in ("ours", "second"):
         own = {"GATEWAY_PORT": str(ports[name]), "INTERNAL_PORT": str(free_port())}
         command = [sys.executable, "-m", "gateway"]
-        running = process(command, f"{urls[name]}/readyz", **env, **own)
-        gateways.append(stack.enter_context(running))
-    return Servers(ports, gateways[0])
+        ready = f"{urls[name]}/readyz"
+        running[name] = stack.enter_context(process(command, ready, **env, **own))
+    return Servers(ports, running)
 
 
 def uploaded(servers: Servers, data: bytes) -> tuple[str, str]:
@@ -96,35 +101,45 @@ def uploaded(servers: Servers, data: bytes) -> tuple[str, str]:
 async def hits(servers: Servers, seconds: float, rounds: int) -> dict[str, float]:
     """Requests/s of a cached answer as multiples of the floor's, by `way size concurrency`."""
     ratios: dict[str, float] = {}
-    print("Hits: requests/s as multiples of the floor's; times are ours, in ms.")
-    print("   photo at once  floor/s   nginx    ours   by id  p50, p99")
+    print(
+        "Hits: requests/s as multiples of the floor's; p50 and p99 of ours, in ms; and the CPU time"
+    )
+    print("of a server's process for each, in us, which other work disturbs less than the rates.")
+    print("   photo at once  floor/s   nginx    ours   by id  p50, p99    CPU: floor, ours, by id")
     for size_name, size in SIZES.items():
         data = photo(size, 1)
         sent = about_photo(data, QUESTION)
         upload, cookie = uploaded(servers, data)
         ways = {
-            "floor": (servers.ports["floor"], sent),
-            "nginx": (servers.ports["nginx"], sent),
-            "ours": (servers.ports["ours"], sent),
-            "by id": (servers.ports["ours"], about(upload, QUESTION, cookie)),
+            "floor": ("floor", sent),
+            "nginx": ("nginx", sent),
+            "ours": ("ours", sent),
+            "by id": ("ours", about(upload, QUESTION, cookie)),
         }
         for concurrent in (1, 16, 64):
             seen: list[dict[str, Figures]] = []
-            for port, request in ways.values():
-                await drive(port, 1, 0.3, itertools.repeat(request))
+            spent_us: dict[str, list[float]] = {way: [] for way in ways if way != "nginx"}
+            for name, request in ways.values():
+                await drive(servers.ports[name], 1, 0.3, itertools.repeat(request))
             for _ in range(rounds):
                 seen.append({})
-                for way, (port, request) in ways.items():
-                    figures = await drive(port, concurrent, seconds, itertools.repeat(request))
+                for way, (name, request) in ways.items():
+                    asked = itertools.repeat(request)
+                    before = cpu_s(servers.running[name]) if way in spent_us else 0
+                    figures = await drive(servers.ports[name], concurrent, seconds, asked)
                     assert not figures.bad, way
                     seen[-1][way] = figures
+                    if way in spent_us:
+                        spent = cpu_s(servers.running[name]) - before
+                        spent_us[way].append(spent / len(figures.times_ms) * 1e6)
             row = {way: median(f[way].per_s / f["floor"].per_s for f in seen) for way in ways}
             ratios |= {f"{way} {size_name} {concurrent}": ratio for way, ratio in row.items()}
             floor, ours = seen[-1]["floor"], seen[-1]["ours"]
             print(
                 f"{size_name:>8} {concurrent:>7} {floor.per_s:8.0f}"
                 + "".join(f" {row[way]:6.2f}×" for way in ("nginx", "ours", "by id"))
-                + f"  {ours.percentile(0.5):.1f}, {ours.percentile(0.99):.1f}",
+                + f"  {ours.percentile(0.5):.1f}, {ours.percentile(0.99):.1f}".ljust(24)
+                + ", ".join(f"{median(us):.0f}" for us in spent_us.values()),
                 flush=True,
             )
     return ratios
