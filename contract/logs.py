@@ -30,7 +30,7 @@ class JsonLines(logging.Formatter):
 def _encoded(line: dict[str, Any]) -> str:
     try:
         return orjson.dumps(line).decode()
-    except TypeError:  # half a surrogate pair, or no JSON: a line is written all the same
+    except TypeError:  # half a surrogate pair, or a value that JSON has not: written all the same
         return json.dumps(line, default=str)
 
 

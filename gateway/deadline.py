@@ -2,15 +2,15 @@
 
 import asyncio
 import types
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 async def in_time(work: Coroutine[Any, Any, T], seconds: float) -> T:
-    """The work's result; TimeoutError, as `asyncio.timeout` raises it, where it takes longer. The
-    timer, 4 % of a cached answer by image_id, is made when the work waits for the first time."""
+    """The work's result; TimeoutError, as `asyncio.timeout` raises it, where it waits for longer.
+    The timer, 4 % of a cached answer by image_id, is made when it begins to."""
     try:
         waits_for = work.send(None)
     except StopIteration as done:
@@ -21,16 +21,15 @@ async def in_time(work: Coroutine[Any, Any, T], seconds: float) -> T:
 
 @types.coroutine
 def _resumed(work: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
-    """The rest of a coroutine that has yielded `waits_for` to its event loop."""
+    """The rest of a coroutine that has asked its event loop to wait for something."""
     while True:
         try:
-            sent = yield waits_for
+            yield waits_for
         except BaseException as error:
-            step: Callable[[Any], Any] = work.throw
-            argument: Any = error
+            try:
+                waits_for = work.throw(error)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
         else:
-            step, argument = work.send, sent
-        try:
-            waits_for = step(argument)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
+            result: T = yield from work
+            return result

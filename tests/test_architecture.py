@@ -91,3 +91,8 @@ def test_no_settings_are_read_at_import(path: Path) -> None:
             calls = [call for call in ast.walk(node.value) if isinstance(call, ast.Call)]
             names = {ast.unparse(call.func) for call in calls}
             assert not names & {"Settings", "os.environ.get", "os.getenv", "FastAPI"}
+
+
+def test_the_gateway_has_one_way_to_speak_http() -> None:
+    outside = [path for path in FILES if "gateway" in path.parts and "cli" not in path.parts]
+    assert not [name(path) for path in outside if tops(path) & {"httpx", "requests", "aiohttp"}]

@@ -18,6 +18,9 @@ KEY_PREFIX = "sk-shopsight-"
 # Of a key's hash: enough to tell a tenant's keys apart.
 SHOWN_DIGITS = 12
 REMEMBERED_COOKIES = 4_096
+# Ours has 76: a session, a dot and its signature. The signer also takes a signature with characters
+# strewn in that are no base64, which would fill what is remembered.
+MAX_COOKIE_CHARS = 80
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Callers:
         secret = settings.session_secret.get_secret_value().encode()
         key = hmac.new(secret, SESSION_COOKIE.encode(), hashlib.sha256).digest()
         self._signer = Signer(key, key_derivation="none", digest_method=hashlib.sha256)
-        # A shopper asks more than once. Only what was signed here is kept, so it is short.
+        # A shopper asks more than once. Only what was signed here is kept.
         self._signed = lru_cache(REMEMBERED_COOKIES)(self._signer.unsign)
 
     def identify(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
@@ -75,8 +78,11 @@ class Callers:
         return f"{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000"
 
     def _session(self, cookies: Mapping[str, str]) -> str | None:
+        cookie = cookies.get(SESSION_COOKIE, "")
+        if len(cookie) > MAX_COOKIE_CHARS:
+            return None
         try:
-            return self._signed(cookies.get(SESSION_COOKIE, "")).decode()
+            return self._signed(cookie).decode()
         except BadSignature:
             return None
 

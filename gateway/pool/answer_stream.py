@@ -30,6 +30,8 @@ PASSED_ON: dict[str, type[ShopsightError]] = {
     )
 }
 _OUR_FIELD = re.compile(r"[a-z_]+(\.[a-z0-9_]+)*")
+# Of the log's columns; the longest context of any model is a thousandth of it.
+MAX_COUNT = 2**31 - 1
 _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
@@ -45,7 +47,9 @@ async def answer_events(body: AsyncIterator[bytes], asked: Completion) -> AsyncG
                 if error := chunk.get("error"):
                     raise named_error(error) or BrokenError("error_event")
                 if counts := chunk.get("usage"):
-                    usage = Usage(int(counts["prompt_tokens"]), int(counts["completion_tokens"]))
+                    usage = Usage(
+                        _count(counts["prompt_tokens"]), _count(counts["completion_tokens"])
+                    )
                 for choice in chunk["choices"]:
                     piece = _piece(choice, logprobs)
                     if piece.text or piece.logprobs:
@@ -81,6 +85,14 @@ def _piece(choice: dict[str, Any], logprobs: bool) -> Delta:
     if not logprobs:
         return Delta(text)
     tokens = tuple(map(TokenLogprob.read, (choice.get("logprobs") or {}).get("content") or ()))
-    if not all(math.isfinite(token.logprob) for token in tokens):
+    everyone = (each for token in tokens for each in (token, *token.top))
+    if not all(math.isfinite(each.logprob) for each in everyone):
         raise ValueError("logprob is no number")
     return Delta(text, tokens)
+
+
+def _count(value: Any) -> int:
+    count = int(value)
+    if not 0 <= count <= MAX_COUNT:
+        raise ValueError("not a number of tokens")
+    return count

@@ -19,6 +19,7 @@ IDLE_S = 4.0
 
 class Hop:
     def __init__(self, url: str, connect_s: float | None = CONNECT_S) -> None:
+        """`connect_s`: None leaves it to the caller how long connecting may take."""
         parts = urlsplit(url)
         self._tls = _trusted() if parts.scheme == "https" else None
         self._host = parts.hostname or ""
@@ -101,5 +102,5 @@ class Hop:
 
 @functools.cache
 def _trusted() -> ssl.SSLContext:
-    """Takes some milliseconds and a megabyte to make."""
+    """The machine's authorities as they are now; costs some milliseconds and a megabyte."""
     return ssl.create_default_context()

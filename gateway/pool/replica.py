@@ -70,7 +70,8 @@ class Replica:
         self.found: Found | None = None
         self.health = Health()
         self._hop = Hop(url)
-        # Apart: that it answers probes does not say that it answers questions.
+        # Apart: that it answers probes does not say that it answers questions. One that is slow to
+        # take a connection is late, not down.
         self._probes = Hop(url, connect_s=None)
         self._metrics = metrics
         self._limit = limit

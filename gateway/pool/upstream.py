@@ -31,7 +31,8 @@ class Upstream(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    url: str = Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
+    url: str = Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
+    """Without a password, which `api_key` is for."""
     kind: Kind = "shopsight"
     api_key: SecretStr | None = None
     health_path: str | None = Field(None, pattern=r"^/\S*$")

@@ -70,3 +70,15 @@ def test_a_session_signed_by_another_secret_is_not_taken() -> None:
     assert cookie is not None
     jar = {SESSION_COOKIE: cookie.split(";")[0].split("=", 1)[1]}
     assert callers(session_secret="ours").identify({}, jar).session != first.session
+
+
+def test_a_cookie_padded_past_its_length_is_no_session_and_is_not_remembered() -> None:
+    who = callers()
+    cookie = who.cookie(who.identify({}, {}))
+    assert cookie is not None
+    value = cookie.split(";")[0].split("=", 1)[1]
+    assert who.identify({}, {SESSION_COOKIE: value}).is_new is False
+    for junk in range(1, 50):
+        # The signer skips what is no base64, so each of these is signed as far as it can tell.
+        assert who.identify({}, {SESSION_COOKIE: value + "!" * 1000 * junk}).is_new
+    assert who._signed.cache_info().currsize == 1

@@ -1,6 +1,10 @@
 """A bound in time whose timer is only made for work that waits."""
 
 import asyncio
+import contextlib
+import gc
+import weakref
+from collections.abc import Iterator
 
 import pytest
 
@@ -80,3 +84,44 @@ async def test_a_cancelled_caller_cancels_the_work_and_is_no_timeout() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert ended.is_set()
+
+
+class Megabytes:
+    """What a request holds while it is read."""
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("ending", ["timeout", "cancelled", "swallowed"])
+@pytest.mark.usefixtures("no_collection")
+async def test_what_the_work_held_is_freed_at_once_however_it_ends(ending: str) -> None:
+    held: list[weakref.ref[Megabytes]] = []
+
+    async def work() -> None:
+        body = Megabytes()
+        held.append(weakref.ref(body))
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            if ending != "swallowed":
+                raise
+            await asyncio.sleep(0)
+
+    async def caller() -> None:
+        with contextlib.suppress(TimeoutError):
+            await in_time(work(), 10 if ending == "cancelled" else 0.01)
+
+    task = asyncio.create_task(caller())
+    await asyncio.sleep(0.005)
+    if ending == "cancelled":
+        task.cancel()
+    await asyncio.wait({task})
+    del task
+    assert held[0]() is None
