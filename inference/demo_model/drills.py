@@ -1,7 +1,7 @@
-"""Exercises that teach the language model what "equal" means.
+"""Exercises for what questions about photos teach too seldom.
 
-Claims about photos differ in one word of three, and few questions name a product: too seldom to
-learn from them when two words are equal.
+What "equal" means: claims differ in one word of three, and few questions name a product. And the
+language to answer in: few people type in capitals, and few of those just say hello.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from random import Random
 from inference.demo_model import answers_en, answers_zh, phrasings_en, phrasings_zh
 from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from inference.demo_model.facts import Product, Scene
-from inference.demo_model.questions import THINGS, Exchange
+from inference.demo_model.questions import THINGS, WEIGHTS, Exchange, ask
 from inference.demo_model.wording import GROUP_NOUNS
 
 # As many pairs as claims have, and more; always the same number would teach their places.
@@ -79,3 +79,10 @@ def name_drill(rng: Random, product: Product | None = None) -> Opening:
     place = answer.index(seen) + len(seen)
     question += rng.choice(("？", "") if zh else ("?", ""))
     return Opening(question, answer[:place], answer[place:], unended=told in NAMED_FIRST)
+
+
+def language_drill(rng: Random, scene: Scene) -> Opening:
+    """A question of any intent, often in unusual letter case, and the first word of its answer."""
+    asked = ask(rng, scene, intent=rng.choice(list(WEIGHTS)))
+    question = rng.choice((str.upper, str.upper, str.title, str.swapcase, str))(asked.question)
+    return Opening(question, "", asked.answer, unended=True)

@@ -17,7 +17,7 @@ from inference.demo_model.architecture import TEXT_WIDTH, build_config, build_mo
 from inference.demo_model.checkpoint import write_checkpoint
 from inference.demo_model.conversations import corpus
 from inference.demo_model.heads import Heads
-from inference.demo_model.language_training import train_language
+from inference.demo_model.language_training import averaged_over_steps, train_language
 from inference.demo_model.model_card import model_card
 from inference.demo_model.pictures import PicturePool
 from inference.demo_model.tokenizer import token_ids, train_tokenizer
@@ -51,8 +51,9 @@ def export(work: Path, folder: Path | None = None) -> None:
     """Write the checkpoint folder from the newest state of the language stage."""
     tokenizer = tokenizer_in(work)
     model, _ = new_model(tokenizer)
-    state = torch.load(work / "language.pt")
-    model.load_state_dict(state["model"])
+    averaged = averaged_over_steps(model)
+    averaged.load_state_dict(torch.load(work / "language.pt")["averaged"])
+    model = averaged.module
     card = model_card(model, work)
     if folder:
         write_checkpoint(model, tokenizer, VERSION, card, folder)
