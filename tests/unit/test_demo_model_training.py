@@ -1,19 +1,23 @@
 """The fast training forward computes what transformers computes, on an untrained model."""
 
+import shutil
+from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import Qwen2VLImageProcessorPil
 
+from inference.demo_model import language_training, pictures, train
 from inference.demo_model.catalogue import KINDS
 from inference.demo_model.checkpoint import CHAT_TEMPLATE, picture_processor
 from inference.demo_model.conversations import Transcriber, corpus
-from inference.demo_model.drills import name_drill, word_drill
+from inference.demo_model.drills import language_drill, name_drill, word_drill
 from inference.demo_model.facts import scene_of
-from inference.demo_model.language_training import answers_loss
+from inference.demo_model.language_training import answers_loss, averaged_over_steps
 from inference.demo_model.packing import pack
 from inference.demo_model.questions import Exchange, ask, follow_up, without_photo
 from inference.demo_model.renderer import render
@@ -151,3 +155,46 @@ def test_a_named_product_is_called_absent_exactly_when_another_one_is_seen(parts
         affirmed = "可以看到" in opening.learnt or "there is" in opening.learnt
         assert (learnt > 1) is (denied or affirmed)
     assert 0.4 < sum(absent) / len(absent) < 0.6
+
+
+def test_only_the_first_word_is_learnt_of_an_answer_to_any_question_in_any_letter_case(parts):
+    _, tokenizer, _ = parts
+    transcriber = Transcriber(tokenizer)
+    rng = Random(0)
+    asked = [language_drill(rng, scene_of(seed)) for seed in range(300)]
+    assert all(
+        sum(transcriber.transcribe_opening(one, sees_photo=True).learnt) == 1 for one in asked
+    )
+    english = [one for one in asked if one.question.isascii()]
+    assert all(one.learnt.isascii() == one.question.isascii() for one in asked)
+    assert 0.3 < sum(one.question.isupper() for one in english) / len(english) < 0.6
+    assert any("HELLO" in one.question.upper() for one in english)
+
+
+def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pictures, "SHARD", 40)
+    monkeypatch.setattr(language_training, "PICTURES", 2)
+    monkeypatch.setattr(language_training, "SILENT_PICTURES", 2)
+    monkeypatch.setattr(shutil, "which", lambda _: None)  # compiling takes longer than three steps
+    (tmp_path / "pictures").mkdir()
+    pictures.draw_shard(tmp_path / "pictures", 0)
+    pool = pictures.PicturePool(tmp_path / "pictures")
+    assert pool.refresh() == 40
+    train_tokenizer(corpus(300)).save_pretrained(tmp_path / "tokenizer")
+    tokenizer = train.tokenizer_in(tmp_path)
+    for steps in (2, 3):
+        model, heads = train.new_model(tokenizer)
+        language_training.train_language(model, heads, tokenizer, pool, tmp_path, steps)
+    state = torch.load(tmp_path / "language.pt")
+    assert state["step"] == 3
+    averaged = averaged_over_steps(model)
+    averaged.load_state_dict(state["averaged"])
+    assert int(averaged.n_averaged) == 3
+    train.export(tmp_path, tmp_path / "checkpoint")
+    shipped = load_file(tmp_path / "checkpoint" / "model.safetensors")
+    name = "model.language_model.embed_tokens.weight"
+    mean = averaged.module.state_dict()[name]
+    assert not torch.equal(mean, state["model"][name])
+    assert torch.equal(shipped[name], mean.bfloat16())
