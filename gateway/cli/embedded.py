@@ -1,7 +1,9 @@
 """The embedded default: gateway and one replica as two processes of this machine, SQLite, the
 in-process cache and the demo checkpoint. The same code as in compose, no server, no GPU."""
 
+import contextlib
 import os
+import random
 import secrets
 import signal
 import socket
@@ -9,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +23,9 @@ from gateway.config import PROJECT, Settings
 START_TIMEOUT_S = 600
 # Made once: without them sessions would end, and people not be found again, at each start.
 SECRETS = ("PSEUDONYM_KEY", "SESSION_SECRET")
+# Below those that the kernel gives to outgoing connections, which would take one before its server.
+PORTS = range(20_000, 32_000)
+_given: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,19 @@ class Stack:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that nothing listens at, and that was not given out before: the first server may not
+    listen yet when the port for the second is looked for."""
+    while True:
+        port = random.choice(PORTS)  # noqa: S311
+        if port in _given:
+            continue
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            _given.add(port)
+            return port
 
 
-@contextmanager
+@contextlib.contextmanager
 def embedded_stack(
     data: Path, *, bind: str = "127.0.0.1", port: int | None = None, **environment: str
 ) -> Iterator[Stack]:
