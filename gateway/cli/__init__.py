@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from gateway.cli import (
     ask,
     demo,
@@ -19,6 +21,8 @@ from gateway.cli import (
     stats,
     worker,
 )
+from gateway.config import Settings
+from gateway.log.database import reason_of
 
 
 def main() -> None:
@@ -72,4 +76,23 @@ def main() -> None:
     command.set_defaults(run=lambda args: keys.run(args.tenant))
 
     args = parser.parse_args()
-    sys.exit(args.run(args))
+    sys.exit(_ended(args))
+
+
+def _ended(args: argparse.Namespace) -> int:
+    """The exit status; what a person can do something about is a sentence, not a traceback."""
+    try:
+        return int(args.run(args))
+    except SQLAlchemyError as error:
+        place = Settings().sqlalchemy_url.render_as_string(hide_password=True)
+        print(f"The database does not answer: {reason_of(error)}", file=sys.stderr)
+        print(
+            f"It is {place}. `make run` starts one here, `shopsight migrate` brings it up to date.",
+            file=sys.stderr,
+        )
+    except OSError as error:
+        print(error, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    return 1

@@ -58,10 +58,12 @@ def _texts(lines: Iterator[str]) -> Iterator[str]:
 
 def _message(answer: httpx.Response) -> str:
     try:
-        message: str = answer.json()["error"]["message"]
+        error = answer.json()["error"]
+        message: str = error["message"]
+        param = error["param"]
     except (ValueError, LookupError, TypeError):
-        message = f"The server answered {answer.status_code}."
-    return message
+        return f"The server answered {answer.status_code}."
+    return f"{message} ({param})" if param else message
 
 
 def run(url: str, photo: Path, question: str) -> int:
@@ -72,6 +74,9 @@ def run(url: str, photo: Path, question: str) -> int:
         answered = ask(url, photo, question, show=True)
     except httpx.ConnectError:
         print(f"Nothing answers at {url}. Start it with `make run`.", file=sys.stderr)
+        return 1
+    except (httpx.HTTPError, httpx.InvalidURL) as error:  # no scheme, say, or it broke off
+        print(f"{url}: {error}", file=sys.stderr)
         return 1
     print(f"\n[{answered.cache}, {answered.seconds * 1000:.0f} ms]", file=sys.stderr)
     return 0

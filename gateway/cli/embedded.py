@@ -23,6 +23,7 @@ from gateway.config import PROJECT, Settings
 START_TIMEOUT_S = 600
 # Made once: without them sessions would end, and people not be found again, at each start.
 SECRETS = ("PSEUDONYM_KEY", "SESSION_SECRET")
+DATA = PROJECT / ".run"
 # Below those that the kernel gives to outgoing connections, which would take one before its server.
 PORTS = range(20_000, 32_000)
 _given: set[int] = set()
@@ -60,6 +61,8 @@ def embedded_stack(
     """Start both processes, wait until a question can be asked, and stop them at the end. Their
     logs are `gateway.log` and `inference.log` in `data`."""
     data.mkdir(parents=True, exist_ok=True)
+    if port is not None:
+        _check_free(bind, port)
     port = port or free_port()
     inference_port = free_port()
     given = Settings().model_fields_set
@@ -105,6 +108,26 @@ def embedded_stack(
                 process.kill()
 
 
+def _check_free(bind: str, port: int) -> None:
+    """Else the server that is there would be asked whether this one is ready."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bind, port))
+        except OSError as error:
+            raise SystemExit(
+                f"Port {port} cannot be used: {error.strerror}. Another: make run PORT=…"
+            ) from None
+
+
+def settings_of_run() -> Settings:
+    """Settings as `shopsight run` gives them to its gateway: with the secrets that it keeps."""
+    given = Settings().model_fields_set
+    files = {name.lower(): DATA / name.lower() for name in SECRETS}
+    kept = {name: file for name, file in files.items() if name not in given and file.exists()}
+    return Settings(**{name: file.read_text().strip() for name, file in kept.items()})  # type: ignore[arg-type]
+
+
 def _secret(file: Path) -> str:
     if not file.exists():
         file.touch(mode=0o600)
@@ -139,7 +162,7 @@ def run(bind: str, port: int) -> int:
 
 def _stay_up(bind: str, port: int) -> NoReturn:
     print("Loading the model …", flush=True)
-    with embedded_stack(PROJECT / ".run", bind=bind, port=port) as stack:
+    with embedded_stack(DATA, bind=bind, port=port) as stack:
         print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
         if bind == "0.0.0.0":  # noqa: S104 - asked for by name
             print(f"From a phone in this network: http://{_address()}:{port}", flush=True)

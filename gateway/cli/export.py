@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from sqlalchemy.exc import DBAPIError
-
 from gateway.cli.moment import moment
 from gateway.config import Settings
 from gateway.feedback.examples import Examples, files_in, inline
-from gateway.log.database import open_database, reason_of
+from gateway.log.database import open_database
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -36,9 +34,6 @@ def run(args: argparse.Namespace) -> int:
         with _opened(args.out) as out:
             for example in examples.read(args.tenant, args.since):
                 out.write(json.dumps(example, ensure_ascii=False) + "\n")
-    except DBAPIError as error:
-        print(f"The database does not answer: {reason_of(error)}", file=sys.stderr)
-        return 1
     finally:
         engine.dispose()
     print("\n".join(told(examples.coverage)), file=sys.stderr)

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from gateway.cli.moment import moment
 from gateway.config import Settings
@@ -44,13 +43,9 @@ def _with_database(run: Any, **arguments: Any) -> int:
     settings = Settings()
     engine = open_database(settings)
     try:
-        code: int = run(settings, engine, **arguments)
-    except DBAPIError as error:
-        print(f"The database does not answer: {reason_of(error)}", file=sys.stderr)
-        return 1
+        return int(run(settings, engine, **arguments))
     finally:
         engine.dispose()
-    return code
 
 
 def status(settings: Settings, engine: Engine) -> int:

@@ -1,6 +1,8 @@
 """`shopsight migrate`: run the schema's revisions that the database has not seen, and let analysts
 read what is new."""
 
+from pathlib import Path
+
 from alembic import command
 from alembic.config import Config
 
@@ -10,8 +12,10 @@ from gateway.log.database import open_database
 
 
 def run() -> int:
-    command.upgrade(Config(PROJECT / "migrations" / "alembic.ini"), "head")
     settings = Settings()
+    if settings.sqlalchemy_url.get_backend_name() == "sqlite" and settings.sqlalchemy_url.database:
+        Path(settings.sqlalchemy_url.database).parent.mkdir(parents=True, exist_ok=True)
+    command.upgrade(Config(PROJECT / "migrations" / "alembic.ini"), "head")
     if settings.analyst_account:
         engine = open_database(settings)
         with engine.connect() as connection:

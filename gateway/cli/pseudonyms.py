@@ -5,14 +5,14 @@ from datetime import datetime
 
 from sqlalchemy import Engine, func, select
 
-from gateway.config import Settings
+from gateway.cli.embedded import settings_of_run
 from gateway.identity.pseudonyms import KEY_ID_DIGITS, Pseudonyms
 from gateway.log.database import open_database
 from gateway.log.tables import interactions
 
 
 def run() -> int:
-    settings = Settings()
+    settings = settings_of_run()
     engine = open_database(settings)
     rows = rows_by_key(engine)
     engine.dispose()

@@ -1,10 +1,12 @@
 """The embedded default from the outside: the official OpenAI client, the command line, the demo."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
+import pytest
 from openai import OpenAI
 
 from gateway.cli.embedded import Stack
@@ -12,9 +14,9 @@ from tests.service.asking import data_uri, rows
 from tests.service.servers import ROOT
 
 
-def cli(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+def cli(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gateway.cli", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
 
 
 def test_the_official_client_works_streamed_or_not(
@@ -66,7 +68,29 @@ def test_the_terminal_says_what_is_wrong(embedded_stack: Stack, tmp_path: Path) 
     nobody = cli("ask", str(text), "?", "--url", "http://127.0.0.1:9")
     assert nobody.returncode == 1
     assert "make run" in nobody.stderr
+    schemeless = cli("ask", str(text), "?", "--url", "127.0.0.1:9")
+    assert schemeless.returncode == 1
+    assert "http://" in schemeless.stderr
     assert cli("ask", "nowhere.jpg", "?").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["stats", "rollup", "pseudonyms", "erasures", "export"])
+def test_a_log_that_is_not_there_yet_is_a_sentence(command: str, tmp_path: Path) -> None:
+    extra = ("--out", str(tmp_path / "out.jsonl")) if command == "export" else ()
+    nothing = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'none' / 'log.db'}"}
+    said = cli(command, *extra, env=nothing)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "make run" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert cli("migrate", env=nothing).returncode == 0
+    assert cli(command, *extra, env=nothing).returncode == 0
+
+
+def test_a_taken_port_is_said_before_anything_starts(embedded_stack: Stack) -> None:
+    taken = cli("run", "--port", embedded_stack.url.rpartition(":")[2])
+    assert taken.returncode == 1
+    assert "PORT=" in taken.stderr
+    assert "is up" not in taken.stdout
 
 
 def test_the_demo_shows_the_main_job() -> None:
