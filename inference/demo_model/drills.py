@@ -1,7 +1,8 @@
 """Exercises for what questions about photos teach too seldom.
 
 What "equal" means: claims differ in one word of three, and few questions name a product. And the
-language to answer in: few people type in capitals, and few of those just say hello.
+language to answer in: few people type in capitals, and few of those just say hello. And whom a gift
+is for: eight people, twenty kinds of product, often asked in one breath with something else.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from random import Random
 from inference.demo_model import answers_en, answers_zh, phrasings_en, phrasings_zh
 from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from inference.demo_model.facts import Product, Scene
-from inference.demo_model.questions import THINGS, WEIGHTS, Exchange, ask
+from inference.demo_model.questions import COMBINED, THINGS, WEIGHTS, Exchange, ask, combined
 from inference.demo_model.wording import GROUP_NOUNS
 
 # As many pairs as claims have, and more; always the same number would teach their places.
@@ -86,3 +87,12 @@ def language_drill(rng: Random, scene: Scene) -> Opening:
     asked = ask(rng, scene, intent=rng.choice(list(WEIGHTS)))
     question = rng.choice((str.upper, str.upper, str.title, str.swapcase, str))(asked.question)
     return Opening(question, "", asked.answer, unended=True)
+
+
+def gift_drill(rng: Random, scene: Scene) -> Exchange:
+    """A gift asked about alone, or before or after something else."""
+    if rng.random() < 0.4:
+        return ask(rng, scene, intent="gift")
+    other = rng.choice(("genuine", *(intent for intent in COMBINED if intent != "gift")))
+    pair = (other, "gift") if rng.random() < 0.7 else ("gift", other)
+    return combined(rng, scene, rng.choice(("zh", "en")), pair)

@@ -23,7 +23,7 @@ from inference.demo_model.chat import DemoChat, Question
 from inference.demo_model.checkpoint import CHECKPOINT
 from inference.demo_model.facts import FIRST_HELD_OUT_SEED, Scene
 from inference.demo_model.model_card import RESULT
-from inference.demo_model.questions import Exchange, ask, follow_up, without_photo
+from inference.demo_model.questions import Exchange, ask, combined, follow_up, without_photo
 from inference.demo_model.renderer import render
 from inference.demo_model.scoring import (
     agrees,
@@ -87,6 +87,9 @@ def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]
             yield case(figure, ask(rng, scene, intent=intent, held_out=unseen))
         for intent in ("match", "verdict"):
             yield case(intent, ask(rng, scene, intent=intent, held_out=rng.random() < 0.5))
+        yield case("gift", ask(rng, scene, intent="gift", held_out=rng.random() < 0.5))
+        pair = (rng.choice(("genuine", "material", "brand")), "gift")
+        yield case("two_in_one", combined(rng, scene, rng.choice(("zh", "en")), pair))
         yield case("cannot_see", ask(rng, scene, intent=rng.choice(UNKNOWABLE)))
         yield case("cannot_see", ask(rng, scene, intent="absent"))
         brand = case("brand", ask(rng, scene, intent="brand"))

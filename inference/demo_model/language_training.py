@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
 
 from inference.demo_model.conversations import Conversation, Transcriber, converse
-from inference.demo_model.drills import language_drill, name_drill, word_drill
+from inference.demo_model.drills import gift_drill, language_drill, name_drill, word_drill
 from inference.demo_model.facts import Scene
 from inference.demo_model.heads import Heads, heads_loss, labels_of
 from inference.demo_model.packing import Packed, pack
@@ -51,6 +51,7 @@ def rows_of(
     for scene in scenes:
         talks = [converse(rng, scene) for _ in range(CONVERSATIONS)]
         talks.append(([word_drill(rng)], False))
+        talks.append(([gift_drill(rng, scene)], True))
         row = [transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks]
         # The drill alone was soon right without a photo, and not yet with one.
         photographed = scene.products[0] if len(scene.products) == 1 else None

@@ -6,7 +6,7 @@ from random import Random
 from inference.demo_model import answers_en, answers_zh, phrasings_en, phrasings_zh
 from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
 from inference.demo_model.facts import Product, Scene
-from inference.demo_model.rules import PEOPLE
+from inference.demo_model.rules import PEOPLE, called
 from inference.demo_model.wording import as_typed, reference
 
 # How often each intent is asked.
@@ -80,7 +80,7 @@ def ask(
     language = language or rng.choice(["zh", "en"])
     if intent is None:
         if rng.random() < 0.15 and not held_out:
-            return _combined(rng, scene, language)
+            return combined(rng, scene, language)
         names = [name for name in WEIGHTS if not held_out or has_held_out(name)]
         intent = rng.choices(names, [WEIGHTS[name] for name in names])[0]
         if scene.product and scene.product.kind == "pan" and rng.random() < 0.15:
@@ -117,7 +117,7 @@ def _fields(rng: Random, scene: Scene, language: str, key: str) -> tuple[dict[st
         return fields, asked
     if intent == "gift":
         person = rng.choice(list(PEOPLE))
-        return {**fields, "who": getattr(PEOPLE[person], language)}, person
+        return {**fields, "who": called(rng, person, language)}, person
     if intent in ("absent", "presence"):
         thing = _thing(rng, scene, language, intent)
         return {**fields, "thing": thing, "a_thing": answers_en.article(thing)}, thing
@@ -175,12 +175,15 @@ def _claim(rng: Random, scene: Scene, language: str) -> tuple[str, str]:
     return answers_en.article(" ".join(name.en for name in names)), truth
 
 
-def _combined(rng: Random, scene: Scene, language: str) -> Exchange:
-    first, second = rng.sample(COMBINED, 2)
+def combined(
+    rng: Random, scene: Scene, language: str, pair: tuple[str, str] | None = None
+) -> Exchange:
+    """Two questions in one: these, or any two."""
+    first, second = pair or rng.sample(COMBINED, 2)
     one, answer_one, detail_one = _single(rng, scene, language, first, False)
     two, answer_two, detail_two = _single(rng, scene, language, second, False)
     if language == "zh":
-        question = one + rng.choice(["？", "，", "？还有，", "，另外", "？另外，", " "]) + two
+        question = one + rng.choice(["？", "?", "，", "？还有，", "，另外", "？另外，", " "]) + two
     else:
         question = one + rng.choice(["? ", ", and ", " and ", "? Also, ", ". "])
         question += two if question.endswith(("? ", ". ")) else two[0].lower() + two[1:]
@@ -197,7 +200,7 @@ def follow_up(rng: Random, scene: Scene, language: str) -> Exchange:
         return ask(rng, scene, language=language)
     if rng.random() < 0.2:
         person = rng.choice(list(PEOPLE))
-        who = getattr(PEOPLE[person], language)
+        who = called(rng, person, language)
         zh = rng.choice(["那送给{}呢", "那{}呢", "{}合适吗"]) if language == "zh" else ""
         question = (zh or rng.choice(["And for my {}", "What about my {}", "And my {}"])).format(
             who

@@ -1,5 +1,7 @@
 """What a product is good for, derived from what can be seen: style, audience, occasion, gifts."""
 
+from random import Random
+
 from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
 from inference.demo_model.facts import Product
 
@@ -88,6 +90,13 @@ PEOPLE = {
     "grandmother": Name("奶奶", "grandmother"),
 }
 
+# What else they are called in questions; answers call them as above.
+_ALSO_CALLED = {
+    "mum": (("母亲", "老妈", "妈"), ("mother", "mother", "mom")),
+    "dad": (("父亲", "老爸"), ("father", "father")),
+    "grandmother": (("外婆", "姥姥"), ("grandma",)),
+}
+
 _GIFTS = {
     "mum": "handbag tote scarf dress hat mug pan lamp umbrella wallet watch",
     "dad": "wallet watch mug pan umbrella chair boot sunglasses",
@@ -124,6 +133,15 @@ def style_of(product: Product) -> str:
 
 def occasion_of(product: Product) -> str:
     return _OCCASION_OF[product.kind]
+
+
+def called(rng: Random, person: str, language: str) -> str:
+    """The person as a question may name them."""
+    name = str(getattr(PEOPLE[person], language))
+    others = _ALSO_CALLED.get(person)
+    if others is None or rng.random() < 0.5:
+        return name
+    return rng.choice(others[0 if language == "zh" else 1])
 
 
 def too_sweet(product: Product, person: str) -> bool:

@@ -6,7 +6,15 @@ from inference.demo_model import answers_en, answers_zh
 from inference.demo_model.catalogue import BRANDS, COLOURS, KINDS, MATERIALS, PATTERNS, Name
 from inference.demo_model.facts import Product, Scene
 from inference.demo_model.questions import Exchange
-from inference.demo_model.rules import AUDIENCES, OCCASIONS, STYLES, occasion_of, style_of, suits
+from inference.demo_model.rules import (
+    AUDIENCES,
+    OCCASIONS,
+    PEOPLE,
+    STYLES,
+    occasion_of,
+    style_of,
+    suits,
+)
 
 TABLES: dict[str, dict[str, Name]] = {
     "kind": {key: kind.name for key, kind in KINDS.items()},
@@ -168,7 +176,8 @@ def _correct_of_one(answer: str, intent: str, detail: str, product: Product, lan
         return stated(answer, "audience", language) >= {product.kind}
     if intent == "gift":
         fits = agrees(answer, intent) is suits(product, detail)
-        return fits and product.kind in stated(answer, "kind", language)
+        named = getattr(PEOPLE[detail], language) in answer
+        return fits and named and product.kind in stated(answer, "kind", language)
     if intent == "verdict":
         return agrees(answer, intent) is detail.startswith("yes")
     if intent == "match":

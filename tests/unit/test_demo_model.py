@@ -16,7 +16,7 @@ from inference.demo_model.catalogue import COLOURS, KINDS
 from inference.demo_model.facts import FIRST_HELD_OUT_SEED, Product, Scene, scene_of
 from inference.demo_model.heads import CLASSES, IGNORED, Heads, heads_loss, labels_of
 from inference.demo_model.pictures import SHARD, Picture, _pixels
-from inference.demo_model.questions import WEIGHTS, ask
+from inference.demo_model.questions import WEIGHTS, Exchange, ask
 from inference.demo_model.renderer import frame_of, render, render_jpeg
 from inference.demo_model.rules import PEOPLE
 from inference.demo_model.samples import FIRST_SAMPLE_SEED, SAMPLES, WISHES
@@ -167,6 +167,14 @@ def test_nobody_is_told_that_a_gift_suits_and_does_not_suit_the_same_person() ->
                 said = answers_zh.answer("gift", Scene(0, (product,)), person)
                 if "不太适合" in said:
                     assert names.zh not in said.split("不太适合")[0], said
+
+
+def test_a_gift_for_somebody_else_than_asked_about_is_no_right_answer() -> None:
+    bag = Scene(0, (Product("handbag", "brown", "leather", "plain"),))
+    exchange = Exchange("Would it suit my mother?", "", "en", (("gift", "mum"),))
+    said = answers_en.answer("gift", bag, "mum")
+    assert correct(said, exchange, bag)
+    assert not correct(said.replace("mum", "dad"), exchange, bag)
 
 
 def test_two_products_are_labelled_in_reading_order_and_never_mirrored() -> None:

@@ -15,7 +15,7 @@ from inference.demo_model import language_training, pictures, train
 from inference.demo_model.catalogue import KINDS
 from inference.demo_model.checkpoint import CHAT_TEMPLATE, picture_processor
 from inference.demo_model.conversations import Transcriber, corpus
-from inference.demo_model.drills import language_drill, name_drill, word_drill
+from inference.demo_model.drills import gift_drill, language_drill, name_drill, word_drill
 from inference.demo_model.facts import scene_of
 from inference.demo_model.language_training import answers_loss, averaged_over_steps
 from inference.demo_model.packing import pack
@@ -198,3 +198,12 @@ def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
     mean = averaged.module.state_dict()[name]
     assert not torch.equal(mean, state["model"][name])
     assert torch.equal(shipped[name], mean.bfloat16())
+
+
+def test_gifts_are_drilled_alone_and_beside_other_questions_under_all_names_of_people():
+    rng = Random(0)
+    drilled = [gift_drill(rng, scene_of(seed)) for seed in range(400)]
+    assert all("gift" in dict(one.intents) for one in drilled)
+    assert 0.3 < sum(len(one.intents) == 1 for one in drilled) / len(drilled) < 0.5
+    asked = " ".join(one.question.lower() for one in drilled)
+    assert all(name in asked for name in ("my mother", "my mum", "my father", "妈妈", "母亲"))
