@@ -8,6 +8,25 @@ from transformers import Qwen3VLForConditionalGeneration
 from inference.demo_model.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 
 RESULT = "evaluation.json"  # what `evaluate` leaves in the work folder
+# What each figure counts.
+MEANINGS = {
+    "kind": "what is it",
+    "colour": "the product's colour",
+    "pattern": "its pattern, or that there is none",
+    "material": "what it looks to be made of",
+    "language": "answers in the language of their question",
+    "cannot_see": "price, size, stock, authenticity, no logo, things that are not there: says so",
+    "match": "is this a red leather handbag? (says what it sees, compares, concludes)",
+    "seen_phrasings": "any question, worded as in training",
+    "held_out_phrasings": "any question, worded as never in training",
+    "brand": "the word on it",
+    "follow_up": "a second question about the same photo",
+    "gift": "does it suit my mother?",
+    "pair": "two products in one picture, both kinds and colours",
+    "two_in_one": "two questions in one: is it leather, and does it suit my mother?",
+    "verdict": "the same as match, to be answered with yes or no alone: a guess, do not use it",
+    "swap": "the same question about two photos gets two fitting answers",
+}
 
 CARD = """---
 license: apache-2.0
@@ -54,11 +73,11 @@ def model_card(model: Qwen3VLForConditionalGeneration, work: Path) -> str:
     if result.exists():
         figures = json.loads(result.read_text(encoding="utf-8"))
         rows = [
-            f"| {name} | {value:.3f} |"
+            f"| {name} | {value:.3f} | {MEANINGS[name]} |"
             for name, value in figures.items()
             if isinstance(value, float)
         ]
-        table = "\n".join(["| figure | accuracy |", "| --- | --- |", *rows])
+        table = "\n".join(["| figure | accuracy | what is asked |", "| --- | --- | --- |", *rows])
     return CARD.format(
         parameters=total / 1e6,
         vision=vision / 1e6,
