@@ -33,6 +33,7 @@ _given: set[int] = set()
 class Stack:
     url: str
     replica_url: str
+    internal_url: str
     data: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
 
@@ -61,18 +62,24 @@ def embedded_stack(
     """Start both processes, wait until a question can be asked, and stop them at the end. Their
     logs are `gateway.log` and `inference.log` in `data`."""
     data.mkdir(parents=True, exist_ok=True)
-    if port is not None:
+    settings = Settings()
+    given = settings.model_fields_set
+    internal_port = settings.internal_port if port and "internal_port" in given else free_port()
+    if port:
         _check_free(bind, port)
+        _check_free("127.0.0.1", internal_port)
     port = port or free_port()
     inference_port = free_port()
-    given = Settings().model_fields_set
-    stack = Stack(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{inference_port}", data)
+    url, replica_url, internal_url = (
+        f"http://127.0.0.1:{number}" for number in (port, inference_port, internal_port)
+    )
+    stack = Stack(url, replica_url, internal_url, data)
     env = {
         **os.environ,
         "REPLICAS": stack.replica_url,
         "INFERENCE_PORT": str(inference_port),
         "GATEWAY_PORT": str(port),
-        "INTERNAL_PORT": str(free_port()),
+        "INTERNAL_PORT": str(internal_port),
         "DATABASE_URL": stack.database_url,
         "SPOOL_DIR": str(data / "spool"),
         "IMAGE_DIR": str(data / "images"),
@@ -164,6 +171,7 @@ def _stay_up(bind: str, port: int) -> NoReturn:
     print("Loading the model …", flush=True)
     with embedded_stack(DATA, bind=bind, port=port) as stack:
         print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
+        print(f"Metrics and administration, for this machine alone: {stack.internal_url}")
         if bind == "0.0.0.0":  # noqa: S104 - asked for by name
             print(f"From a phone in this network: http://{_address()}:{port}", flush=True)
         while all(process.poll() is None for process in stack.processes):
