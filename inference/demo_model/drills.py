@@ -93,6 +93,10 @@ def gift_drill(rng: Random, scene: Scene) -> Exchange:
     """A gift asked about alone, or before or after something else."""
     if rng.random() < 0.4:
         return ask(rng, scene, intent="gift")
-    other = rng.choice(("genuine", *(intent for intent in COMBINED if intent != "gift")))
+    leather = len(scene.products) == 1 and scene.products[0].material == "leather"
+    if rng.random() < (0.7 if leather else 0.3):  # leather is one product in seven, and asked about
+        other = "genuine"
+    else:
+        other = rng.choice([intent for intent in COMBINED if intent != "gift"])
     pair = (other, "gift") if rng.random() < 0.7 else ("gift", other)
     return combined(rng, scene, rng.choice(("zh", "en")), pair)

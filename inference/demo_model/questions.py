@@ -116,7 +116,7 @@ def _fields(rng: Random, scene: Scene, language: str, key: str) -> tuple[dict[st
     if intent == "genuine":
         return fields, asked
     if intent == "gift":
-        person = rng.choice(list(PEOPLE))
+        person = rng.choice((*PEOPLE, "mum", "mum"))  # mothers are asked about most
         return {**fields, "who": called(rng, person, language)}, person
     if intent in ("absent", "presence"):
         thing = _thing(rng, scene, language, intent)
