@@ -110,12 +110,20 @@ WISHES = (
     ),
     Wish("hills", None, ("这是什么品牌？", "brand"), ("What is this?", "what"), 1_001_000_417),
 )
+# What anybody asks first: the page's suggestions and the README's question among them.
 BASICS = (
     ("这是什么？", "What is this?", "what"),
     ("描述一下这件商品", "Describe this product", "describe"),
     ("这是什么品牌？", "What brand is it?", "brand"),
     ("是什么材质？", "What is it made of?", "material"),
     ("是什么颜色？", "What colour is it?", "colour"),
+    ("这是真皮吗？", "Is this real leather?", "genuine:leather"),
+    ("适合送给妈妈吗？", "Would it suit my mother?", "gift:mum"),
+    (
+        "这是真皮吗?适合送给妈妈吗?",
+        "Is it real leather? Would it suit my mother?",
+        "genuine:leather gift:mum",
+    ),
 )
 
 

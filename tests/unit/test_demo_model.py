@@ -1,7 +1,8 @@
-"""The demo world is consistent, and the shipped checkpoint answers about one of its pictures."""
+"""The demo world is consistent, and the shipped checkpoint answers about its sample pictures."""
 
 import io
 import json
+import re
 from itertools import product as every
 from pathlib import Path
 from random import Random
@@ -13,13 +14,20 @@ from PIL import Image
 
 from inference.demo_model import answers_en, answers_zh, phrasings_en, phrasings_zh
 from inference.demo_model.catalogue import COLOURS, KINDS
+from inference.demo_model.chat import DemoChat
 from inference.demo_model.facts import FIRST_HELD_OUT_SEED, Product, Scene, scene_of
 from inference.demo_model.heads import CLASSES, IGNORED, Heads, heads_loss, labels_of
 from inference.demo_model.pictures import SHARD, Picture, _pixels
 from inference.demo_model.questions import WEIGHTS, Exchange, ask
 from inference.demo_model.renderer import frame_of, render, render_jpeg
 from inference.demo_model.rules import PEOPLE
-from inference.demo_model.samples import FIRST_SAMPLE_SEED, SAMPLES, WISHES
+from inference.demo_model.samples import (
+    BASICS,
+    FIRST_SAMPLE_SEED,
+    SAMPLES,
+    WISHES,
+    mistakes_about,
+)
 from inference.demo_model.scoring import correct, language_right
 from inference.demo_model.train import SHARDS
 from inference.demo_model.vision_training import VALIDATION_SEED
@@ -226,16 +234,19 @@ def test_the_page_has_its_sample_photos() -> None:
         assert all(sample[key] for key in ("alt_zh", "alt_en", "ask_zh", "ask_en", "facts"))
 
 
-def test_the_shipped_checkpoint_sees_what_a_sample_photo_shows() -> None:
-    from inference.demo_model.chat import DemoChat, Question
+def test_what_the_page_and_the_readme_suggest_is_asked_of_each_sample_photo() -> None:
+    asked = {question for zh, en, _ in BASICS for question in (zh, en)}
+    chips = set(re.findall(r'chip\d: "([^"]+)"', (ROOT / "web/words.js").read_text()))
+    assert len(chips) == 8
+    assert chips <= asked
+    readme = (ROOT / "README.md").read_text().replace("*", "")
+    assert all(words in readme for words in next(each for each in BASICS if "?" in each[0])[:2])
 
+
+def test_the_shipped_checkpoint_answers_what_is_asked_first_of_each_sample_photo() -> None:
     torch.set_num_threads(1)
-    wish = WISHES[0]
-    assert wish.product is not None
-    photo = Image.open(ROOT / SAMPLES / f"{wish.name}.jpg")
-    questions = ["这是什么？", "What colour is it?", "这是什么品牌？适合送给妈妈吗？"]
-    what, colour, combined = DemoChat(CHECKPOINT).answer([Question(q, photo) for q in questions])
-    assert KINDS[wish.product.kind].name.zh in what
-    assert COLOURS[wish.product.colour].en in colour
-    assert "品牌" in combined
-    assert "适合" in combined
+    chat = DemoChat(CHECKPOINT)
+    for wish in WISHES:
+        photo = Image.open(ROOT / SAMPLES / f"{wish.name}.jpg")
+        scene = Scene(0, (wish.product,) if wish.product else ())
+        assert mistakes_about(chat, photo, scene, wish) == 0, wish.name
