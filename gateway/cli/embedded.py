@@ -66,8 +66,8 @@ def embedded_stack(
     given = settings.model_fields_set
     internal_port = settings.internal_port if port and "internal_port" in given else free_port()
     if port:
-        _check_free(bind, port)
-        _check_free("127.0.0.1", internal_port)
+        _check_free(bind, port, "make run PORT=…")
+        _check_free("127.0.0.1", internal_port, "INTERNAL_PORT in .env")
     port = port or free_port()
     inference_port = free_port()
     url, replica_url, internal_url = (
@@ -115,16 +115,15 @@ def embedded_stack(
                 process.kill()
 
 
-def _check_free(bind: str, port: int) -> None:
+def _check_free(bind: str, port: int, another: str) -> None:
     """Else the server that is there would be asked whether this one is ready."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((bind, port))
         except OSError as error:
-            raise SystemExit(
-                f"Port {port} cannot be used: {error.strerror}. Another: make run PORT=…"
-            ) from None
+            why = f"Port {port} cannot be used: {error.strerror}."
+            raise SystemExit(f"{why} Another: {another}") from None
 
 
 def settings_of_run() -> Settings:

@@ -90,7 +90,7 @@ PEOPLE = {
     "grandmother": Name("奶奶", "grandmother"),
 }
 
-# What else they are called in questions; answers call them as above.
+# What else they are called in questions, some names more often; answers call them as above.
 _ALSO_CALLED = {
     "mum": (("母亲", "老妈", "妈"), ("mother", "mother", "mom")),
     "dad": (("父亲", "老爸"), ("father", "father")),
