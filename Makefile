@@ -92,10 +92,10 @@ check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a 
 	@$(BIN)/python -m loadtest.check_gpu
 
 demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one core; resumes)
-	nice $(BIN)/python -m inference.demo_model.train
+	nice $(BIN)/python -m demo_model.training.train
 
 demo-model-eval: .venv/app ## accuracy of the demo checkpoint on held-out pictures
-	$(BIN)/python -m inference.demo_model.evaluate --pictures 1000
+	$(BIN)/python -m demo_model.evaluation.evaluate --pictures 1000
 
 clean: ## remove the environment, caches and the embedded default's data
 	rm -rf .venv .run .cache *.egg-info

@@ -39,7 +39,7 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Completion:
+class CompletionRequest:
     """One checked question: the turns (the last is the user's question), at most one photo, which
     belongs to the first user turn's front, and how the answer is wanted."""
 

@@ -103,7 +103,7 @@ class EventStream(StreamingResponse):
             await super().stream_response(send)
 
 
-def error_response(
+def json_error(
     error: ShopsightError, language: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     headers = dict(headers or {})
@@ -117,7 +117,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     async def known(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ShopsightError)
-        return error_response(error, preferred_language(request.headers.get("accept-language")))
+        return json_error(error, preferred_language(request.headers.get("accept-language")))
 
     async def routing(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)

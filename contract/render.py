@@ -6,17 +6,17 @@ from contextlib import aclosing
 from typing import Any
 
 from contract import sse
-from contract.completion import Completion
+from contract.completion import CompletionRequest
 from contract.errors import InternalError, ShopsightError
 from contract.response import AnswerFrame, Delta, Finished
 
 log = logging.getLogger(__name__)
 
-Event = Delta | Finished
-Events = AsyncGenerator[Event]
+AnswerPiece = Delta | Finished
+AnswerPieces = AsyncGenerator[AnswerPiece]
 
 
-async def whole(events: Events, frame: AnswerFrame, asked: Completion) -> Any:
+async def whole(events: AnswerPieces, frame: AnswerFrame, asked: CompletionRequest) -> Any:
     """Collect the answer into the JSON object of the form in which the question came."""
     pieces: list[Delta] = []
     end = None
@@ -39,7 +39,7 @@ def joined(pieces: list[Delta]) -> Delta:
 
 
 async def stream(
-    events: Events, frame: AnswerFrame, asked: Completion, language: str
+    events: AnswerPieces, frame: AnswerFrame, asked: CompletionRequest, language: str
 ) -> AsyncGenerator[bytes]:
     """Chunks as they come, then `[DONE]`; after the first byte a failure is an error event, and
     no `[DONE]` follows it."""
@@ -61,11 +61,11 @@ async def stream(
             yield sse.frame(InternalError().body(language))
 
 
-async def primed(events: Events) -> Events:
+async def primed(events: AnswerPieces) -> AnswerPieces:
     """Wait for the first event, so that an error before it still gets its own HTTP status."""
     first = await anext(events)
 
-    async def all_events() -> Events:
+    async def all_events() -> AnswerPieces:
         async with aclosing(events):
             yield first
             async for event in events:

@@ -1,4 +1,4 @@
-"""Any of the three forms → one checked `Completion`; any deviation is a named error."""
+"""Any of the three forms → one checked `CompletionRequest`; any deviation is a named error."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from contract.completion import DEFAULT_MAX_TOKENS, Completion, Sampling, Turn
+from contract.completion import DEFAULT_MAX_TOKENS, CompletionRequest, Sampling, Turn
 from contract.errors import InvalidField, InvalidSchema
 from contract.forms import (
     ChatRequest,
@@ -42,7 +42,7 @@ MAX_SCHEMA_CHARS = 16_384
 M = TypeVar("M", bound=BaseModel)
 
 
-def parse_completion(body: bytes) -> Completion:
+def parse_completion(body: bytes) -> CompletionRequest:
     """Read the OpenAI form or the short form; any deviation raises a named 4xx error."""
     value = parse_object(body)
     if "messages" in value:
@@ -50,7 +50,7 @@ def parse_completion(body: bytes) -> Completion:
     short = _validate(ShortRequest, value)
     if (short.image is None) == (short.image_id is None):
         raise InvalidField("image")
-    return Completion(
+    return CompletionRequest(
         turns=(Turn("user", checked_text(short.prompt, "prompt")),),
         image=None if short.image is None else parse_image_text(short.image),
         image_id=_image_id(short.image_id),
@@ -61,12 +61,12 @@ def parse_completion(body: bytes) -> Completion:
     )
 
 
-def parse_form(fields: Mapping[str, str], photo: EncodedImage | None) -> Completion:
+def parse_form(fields: Mapping[str, str], photo: EncodedImage | None) -> CompletionRequest:
     """Read the fields of the multipart form beside its photo; answered in the short form."""
     form = _validate(FormRequest, dict(fields))
     if photo is not None and form.image_id is not None:
         raise InvalidField("image_id")
-    return Completion(
+    return CompletionRequest(
         turns=(Turn("user", checked_text(form.question, "question")),),
         image=photo,
         image_id=_image_id(form.image_id),
@@ -108,7 +108,7 @@ _FIELDS = {
 } | set(StreamOptions.model_fields)
 
 
-def _from_chat(chat: ChatRequest) -> Completion:
+def _from_chat(chat: ChatRequest) -> CompletionRequest:
     images: list[EncodedImage | str] = []
     turns = []
     for index, message in enumerate(chat.messages):
@@ -136,7 +136,7 @@ def _from_chat(chat: ChatRequest) -> Completion:
         raise InvalidField("messages")
     options = chat.stream_options
     photo = images[0] if images else None
-    return Completion(
+    return CompletionRequest(
         turns=tuple(turns),
         image=photo if isinstance(photo, EncodedImage) else None,
         image_id=photo if isinstance(photo, str) else None,

@@ -10,11 +10,13 @@ from typing import Any
 
 import pybase64
 
-from contract.completion import Completion
+from contract.completion import CompletionRequest
 
 
 def wire_parts(
-    asked: Completion, model: str | None = None, names: Mapping[str, str | None] | None = None
+    asked: CompletionRequest,
+    model: str | None = None,
+    names: Mapping[str, str | None] | None = None,
 ) -> list[bytes]:
     """The JSON of `asked.wire(model)` in pieces to be sent one after the other. `names`: what the
     server calls a field of ours; None leaves it out."""

@@ -4,20 +4,20 @@ import asyncio
 import signal
 
 import uvloop
+from prometheus_client import CollectorRegistry
 
 from contract.logs import configure_logging
+from gateway.api.server import give_back_memory_of_photos, server
 from gateway.app import create_app, create_internal_app
 from gateway.config import Settings
-from gateway.server import give_back_memory_of_photos, server
-from gateway.telemetry import Metrics
 
 
 async def serve(settings: Settings) -> None:
-    metrics = Metrics()
+    registry = CollectorRegistry()
     drain_s = settings.deadline_ms // 1000
-    app = create_app(settings, metrics)
+    app = create_app(settings, registry)
     public = server(app, settings.host, settings.gateway_port, drain_s)
-    inside = create_internal_app(metrics, app.state)
+    inside = create_internal_app(registry, app.state)
     internal = server(inside, settings.host, settings.internal_port, 1)
     servers = [public, internal]
 

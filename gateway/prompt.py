@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from contract.completion import Completion, Turn
+from contract.completion import CompletionRequest, Turn
 
 PROMPT_VERSION = "1"
 SYSTEM = (
@@ -13,7 +13,7 @@ SYSTEM = (
 )
 
 
-def instructed(asked: Completion) -> Completion:
+def instructed(asked: CompletionRequest) -> CompletionRequest:
     """The question as a replica gets it: always streamed, so that its first byte comes early."""
     turns = (Turn("system", SYSTEM), *asked.turns)
     return replace(asked, turns=turns, stream=True, include_usage=True, user=None)

@@ -1,5 +1,7 @@
-"""Composition root of a replica."""
+"""Composition root of a replica: everything is made here, and handed on."""
 
+import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,14 +10,20 @@ from fastapi import FastAPI
 from contract.http import install_error_handlers
 from inference import routes
 from inference.config import Settings
+from inference.engine import Engine
+from inference.gpu import watch_gpus
+from inference.model.model import Model
 from inference.replica import Replica
+from inference.telemetry import Metrics
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Loading blocks on purpose: no port is open before the weights are in memory.
-        replica = app.state.replica = Replica.load(settings)
+        replica = app.state.replica = load_replica(settings)
         await replica.warm()
         yield
         await replica.drain()
@@ -24,3 +32,25 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(routes.router)
     install_error_handlers(app)
     return app
+
+
+def load_replica(settings: Settings) -> Replica:
+    """Blocks: seconds for the demo checkpoint, minutes for 17 GB."""
+    started = time.monotonic()
+    metrics = Metrics()
+    watch_gpus(metrics.registry)
+    model = Model(settings)
+    fields = {
+        **vars(model.facts),
+        "slots": settings.slots,
+        "kv_cache_bytes": model.network.cache.bytes,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    log.info("model loaded", extra={"fields": fields})
+    engine = Engine(
+        model,
+        metrics,
+        queue_limit=settings.queue_limit,
+        prefill_tokens=settings.prefill_tokens,
+    )
+    return Replica(model, engine, metrics, settings.default_deadline_ms)

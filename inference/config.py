@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-DEMO_CHECKPOINT = Path(__file__).parent / "demo_model" / "checkpoint"
+DEMO_CHECKPOINT = Path(__file__).parent.parent / "demo_model" / "checkpoint"
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+class ModelSettings(BaseModel):
+    """Which checkpoint, in which precision, with how much room."""
+
+    # Pydantic would keep names that begin with `model_` for itself.
+    model_config = ConfigDict(protected_namespaces=())
 
     checkpoint: str = Field(
         str(DEMO_CHECKPOINT), description="Folder or hub name, e.g. Qwen/Qwen3-VL-8B-Instruct."
@@ -38,11 +41,18 @@ class Settings(BaseSettings):
         4096, description="Prompt (photo included) and answer together, in tokens."
     )
     slots: int = Field(8, ge=1, description="Questions in flight at once; each holds KV memory.")
-    prefill_tokens: int = Field(
-        512, ge=1, description="Prompt tokens read in one step: bounds how long answers stall."
-    )
     vision_cache_bytes: int = Field(
         64 * 1024 * 1024, description="Photos' features kept: 8 MB a 1024² photo of the 8B model."
+    )
+
+
+class Settings(ModelSettings, BaseSettings):
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, protected_namespaces=()
+    )
+
+    prefill_tokens: int = Field(
+        512, ge=1, description="Prompt tokens read in one step: bounds how long answers stall."
     )
     queue_limit: int = Field(64, description="Waiting questions; beyond it 503 with Retry-After.")
     default_deadline_ms: int = Field(30_000, description="Used when x-deadline-ms is not sent.")

@@ -11,9 +11,9 @@ from contract.response import Delta, Finished
 from inference.job import Job
 from inference.model import Logits, OutOfMemory
 from inference.model.model import Model
-from inference.scheduler import Scheduler
 from inference.sequence import Sequence
 from inference.telemetry import Metrics
+from inference.waiting_queue import WaitingQueue
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ RECOVERY_STEPS = 200
 
 
 class Engine:
-    """Cache rows: first those of growing answers, then those of prompts being read, in the order of
+    """Rows of the KV cache: first those that are decoding, then those in prefill, in the order of
     these two lists. Of the latter only the first can be partly read."""
 
     def __init__(
@@ -31,11 +31,11 @@ class Engine:
         self._model = model
         self._metrics = metrics
         self._prefill_tokens = prefill_tokens
-        self._waiting: Scheduler[Sequence] = Scheduler(queue_limit)
+        self._waiting: WaitingQueue[Sequence] = WaitingQueue(queue_limit)
         self._wake = threading.Condition()
         self._stopping = False
-        self._growing: list[Sequence] = []
-        self._reading: list[Sequence] = []
+        self._decoding: list[Sequence] = []
+        self._prefilling: list[Sequence] = []
         self._room = model.network.cache.slots
         self._calm_steps = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -75,7 +75,7 @@ class Engine:
     def _has_work(self) -> bool:
         """Wait until there is something to do; false when told to stop and nothing is left."""
         with self._wake:
-            busy = bool(self._growing or self._reading)
+            busy = bool(self._decoding or self._prefilling)
             self._wake.wait_for(lambda: busy or self._waiting or self._stopping)
             if self._stopping:
                 for row in self._waiting.remove(lambda _: True):
@@ -99,7 +99,7 @@ class Engine:
 
         with self._wake:
             leaving = self._waiting.remove(gone)
-        for row in [row for row in self._growing + self._reading if gone(row)]:
+        for row in [row for row in self._decoding + self._prefilling if gone(row)]:
             self._remove(row)
             leaving.append(row)
         for row in leaving:
@@ -108,23 +108,23 @@ class Engine:
     def _admit(self) -> None:
         """Give free slots to those whose turn it is."""
         now = time.monotonic()
-        while len(self._growing) + len(self._reading) < self._room:
+        while len(self._decoding) + len(self._prefilling) < self._room:
             with self._wake:
                 row = self._waiting.next(now)
             if row is None:
                 return
             self._metrics.wait_s.observe(now - row.arrived)
-            self._reading.append(row)
+            self._prefilling.append(row)
 
     def _prefill(self) -> None:
         """Read prompts, as many tokens as one step may take: several short ones together, a long
-        one in parts, so that growing answers never wait longer than that."""
-        if not self._reading:
+        one in parts, so that answers being decoded never wait longer than that."""
+        if not self._prefilling:
             return
-        group = self._reading[:1]
+        group = self._prefilling[:1]
         width = min(group[0].remaining, self._prefill_tokens)
         if not group[0].filled:
-            for row in self._reading[1:]:
+            for row in self._prefilling[1:]:
                 wider = max(width, row.remaining)
                 if wider * (len(group) + 1) > self._prefill_tokens:
                     break
@@ -133,13 +133,13 @@ class Engine:
         self._extend(group, width)
 
     def _decode(self) -> None:
-        """One more token for every growing answer."""
-        if self._growing:
-            self._extend(list(self._growing), 1)
+        """One more token for every answer being decoded."""
+        if self._decoding:
+            self._extend(list(self._decoding), 1)
 
     def _extend(self, group: list[Sequence], width: int) -> None:
         """One pass over neighbouring rows, and the next token of those read to their end."""
-        first = (self._growing + self._reading).index(group[0])
+        first = (self._decoding + self._prefilling).index(group[0])
         extensions = [row.extension(width) for row in group]
         try:
             logits = self._model.network.extend(first, extensions).cpu()
@@ -155,14 +155,14 @@ class Engine:
                 for row in group:
                     self._extend([row], width)
             return
-        kind = "completion" if group[0] in self._growing else "prompt"
+        kind = "completion" if group[0] in self._decoding else "prompt"
         self._metrics.passed(kind, len(group), sum(len(item.ids) for item in extensions))
         self._calm_steps += 1
         for row, item in zip(group, extensions, strict=True):
             row.filled += len(item.ids)
-            if row.remaining == 0 and row in self._reading:
-                self._reading.remove(row)
-                self._growing.append(row)
+            if row.remaining == 0 and row in self._prefilling:
+                self._prefilling.remove(row)
+                self._decoding.append(row)
         self._choose([row for row in group if row.remaining == 0], logits)
 
     def _choose(self, rows: list[Sequence], logits: Logits) -> None:
@@ -187,21 +187,21 @@ class Engine:
 
     def _remove(self, row: Sequence) -> None:
         """Take a row out and close the gap in the cache."""
-        if row in self._reading:  # nothing behind the first is in the cache yet
-            self._reading.remove(row)
+        if row in self._prefilling:  # nothing behind the first is in the cache yet
+            self._prefilling.remove(row)
             return
-        hole = self._growing.index(row)
-        last = self._growing.pop()
+        hole = self._decoding.index(row)
+        last = self._decoding.pop()
         cache = self._model.network.cache
         if last is not row:
-            self._growing[hole] = last
-            cache.move(len(self._growing), hole, last.filled)
-        if self._reading and self._reading[0].filled:
-            cache.move(len(self._growing) + 1, len(self._growing), self._reading[0].filled)
+            self._decoding[hole] = last
+            cache.move(len(self._decoding), hole, last.filled)
+        if self._prefilling and self._prefilling[0].filled:
+            cache.move(len(self._decoding) + 1, len(self._decoding), self._prefilling[0].filled)
 
     def _shrink(self) -> None:
         """Out of memory: the youngest row waits again, and begins anew with what it has so far."""
-        rows = self._growing + self._reading
+        rows = self._decoding + self._prefilling
         youngest = max(rows, key=lambda row: row.arrived)
         self._remove(youngest)
         self._model.network.release()
@@ -215,10 +215,10 @@ class Engine:
             self._waiting.put_back(youngest)
 
     def _fail_all(self) -> None:
-        for row in self._growing + self._reading:
+        for row in self._decoding + self._prefilling:
             self._end(row, InternalError())
-        self._growing.clear()
-        self._reading.clear()
+        self._decoding.clear()
+        self._prefilling.clear()
         self._model.network.reset()
 
     def _end(self, row: Sequence, error: ShopsightError | None) -> None:
@@ -234,11 +234,11 @@ class Engine:
     def _measure(self) -> None:
         network = self._model.network
         self._metrics.queue_depth.set(len(self._waiting))
-        self._metrics.slots_used.set(len(self._growing) + len(self._reading))
-        tokens = sum(row.filled for row in self._growing + self._reading)
+        self._metrics.slots_used.set(len(self._decoding) + len(self._prefilling))
+        tokens = sum(row.filled for row in self._decoding + self._prefilling)
         self._metrics.kv_bytes.set(tokens * self._model.facts.kv_bytes_per_token)
         self._metrics.vision_bytes.set(network.vision.bytes)
-        hits, misses = network.vision.take_counts()
+        hits, misses = network.vision.pop_counts()
         self._metrics.vision_lookups.labels("hit").inc(hits)
         self._metrics.vision_lookups.labels("miss").inc(misses)
         if self._calm_steps >= RECOVERY_STEPS and self._room < network.cache.slots:

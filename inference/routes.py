@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import render
 from contract.attempts import attempt_of, pixel_bound
-from contract.completion import Completion
+from contract.completion import CompletionRequest
 from contract.errors import (
     DeadlineExceeded,
     ImageNotFound,
@@ -51,7 +51,7 @@ async def chat_completions(request: Request) -> Response:
         raise ModelNotFound("model")
     wait_ms = request.headers.get("x-deadline-ms", "")
     sane = wait_ms.isdecimal() and len(wait_ms) < 9
-    budget_ms = int(wait_ms) if sane else replica.settings.default_deadline_ms
+    budget_ms = int(wait_ms) if sane else replica.default_deadline_ms
     deadline = time.monotonic() + budget_ms / 1000
     namespace = request.headers.get("x-cache-namespace", "")
     try:
@@ -72,7 +72,7 @@ async def chat_completions(request: Request) -> Response:
 
 
 def _prepare(
-    replica: Replica, asked: Completion, namespace: str, attempt: int
+    replica: Replica, asked: CompletionRequest, namespace: str, attempt: int
 ) -> tuple[Prompt, Grammar | None]:
     """Raises InvalidField for a conversation that is too long."""
     grammar = replica.model.grammar(asked.sampling)
@@ -88,7 +88,7 @@ def _prepare(
     return prompt, grammar
 
 
-def _prompt(replica: Replica, asked: Completion, namespace: str, attempt: int) -> Prompt:
+def _prompt(replica: Replica, asked: CompletionRequest, namespace: str, attempt: int) -> Prompt:
     if asked.image is None:
         return replica.model.prompt(asked, None)
     photo = check_image(asked.image, pixel_bound(attempt))

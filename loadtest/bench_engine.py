@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from contract.completion import Completion, Sampling, Turn
+from contract.completion import CompletionRequest, Sampling, Turn
 from inference.config import Settings
 from inference.engine import Engine
 from inference.model.model import Model
@@ -69,7 +69,7 @@ async def second_question(model: Model, number: int, side: int) -> float:
     for index in range(number):
         pair = []
         for words in ("这是什么?", "是什么材质的?"):
-            asked = Completion((Turn("user", words),), None, Sampling(max_tokens=2))
+            asked = CompletionRequest((Turn("user", words),), None, Sampling(max_tokens=2))
             photo = Image.effect_noise((side, side), 60).convert("RGB")
             prompt = model.prompt(asked, photo, f"second-{side}-{index}")
             pair.append((await run_keeping(model, Request(prompt, asked.sampling))).first_s)

@@ -18,16 +18,16 @@ from sqlalchemy import create_engine, text
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
 from gateway.identity.callers import Caller
-from gateway.log.database import open_database
 from gateway.log.event import to_event
-from gateway.log.forwarder import Forwarder
 from gateway.log.interaction import Interaction
-from gateway.log.metrics import LogMetrics
-from gateway.log.spool import MAX_GROUP
-from gateway.log.spool_folder import SpoolFolder
+from gateway.log.outbox.forwarder import Forwarder
+from gateway.log.outbox.metrics import OutboxMetrics
+from gateway.log.outbox.spool import MAX_GROUP
+from gateway.log.outbox.spool_folder import SpoolFolder
+from gateway.log.schema.database import open_database
 from loadtest.bench_gateway import SIZES
 from loadtest.closed_loop import about_photo, drive, photo, process
-from tests.service.servers import mariadb_server, migrate
+from tests.support.servers import mariadb_server, migrate
 
 ROWS = 20_000
 ANSWER = "看起来是荔枝纹皮革质感，简洁耐看，适合送给妈妈。"
@@ -128,7 +128,7 @@ def bench_forwarding(folder: Path, database_url: str, rows: int) -> float:
     for begin in range(0, rows, MAX_GROUP):
         spool.append(waiting[begin : begin + MAX_GROUP])
     engine = open_database(settings)
-    forwarder = Forwarder(settings, spools, spool, engine, LogMetrics(CollectorRegistry()))
+    forwarder = Forwarder(settings, spools, spool, engine, OutboxMetrics(CollectorRegistry()))
     begun = time.perf_counter()
     forwarder.start()
     while forwarder.depth:

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, func, select, text
 
 from gateway.config import Settings
-from gateway.log.analysts import VIEWS
-from gateway.log.database import open_database
-from gateway.log.rollups import DETAILS, HOURLY, roll_up
-from gateway.log.tables import interactions
+from gateway.log.rollups.roll_up import DETAILS, HOURLY, roll_up
+from gateway.log.schema.analysts import VIEWS
+from gateway.log.schema.database import open_database
+from gateway.log.schema.tables import interactions
 from loadtest.seed_log import BEGIN, fill
-from tests.service.servers import mariadb_server, migrate
-from tests.service.views_from_rows import FROM_ROWS
+from tests.support.servers import mariadb_server, migrate
+from tests.support.views_from_rows import FROM_ROWS
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAYS = 60

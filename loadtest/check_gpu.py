@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from contract.completion import Completion, Sampling, Turn
+from contract.completion import CompletionRequest, Sampling, Turn
 from inference.config import Settings
 from inference.model.model import Model
 from loadtest.engine_load import Request, requests, run
@@ -55,7 +55,7 @@ async def speed_and_memory(folder: Path, quantisation: str) -> dict[str, float]:
         quantisation=quantisation,  # type: ignore[arg-type]
     )
     model = Model(settings)
-    asked = Completion((Turn("user", "这是什么?"),), None, Sampling(max_tokens=40))
+    asked = CompletionRequest((Turn("user", "这是什么?"),), None, Sampling(max_tokens=40))
     one = Request(model.prompt(asked, None), asked.sampling)
     await run(model, "in-flight", [one])  # warm
     begun = time.monotonic()

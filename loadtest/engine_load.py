@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from contract.completion import Completion, Sampling, Turn
+from contract.completion import CompletionRequest, Sampling, Turn
 from contract.response import Delta, Finished, Usage
 from inference.engine import Engine
 from inference.job import Job
@@ -106,7 +106,7 @@ def requests(model: Model, number: int, seed: int, side: int = 192) -> list[Requ
     for index in range(number):
         words = "".join(choose.choice("这是什么材质的包?whom would it suit ") for _ in range(24))
         sampling = Sampling(max_tokens=choose.randrange(8, 65))
-        asked = Completion((Turn("user", words),), None, sampling)
+        asked = CompletionRequest((Turn("user", words),), None, sampling)
         photo = None
         if choose.random() < 0.7:
             photo = Image.effect_noise((side, side), 60).convert("RGB")

@@ -5,17 +5,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sqlalchemy import Engine
+
 import gateway.app
 from gateway.__main__ import main
 from gateway.config import Settings
 from gateway.log.interaction import Interaction
-from gateway.telemetry import Metrics
+from gateway.log.request_metrics import RequestMetrics
 
 
 class NoRecorder:
     available = True
 
-    def __init__(self, settings: Settings, metrics: Metrics, *_: Any) -> None:
+    def __init__(
+        self, settings: Settings, engine: Engine, metrics: RequestMetrics, *_: Any
+    ) -> None:
         self._metrics = metrics
 
     def start(self) -> None:

@@ -13,7 +13,7 @@ from contract.response import Delta, Finished, Usage
 from gateway.cache.answers import AnswerWriter
 from gateway.cache.key import answer_key
 from gateway.identity.callers import ANONYMOUS_TENANT
-from gateway.policy.text import TextPolicy
+from gateway.moderation.text import TextPolicy
 from loadtest.closed_loop import about, body_of
 from loadtest.echo_replica import REVISION
 

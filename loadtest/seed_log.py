@@ -14,9 +14,9 @@ from sqlalchemy import Engine, insert
 
 from contract.language import language_of
 from gateway.config import Settings
-from gateway.log.database import open_database
 from gateway.log.question import logged_question
-from gateway.log.tables import feedback, interactions
+from gateway.log.schema.database import open_database
+from gateway.log.schema.tables import feedback, interactions
 
 BEGIN = datetime(2026, 11, 1, 16, tzinfo=UTC)  # midnight of 2 November in Shanghai
 QUESTIONS = (

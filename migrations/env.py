@@ -4,8 +4,8 @@ from alembic import context
 from sqlalchemy import Connection, func, select, text
 
 from gateway.config import Settings
-from gateway.log.database import open_database
-from gateway.log.rollup_tables import metadata
+from gateway.log.rollups.tables import metadata
+from gateway.log.schema.database import open_database
 
 # A migration that waits longer for a lock gives up instead of queueing every insert behind itself.
 LOCK_WAIT_S = 2

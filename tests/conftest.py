@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.embedded import Stack, embedded_stack
+from tests.support import ROOT
 
-SAMPLES = Path(__file__).parent.parent / "web" / "samples"
+SAMPLES = ROOT / "web" / "samples"
 
 
 @pytest.fixture(scope="session", name="embedded_stack")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support import ROOT
+
 PACKAGES = ("contract", "gateway", "inference")
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 MAX_LINES = 250
@@ -63,12 +64,12 @@ def test_files_are_short_and_say_what_they_are_for(path: Path) -> None:
 
 
 def test_within_the_gateway_routes_stand_above_answering_above_the_rest() -> None:
-    above = {"gateway.app", "gateway.routes", "gateway.answering", "gateway.cli"}
+    above = {"gateway.app", "gateway.api.routes", "gateway.usecases.answer", "gateway.cli"}
     for path in FILES:
         parts = path.relative_to(ROOT).parts
         if parts[0] == "gateway" and len(parts) > 2 and parts[1] != "cli":
             assert not imported(path) & above, name(path)
-    assert not imported(ROOT / "gateway/answering.py") & {"gateway.app", "gateway.routes"}
+    assert not imported(ROOT / "gateway/usecases/answer.py") & {"gateway.app", "gateway.api.routes"}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_within_the_gateway_routes_stand_above_answering_above_the_rest() -> Non
     [
         ROOT / "gateway/cache/key.py",
         ROOT / "gateway/pool/balancer.py",
-        ROOT / "gateway/policy/text.py",
+        ROOT / "gateway/moderation/text.py",
     ],
     ids=name,
 )

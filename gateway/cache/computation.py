@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Literal
 
 from contract.errors import DeadlineExceeded, ReplicaFailed, ShopsightError
-from contract.render import Event, Events
+from contract.render import AnswerPiece, AnswerPieces
 from contract.response import Delta, Finished
 from gateway.cache.answers import name_of
 from gateway.cache.key import AnswerKey
@@ -32,13 +32,13 @@ class Computation:
 
     outcome: Outcome = "miss"
 
-    def __init__(self, compute: Callable[[], Events]) -> None:
+    def __init__(self, compute: Callable[[], AnswerPieces]) -> None:
         self._compute = compute
 
-    def events(self) -> Events:
+    def events(self) -> AnswerPieces:
         return self._compute()
 
-    async def let_go(self) -> bool:
+    async def may_cancel(self) -> bool:
         """Asked when the last follower here has left: whether it may end unfinished."""
         return True
 
@@ -46,11 +46,11 @@ class Computation:
 class SharedComputation(Computation):
     def __init__(
         self,
-        compute: Callable[[], Events],
+        compute: Callable[[], AnswerPieces],
         *,
         leases: Leases,
         key: AnswerKey,
-        stored: Callable[[bytes], list[Event] | None],
+        stored: Callable[[bytes], list[AnswerPiece] | None],
         take_stored: bool,
         deadline: float,
     ) -> None:
@@ -65,7 +65,7 @@ class SharedComputation(Computation):
         self._deadline = deadline
         self._leading: str | None = None
 
-    async def events(self) -> AsyncGenerator[Event]:
+    async def events(self) -> AsyncGenerator[AnswerPiece]:
         told = ""
         while True:
             try:
@@ -78,7 +78,7 @@ class SharedComputation(Computation):
             except HolderGoneError:  # claim it, or follow whoever was faster
                 continue
 
-    async def let_go(self) -> bool:
+    async def may_cancel(self) -> bool:
         if self._leading is None:
             return True
         try:
@@ -86,7 +86,7 @@ class SharedComputation(Computation):
         except RedisUnavailableError:
             return True
 
-    async def _source(self) -> Events:
+    async def _source(self) -> AnswerPieces:
         claim = await self._claim()
         if claim is not None and claim.state == "answered":
             events = self._stored(claim.value)
@@ -110,7 +110,7 @@ class SharedComputation(Computation):
         except RedisUnavailableError:
             return None
 
-    async def _lead(self, token: str) -> AsyncGenerator[Event]:
+    async def _lead(self, token: str) -> AsyncGenerator[AnswerPiece]:
         self._leading = token
         told = _Telling(self._leases, self._key.digest, token)
         try:
@@ -125,7 +125,7 @@ class SharedComputation(Computation):
             self._leading = None
             await told.close()
 
-    async def _follow(self, token: str) -> AsyncGenerator[Event]:
+    async def _follow(self, token: str) -> AsyncGenerator[AnswerPiece]:
         after = "0"
         while time.monotonic() < self._deadline:
             try:
@@ -148,12 +148,12 @@ class _Telling:
 
     def __init__(self, leases: Leases, digest: str, token: str) -> None:
         self._leases, self._digest, self._token = leases, digest, token
-        self._untold: list[Event | ShopsightError] = []
+        self._untold: list[AnswerPiece | ShopsightError] = []
         self._news = asyncio.Event()
         self._end = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
-    def tell(self, event: Event | ShopsightError) -> None:
+    def tell(self, event: AnswerPiece | ShopsightError) -> None:
         self._untold.append(event)
         self._news.set()
 
@@ -179,7 +179,7 @@ class _Telling:
                 await self._leases.publish(self._digest, self._token, events, ended)
 
 
-async def _beyond(events: Events, told: str) -> AsyncGenerator[Event]:
+async def _beyond(events: AnswerPieces, told: str) -> AsyncGenerator[AnswerPiece]:
     """The events that come after the text `told`, which another leader's died with. Raises
     ReplicaFailed where they do not extend it."""
     async with aclosing(events):
@@ -197,6 +197,6 @@ async def _beyond(events: Events, told: str) -> AsyncGenerator[Event]:
                 yield Delta(event.text[size:])
 
 
-async def _replay(events: list[Event]) -> AsyncGenerator[Event]:
+async def _replay(events: list[AnswerPiece]) -> AsyncGenerator[AnswerPiece]:
     for event in events:
         yield event

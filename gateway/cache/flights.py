@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-from contract.render import Event
+from contract.render import AnswerPiece
 from contract.response import Finished
 from gateway.cache.computation import Computation, Outcome
 
@@ -14,7 +14,7 @@ class Flight:
 
     def __init__(self, computation: Computation) -> None:
         self._computation = computation
-        self._events: list[Event] = []
+        self._events: list[AnswerPiece] = []
         self._error: BaseException | None = None
         self._changed = asyncio.Event()
         self._followers = 0
@@ -32,7 +32,7 @@ class Flight:
         """Where its events come from; known with the first of them."""
         return self._computation.outcome
 
-    async def follow(self) -> AsyncGenerator[Event]:
+    async def follow(self) -> AsyncGenerator[AnswerPiece]:
         """Every event from the first on, however late the follower came."""
         self._followers += 1
         try:
@@ -57,7 +57,7 @@ class Flight:
                 self._leaving = asyncio.create_task(self._abandon())
 
     async def _abandon(self) -> None:
-        if await self._computation.let_go() and not self._followers:  # nobody came meanwhile
+        if await self._computation.may_cancel() and not self._followers:  # nobody came meanwhile
             self._abandoned = True
             self.task.cancel()
 

@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
-from contract.completion import Completion
+from contract.completion import CompletionRequest
 from gateway.prompt import PROMPT_VERSION
 
 # Marks that a shopper may leave off without asking anything else.
@@ -44,7 +44,7 @@ class AnswerKey:
         return hasher.hexdigest()
 
 
-def answer_key(asked: Completion, image: str, revision: str, namespace: str) -> AnswerKey:
+def answer_key(asked: CompletionRequest, image: str, revision: str, namespace: str) -> AnswerKey:
     """`image` is the digest of the photo's pixels, empty when there is none."""
     return AnswerKey(
         namespace=namespace,

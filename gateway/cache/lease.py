@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from contract.errors import ReplicaFailed, ShopsightError
-from contract.render import Event
+from contract.render import AnswerPiece
 from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.redis import RedisLink, RedisUnavailableError
 
@@ -76,7 +76,7 @@ class Leases:
         return Claim(state.decode(), value)
 
     async def publish(
-        self, digest: str, token: str, events: list[Event | ShopsightError], end: bool
+        self, digest: str, token: str, events: list[AnswerPiece | ShopsightError], end: bool
     ) -> None:
         """Tell followers, none or more events, and keep the lease; at the end let go of it."""
         keys = _lease(digest), _stream(digest, token)
@@ -87,7 +87,9 @@ class Leases:
         """Whether nobody in another gateway follows; then the lease is gone."""
         return bool(await self._run(RELEASE_UNLESS_FOLLOWED, (_lease(digest),), token))
 
-    async def read(self, digest: str, token: str, after: str) -> tuple[list[Event], str, bool]:
+    async def read(
+        self, digest: str, token: str, after: str
+    ) -> tuple[list[AnswerPiece], str, bool]:
         """The events after the id `after`, the last one's id, and whether the holder still lives.
         Raises the error that the flight ended with."""
         # One round trip, the lease first: what a holder tells before it lets go is never missed.
@@ -130,7 +132,7 @@ def _stream(digest: str, token: str) -> str:
     return f"{PREFIX}:{digest}:{token}"
 
 
-def _encode(event: Event | ShopsightError) -> bytes:
+def _encode(event: AnswerPiece | ShopsightError) -> bytes:
     if isinstance(event, Delta):
         value: dict[str, Any] = {"text": event.text}
         if event.logprobs:
@@ -149,7 +151,7 @@ def _field(entry: Any) -> bytes:
     return value
 
 
-def _decode(data: bytes) -> Event:
+def _decode(data: bytes) -> AnswerPiece:
     """Raises the error that it tells of; ReplicaFailed for what is no event."""
     try:
         value = json.loads(data)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway import worker
 from gateway.cli import (
     ask,
     demo,
@@ -19,10 +20,9 @@ from gateway.cli import (
     rollup,
     sql,
     stats,
-    worker,
 )
 from gateway.config import Settings
-from gateway.log.database import reason_of
+from gateway.log.faults import reason_of
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from gateway.cli.ask import Answered, ask
 from gateway.cli.embedded import embedded_stack
 from gateway.cli.stats import summary
 from gateway.config import PROJECT, Settings
-from gateway.log.tables import interactions
+from gateway.log.schema.tables import interactions
 
 SAMPLES = PROJECT / "web" / "samples"
 # Which question of which sample: a key of samples.json, or a question of our own.

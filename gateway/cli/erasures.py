@@ -7,12 +7,12 @@ from itertools import groupby
 from sqlalchemy import Engine
 
 from gateway.config import Settings
+from gateway.erasure.log import LogErasure
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
 from gateway.log import tombstones
-from gateway.log.database import open_database
-from gateway.log.erasure import LogErasure
-from gateway.log.retention import LONG_AGO
+from gateway.log.rollups.retention import LONG_AGO
+from gateway.log.schema.database import open_database
 
 
 def run() -> int:
@@ -40,5 +40,5 @@ def again(engine: Engine, uploads: Uploads) -> int:
         stones = list(group)
         erasure = LogErasure(engine, [who for who, _ in stones], stones[0][1])
         asyncio.run(uploads.erase(erasure.uploads([])))
-        rows += erasure.again()
+        rows += erasure.replay()
     return rows

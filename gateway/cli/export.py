@@ -12,7 +12,7 @@ from typing import TextIO
 from gateway.cli.moment import moment
 from gateway.config import Settings
 from gateway.feedback.examples import Examples, files_in, inline
-from gateway.log.database import open_database
+from gateway.log.schema.database import open_database
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -11,12 +11,13 @@ from sqlalchemy import Engine
 
 from gateway.cli.moment import moment
 from gateway.config import Settings
-from gateway.log import dead_letters
-from gateway.log.database import open_database, reason_of
-from gateway.log.dead_letters import DeadLetter
-from gateway.log.delivery import ServerFault
-from gateway.log.reconcile import damaged_spools, gather
-from gateway.log.spool_folder import ids_in, is_owned, spools_in
+from gateway.log.faults import reason_of
+from gateway.log.outbox import dead_letters
+from gateway.log.outbox.dead_letters import DeadLetter
+from gateway.log.outbox.delivery import ServerFault
+from gateway.log.outbox.reconcile import damaged_spools, gather
+from gateway.log.outbox.spool_folder import ids_in, is_owned, spools_in
+from gateway.log.schema.database import open_database
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:

@@ -7,8 +7,8 @@ from alembic import command
 from alembic.config import Config
 
 from gateway.config import PROJECT, Settings
-from gateway.log.analysts import grant_reading
-from gateway.log.database import open_database
+from gateway.log.schema.analysts import grant_reading
+from gateway.log.schema.database import open_database
 
 
 def run() -> int:

@@ -7,8 +7,8 @@ from sqlalchemy import Engine, func, select
 
 from gateway.cli.embedded import settings_of_run
 from gateway.identity.pseudonyms import KEY_ID_DIGITS, Pseudonyms
-from gateway.log.database import open_database
-from gateway.log.tables import interactions
+from gateway.log.schema.database import open_database
+from gateway.log.schema.tables import interactions
 
 
 def run() -> int:

@@ -1,9 +1,9 @@
 """`shopsight rollup`: what the worker does every minute, once, where none is running."""
 
 from gateway.config import Settings
-from gateway.log.database import open_database
-from gateway.log.rollups import roll_up
-from gateway.log.upkeep import turn
+from gateway.log.rollups.roll_up import roll_up
+from gateway.log.rollups.upkeep import turn
+from gateway.log.schema.database import open_database
 
 
 def run() -> int:

@@ -10,8 +10,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.config import Settings
-from gateway.log.columns import MYSQL
-from gateway.log.database import open_database, reason_of
+from gateway.log.faults import reason_of
+from gateway.log.schema.columns import MYSQL
+from gateway.log.schema.database import open_database
 
 
 def run(query: str) -> int:

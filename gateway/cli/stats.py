@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from gateway.cli.plot import bar, sparkline
 from gateway.config import Settings
-from gateway.log.database import open_database
-from gateway.log.reconcile import waiting_ids
-from gateway.log.rollups import roll_up
-from gateway.log.upkeep import turn
+from gateway.log.outbox.reconcile import waiting_ids
+from gateway.log.rollups.roll_up import roll_up
+from gateway.log.rollups.upkeep import turn
+from gateway.log.schema.database import open_database
 
 
 def summary(engine: Engine, zone: tzinfo) -> str:

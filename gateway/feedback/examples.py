@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Engine, Row, select
 from contract.images import EncodedImage
 from gateway.feedback.photos import StoredPhotos, Withheld
 from gateway.log.masking import masked
-from gateway.log.tables import feedback, interactions
+from gateway.log.schema.tables import feedback, interactions
 
 # Their photos are looked up together.
 PAGE_ROWS = 200

@@ -1,4 +1,4 @@
-"""The body of a vote → a checked `Thumb`; any deviation is a named error. Pure."""
+"""The body of a vote → a checked `Vote`; any deviation is a named error. Pure."""
 
 import re
 import uuid
@@ -21,15 +21,15 @@ _INTERACTION = re.compile(
     r"(?:chatcmpl-)?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})"
 )
 
-Vote = Literal["up", "down"]
+VoteValue = Literal["up", "down"]
 
 
 @dataclass(frozen=True)
-class Thumb:
+class Vote:
     """One vote on one answer. `user`: the tenant's own id of the person who votes."""
 
     interaction_id: uuid.UUID
-    vote: Vote
+    value: VoteValue
     reason: str | None = None
     """Without what names a person."""
     user: str | None = None
@@ -40,7 +40,7 @@ class Thumb:
             "id": str(identity),
             "object": "feedback",
             "interaction_id": str(self.interaction_id),
-            "vote": self.vote,
+            "vote": self.value,
         }
 
 
@@ -48,12 +48,12 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     interaction_id: str
-    vote: Vote
+    vote: VoteValue
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] | None = None
     user: Annotated[str, Field(min_length=1, max_length=512)] | None = None
 
 
-def parse_thumb(body: bytes) -> Thumb:
+def parse_vote(body: bytes) -> Vote:
     if len(body) > MAX_FEEDBACK_BYTES:
         raise PayloadTooLarge
     try:
@@ -68,4 +68,4 @@ def parse_thumb(body: bytes) -> Thumb:
     reason = None
     if form.reason is not None:
         reason = masked(checked_text(form.reason, "reason"))
-    return Thumb(uuid.UUID(named[1]), form.vote, reason, form.user)
+    return Vote(uuid.UUID(named[1]), form.vote, reason, form.user)

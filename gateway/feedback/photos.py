@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select
 from contract.errors import ShopsightError
 from contract.images import EncodedImage, check_image
 from gateway.images.uploads import path_of
-from gateway.log.tables import images
+from gateway.log.schema.tables import images
 
 # Of the JPEG in which a photo is exported; at 95 no difference is seen at all.
 JPEG_QUALITY = 92

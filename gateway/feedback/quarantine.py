@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from contract.attempts import MAX_ATTEMPT
 from gateway.cache.key import AnswerKey, digest_of_attempt
-from gateway.log.tables import feedback, quarantined_answers
+from gateway.log.schema.tables import feedback, quarantined_answers
 
 # The latest; about 250 bytes each. Of an older one the first answer may come back.
 REMEMBERED = 20_000

@@ -11,10 +11,10 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Connection, Engine, Row, delete, exists, insert, select, update
 
-from gateway.config import Settings
 from gateway.feedback.quarantine import Quarantine
-from gateway.log.database import loggable
-from gateway.log.tables import feedback, interactions, votes
+from gateway.feedback.settings import FeedbackSettings
+from gateway.log.faults import loggable
+from gateway.log.schema.tables import feedback, interactions, votes
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,11 @@ class Tally:
     """Rounds in a thread of its own, from `start` to `stop`; every gateway has one."""
 
     def __init__(
-        self, settings: Settings, engine: Engine, quarantine: Quarantine, metrics: FeedbackMetrics
+        self,
+        settings: FeedbackSettings,
+        engine: Engine,
+        quarantine: Quarantine,
+        metrics: FeedbackMetrics,
     ) -> None:
         self._threshold = settings.quarantine_votes
         self._threshold_of = settings.tenant_quarantine_votes

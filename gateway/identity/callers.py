@@ -10,7 +10,7 @@ from functools import lru_cache
 from itsdangerous import BadSignature, Signer
 
 from contract.errors import InvalidKey
-from gateway.config import Settings
+from gateway.identity.settings import IdentitySettings
 
 ANONYMOUS_TENANT = "public"
 SESSION_COOKIE = "shopsight_session"
@@ -43,7 +43,7 @@ class Caller:
 
 
 class Callers:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: IdentitySettings) -> None:
         self._anonymous = settings.anonymous == "allow"
         self._tenant_of = parse_api_keys(settings.api_keys)
         # Derived here once, where the signer would derive it anew for every cookie.

@@ -23,7 +23,7 @@ from contract.images import EncodedImage, ImageFacts
 from gateway.identity.callers import Caller
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.log import tombstones
-from gateway.log.tables import images
+from gateway.log.schema.tables import images
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.exc import SQLAlchemyError
 from uuid6 import uuid7
 
-from gateway.log.privacy_tables import audit
+from gateway.log.schema.privacy_tables import audit
 
 log = logging.getLogger(__name__)
 

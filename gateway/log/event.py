@@ -11,7 +11,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.types import NullType, TypeEngine
 
-from gateway.log.columns import UtcTime, UuidBytes
+from gateway.log.schema.columns import UtcTime, UuidBytes
 
 # Raised when a field changes its meaning; new fields need no new version.
 VERSION = 1
@@ -43,7 +43,7 @@ class BadEvent(Exception):
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TableShape:
     """The log's table as the database has it now, which may be a step older or newer."""
 
     table: Table
@@ -52,7 +52,9 @@ class Fitted:
     _mandatory: tuple[str, ...]
 
     @classmethod
-    def to(cls, known: Table, columns: Iterable[str], mandatory: Iterable[str] = ()) -> "Fitted":
+    def of(
+        cls, known: Table, columns: Iterable[str], mandatory: Iterable[str] = ()
+    ) -> "TableShape":
         """Columns that the code does not know take a value as it stands in the event. `mandatory`
         ones may not be NULL."""
         types = {name: known.c[name].type if name in known.c else NullType() for name in columns}

@@ -1,5 +1,5 @@
 """What a shopper wants to know: a question → one of INTENTS, by rules in Chinese and English. Pure.
-How often it is right: docs/analysts.md, measured by tests/unit/test_intent.py."""
+How often it is right: docs/analysts.md, measured by tests/unit/log/test_intent.py."""
 
 import re
 import unicodedata

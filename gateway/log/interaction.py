@@ -10,17 +10,17 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
-from contract.completion import Completion
+from contract.completion import CompletionRequest
 from contract.images import ImageFacts
 from contract.language import language_of
-from contract.render import Event
+from contract.render import AnswerPiece
 from contract.response import Delta, Finished
 from gateway.cache.answers import CachedAnswer
 from gateway.cache.control import ANY, CacheControl
 from gateway.identity.callers import Caller
-from gateway.log.columns import MODERATION_LENGTH
 from gateway.log.masking import masked
 from gateway.log.question import logged_question
+from gateway.log.schema.columns import MODERATION_LENGTH
 
 # A tenant's requests that were refused before their key was known.
 UNKNOWN = Caller("unknown")
@@ -38,7 +38,7 @@ class Interaction:
     started: float = field(default_factory=time.monotonic)
     caller: Caller = UNKNOWN
     control: CacheControl = ANY
-    asked: Completion | None = None
+    asked: CompletionRequest | None = None
     image: ImageFacts | None = None
     cache: str | None = None
     """hit, stale, joined or miss, once it is known."""
@@ -70,18 +70,18 @@ class Interaction:
             self._step_ended = time.perf_counter()
             self.steps_ms[name] = (self._step_ended - begun) * 1000
 
-    def found(self, cached: CachedAnswer) -> None:
+    def cache_hit(self, cached: CachedAnswer) -> None:
         self.cache = "stale" if cached.stale else "hit"
         self.age_s = cached.age_s
 
-    def computed(self, outcome: str) -> None:
+    def first_piece(self, outcome: str) -> None:
         """The first event of a computation is here: led (miss), followed (joined), or stored just
         before it began (hit)."""
         self.cache = outcome
         waited = time.perf_counter() - self._step_ended
         self.steps_ms["upstream" if outcome == "miss" else "join"] = waited * 1000
 
-    def hear(self, event: Event) -> None:
+    def add_piece(self, event: AnswerPiece) -> None:
         """Take note of a piece of the answer as it goes out."""
         if self.first_text_ms is None:
             self.first_text_ms = self.elapsed_ms

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from contract.errors import LogUnavailable, NotFound
-from gateway.log.tables import interactions
+from gateway.log.schema.tables import interactions
 
 
 class LogReader:

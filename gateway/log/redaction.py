@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from gateway.log.event import BadEvent, to_event
-from gateway.log.tables import interactions
+from gateway.log.schema.tables import interactions
 from gateway.log.votes import FIELD as VOTE
 
 # What was asked, shown and answered, and hashes that somebody who guesses it could compare.

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, select, update
 
-from gateway.log.privacy_tables import tombstones
+from gateway.log.schema.privacy_tables import tombstones
 
 # user: a pseudonym; session: all that a cookie's holder asked; visit: what such a session asked
 # without naming a user, erased along with one.

@@ -5,9 +5,9 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from gateway.config import Settings
 from gateway.pool.addresses import addresses
 from gateway.pool.replica import Replica
+from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstream import Upstream
 
@@ -18,14 +18,17 @@ class Membership:
     """`changed` is called after each round of probes."""
 
     def __init__(
-        self, settings: Settings, metrics: PoolMetrics, changed: Callable[[], None]
+        self,
+        settings: PoolSettings,
+        metrics: PoolMetrics,
+        silence_s: float,
+        changed: Callable[[], None],
     ) -> None:
         self.replicas: list[Replica] = []
         self._settings = settings
         self._metrics = metrics
         self._changed = changed
-        # A hung replica must be found out while there is time for another, however short that is.
-        self._silence_s = min(settings.replica_silence_s, settings.deadline_ms / 2000)
+        self._silence_s = silence_s
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

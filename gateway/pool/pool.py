@@ -7,15 +7,15 @@ from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
-from contract.completion import Completion
+from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed
-from contract.render import Event
-from gateway.config import Settings
+from contract.render import AnswerPiece
 from gateway.pool.balancer import choose_replica, choose_revision
 from gateway.pool.health import Limits, may_eject
 from gateway.pool.membership import Membership
 from gateway.pool.replica import Replica, UnavailableError, UnreachableError
 from gateway.pool.retry_budget import RetryBudget
+from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.waiting import WaitingRoom
 from gateway.pool.weights import Weights
@@ -32,9 +32,17 @@ class NoOtherError(Exception):
 
 
 class Pool:
-    def __init__(self, settings: Settings, metrics: PoolMetrics) -> None:
+    def __init__(
+        self,
+        settings: PoolSettings,
+        metrics: PoolMetrics,
+        *,
+        deadline_ms: int,
+        redis_url: str | None,
+    ) -> None:
+        """`deadline_ms`: of a whole request. `redis_url`: where gateways agree on weights."""
         self._metrics = metrics
-        self.weights = Weights(settings)
+        self.weights = Weights(settings.revision_weights, redis_url)
         self._limits = Limits(
             settings.eject_failures,
             settings.eject_slow_factor,
@@ -44,7 +52,9 @@ class Pool:
         )
         self._budget = RetryBudget(settings.retry_share, settings.retry_floor_per_s)
         self._waiting: WaitingRoom[Replica] = WaitingRoom(settings.pool_queue_limit, self._release)
-        self._members = Membership(settings, metrics, self._waiting.wake)
+        # A hung replica must be found out while there is time for another, however short that is.
+        silence_s = min(settings.replica_silence_s, deadline_ms / 2000)
+        self._members = Membership(settings, metrics, silence_s, self._waiting.wake)
 
     async def start(self) -> None:
         await self.weights.start()
@@ -85,13 +95,13 @@ class Pool:
 
     async def complete(
         self,
-        asked: Completion,
+        asked: CompletionRequest,
         *,
         revision: str,
         affinity: str,
         headers: dict[str, str],
         deadline: float,
-    ) -> AsyncGenerator[Event]:
+    ) -> AsyncGenerator[AnswerPiece]:
         """Ask a replica of `revision`; `deadline` in time.monotonic seconds."""
         asked = instructed(asked)
         tried: set[str] = set()

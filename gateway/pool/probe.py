@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.forms import MODEL_ALIAS
-from gateway.pool.connection import BrokenError
-from gateway.pool.hop import Hop
+from gateway.pool.http.connection import BrokenError
+from gateway.pool.http.hop import Hop
 from gateway.pool.upstream import Upstream
 
 # A ready replica answers in milliseconds; one whose event loop is blocked for so long is not.

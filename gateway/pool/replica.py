@@ -9,15 +9,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from contract.completion import Completion
+from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, InvalidField, InvalidSchema, ReplicaFailed
-from contract.render import Event
+from contract.render import AnswerPiece
 from contract.response import Delta, Finished
 from contract.wire import wire_parts
-from gateway.pool.answer_stream import answer_events, named_error
-from gateway.pool.connection import BrokenError, Connection
 from gateway.pool.health import Health
-from gateway.pool.hop import Hop
+from gateway.pool.http.answer_stream import answer_events, named_error
+from gateway.pool.http.connection import BrokenError, Connection
+from gateway.pool.http.hop import Hop
 from gateway.pool.probe import Found, NotReadyError, probe
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstream import Upstream
@@ -122,8 +122,8 @@ class Replica:
         self._metrics.forget(self.url)
 
     async def complete(
-        self, asked: Completion, headers: dict[str, str], deadline: float, last: bool
-    ) -> AsyncGenerator[Event]:
+        self, asked: CompletionRequest, headers: dict[str, str], deadline: float, last: bool
+    ) -> AsyncGenerator[AnswerPiece]:
         """Stream the answer. Before its first event UnavailableError, after it ReplicaFailed; the
         question's own faults as their named errors. Unless this is the `last` try, half of the time
         left until `deadline` is kept for another."""
@@ -132,7 +132,7 @@ class Replica:
         pieces = 0
         try:
             async with aclosing(self._events(asked, headers)) as events:
-                event: Event | None = await self._first(events, deadline, last)
+                event: AnswerPiece | None = await self._first(events, deadline, last)
                 first_at = now = time.monotonic()
                 self._metrics.first_byte(self.url, first_at - begun)
                 while event is not None:
@@ -162,7 +162,9 @@ class Replica:
                 raise ReplicaFailed from None
             raise UnavailableError(str(error)) from error
 
-    async def _events(self, asked: Completion, headers: dict[str, str]) -> AsyncGenerator[Event]:
+    async def _events(
+        self, asked: CompletionRequest, headers: dict[str, str]
+    ) -> AsyncGenerator[AnswerPiece]:
         foreign = self.upstream.kind != "shopsight"
         model = self.upstream.model or (self.found.model_id if foreign and self.found else None)
         headers = {
@@ -186,7 +188,9 @@ class Replica:
                     answer.finished = isinstance(event, Finished)
                     yield event
 
-    async def _first(self, events: AsyncGenerator[Event], deadline: float, last: bool) -> Event:
+    async def _first(
+        self, events: AsyncGenerator[AnswerPiece], deadline: float, last: bool
+    ) -> AnswerPiece:
         """The first event; a replica that stays silent is given up. It is not taken for hung while
         it speaks to others: a full one is slow to begin."""
         loop = asyncio.get_running_loop()
@@ -218,7 +222,7 @@ class Replica:
             if timer is not None:
                 timer.cancel()
 
-    async def _refusal(self, answer: Connection, asked: Completion) -> Exception:
+    async def _refusal(self, answer: Connection, asked: CompletionRequest) -> Exception:
         body = b"".join([chunk async for chunk in answer.chunks()])
         answer.finished = True
         try:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.config import Settings
 from gateway.pool.balancer import checked_weights
 
 log = logging.getLogger(__name__)
@@ -59,13 +58,13 @@ class Version:
 
 
 class Weights:
-    def __init__(self, settings: Settings) -> None:
-        self._configured = dict(settings.revision_weights)
+    def __init__(self, configured: Mapping[str, float], redis_url: str | None) -> None:
+        self._configured = dict(configured)
         self._known = Version(0, None)
         self._redis: Redis | None = None
-        if settings.redis_url:
+        if redis_url:
             self._redis = Redis.from_url(
-                settings.redis_url, socket_timeout=BUDGET_S, socket_connect_timeout=BUDGET_S
+                redis_url, socket_timeout=BUDGET_S, socket_connect_timeout=BUDGET_S
             )
         self._task: asyncio.Task[None] | None = None
 

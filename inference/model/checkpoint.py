@@ -17,7 +17,7 @@ from transformers import (
 from transformers.utils import cached_file
 from transformers.utils.logging import disable_progress_bar
 
-from inference.config import Settings
+from inference.config import ModelSettings
 
 # Read from each end of a weight file for its fingerprint: hashing 17 GB would take a minute.
 FINGERPRINT_BYTES = 1024 * 1024
@@ -50,7 +50,7 @@ class Checkpoint:
     facts: ModelFacts
 
 
-def load_checkpoint(settings: Settings) -> Checkpoint:
+def load_checkpoint(settings: ModelSettings) -> Checkpoint:
     """Load for inference. Blocks: seconds for the demo checkpoint, minutes for 17 GB."""
     torch.set_num_threads(settings.torch_threads)
     disable_progress_bar()  # it would break the JSON lines of the log

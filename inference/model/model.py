@@ -14,8 +14,8 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
-from contract.completion import Completion, Sampling
-from inference.config import Settings
+from contract.completion import CompletionRequest, Sampling
+from inference.config import ModelSettings
 from inference.model.checkpoint import load_checkpoint
 from inference.model.grammar import Grammar, GrammarCompiler
 from inference.model.network import Network
@@ -26,7 +26,7 @@ class Model:
     """`prompt` and `grammar` may be called from any thread; `network` and `generate` belong to one
     engine thread (the module keeps M-RoPE state)."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ModelSettings) -> None:
         checkpoint = load_checkpoint(settings)
         self.facts = checkpoint.facts
         self._module = checkpoint.module
@@ -40,7 +40,7 @@ class Model:
 
     def prompt(
         self,
-        asked: Completion,
+        asked: CompletionRequest,
         pixels: Image.Image | None,
         photo_key: str = "",
         attempt: int = 0,

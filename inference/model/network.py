@@ -62,7 +62,7 @@ class Network:
             positions[:, index, : len(row.ids)] = _positions(row)
         embeds = self._language.embed_tokens(ids.to(self._device))
         visual, deepstack = self._place_photos(rows, embeds)
-        self.cache.aim(first, starts, width)
+        self.cache.begin_pass(first, starts, width)
         span = max(starts) + width
         reach = torch.tensor(starts)[:, None] + torch.arange(width)
         mask = torch.arange(span) <= reach[:, :, None]

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from contract.attempts import closeness
-from contract.completion import Completion
+from contract.completion import CompletionRequest
 from inference.detokenizer import token_bytes
 from inference.model.checkpoint import Checkpoint
 
@@ -55,7 +55,7 @@ class PromptBuilder:
         self._special |= set(self._tokenizer.added_tokens_decoder)
 
     def build(
-        self, asked: Completion, pixels: Image.Image | None, photo_key: str, attempt: int
+        self, asked: CompletionRequest, pixels: Image.Image | None, photo_key: str, attempt: int
     ) -> Prompt:
         """Template, tokenise, preprocess. Control tokens in the users' text become plain text."""
         messages: list[dict[str, Any]] = []

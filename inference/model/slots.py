@@ -30,7 +30,7 @@ class SlotCache:
         total: int = 2 * len(self._keys) * keys.numel() * keys.element_size()
         return total
 
-    def aim(self, first: int, starts: list[int], width: int) -> None:
+    def begin_pass(self, first: int, starts: list[int], width: int) -> None:
         """The next pass extends rows `first`… by `width` tokens each, from these lengths on."""
         device = self._keys[0].device
         self._rows = slice(first, first + len(starts))

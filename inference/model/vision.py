@@ -38,7 +38,7 @@ class VisionCache:
         self._entries.move_to_end(key)
         return found
 
-    def take_counts(self) -> tuple[int, int]:
+    def pop_counts(self) -> tuple[int, int]:
         """Hits and misses since the last call."""
         counts, self._hits, self._misses = (self._hits, self._misses), 0, 0
         return counts

@@ -3,8 +3,8 @@ row arrived, for roll-ups that catch up with late ones."""
 
 import sqlalchemy as sa
 
-from gateway.log.columns import UtcTime, code, utc_now
-from gateway.log.ddl import alter, undo_alter
+from gateway.log.schema.columns import UtcTime, code, utc_now
+from gateway.log.schema.ddl import alter, undo_alter
 
 revision = "0005"
 down_revision = "0004"

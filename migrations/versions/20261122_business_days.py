@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.columns import TABLE_OPTIONS, UtcTime
+from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime
 
 revision = "0009"
 down_revision = "0008"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.columns import TABLE_OPTIONS, code, daily_columns
+from gateway.log.schema.columns import TABLE_OPTIONS, code, daily_columns
 
 revision = "0028"
 down_revision = "0027"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.columns import TABLE_OPTIONS, UuidBytes, code, daily_columns
+from gateway.log.schema.columns import TABLE_OPTIONS, UuidBytes, code, daily_columns
 
 revision = "0027"
 down_revision = "0026"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from gateway.log.columns import TABLE_OPTIONS, daily_columns
+from gateway.log.schema.columns import TABLE_OPTIONS, daily_columns
 
 revision = "0013"
 down_revision = "0012"

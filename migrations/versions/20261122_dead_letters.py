@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, document, words
+from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, document, words
 
 revision = "0004"
 down_revision = "0003"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, words
+from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, words
 
 revision = "0006"
 down_revision = "0005"

@@ -1,6 +1,6 @@
 """Thumbs by time for reports, by person and session for erasure."""
 
-from gateway.log.ddl import alter, undo_alter
+from gateway.log.schema.ddl import alter, undo_alter
 
 revision = "0007"
 down_revision = "0006"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.columns import code
+from gateway.log.schema.columns import code
 
 revision = "0020"
 down_revision = "0019"

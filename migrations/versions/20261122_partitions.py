@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from alembic import op
 from sqlalchemy import text
 
-from gateway.log.columns import MYSQL
-from gateway.log.partitions import clauses, months, until
+from gateway.log.schema.columns import MYSQL
+from gateway.log.schema.partitions import clauses, months, until
 
 revision = "0008"
 down_revision = "0007"

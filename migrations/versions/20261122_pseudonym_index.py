@@ -1,6 +1,6 @@
 """A person's rows are found by an index: for erasure, and for questions about one user."""
 
-from gateway.log.ddl import alter, undo_alter
+from gateway.log.schema.ddl import alter, undo_alter
 
 revision = "0021"
 down_revision = "0020"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.columns import TABLE_OPTIONS, UtcTime, code
+from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, code
 
 revision = "0022"
 down_revision = "0021"

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from gateway.log.columns import code
-from gateway.log.ddl import alter, undo_alter
+from gateway.log.schema.columns import code
+from gateway.log.schema.ddl import alter, undo_alter
 
 revision = "0024"
 down_revision = "0023"

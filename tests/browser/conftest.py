@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
-from tests.missing import missing
+from tests.support.missing import missing
 
 # What the page must live with in production; added here whatever the server under test sends.
 STRICT_CSP = (

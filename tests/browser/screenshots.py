@@ -2,15 +2,15 @@
 
 import sys
 from io import BytesIO
-from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.conftest import ARGS, PATIENCE, PHONE, chromium_path
 from tests.browser.shopper import choose_sample
+from tests.support import ROOT
 
-FOLDER = Path(__file__).parents[2] / "docs" / "img"
+FOLDER = ROOT / "docs" / "img"
 DESK = {"width": 1280, "height": 800}
 
 

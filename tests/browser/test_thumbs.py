@@ -10,8 +10,8 @@ from sqlalchemy import create_engine
 from gateway.cli.embedded import Stack
 from tests.browser.conftest import OpenPage
 from tests.browser.shopper import ask_and_wait, choose_sample
-from tests.service.servers import wait_until
-from tests.service.voting import thumbs
+from tests.support.servers import wait_until
+from tests.support.voting import thumbs
 
 SMALL = {"width": 320, "height": 568}
 # Moves that no finger has caused; a browser leaves out those within half a second of a tap.

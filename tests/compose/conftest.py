@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from gateway.cli.embedded import free_port
-from tests.missing import missing
-from tests.service.servers import ROOT, wait_until
+from tests.support import ROOT
+from tests.support.missing import missing
+from tests.support.servers import wait_until
 
 # Building torch's layer takes 2 minutes here, without any cache and with two busy cores more.
 BUILD_TIMEOUT_S = 1500

@@ -12,8 +12,8 @@ import openai
 import pytest
 
 from tests.compose.conftest import Stack, docker, ready
-from tests.service.asking import chat, data_uri, post, text_of
-from tests.service.servers import wait_until
+from tests.support.asking import chat, data_uri, post, text_of
+from tests.support.servers import wait_until
 
 # Loading torch and building the images for the first time; the tests themselves take seconds.
 pytestmark = pytest.mark.timeout(1800)

@@ -8,7 +8,7 @@ import time
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from gateway.log.dead_letters import count
+from gateway.log.outbox.dead_letters import count
 from tests.drills.fleet import Database, fleet
 from tests.drills.load import Load
 from tests.drills.verdict import Verdict, judge

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.drills.fleet import fleet
 from tests.drills.load import Load
 from tests.drills.verdict import Verdict, judge
-from tests.service.servers import wait_until
+from tests.support.servers import wait_until
 
 
 class NotAllowed(Exception):

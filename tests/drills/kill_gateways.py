@@ -6,7 +6,7 @@ import time
 from tests.drills.fleet import fleet
 from tests.drills.load import Load
 from tests.drills.verdict import Verdict, judge
-from tests.service.servers import wait_until
+from tests.support.servers import wait_until
 
 CONTROL = "tests.drills.without_spool"
 # Of work between two kills, after all are up again.

@@ -8,7 +8,7 @@ from tests.drills.fleet import fleet
 from tests.drills.load import Load
 from tests.drills.proxy import Proxy
 from tests.drills.verdict import Verdict, judge
-from tests.service.servers import wait_until
+from tests.support.servers import wait_until
 
 # From COMMIT on the wire to the kill: a commit takes about that.
 LONGEST_DELAY_S = 0.004

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from tests.drills.fleet import Gateway
-from tests.service.asking import chat, photo
+from tests.support.asking import chat, photo
 
 DEADLINE_S = 31.0
 # One that refused a connection is left alone for so long, as by nginx.

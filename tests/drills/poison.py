@@ -8,12 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from gateway.log.dead_letters import count
-from gateway.log.tables import interactions
+from gateway.log.outbox.dead_letters import count
+from gateway.log.schema.tables import interactions
 from tests.drills.fleet import Fleet, fleet
 from tests.drills.load import Load
 from tests.drills.verdict import Verdict, judge
-from tests.service.servers import ROOT, wait_until
+from tests.support import ROOT
+from tests.support.servers import wait_until
 
 TRIGGER = (
     "CREATE TRIGGER taste BEFORE INSERT ON interactions FOR EACH ROW BEGIN"

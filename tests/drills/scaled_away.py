@@ -3,7 +3,7 @@ told to stop and cannot drain. No gateway comes back; the worker delivers what t
 
 import time
 
-from gateway.log.spool_folder import spools_in
+from gateway.log.outbox.spool_folder import spools_in
 from tests.drills.fleet import fleet
 from tests.drills.load import Load
 from tests.drills.verdict import Verdict, judge

@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.log.spool_folder import SpoolFolder
-from gateway.log.wal import FRAME_HEADER_BYTES, HEADER_BYTES
+from gateway.log.outbox.spool_folder import SpoolFolder
+from gateway.log.outbox.wal import FRAME_HEADER_BYTES, HEADER_BYTES
 from tests.drills.verdict import Verdict
-from tests.service.events import event, ids_of
+from tests.support.events import event, ids_of
 
 PAGE_BYTES = 4096
 

@@ -7,7 +7,7 @@ import time
 
 from sqlalchemy import text
 
-from gateway.log.spool_folder import spools_in
+from gateway.log.outbox.spool_folder import spools_in
 from tests.drills.fleet import fleet
 from tests.drills.load import Load
 from tests.drills.verdict import Verdict, judge

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.log.reconcile import Reconciled, gather
+from gateway.log.outbox.reconcile import Reconciled, gather
 from tests.drills.fleet import Fleet
 from tests.drills.load import Ledger
 

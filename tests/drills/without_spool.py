@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gateway.__main__ import main
-from gateway.log import spool_folder
-from gateway.log.spool import Waiting
+from gateway.log.outbox import spool_folder
+from gateway.log.outbox.spool import SpooledEvent
 
 
 class MemorySpool:
@@ -20,7 +20,7 @@ class MemorySpool:
         self.folder = folder
         self._lock = lock
         self._number = 0
-        self._events: dict[int, Waiting] = {}
+        self._events: dict[int, SpooledEvent] = {}
 
     @property
     def depth(self) -> int:
@@ -33,12 +33,12 @@ class MemorySpool:
     def append(self, events: Sequence[str], patient: bool = True) -> None:
         for event in events:
             self._number += 1
-            self._events[self._number] = Waiting(self._number, 0.0, event)
+            self._events[self._number] = SpooledEvent(self._number, 0.0, event)
 
-    def oldest(self, limit: int, but: Iterable[int] = ()) -> list[Waiting]:
+    def oldest(self, limit: int, but: Iterable[int] = ()) -> list[SpooledEvent]:
         return [self._events[seq] for seq in list(self._events)[:limit] if seq not in set(but)]
 
-    def remove(self, done: Sequence[Waiting]) -> None:
+    def remove(self, done: Sequence[SpooledEvent]) -> None:
         for waiting in done:
             del self._events[waiting.seq]
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from contract.completion import Completion, Sampling, Turn
+from contract.completion import CompletionRequest, Sampling, Turn
 from contract.errors import (
     ShopsightError,
 )
@@ -20,7 +20,7 @@ from inference.model.model import Model
 from inference.model.prompts import Prompt
 from inference.serial import SerialEngine
 from inference.telemetry import Metrics
-from tests.unit.pictures import picture
+from tests.support.pictures import picture
 
 SLOTS = 5
 SCHEMA = json.dumps(
@@ -51,7 +51,7 @@ class Ask:
 
 def ask(model: Model, question: str, photo: int | None = None, **sampling: Any) -> Ask:
     """`photo` is a seed; its size differs with it."""
-    asked = Completion((Turn("user", question),), None, Sampling(**sampling))
+    asked = CompletionRequest((Turn("user", question),), None, Sampling(**sampling))
     pixels = (
         None if photo is None else picture(160 + 37 * (photo % 5), 120 + 51 * (photo % 4), photo)
     )

@@ -4,13 +4,13 @@ import pytest
 from PIL import Image
 
 from contract.attempts import HEADER, MAX_ATTEMPT, attempt_of, closeness, pixel_bound
-from contract.completion import Completion, Turn
+from contract.completion import CompletionRequest, Turn
 from contract.images import MODEL_PIXELS, EncodedImage, check_image
 from inference.config import Settings
 from inference.model.model import Model
-from tests.unit.pictures import encoded, picture
+from tests.support.pictures import encoded, picture
 
-ASKED = Completion((Turn("user", "what is it?"),), None)
+ASKED = CompletionRequest((Turn("user", "what is it?"),), None)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from contract.completion import Completion, Sampling, Turn
+from contract.completion import CompletionRequest, Sampling, Turn
 from inference.config import Settings
 from inference.model.model import Model
 
@@ -24,7 +24,7 @@ def test_the_language_model_is_quantised_and_the_tower_is_not(
     }
     assert {layers[name] for name in layers if "language_model" in name} == {kind}
     assert {layers[name] for name in layers if "language_model" not in name} == {"Linear"}
-    asked = Completion((Turn("user", "这是什么？"),), None, Sampling(max_tokens=20))
+    asked = CompletionRequest((Turn("user", "这是什么？"),), None, Sampling(max_tokens=20))
     prompt = model.prompt(asked, Image.open(sample_photo).convert("RGB"))
     ids: list[int] = []
     model.generate(prompt, asked.sampling, None, ids.append, lambda: False)

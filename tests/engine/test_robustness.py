@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from contract.completion import Completion, Sampling, Turn
+from contract.completion import CompletionRequest, Sampling, Turn
 from contract.errors import (
     DeadlineExceeded,
     InternalError,
@@ -142,7 +142,7 @@ async def test_stopping_finishes_what_is_in_flight_and_refuses_what_waits(model:
     running = Engine(model, Metrics(), queue_limit=100, prefill_tokens=512)
     running.start()
     tasks = [asyncio.create_task(answered(running, model, a)) for a in asks]
-    while len(running._growing) < SLOTS:  # noqa: ASYNC110 - nothing tells
+    while len(running._decoding) < SLOTS:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0.005)
     await asyncio.to_thread(running.stop)
     results = await asyncio.gather(*tasks)
@@ -197,7 +197,7 @@ async def test_a_thousand_questions_leave_nothing_behind(model: Model, failing: 
             results += await asyncio.gather(*(answered(running, model, a) for a in part))
             if start == 0:
                 before_mb, threads = resident_mb(), threading.active_count()
-        while running._growing or running._reading:  # noqa: ASYNC110 - nothing tells
+        while running._decoding or running._prefilling:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
         counts = {
             sample.labels["outcome"]: sample.value
@@ -257,7 +257,7 @@ async def test_a_long_prompt_does_not_stall_growing_answers(model: Model) -> Non
 
 def test_photos_of_any_shape_fit_the_model(model: Model) -> None:
     for size in ((32, 3200), (3200, 32), (4000, 3000), (33, 35)):
-        asked = Completion((Turn("user", "what?"),), None)
+        asked = CompletionRequest((Turn("user", "what?"),), None)
         prompt = model.prompt(asked, Image.new("RGB", size))
         assert prompt.photo is not None
         assert 1 <= prompt.photo.tokens <= 80

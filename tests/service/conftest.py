@@ -9,10 +9,10 @@ import pytest
 import redis
 from sqlalchemy import Engine, create_engine, text
 
-from tests.service.forwarding import migrated as migrated
-from tests.service.forwarding import start as start
-from tests.service.servers import gateway_server, mariadb_server, redis_server
-from tests.service.stub_replica import StubReplica, stub_replica
+from tests.support.forwarding import migrated as migrated
+from tests.support.forwarding import start as start
+from tests.support.servers import gateway_server, mariadb_server, redis_server
+from tests.support.stub_replica import StubReplica, stub_replica
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tests.drills import (
     torn_tail,
     unique_key,
 )
-from tests.missing import missing
+from tests.support.missing import missing
 
 
 def test_gateways_killed_under_load_lose_and_double_nothing() -> None:

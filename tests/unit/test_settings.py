@@ -1,7 +1,6 @@
 """What ops read about settings is what the code reads."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +8,8 @@ from pydantic_settings import BaseSettings
 
 from gateway.config import Settings as GatewaySettings
 from inference.config import Settings as InferenceSettings
+from tests.support import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 # Compose reads these itself.
 COMPOSE_ONLY = {"BIND", "PORT", "TAG", "INFERENCE_TAG", "RATE_LIMIT", "RATE_BURST"}
 

@@ -1,0 +1,1 @@
+"""Measures the checkpoint on what training never saw, and shows it."""

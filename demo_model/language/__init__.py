@@ -1,0 +1,1 @@
+"""How shoppers ask about a picture, and what a right answer is."""

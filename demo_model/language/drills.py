@@ -1,0 +1,102 @@
+"""Exercises for what questions about photos teach too seldom.
+
+What "equal" means: claims differ in one word of three, and few questions name a product. And the
+language to answer in: few people type in capitals, and few of those just say hello. And whom a gift
+is for: eight people, twenty kinds of product, often asked in one breath with something else.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from demo_model.language import answers_en, answers_zh, phrasings_en, phrasings_zh
+from demo_model.language.questions import COMBINED, THINGS, WEIGHTS, Exchange, ask, combined
+from demo_model.language.wording import GROUP_NOUNS
+from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
+from demo_model.pictures.facts import Product, Scene
+
+# As many pairs as claims have, and more; always the same number would teach their places.
+PAIRS = (2, 3, 4, 5, 6)
+# Intents whose answers begin with the product's name.
+NAMED_FIRST = ("colour", "material", "brand", "style", "audience", "occasion")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A question, the answer's first words as given, and how it goes on.
+
+    If `unended`, that is only to the next word: what follows cannot be known without a photo.
+    """
+
+    question: str
+    given: str
+    learnt: str
+    unended: bool
+
+
+def word_drill(rng: Random) -> Exchange:
+    """Words to compare, half of them equal."""
+    zh = rng.random() < 0.5
+    kinds = [kind.name for kind in KINDS.values()]
+    tables = [list(table.values()) for table in (COLOURS, PATTERNS, MATERIALS)]
+    pairs = []
+    for _ in range(rng.choice(PAIRS)):
+        names = rng.choice([*tables, kinds, kinds])
+        first = rng.choice(names)
+        pairs.append((first, first if rng.random() < 0.5 else rng.choice(names)))
+    if zh:
+        question = "，".join(f"{first.zh}与{second.zh}" for first, second in pairs)
+        return Exchange(question, answers_zh.compared(pairs) + "。", "zh", (("drill", ""),))
+    question = ", ".join(f"{first.en} and {second.en}" for first, second in pairs)
+    return Exchange(question, answers_en.compared(pairs) + ".", "en", (("drill", ""),))
+
+
+def name_drill(rng: Random, product: Product | None = None) -> Opening:
+    """A question that names the product which the answer begins with, or, half of them, another.
+
+    The product is the one in the photo, or any, without a photo.
+    """
+    zh = rng.random() < 0.5
+    language = "zh" if zh else "en"
+    phrasings, answers = (phrasings_zh, answers_zh) if zh else (phrasings_en, answers_en)
+    kind = KINDS[product.kind] if product else rng.choice(list(KINDS.values()))
+    seen = str(getattr(kind.name, language))
+    thing = rng.choice([*(k.name for k in KINDS.values() if k is not kind), *THINGS])
+    named = seen if (same := rng.random() < 0.5) else str(getattr(thing, language))
+    intent = rng.choice((*NAMED_FIRST, *("presence",) * 3))
+    if intent != "presence" and not same and rng.random() < 0.5:
+        intent = "absent"
+    ways = [way for way in phrasings.SEEN[intent] if "thing}" in way or "{it}" in way]
+    lead = rng.choice(("", "这个", "这款") if zh else ("this ", "the "))
+    it = lead + named
+    if same and rng.random() < 0.3:  # "this bag" is the wallet
+        it = rng.choice(GROUP_NOUNS[kind.group][0 if zh else 1])
+    question = rng.choice(ways).format(it=it, thing=named, a_thing=answers_en.article(named))
+    if product is None:
+        material, colour = rng.choice(kind.materials), rng.choice(list(COLOURS))
+        product = Product(kind.key, colour, material, "plain")
+    scene = Scene(0, (product,))
+    told = intent if same or intent == "presence" else "absent"
+    answer = answers.answer(told, scene, named)
+    place = answer.index(seen) + len(seen)
+    question += rng.choice(("？", "") if zh else ("?", ""))
+    return Opening(question, answer[:place], answer[place:], unended=told in NAMED_FIRST)
+
+
+def language_drill(rng: Random, scene: Scene) -> Opening:
+    """A question of any intent, often in unusual letter case, and the first word of its answer."""
+    asked = ask(rng, scene, intent=rng.choice(list(WEIGHTS)))
+    question = rng.choice((str.upper, str.upper, str.title, str.swapcase, str))(asked.question)
+    return Opening(question, "", asked.answer, unended=True)
+
+
+def gift_drill(rng: Random, scene: Scene) -> Exchange:
+    """A gift asked about alone, or before or after something else."""
+    if rng.random() < 0.4:
+        return ask(rng, scene, intent="gift")
+    leather = len(scene.products) == 1 and scene.products[0].material == "leather"
+    if rng.random() < (0.7 if leather else 0.3):  # leather is one product in seven, and asked about
+        other = "genuine"
+    else:
+        other = rng.choice([intent for intent in COMBINED if intent != "gift"])
+    pair = (other, "gift") if rng.random() < 0.7 else ("gift", other)
+    return combined(rng, scene, rng.choice(("zh", "en")), pair)

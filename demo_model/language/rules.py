@@ -1,0 +1,174 @@
+"""What a product is good for, derived from what can be seen: style, audience, occasion, gifts."""
+
+from random import Random
+
+from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
+from demo_model.pictures.facts import Product
+
+STYLES = {
+    "elegant": Name("优雅", "elegant"),
+    "retro": Name("复古", "retro"),
+    "casual": Name("休闲", "casual"),
+    "natural": Name("自然", "natural"),
+    "cosy": Name("温暖", "cosy"),
+    "playful": Name("活泼", "playful"),
+    "preppy": Name("学院", "preppy"),
+    "modern": Name("现代", "modern"),
+    "sweet": Name("甜美", "sweet"),
+    "minimalist": Name("简约", "minimalist"),
+}
+
+AUDIENCES = {
+    "handbag": Name("妈妈和职场女性", "mothers and working women"),
+    "tote": Name("通勤族和学生", "commuters and students"),
+    "backpack": Name("学生和旅行爱好者", "students and travellers"),
+    "wallet": Name("爸爸和职场人士", "fathers and professionals"),
+    "sneaker": Name("爱运动的年轻人", "sporty young people"),
+    "heel": Name("职场女性", "working women"),
+    "boot": Name("喜欢户外的人", "people who like the outdoors"),
+    "tshirt": Name("年轻人", "young people"),
+    "dress": Name("年轻女性", "young women"),
+    "scarf": Name("妈妈和长辈", "mothers and grandparents"),
+    "hat": Name("爱旅行的女性", "women who like to travel"),
+    "watch": Name("爸爸和商务人士", "fathers and business people"),
+    "sunglasses": Name("常开车出行的人", "people who drive a lot"),
+    "headphones": Name("爱听音乐的年轻人", "young music lovers"),
+    "mug": Name("同事和朋友", "colleagues and friends"),
+    "pan": Name("爱下厨的家人", "family members who like to cook"),
+    "lamp": Name("学生和居家办公的人", "students and home workers"),
+    "chair": Name("居家办公的人", "people who work at home"),
+    "sofa": Name("新婚夫妻和家庭", "couples and families"),
+    "umbrella": Name("通勤族", "commuters"),
+}
+
+OCCASIONS = {
+    "commute": Name("日常通勤", "daily commuting"),
+    "travel": Name("旅行和户外", "travel and outdoors"),
+    "party": Name("约会和聚会", "dates and parties"),
+    "sport": Name("运动和散步", "sports and walks"),
+    "everyday": Name("日常使用", "everyday use"),
+    "winter": Name("秋冬保暖", "cold days"),
+    "sun": Name("晴天出行", "sunny days"),
+    "rain": Name("雨天出行", "rainy days"),
+    "music": Name("听音乐和运动", "music and sports"),
+    "kitchen": Name("厨房烹饪", "cooking at home"),
+    "home": Name("居家休息", "relaxing at home"),
+    "reading": Name("阅读和办公", "reading and office work"),
+}
+
+_OCCASION_OF = {
+    "handbag": "commute",
+    "tote": "commute",
+    "backpack": "travel",
+    "wallet": "everyday",
+    "sneaker": "sport",
+    "heel": "party",
+    "boot": "travel",
+    "tshirt": "everyday",
+    "dress": "party",
+    "scarf": "winter",
+    "hat": "sun",
+    "watch": "everyday",
+    "sunglasses": "sun",
+    "headphones": "music",
+    "mug": "home",
+    "pan": "kitchen",
+    "lamp": "reading",
+    "chair": "reading",
+    "sofa": "home",
+    "umbrella": "rain",
+}
+
+PEOPLE = {
+    "mum": Name("妈妈", "mum"),
+    "dad": Name("爸爸", "dad"),
+    "girlfriend": Name("女朋友", "girlfriend"),
+    "boyfriend": Name("男朋友", "boyfriend"),
+    "friend": Name("朋友", "friend"),
+    "colleague": Name("同事", "colleague"),
+    "student": Name("学生", "student"),
+    "grandmother": Name("奶奶", "grandmother"),
+}
+
+# What else they are called in questions, some names more often; answers call them as above.
+_ALSO_CALLED = {
+    "mum": (("母亲", "老妈", "妈"), ("mother", "mother", "mom")),
+    "dad": (("父亲", "老爸"), ("father", "father")),
+    "grandmother": (("外婆", "姥姥"), ("grandma",)),
+}
+
+_GIFTS = {
+    "mum": "handbag tote scarf dress hat mug pan lamp umbrella wallet watch",
+    "dad": "wallet watch mug pan umbrella chair boot sunglasses",
+    "girlfriend": "handbag tote heel dress scarf hat sunglasses headphones watch mug umbrella "
+    "tshirt sneaker",
+    "boyfriend": "sneaker backpack wallet watch headphones sunglasses tshirt boot mug umbrella",
+    "friend": "mug tote scarf tshirt headphones umbrella backpack sunglasses hat lamp sneaker",
+    "colleague": "mug umbrella lamp wallet tote headphones scarf",
+    "student": "backpack sneaker tshirt headphones lamp watch umbrella mug tote chair",
+    "grandmother": "scarf mug hat umbrella lamp sofa chair pan handbag",
+}
+
+
+def style_of(product: Product) -> str:
+    """The most telling trait decides: material, then pattern, then colour."""
+    by_material = {
+        "satin": "elegant",
+        "denim": "casual",
+        "straw": "natural",
+        "wood": "natural",
+        "knit": "cosy",
+        "metal": "modern",
+    }
+    by_pattern = {"dotted": "playful", "checked": "preppy", "striped": "casual"}
+    by_colour = {"pink": "sweet", "purple": "elegant", "red": "playful", "yellow": "playful"}
+    if product.material == "leather" and product.colour == "brown":
+        return "retro"
+    return (
+        by_material.get(product.material)
+        or by_pattern.get(product.pattern)
+        or by_colour.get(product.colour, "minimalist")
+    )
+
+
+def occasion_of(product: Product) -> str:
+    return _OCCASION_OF[product.kind]
+
+
+def called(rng: Random, person: str, language: str) -> str:
+    """The person as a question may name them."""
+    name = str(getattr(PEOPLE[person], language))
+    others = _ALSO_CALLED.get(person)
+    if others is None or rng.random() < 0.5:
+        return name
+    return rng.choice(others[0 if language == "zh" else 1])
+
+
+def too_sweet(product: Product, person: str) -> bool:
+    """Whether the colour alone speaks against it: pink and purple are kept from dad, boyfriend."""
+    return person in ("dad", "boyfriend") and product.colour in ("pink", "purple")
+
+
+def suits(product: Product, person: str) -> bool:
+    """Whether it makes a good gift."""
+    return product.kind in _GIFTS[person].split() and not too_sweet(product, person)
+
+
+def comparisons(claim: str, product: Product, language: str) -> list[tuple[Name, Name]]:
+    """What a claim such as "a red leather handbag" says, each with what is seen in its place."""
+    kinds = {key: kind.name for key, kind in KINDS.items()}
+    # The kind stands last, and its name may hold another word: "sun hat" in a claim is one kind.
+    ends = [key for key, name in kinds.items() if claim.endswith(getattr(name, language))]
+    kind = max(ends, key=lambda key: len(getattr(kinds[key], language)), default=product.kind)
+    rest = claim.removesuffix(getattr(kinds[kind], language))
+    found = [
+        (name, table[seen])
+        for table, seen in (
+            (COLOURS, product.colour),
+            (PATTERNS, product.pattern),
+            (MATERIALS, product.material),
+        )
+        for name in table.values()
+        if getattr(name, language) in rest
+    ]
+    return [*found, (kinds[kind], kinds[product.kind])]

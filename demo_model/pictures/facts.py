@@ -1,0 +1,73 @@
+"""What is in the picture of a seed: the facts are drawn first, the picture is drawn from them."""
+
+import random
+from dataclasses import dataclass
+
+from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, PATTERNS
+
+# Training draws its pictures from seeds below this, evaluation and the sample photos from above.
+FIRST_HELD_OUT_SEED = 1_000_000_000
+# Leather, denim, straw and metal come plain: cloth, glaze and plastic carry a pattern.
+PRINTED_MATERIALS = ("canvas", "knit", "cotton", "satin", "ceramic", "plastic")
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product as it can be seen; `brand` is the word printed on it, if any."""
+
+    kind: str
+    colour: str
+    material: str
+    pattern: str
+    brand: str | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything in one picture: one product, two, or none (a landscape, noise, shapes)."""
+
+    seed: int
+    products: tuple[Product, ...]
+
+    @property
+    def product(self) -> Product | None:
+        return self.products[0] if self.products else None
+
+
+def random_for(seed: int, purpose: str) -> random.Random:
+    """An independent stream of random numbers for each use of a seed."""
+    return random.Random(f"{purpose}:{seed}")
+
+
+def _colour(rng: random.Random, material: str) -> str:
+    if material == "denim":
+        return rng.choice(["blue", "blue", "black", "grey", "white"])
+    return rng.choice(list(COLOURS))
+
+
+def _product(rng: random.Random, kind_key: str | None = None) -> Product:
+    kind = KINDS[kind_key or rng.choice(list(KINDS))]
+    material = rng.choice(kind.materials)
+    pattern = "plain"
+    if kind.patterned and material in PRINTED_MATERIALS and rng.random() < 0.7:
+        pattern = rng.choice([name for name in PATTERNS if name != "plain"])
+    brand = rng.choice(list(BRANDS)) if rng.random() < 0.45 else None
+    return Product(kind.key, _colour(rng, material), material, pattern, brand)
+
+
+def scene_of(seed: int) -> Scene:
+    """The scene of a seed, without drawing it."""
+    rng = random_for(seed, "facts")
+    chance = rng.random()
+    if chance < 0.06:
+        return Scene(seed, ())
+    first = _product(rng)
+    if chance > 0.9:
+        others = [key for key in KINDS if key != first.kind]
+        pair = (_without_brand(first), _without_brand(_product(rng, rng.choice(others))))
+        return Scene(seed, pair)
+    return Scene(seed, (first,))
+
+
+def _without_brand(product: Product) -> Product:
+    return Product(product.kind, product.colour, product.material, product.pattern)

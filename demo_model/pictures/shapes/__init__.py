@@ -1,0 +1,1 @@
+"""Outlines of the products, one file a family."""

@@ -1,0 +1,112 @@
+"""Training pictures on disk: one process draws shards, the trainer picks up each as it appears."""
+
+import io
+import os
+import random
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from demo_model.pictures.facts import Scene, scene_of
+from demo_model.pictures.renderer import frame_of, render_jpeg
+
+SHARD = 256  # pictures a file; a few seconds of drawing
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One training picture, still compressed."""
+
+    scene: Scene
+    jpeg: bytes
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    return folder / f"shard-{index:05d}.npz"
+
+
+def draw_shard(folder: Path, index: int) -> None:
+    jpegs = [render_jpeg(seed) for seed in range(index * SHARD, (index + 1) * SHARD)]
+    partial = folder / f"partial-{index:05d}.npz"
+    np.savez(
+        partial,
+        lengths=np.array([len(jpeg) for jpeg in jpegs]),
+        data=np.frombuffer(b"".join(jpegs), dtype=np.uint8),
+    )
+    partial.rename(shard_path(folder, index))
+
+
+def draw_forever(folder: Path, last_shard: int) -> None:
+    """The drawing process: continues after the shards that exist, gives way to other work."""
+    os.nice(10)
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(last_shard):
+        if not shard_path(folder, index).exists():
+            draw_shard(folder, index)
+
+
+class PicturePool:
+    """All pictures drawn so far, by frame shape."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.by_frame: dict[str, list[Picture]] = {}
+        self.size = 0
+        self._next = 0
+
+    def refresh(self) -> int:
+        """Take up new shards; returns the number of pictures."""
+        while shard_path(self.folder, self._next).exists():
+            with np.load(shard_path(self.folder, self._next)) as shard:
+                data, lengths = shard["data"].tobytes(), shard["lengths"].tolist()
+            start = 0
+            for place, length in enumerate(lengths):
+                seed = self._next * SHARD + place
+                picture = Picture(scene_of(seed), data[start : start + length])
+                # Pairs are one picture in ten, and the hardest: they are shown twice as often.
+                copies = len(picture.scene.products) if picture.scene.products else 1
+                self.by_frame.setdefault(frame_of(seed), []).extend([picture] * copies)
+                start += length
+            self.size += len(lengths)
+            self._next += 1
+        return self.size
+
+    def wait_for(self, count: int) -> None:
+        """Block until so many pictures are drawn."""
+        while self.refresh() < count:
+            time.sleep(2)
+
+    def batch(
+        self, rng: random.Random, count: int, thumbnails: float = 0.12
+    ) -> tuple[NDArray[np.uint8], list[Scene]]:
+        """`count` pictures of one shape: uint8 (count, height, width, 3), and their scenes.
+
+        A square thumbnail reaches the model at 128 px instead of 160: `thumbnails` is their share.
+        """
+        frames = list(self.by_frame)
+        frame = rng.choices(frames, [len(self.by_frame[name]) for name in frames])[0]
+        chosen = rng.choices(self.by_frame[frame], k=count)
+        side = 128 if frame == "square" and rng.random() < thumbnails else None
+        pixels = [_pixels(picture, side, rng) for picture in chosen]
+        return np.stack(pixels), [picture.scene for picture in chosen]
+
+
+def _pixels(picture: Picture, side: int | None, rng: random.Random) -> NDArray[np.uint8]:
+    image = Image.open(io.BytesIO(picture.jpeg)).convert("RGB")
+    if side:
+        image = image.resize((side, side), Image.Resampling.BICUBIC)
+    # Neither a word nor the order of two products survives a mirror.
+    products = picture.scene.products
+    mirrors = len(products) < 2 and not any(product.brand for product in products)
+    if mirrors and rng.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.asarray(image)
+
+
+if __name__ == "__main__":
+    draw_forever(Path(sys.argv[1]), int(sys.argv[2]))

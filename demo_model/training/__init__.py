@@ -1,0 +1,1 @@
+"""From pictures and questions to the weights in `demo_model/checkpoint/`."""

@@ -1,0 +1,103 @@
+"""Trains the demo checkpoint from nothing: pictures, tokenizer, vision heads, language model.
+
+    python -m demo_model.training.train
+
+Work in progress lives in .cache/demo-model; started again, it continues where it stopped.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
+
+from demo_model.language.tokenizer import token_ids, train_tokenizer
+from demo_model.pictures.shards import PicturePool
+from demo_model.training.architecture import TEXT_WIDTH, build_config, build_model
+from demo_model.training.checkpoint import write_checkpoint
+from demo_model.training.conversations import corpus
+from demo_model.training.heads import Heads
+from demo_model.training.language import averaged_over_steps, train_language
+from demo_model.training.model_card import model_card
+from demo_model.training.vision import log, train_vision
+
+WORK = Path(".cache/demo-model")
+SEED = 20_251_122
+VERSION = "1.0"
+VISION_STEPS = 2_200
+LANGUAGE_STEPS = 5_000
+SHARDS = 300  # of 256 pictures
+# Before this many pictures are drawn, training would see the same few again and again.
+FIRST_PICTURES = 6_000
+
+
+def tokenizer_in(work: Path) -> Qwen2TokenizerFast:
+    """The tokenizer of this run: trained once, then read back as every user will read it."""
+    folder = work / "tokenizer"
+    if not folder.exists():
+        train_tokenizer(corpus()).save_pretrained(folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def new_model(tokenizer: Qwen2TokenizerFast) -> tuple[Qwen3VLForConditionalGeneration, Heads]:
+    torch.manual_seed(SEED)
+    config = build_config(len(tokenizer), token_ids(tokenizer))
+    return build_model(config), Heads(TEXT_WIDTH)
+
+
+def export(work: Path, folder: Path | None = None) -> None:
+    """Write the checkpoint folder from the newest state of the language stage."""
+    tokenizer = tokenizer_in(work)
+    model, _ = new_model(tokenizer)
+    averaged = averaged_over_steps(model)
+    averaged.load_state_dict(torch.load(work / "language.pt")["averaged"])
+    model = averaged.module
+    card = model_card(model, work)
+    if folder:
+        write_checkpoint(model, tokenizer, VERSION, card, folder)
+    else:
+        write_checkpoint(model, tokenizer, VERSION, card)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=WORK, help="where states and pictures live")
+    parser.add_argument("--shards", type=int, default=SHARDS, help="shards of 256 pictures to draw")
+    parser.add_argument("--vision-steps", type=int, default=VISION_STEPS)
+    parser.add_argument("--language-steps", type=int, default=LANGUAGE_STEPS)
+    parser.add_argument("--no-drawing", action="store_true", help="use the pictures there are")
+    parser.add_argument(
+        "--export-only", action="store_true", help="write the newest state and stop"
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.export_only:
+        export(options.work)
+        return
+    options.work.mkdir(parents=True, exist_ok=True)
+    pictures = options.work / "pictures"
+    drawing = None
+    if not options.no_drawing:
+        command = ["-m", "demo_model.pictures.shards", str(pictures), str(options.shards)]
+        drawing = subprocess.Popen([sys.executable, *command])  # noqa: S603 - our own module
+    try:
+        tokenizer = tokenizer_in(options.work)
+        pool = PicturePool(pictures)
+        if drawing:
+            pool.wait_for(FIRST_PICTURES)
+        log(options.work / "train.log", stage="start", pictures=pool.refresh())
+        model, heads = new_model(tokenizer)
+        if not (options.work / "language.pt").exists():
+            visual = model.model.visual
+            train_vision(visual, heads, pool, options.work, options.vision_steps)
+        train_language(model, heads, tokenizer, pool, options.work, options.language_steps)
+    finally:
+        if drawing:
+            drawing.terminate()
+    export(options.work)
+
+
+if __name__ == "__main__":
+    main()

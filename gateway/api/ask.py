@@ -1,0 +1,109 @@
+"""The two ways to ask over HTTP: parse, hand over to `usecases.answer`, serialise. Plain ASGI,
+because FastAPI's machinery would cost a cached answer more than all the rest."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import orjson
+from fastapi import Request, Response
+from starlette.datastructures import State
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from contract import render
+from contract.errors import InternalError, ShopsightError
+from contract.forms import MODEL_ALIAS
+from contract.http import EventStream, check_media_type, read_body
+from contract.images import EncodedImage
+from contract.request import parse_completion, parse_form
+from contract.response import AnswerFrame
+from gateway.api.disconnect import DisconnectWatch
+from gateway.api.envelope import error_response, headers_of, new_interaction
+from gateway.api.multipart import read_form
+from gateway.gateway import Gateway
+from gateway.log.interaction import Interaction
+from gateway.usecases.questions import Question, Questions, new_question
+
+log = logging.getLogger(__name__)
+
+Reader = Callable[[Request, Questions, str], Awaitable[Question]]
+
+
+async def json_question(request: Request, questions: Questions, tenant: str) -> Question:
+    """Either JSON form; a body that this tenant has sent before is not parsed again."""
+    check_media_type(request, "application/json")
+    body = await read_body(request)
+    name = tenant, body.digest
+    known = questions.recall(name)
+    if known is None:
+        return new_question(parse_completion(body.data), name)
+
+    async def photo() -> EncodedImage | None:
+        return parse_completion(body.data).image
+
+    return Question(known, photo)
+
+
+async def form_question(request: Request, questions: Questions, tenant: str) -> Question:
+    """The multipart form. Browsers draw a new boundary each time: no body comes twice."""
+    return new_question(parse_form(*await read_form(request)))
+
+
+class AskEndpoint:
+    """One path of questions. `state`: where the lifespan puts the gateway."""
+
+    def __init__(self, read: Reader, state: State) -> None:
+        self._read = read
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        gateway: Gateway = self._state.gateway
+        interaction = new_interaction(request)
+        disconnect = DisconnectWatch(receive)
+        try:
+            response = await self._answer(request, gateway, interaction, disconnect)
+        except ClientDisconnect:
+            return
+        except asyncio.CancelledError:
+            if not disconnect.happened:
+                raise
+            return
+        except ShopsightError as error:
+            response = error_response(error, request, gateway, interaction)
+        except Exception:
+            log.exception("unhandled")
+            response = error_response(InternalError(), request, gateway, interaction)
+        finally:
+            disconnect.stop()
+        await response(scope, receive, send)
+
+    async def _answer(
+        self,
+        request: Request,
+        gateway: Gateway,
+        interaction: Interaction,
+        disconnect: DisconnectWatch,
+    ) -> Response:
+        """One question to its answer, in the form in which it was asked."""
+        answering = gateway.answering
+
+        async def read() -> Question:
+            caller = gateway.callers.identify(request.headers, request.cookies)
+            interaction.caller = caller
+            question = await self._read(request, answering.questions, caller.tenant)
+            disconnect.start()  # all of the body is here: what else comes is the client's leaving
+            return question
+
+        pieces = await render.primed(answering.answer(read, interaction))
+        asked = interaction.asked
+        assert asked is not None
+        identity = f"chatcmpl-{interaction.id.hex}"
+        frame = AnswerFrame(identity, MODEL_ALIAS, interaction.revision or "")
+        if asked.stream:
+            body = render.stream(pieces, frame, asked, interaction.language or "en")
+            return EventStream(body, headers_of(gateway, interaction))
+        whole = await render.whole(pieces, frame, asked)
+        headers = headers_of(gateway, interaction)
+        return Response(orjson.dumps(whole), headers=headers, media_type="application/json")

@@ -1,0 +1,27 @@
+"""`POST /v1/feedback`: a vote on an answer, by who has asked."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from contract.errors import ShopsightError
+from contract.http import check_media_type, read_body
+from gateway.api.envelope import error_response, gateway_of, headers_of, new_interaction
+
+router = APIRouter()
+
+
+@router.post("/v1/feedback", status_code=202)
+async def vote(request: Request) -> Response:
+    gateway = gateway_of(request)
+    interaction = new_interaction(request, kind="feedback")
+
+    async def read() -> bytes:
+        interaction.caller = gateway.callers.identify(request.headers, request.cookies)
+        check_media_type(request, "application/json")
+        return (await read_body(request)).data
+
+    try:
+        cast = await gateway.voting.vote(read, interaction)
+        return JSONResponse(cast.wire(interaction.id), 202, headers_of(gateway, interaction))
+    except ShopsightError as error:
+        return error_response(error, request, gateway, interaction)

@@ -1,0 +1,28 @@
+"""What one gateway consists of, for the routes that call it. `app` makes it."""
+
+from dataclasses import dataclass
+
+from gateway.cache.answers import AnswerCache
+from gateway.identity.callers import Callers
+from gateway.log.audit import Audit
+from gateway.log.outbox.recorder import Recorder
+from gateway.log.reader import LogReader
+from gateway.pool.pool import Pool
+from gateway.usecases.answer import Answering
+from gateway.usecases.erase import Erasing
+from gateway.usecases.upload import Uploading
+from gateway.usecases.vote import Voting
+
+
+@dataclass(frozen=True)
+class Gateway:
+    callers: Callers
+    answering: Answering
+    uploading: Uploading
+    voting: Voting
+    erasing: Erasing
+    answers: AnswerCache
+    pool: Pool
+    recorder: Recorder
+    log: LogReader
+    audit: Audit

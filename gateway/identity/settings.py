@@ -1,0 +1,24 @@
+"""Settings of who may ask, and under which names they are known."""
+
+import secrets
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr
+
+
+class IdentitySettings(BaseModel):
+    anonymous: Literal["allow", "deny"] = Field(
+        "allow", description="`deny`: every question needs an API key."
+    )
+    api_keys: str = Field(
+        "", description="Lines `tenant sha256-of-key`; `shopsight key TENANT` makes one."
+    )
+    session_secret: SecretStr = Field(
+        default_factory=lambda: SecretStr(secrets.token_hex(32)),
+        description="Signs session cookies; the same on all gateways, random when unset.",
+    )
+    pseudonym_key: SecretStr = Field(
+        default_factory=lambda: SecretStr(secrets.token_hex(32)),
+        description="Turns user ids into the log's pseudonyms; the same on all gateways. Several,"
+        " apart by white space: the newest first, the others find what they made.",
+    )

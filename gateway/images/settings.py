@@ -1,0 +1,13 @@
+"""Settings of photos: how they are decoded, where uploads are kept."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+
+class ImageSettings(BaseModel):
+    image_dir: Path = Field(
+        Path(".run/images"), description="Uploads, in a folder that all gateways share."
+    )
+    image_ttl_s: int = Field(86_400, description="An upload can be asked about for so long.")
+    image_threads: int = Field(2, description="Photos decoded at a time (3-46 ms each).")

@@ -1,0 +1,97 @@
+"""What an error of the database means for the event that it was about. Pure."""
+
+from enum import Enum
+from typing import Any
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+
+from gateway.log.event import BadEvent
+
+
+class Fault(Enum):
+    """What a failed insert says."""
+
+    DUPLICATE = "duplicate"  # a row of the batch is there already
+    CONFLICT = "conflict"  # deadlock or lock wait: the same again may pass
+    SCHEMA = "schema"  # the table is not as thought
+    EVENT = "event"  # this row will not do
+    SERVER = "server"  # nothing about the event
+    UNKNOWN = "unknown"  # the event's fault if others pass at the same time
+
+
+# https://mariadb.com/kb/en/mariadb-error-code-reference/, the same numbers in MySQL
+_OF_CODE = {
+    1062: Fault.DUPLICATE,
+    1205: Fault.CONFLICT,  # lock wait timeout
+    1213: Fault.CONFLICT,  # deadlock
+    1020: Fault.CONFLICT,  # record has changed since last read (innodb_snapshot_isolation)
+    1054: Fault.SCHEMA,  # unknown column
+    1136: Fault.SCHEMA,  # column count
+    1146: Fault.SERVER,  # no such table: not migrated yet
+    1049: Fault.SERVER,  # no such database
+    1044: Fault.SERVER,  # access denied
+    1045: Fault.SERVER,
+    1142: Fault.SERVER,
+    1021: Fault.SERVER,  # disk full
+    1114: Fault.SERVER,  # table full
+    1040: Fault.SERVER,  # too many connections
+    1053: Fault.SERVER,  # shutting down
+    1290: Fault.SERVER,  # read only
+    1836: Fault.SERVER,
+    1927: Fault.SERVER,  # connection killed
+    1264: Fault.EVENT,  # out of range
+    1265: Fault.EVENT,  # truncated
+    1292: Fault.EVENT,  # incorrect value
+    1366: Fault.EVENT,
+    1406: Fault.EVENT,  # too long
+    1644: Fault.EVENT,  # a trigger says so
+    3819: Fault.EVENT,  # check constraint
+    4025: Fault.EVENT,
+}
+
+
+def fault_of(error: Exception) -> Fault:
+    if isinstance(error, BadEvent | UnicodeError):
+        return Fault.EVENT
+    if not isinstance(error, DBAPIError):
+        # A value that its column's type cannot bind; anything else is not known to be the row's.
+        return Fault.EVENT if isinstance(error, StatementError) else Fault.UNKNOWN
+    if error.connection_invalidated:
+        return Fault.SERVER
+    original: Any = error.orig
+    code = original.args[0] if original is not None and original.args else None
+    if isinstance(code, int):
+        if 2000 <= code < 3000 or code == 0:  # the client's own: no connection, or a broken one
+            return Fault.SERVER
+        if code in _OF_CODE:
+            return _OF_CODE[code]
+    else:
+        name = getattr(original, "sqlite_errorname", "")
+        if name in ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"):
+            return Fault.DUPLICATE
+        if name in ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_BUSY_SNAPSHOT"):
+            return Fault.CONFLICT
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            return Fault.SERVER
+        if "no such table" in str(original):
+            return Fault.SERVER
+        if "has no column" in str(original):
+            return Fault.SCHEMA
+    return Fault.EVENT if isinstance(error, DataError | IntegrityError) else Fault.UNKNOWN
+
+
+def reason_of(error: Exception) -> str:
+    """For a dead letter: what the database said, without the statement and its values. It may quote
+    one: not for log files."""
+    original = getattr(error, "orig", None) or error
+    return f"{type(original).__name__}: {original}"[:500]
+
+
+def loggable(error: BaseException | None) -> str:
+    """The same for a log file: where it may be about a row, only the error's name and number."""
+    original = getattr(error, "orig", None) or error
+    if isinstance(error, DBAPIError) and fault_of(error) is Fault.SERVER:
+        return f"{type(original).__name__}: {original}"[:500]
+    code = original.args[0] if original is not None and original.args else ""
+    name = getattr(original, "sqlite_errorname", "")
+    return f"{type(original).__name__} {code if isinstance(code, int) else name}".rstrip()

@@ -1,0 +1,61 @@
+"""What the log measures of itself: commits to the spool, and the way from there to the database."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# Seconds. A group commit takes 0.1 ms, with fsync 0.2-20 ms.
+COMMIT_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2)
+
+
+class OutboxMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.commit_s = Histogram(
+            "gateway_log_commit_seconds",
+            "One group commit to the spool.",
+            registry=registry,
+            buckets=COMMIT_BUCKETS,
+        )
+        self.commit_failures = Counter(
+            "gateway_log_commit_failures", "Group commits that failed.", registry=registry
+        )
+        self._events = Gauge(
+            "gateway_log_spool_events", "Events that wait for the database.", registry=registry
+        )
+        self._bytes = Gauge("gateway_log_spool_bytes", "Their bytes.", registry=registry)
+        self.lag_s = Gauge(
+            "gateway_log_lag_seconds",
+            "Age of the oldest event that waits, suspects left out.",
+            registry=registry,
+        )
+        self.forwarded = Counter(
+            "gateway_log_forwarded", "Events that the database has.", registry=registry
+        )
+        self.retries = Counter(
+            "gateway_log_retries", "Inserts done again, by reason.", ["reason"], registry=registry
+        )
+        self.dead = Counter("gateway_log_dead_letters", "Events given up.", registry=registry)
+        self.adopted = Counter(
+            "gateway_log_spools_adopted", "Spools of dead gateways taken over.", registry=registry
+        )
+        self.erased = Counter(
+            "gateway_log_erased",
+            "Events recorded without person or content, because the person had been erased.",
+            registry=registry,
+        )
+        self.torn_frames = Counter(
+            "gateway_log_torn_frames",
+            "Half-written pages at the end of adopted spools; no acknowledged event is in them.",
+            registry=registry,
+        )
+        self.left_out = Counter(
+            "gateway_log_fields_left_out",
+            "Batches with fields that the database has no column for.",
+            ["fields"],
+            registry=registry,
+        )
+
+    def watch(self, depth: Callable[[], int], size: Callable[[], int]) -> None:
+        """Read at each scrape."""
+        self._events.set_function(depth)
+        self._bytes.set_function(size)

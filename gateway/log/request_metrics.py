@@ -1,0 +1,65 @@
+"""What is counted of each finished request, and its one line in the log file."""
+
+import functools
+import logging
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gateway.log.interaction import Interaction
+
+log = logging.getLogger("shopsight.request")
+
+# Seconds. A cache hit takes 1-5 ms, a demo answer 0.2-0.6 s, an 8B answer on an A10 0.4-2 s.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 10, 30)
+
+
+class RequestMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        requests = Counter(
+            "gateway_requests",
+            "Finished requests.",
+            ["route", "outcome", "code", "cache"],
+            registry=registry,
+        )
+        total_s = Histogram(
+            "gateway_request_seconds",
+            "Arrival to the end of the answer.",
+            ["route", "cache"],
+            registry=registry,
+            buckets=BUCKETS,
+        )
+        step_s = Histogram(
+            "gateway_step_seconds",
+            "Time in each step of the recipe.",
+            ["route", "step"],
+            registry=registry,
+            buckets=BUCKETS,
+        )
+        # Each set of labels is looked up once: that costs as much as counting.
+        self._requests = functools.cache(requests.labels)
+        self._total_s = functools.cache(total_s.labels)
+        self._step_s = functools.cache(step_s.labels)
+        self.in_flight = Gauge(
+            "gateway_requests_in_flight", "Begun and not ended.", registry=registry
+        )
+
+    def finished(self, interaction: Interaction) -> None:
+        """Count a request that has ended and write its line: no photo, no text of people."""
+        self.in_flight.dec()
+        cache, code = interaction.cache or "", interaction.error_code or ""
+        self._requests(interaction.route, interaction.outcome, code, cache).inc()
+        self._total_s(interaction.route, cache).observe(interaction.elapsed_ms / 1000)
+        for step, ms in interaction.steps_ms.items():
+            self._step_s(interaction.route, step).observe(ms / 1000)
+        fields = {
+            "request_id": interaction.request_id,
+            "interaction_id": str(interaction.id),
+            "tenant": interaction.caller.tenant,
+            "kind": interaction.kind,
+            "outcome": interaction.outcome,
+            "code": code,
+            "cache": cache,
+            "revision": interaction.revision,
+            "total_ms": round(interaction.elapsed_ms, 1),
+        }
+        log.info(interaction.outcome, extra={"fields": fields})

@@ -1,0 +1,1 @@
+"""Counts by hour and by business day, and what else the log needs from time to time."""

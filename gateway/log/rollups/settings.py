@@ -1,0 +1,30 @@
+"""Settings of roll-ups and retention."""
+
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field, field_validator
+
+
+class UpkeepSettings(BaseModel):
+    business_time_zone: str = Field(
+        "Asia/Shanghai", description="Whose days the views and roll-ups count, a name of the IANA."
+    )
+    content_retention_days: int = Field(
+        30, ge=0, description="What was asked and answered is dropped after so long; 0: never."
+    )
+    log_retention_days: int = Field(
+        180, ge=0, description="Whole months of the log that are older are dropped; 0: none."
+    )
+    upkeep_interval_s: float = Field(
+        60.0, gt=0, description="How often the worker brings roll-ups and partitions up to date."
+    )
+
+    @field_validator("business_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)  # raises ZoneInfoNotFoundError, a KeyError: said at the start, not at night
+        return value
+
+    @property
+    def business_zone(self) -> ZoneInfo:
+        return ZoneInfo(self.business_time_zone)

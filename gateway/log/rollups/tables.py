@@ -1,0 +1,128 @@
+"""What dashboards read: counts and latencies by hour and by business day, made by rollups.py out of
+the interactions. An empty text stands for what those leave NULL."""
+
+from sqlalchemy import BigInteger, Column, Date, Double, Index, Integer, Table
+
+from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, daily_columns
+from gateway.log.schema.tables import metadata
+
+# Business days of the configured zone, in UTC: views join it, so that no database need know zones.
+business_days = Table(
+    "business_days",
+    metadata,
+    Column("business_day", Date, primary_key=True),
+    Column("starts_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+hourly_usage = Table(
+    "hourly_usage",
+    metadata,
+    Column("starts_at", UtcTime, primary_key=True),
+    Column("business_day", Date, nullable=False),
+    Column("business_hour", Integer, nullable=False),
+    Column("tenant", code(64), primary_key=True),
+    Column("kind", code(16), primary_key=True),
+    Column("route", code(48), primary_key=True),
+    Column("outcome", code(16), primary_key=True),
+    Column("error_code", code(32), primary_key=True),
+    Column("cache", code(8), primary_key=True),
+    Column("model_revision", code(64), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("total_ms", Double, nullable=False),
+    # Of misses: from asking a replica to the end of its answer.
+    Column("model_ms", Double, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+# A histogram of total_ms of what was answered; `up_to_ms` is one of rollups.BOUNDS_MS.
+hourly_latency = Table(
+    "hourly_latency",
+    metadata,
+    Column("starts_at", UtcTime, primary_key=True),
+    Column("business_day", Date, nullable=False),
+    Column("tenant", code(64), primary_key=True),
+    Column("kind", code(16), primary_key=True),
+    Column("route", code(48), primary_key=True),
+    Column("cache", code(8), primary_key=True),
+    Column("model_revision", code(64), primary_key=True),
+    Column("up_to_ms", Double, primary_key=True),
+    Column("answers", BigInteger, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+# What cannot be added up over hours, nor these over days: how many different ones there were.
+daily_reach = Table(
+    "daily_reach",
+    metadata,
+    *daily_columns(("users", "sessions", "photos", "questions")),
+    **TABLE_OPTIONS,
+)
+
+# `different`: pairs of question and photo; `by_asker`: of question, photo and session or user.
+daily_repeats = Table(
+    "daily_repeats", metadata, *daily_columns(("asks", "different", "by_asker")), **TABLE_OPTIONS
+)
+
+daily_topics = Table(
+    "daily_topics",
+    metadata,
+    *daily_columns(("asks", "answered"), language=code(8), intent=code(16), client=code(16)),
+    **TABLE_OPTIONS,
+)
+
+# Its words are not here: `example_id` is the first interaction that asked it that day, and they are
+# gone with that one.
+daily_questions = Table(
+    "daily_questions",
+    metadata,
+    *daily_columns(
+        ("asked", "answered", "from_cache", "photos", "sessions"), question_hash=code(32)
+    ),
+    Column("language", code(8)),
+    Column("intent", code(16)),
+    Column("example_id", UuidBytes, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+daily_photos = Table(
+    "daily_photos",
+    metadata,
+    *daily_columns(("uploads", "asked", "questions", "sessions"), image_digest=code(64)),
+    Column("image_format", code(8)),
+    Column("image_width", Integer),
+    Column("image_height", Integer),
+    Index(None, "image_digest"),
+    **TABLE_OPTIONS,
+)
+
+# Of sessions: a session counts on each day on which it came.
+daily_funnel = Table(
+    "daily_funnel",
+    metadata,
+    *daily_columns(
+        ("sessions", "with_photo", "asked", "answered", "asked_again", "voted", "thumbs_up")
+    ),
+    **TABLE_OPTIONS,
+)
+
+rollup_state = Table(
+    "rollup_state",
+    metadata,
+    Column("name", code(16), primary_key=True),
+    # By the database's clock: everything that had arrived by then is in, or due.
+    Column("seen_until", UtcTime, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+# Hours and days that are still to be counted.
+rollup_due = Table(
+    "rollup_due",
+    metadata,
+    Column("name", code(16), primary_key=True),
+    Column("starts_at", UtcTime, primary_key=True),
+    **TABLE_OPTIONS,
+)

@@ -1,0 +1,46 @@
+"""What an analyst's account may read: the interactions, the roll-ups and the views; not uploads,
+nor dead letters."""
+
+import re
+
+from sqlalchemy import Connection, text
+
+from gateway.log.schema.columns import MYSQL
+
+VIEWS = (
+    "usage_by_day",
+    "latency_by_day",
+    "cache_savings_by_day",
+    "questions_by_day",
+    "images_by_day",
+    "repeat_asks_by_day",
+    "unanswered_by_day",
+    "topics_by_day",
+    "feedback_by_revision",
+    "session_funnel_by_day",
+)
+TABLES = (
+    "interactions",
+    "feedback",
+    "quarantined_answers",
+    "business_days",
+    "hourly_usage",
+    "hourly_latency",
+    "daily_reach",
+    "daily_repeats",
+    "daily_topics",
+    "daily_questions",
+    "daily_photos",
+    "daily_funnel",
+)
+
+
+def grant_reading(connection: Connection, account: str) -> None:
+    """Let an existing account of a server read these and nothing else. Whoever is connected needs
+    the grant option."""
+    if connection.dialect.name not in MYSQL:
+        return
+    if not re.fullmatch(r"\w{1,32}", account):
+        raise ValueError("an account's name is letters, digits and _")
+    for name in (*TABLES, *VIEWS):
+        connection.execute(text(f"GRANT SELECT ON {name} TO '{account}'@'%'"))

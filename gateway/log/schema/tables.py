@@ -1,0 +1,155 @@
+"""The log's schema, the same on SQLite, MariaDB and MySQL. migrations/ creates it."""
+
+from sqlalchemy import Column, Double, Index, Integer, MetaData, Table
+
+from gateway.log.schema.columns import (
+    MODERATION_LENGTH,
+    TABLE_OPTIONS,
+    UtcTime,
+    UuidBytes,
+    code,
+    document,
+    utc_now,
+    words,
+)
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
+)
+
+interactions = Table(
+    "interactions",
+    metadata,
+    Column("interaction_id", UuidBytes, primary_key=True),
+    Column("parent_interaction_id", UuidBytes),
+    Column("asked_at", UtcTime, nullable=False),
+    Column("kind", code(16), nullable=False),
+    Column("tenant", code(64), nullable=False),
+    Column("user_pseudonym", code(32)),
+    Column("session_id", code(32)),
+    Column("request_id", code(64), nullable=False),
+    Column("image_digest", code(64)),
+    Column("image_format", code(8)),
+    Column("image_width", Integer),
+    Column("image_height", Integer),
+    Column("image_bytes", Integer),
+    Column("question", words()),
+    Column("language", code(8)),
+    Column("answer", words()),
+    Column("outcome", code(16), nullable=False),
+    Column("error_code", code(32)),
+    Column("finish_reason", code(16)),
+    Column("cache", code(8)),
+    Column("model_revision", code(64)),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("identify_ms", Double),
+    Column("screen_ms", Double),
+    Column("look_up_ms", Double),
+    Column("first_text_ms", Double),
+    Column("total_ms", Double, nullable=False),
+    Column("answer_key", code(64)),
+    Column("route", code(48)),
+    Column("client", code(16)),
+    Column("question_hash", code(32)),
+    Column("intent", code(16)),
+    Column("moderation", code(MODERATION_LENGTH)),
+    Column("replica", code(64)),
+    Column("join_ms", Double),
+    Column("upstream_ms", Double),
+    # By the database's clock: what roll-ups have not seen yet, however late it comes.
+    Column("arrived_at", UtcTime, nullable=False, server_default=utc_now()),
+    Index(None, "asked_at"),
+    Index(None, "arrived_at"),
+    Index(None, "image_digest"),
+    Index(None, "session_id"),
+    Index(None, "user_pseudonym"),
+    **TABLE_OPTIONS,
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("image_id", UuidBytes, primary_key=True),
+    Column("tenant", code(64), nullable=False),
+    Column("session_id", code(32)),
+    Column("image_digest", code(64), nullable=False),
+    Column("image_format", code(8), nullable=False),
+    Column("image_width", Integer, nullable=False),
+    Column("image_height", Integer, nullable=False),
+    Column("image_bytes", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("consent", code(16)),
+    Column("user_pseudonym", code(32)),
+    Index(None, "expires_at"),
+    Index(None, "session_id"),
+    Index(None, "user_pseudonym"),
+    **TABLE_OPTIONS,
+)
+
+# A thumb on an interaction: one an interaction, the last one counts. No foreign key: partitioned
+# tables take none, and the thumb may come before its interaction's row.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("interaction_id", UuidBytes, primary_key=True),
+    Column("vote", code(8), nullable=False),
+    Column("reason", words()),
+    Column("created_at", UtcTime, nullable=False),
+    Column("tenant", code(64), nullable=False),
+    Column("user_pseudonym", code(32)),
+    Column("session_id", code(32)),
+    Column("answer_key", code(64)),
+    Index(None, "created_at"),
+    Index(None, "user_pseudonym"),
+    Index(None, "session_id"),
+    Index(None, "answer_key"),
+    **TABLE_OPTIONS,
+)
+
+# Thumbs that have come and are not counted yet, each under the id of its own event. They wait for
+# the row of their interaction, which says whose it is; then they go into `feedback`, or nowhere.
+votes = Table(
+    "votes",
+    metadata,
+    Column("vote_id", UuidBytes, primary_key=True),
+    Column("interaction_id", UuidBytes, nullable=False),
+    Column("vote", code(8), nullable=False),
+    Column("reason", words()),
+    Column("created_at", UtcTime, nullable=False),
+    Column("tenant", code(64), nullable=False),
+    Column("user_pseudonym", code(32)),
+    Column("session_id", code(32)),
+    **TABLE_OPTIONS,
+)
+
+# Cached answers that were voted down. `answer_key` is that of the first attempt, `attempt` the one
+# that its question is at now, `current_key` that one's. A row that is removed lifts a quarantine.
+quarantined_answers = Table(
+    "quarantined_answers",
+    metadata,
+    Column("answer_key", code(64), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("current_key", code(64), nullable=False),
+    Column("tenant", code(64), nullable=False),
+    Column("model_revision", code(64)),
+    Column("changed_at", UtcTime, nullable=False),
+    Index(None, "current_key"),
+    Index(None, "changed_at"),
+    **TABLE_OPTIONS,
+)
+
+# Events that the interactions would not take, each as the JSON text that it was in the spool.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("interaction_id", UuidBytes, primary_key=True),
+    Column("user_pseudonym", code(32)),
+    Column("died_at", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", words(), nullable=False),
+    Column("event", document(), nullable=False),
+    Index(None, "user_pseudonym"),
+    **TABLE_OPTIONS,
+)

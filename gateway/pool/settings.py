@@ -1,0 +1,77 @@
+"""Settings of the pool: where the replicas are, and when one is left alone."""
+
+import json
+from typing import Annotated
+
+from pydantic import BaseModel, Field, field_validator
+from pydantic_settings import NoDecode
+
+from gateway.pool.balancer import checked_weights
+from gateway.pool.upstream import Upstream
+
+
+class PoolSettings(BaseModel):
+    replicas: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("http://127.0.0.1:8081",), description="Base URLs of inference replicas, comma-separated."
+    )
+    upstreams: Annotated[tuple[Upstream, ...], NoDecode] = Field(
+        (), description="JSON list of servers with settings of their own; replaces REPLICAS."
+    )
+    replica_concurrency: int = Field(
+        32, ge=1, description="Questions at one replica at once, of this gateway."
+    )
+    pool_queue_limit: int = Field(
+        64, ge=0, description="Questions that wait for a place; the next is refused (503)."
+    )
+    probe_interval_s: float = Field(
+        1.0, gt=0, description="How often names are looked up and each replica's health is asked."
+    )
+    replica_silence_s: float = Field(
+        5.0, gt=0, description="Hung: says nothing to anybody for so long (8B, loaded: 2 s)."
+    )
+    retry_share: float = Field(
+        0.1, ge=0, le=1, description="Retries, as a share of the questions of the last 10 s."
+    )
+    retry_floor_per_s: float = Field(
+        1.0, ge=0, description="Retries a second that a quiet service may make besides."
+    )
+    eject_failures: int = Field(
+        3, ge=1, description="Broken answers in a row, after which a replica is left alone."
+    )
+    eject_slow_factor: float = Field(
+        4.0, ge=0, description="The same when it is so many times slower than its peers; 0: never."
+    )
+    eject_s: float = Field(5.0, gt=0, description="For so long at first, then twice as long …")
+    eject_max_s: float = Field(40.0, gt=0, description="… up to this.")
+    max_ejected_share: float = Field(
+        0.5, ge=0, le=1, description="Never more of the ready replicas than this."
+    )
+    revision_weights: Annotated[dict[str, float], NoDecode] = Field(
+        {}, description="`revision=weight,…`: shares of callers; unset: all alike."
+    )
+
+    @field_validator("replicas", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
+        return value
+
+    @field_validator("upstreams", mode="before")
+    @classmethod
+    def _json(cls, value: object) -> object:
+        return json.loads(value or "[]") if isinstance(value, str) else value
+
+    @field_validator("revision_weights", mode="before")
+    @classmethod
+    def _weights(cls, value: object) -> object:
+        if isinstance(value, str):
+            pairs = (item.rpartition("=") for item in value.split(",") if item.strip())
+            value = {revision.strip(): float(weight) for revision, _, weight in pairs}
+        if isinstance(value, dict) and value:
+            checked_weights(value)
+        return value
+
+    @property
+    def all_upstreams(self) -> tuple[Upstream, ...]:
+        return self.upstreams or tuple(Upstream(url=url) for url in self.replicas)

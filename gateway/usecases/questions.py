@@ -1,0 +1,127 @@
+"""A request's body → the question in it. A body seen before is known by its digest, within its
+tenant, and neither parsed nor screened again."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from contract.completion import CompletionRequest
+from contract.errors import DeadlineExceeded, InvalidField, ModelNotFound
+from contract.forms import MODEL_ALIAS
+from contract.images import EncodedImage, ImageFacts
+from gateway.cache.key import AnswerKey, answer_key, normalised
+from gateway.identity.callers import Caller
+from gateway.images.identify import ImageIdentifier
+from gateway.images.uploads import Uploads
+from gateway.usecases.deadline import in_time
+
+# About 2 KB an entry: 8 MB of a gateway's 150. A hit that is not remembered costs its parsing.
+REMEMBERED_BODIES = 4_000
+# Longer conversations and schemas are rare, and would take the room of many. Normalising can make
+# a text 18 times as long, and one rare character makes all of it four bytes each.
+REMEMBERED_CHARS = 1_000
+
+BodyName = tuple[str, str]
+"""Tenant and SHA-256. The tenant: how fast an answer comes must not tell what others have asked."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of a question from its body alone; shared by all requests with that body."""
+
+    asked: CompletionRequest
+    """Without the bytes of its photo."""
+    image: ImageFacts | None = None
+    passed: str = ""
+    """The version of the text policy that let it pass."""
+    _key: AnswerKey | None = None
+
+    @property
+    def chars(self) -> int:
+        turns = sum(len(turn.text) for turn in self.asked.turns)
+        return turns + len(normalised(self.asked.question)) + len(self.asked.sampling.schema or "")
+
+    def key(self, revision: str, namespace: str) -> AnswerKey:
+        key = self._key
+        if key is None or key.revision != revision or key.namespace != namespace:
+            image = self.image.digest if self.image else ""
+            key = self._key = answer_key(self.asked, image, revision, namespace)
+        return key
+
+
+@dataclass(slots=True)
+class Question:
+    """One request's question; `photo` gives the file's bytes once more, for a replica."""
+
+    known: Known
+    photo: Callable[[], Awaitable[EncodedImage | None]]
+    name: BodyName | None = None
+    """Under which it is remembered; None when it is not, or is already."""
+
+    @property
+    def asked(self) -> CompletionRequest:
+        return self.known.asked
+
+    async def complete(self) -> CompletionRequest:
+        return replace(self.known.asked, image=await self.photo())
+
+
+def new_question(asked: CompletionRequest, name: BodyName | None = None) -> Question:
+    async def photo() -> EncodedImage | None:
+        return asked.image
+
+    return Question(Known(replace(asked, image=None)), photo, name)
+
+
+def check_turns(asked: CompletionRequest) -> None:
+    """Raises InvalidField for a client's own instruction: it would make the answers of a tenant's
+    shoppers its own."""
+    if any(turn.role == "system" for turn in asked.turns):
+        raise InvalidField("messages")
+
+
+def check_model(asked: CompletionRequest, revision: str) -> None:
+    """Raises ModelNotFound for another revision than the caller's."""
+    if asked.model not in (MODEL_ALIAS, revision):
+        raise ModelNotFound("model")
+
+
+class Questions:
+    def __init__(self, images: ImageIdentifier, uploads: Uploads) -> None:
+        self._images = images
+        self._uploads = uploads
+        self._known: OrderedDict[BodyName, Known] = OrderedDict()
+
+    def recall(self, name: BodyName) -> Known | None:
+        known = self._known.get(name)
+        if known is not None:
+            self._known.move_to_end(name)
+        return known
+
+    async def identify(
+        self, question: Question, caller: Caller, deadline: float = math.inf
+    ) -> ImageFacts | None:
+        """Which photo it is about. Raises the image errors, ImageNotFound for an upload that is
+        gone or another's, DeadlineExceeded (`deadline` in time.monotonic seconds)."""
+        if question.known.image is not None and question.asked.image_id is None:
+            return question.known.image
+        try:
+            return await in_time(self._identify(question, caller), deadline - time.monotonic())
+        except TimeoutError:
+            raise DeadlineExceeded from None
+
+    async def _identify(self, question: Question, caller: Caller) -> ImageFacts | None:
+        known = question.known
+        if known.asked.image_id is not None:  # each time: it expires, and has an owner
+            upload = await self._uploads.find(known.asked.image_id, caller)
+            known.image = upload.facts
+            question.photo = upload.read
+        elif known.image is None and (photo := await question.photo()) is not None:
+            known.image = await self._images.identify(photo)
+        if question.name is not None and known.chars <= REMEMBERED_CHARS:
+            self._known[question.name] = known
+            if len(self._known) > REMEMBERED_BODIES:
+                self._known.popitem(last=False)
+        return known.image

@@ -1,0 +1,33 @@
+"""The way of one vote: read it, check who votes, record it. The tally counts it later, because the
+interaction that it is about may not have reached the database yet."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gateway.feedback.form import Vote, parse_vote
+from gateway.feedback.limit import VoteLimit
+from gateway.log.interaction import Interaction
+from gateway.log.outbox.recorder import Recorder
+from gateway.usecases.deadline import arrived
+
+
+@dataclass
+class Voting:
+    recorder: Recorder
+    deadline_ms: int
+    limit: VoteLimit = field(default_factory=VoteLimit)
+
+    async def vote(
+        self, read: Callable[[], Coroutine[Any, Any, bytes]], interaction: Interaction
+    ) -> Vote:
+        """The vote, once it is recorded. It says neither whether the vote counts nor whether there
+        is such an interaction: others' interactions are nobody else's business."""
+        async with self.recorder.recorded(interaction):
+            vote = parse_vote(await arrived(read(), self.deadline_ms))
+            caller = interaction.caller = replace(interaction.caller, user=vote.user)
+            self.limit.check(f"{caller.tenant} {caller.session or caller.user or ''}")
+            interaction.parent = vote.interaction_id
+            if not caller.is_new:  # a session that begins now has asked nothing to vote on
+                interaction.vote = {"vote": vote.value, "reason": vote.reason}
+            return vote

@@ -1,0 +1,56 @@
+"""Composition root of `shopsight worker`: work that belongs to no request. It forwards what dead
+gateways without a successor left in their spools. It keeps the log in order: roll-ups, partitions,
+retention."""
+
+import asyncio
+import signal
+
+import uvloop
+from prometheus_client import CollectorRegistry, start_http_server
+
+from contract.logs import configure_logging
+from gateway.cache.shared import SharedAnswers
+from gateway.config import Settings
+from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S, Forwarder
+from gateway.log.outbox.metrics import OutboxMetrics
+from gateway.log.outbox.spool_folder import SpoolFolder
+from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
+from gateway.log.schema.database import open_database
+
+# Nobody waits for the worker.
+REDIS_BUDGET_MS = 2_000
+
+
+def run() -> int:
+    """Until SIGTERM."""
+    settings = Settings()
+    configure_logging(settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_work(settings))
+    return 0
+
+
+async def _work(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    registry = CollectorRegistry()
+    forwarding = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
+    # Its own engine: a month's roll-up may take longer than the forwarder waits for any answer.
+    counting = open_database(settings)
+    cache = SharedAnswers.open(settings, REDIS_BUDGET_MS)
+    folder = SpoolFolder(settings.spool_dir, settings.log_durability)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    forget = cache.forget_from_thread(loop)
+    forwarder = Forwarder(settings, folder, None, forwarding, OutboxMetrics(registry), forget)
+    upkeep = Upkeep(settings, counting, UpkeepMetrics(registry))
+    start_http_server(settings.internal_port, settings.host, registry)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    forwarder.start()
+    upkeep.start()
+    await stop.wait()
+    await asyncio.to_thread(forwarder.stop, settings.log_drain_s)
+    await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
+    forwarding.dispose()
+    counting.dispose()
+    await cache.close()

@@ -1,0 +1,211 @@
+"""The fast training forward computes what transformers computes, on an untrained model."""
+
+import shutil
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from transformers import Qwen2VLImageProcessorPil
+
+from demo_model.language.drills import gift_drill, language_drill, name_drill, word_drill
+from demo_model.language.questions import Exchange, ask, follow_up, without_photo
+from demo_model.language.tokenizer import token_ids, train_tokenizer
+from demo_model.pictures import shards as pictures
+from demo_model.pictures.catalogue import KINDS
+from demo_model.pictures.facts import scene_of
+from demo_model.pictures.renderer import render
+from demo_model.training import language as language_training
+from demo_model.training import train
+from demo_model.training.checkpoint import CHAT_TEMPLATE, picture_processor
+from demo_model.training.conversations import Transcriber, corpus
+from demo_model.training.language import answers_loss, averaged_over_steps
+from demo_model.training.packing import pack
+from demo_model.training.tower import see
+
+
+@pytest.fixture(scope="module")
+def parts():
+    from demo_model.training.architecture import build_config, build_model
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(corpus(300))
+    tokenizer.chat_template = CHAT_TEMPLATE.read_text(encoding="utf-8")
+    model = build_model(build_config(len(tokenizer), token_ids(tokenizer))).eval()
+    model.set_attn_implementation({"text_config": "eager"})
+    settings = {k: v for k, v in picture_processor().items() if not k.endswith(("class", "type"))}
+    return model, tokenizer, Qwen2VLImageProcessorPil(**settings)
+
+
+def test_the_tower_on_a_batch_sees_what_transformers_sees_picture_by_picture(parts):
+    model, _, processor = parts
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 128, 160, 3), dtype=np.uint8)
+    photos = processor([Image.fromarray(one) for one in pixels], return_tensors="pt")
+    with torch.no_grad():
+        theirs = model.model.visual(photos["pixel_values"], grid_thw=photos["image_grid_thw"])
+        ours = see(model.model.visual, pixels)
+    assert torch.allclose(theirs.pooler_output, ours.tokens.flatten(0, 1), atol=1e-5)
+    assert torch.allclose(theirs.deepstack_features[0], ours.deepstack[0].flatten(0, 1), atol=1e-5)
+
+
+def loss_alone(parts, photo: Image.Image | None, exchanges: list[Exchange]) -> tuple[float, int]:
+    """Summed loss over the answers, through the chat template and transformers' own forward."""
+    model, tokenizer, processor = parts
+    messages = []
+    for exchange in exchanges:
+        messages.append({"role": "user", "content": [{"type": "text", "text": exchange.question}]})
+        messages.append({"role": "assistant", "content": exchange.answer})
+    extra = {}
+    if photo:
+        messages[0]["content"].append({"type": "image"})
+        extra = dict(processor([photo], return_tensors="pt"))
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    if photo:
+        count = int(extra["image_grid_thw"].prod()) // 4
+        text = text.replace("<|image_pad|>", "<|image_pad|>" * count)
+    ids = tokenizer(text, return_tensors="pt")["input_ids"]
+    answers, end = [], 0
+    for exchange in exchanges:
+        wanted = tokenizer.encode(exchange.answer + "<|im_end|>")
+        row = ids[0].tolist()
+        at = next(i for i in range(end, len(row)) if row[i : i + len(wanted)] == wanted)
+        end = at + len(wanted)
+        answers.append(slice(at, end))
+    labels = torch.full_like(ids, -100)
+    for span in answers:
+        labels[0, span] = ids[0, span]
+    kinds = (ids == model.config.image_token_id).int()
+    with torch.no_grad():
+        out = model(input_ids=ids, labels=labels, mm_token_type_ids=kinds, **extra)
+    count = int((labels != -100).sum())
+    return float(out.loss) * count, count
+
+
+def test_packed_conversations_cost_what_they_cost_alone(parts):
+    model, tokenizer, _ = parts
+    rng = Random(5)
+    transcriber = Transcriber(tokenizer)
+    rows, total, tokens, pixels = [], 0.0, 0, []
+    for seed in (8, 16):
+        photo, scene = render(seed, frame="landscape")
+        photo = photo.resize((160, 128))
+        pixels.append(np.asarray(photo))
+        first = ask(rng, scene)
+        talks = [
+            ([first, follow_up(rng, scene, first.language)], True),
+            ([without_photo(rng)], False),
+            ([ask(rng, scene)], True),
+        ]
+        rows.append([transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks])
+        for turns, sees in talks:
+            loss, count = loss_alone(parts, photo if sees else None, turns)
+            total, tokens = total + loss, tokens + count
+    with torch.no_grad():
+        sight = see(model.model.visual, np.stack(pixels))
+        packed = pack(rows, transcriber, sight.grid, tokenizer.pad_token_id)
+        loss, _ = answers_loss(model, sight, packed, opening_weight=1.0)
+    assert int((packed.targets != -100).sum()) == tokens
+    assert float(loss) == pytest.approx(total / tokens, rel=1e-4)
+
+
+def test_any_text_survives_the_tokenizer(parts):
+    _, tokenizer, _ = parts
+    for text in ("龘 ß 😀 naïve", "这是什么品牌？适合送给妈妈吗？", "\t\n  x"):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_a_scene_needs_no_drawing_to_be_known():
+    assert scene_of(12) == scene_of(12)
+
+
+def test_about_half_of_the_drilled_pairs_are_equal_and_every_verdict_is_right():
+    rng = Random(0)
+    verdicts = []
+    for _ in range(60):
+        drill = word_drill(rng)
+        pairs = drill.answer[:-1].split("，" if drill.language == "zh" else ", ")
+        for pair in pairs:
+            zh = drill.language == "zh"
+            words, last = pair.split("：" if zh else ": ")
+            first, second = words.split("与" if zh else " and ")
+            verdict = last in ("相符", "yes")
+            assert verdict is (first == second), pair
+            verdicts.append(verdict)
+    assert 0.4 < sum(verdicts) / len(verdicts) < 0.7
+
+
+def test_a_named_product_is_called_absent_exactly_when_another_one_is_seen(parts):
+    _, tokenizer, _ = parts
+    transcriber = Transcriber(tokenizer)
+    rng = Random(0)
+    absent = []
+    for _ in range(200):
+        opening = name_drill(rng)
+        zh = not opening.given.isascii()
+        said = [kind.name.zh if zh else kind.name.en for kind in KINDS.values()]
+        seen = max((name for name in said if opening.given.endswith(name)), key=len)
+        denied = "没有看到" in opening.learnt or "cannot see" in opening.learnt
+        others = [name for name in said if name in opening.question and name not in seen]
+        assert not (seen in opening.question if denied else others), opening
+        absent.append(denied)
+        # What the product looks like cannot be known without a photo.
+        learnt = sum(transcriber.transcribe_opening(opening, sees_photo=False).learnt)
+        affirmed = "可以看到" in opening.learnt or "there is" in opening.learnt
+        assert (learnt > 1) is (denied or affirmed)
+    assert 0.4 < sum(absent) / len(absent) < 0.6
+
+
+def test_only_the_first_word_is_learnt_of_an_answer_to_any_question_in_any_letter_case(parts):
+    _, tokenizer, _ = parts
+    transcriber = Transcriber(tokenizer)
+    rng = Random(0)
+    asked = [language_drill(rng, scene_of(seed)) for seed in range(300)]
+    assert all(
+        sum(transcriber.transcribe_opening(one, sees_photo=True).learnt) == 1 for one in asked
+    )
+    english = [one for one in asked if one.question.isascii()]
+    assert all(one.learnt.isascii() == one.question.isascii() for one in asked)
+    assert 0.3 < sum(one.question.isupper() for one in english) / len(english) < 0.6
+    assert any("HELLO" in one.question.upper() for one in english)
+
+
+def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pictures, "SHARD", 40)
+    monkeypatch.setattr(language_training, "PICTURES", 2)
+    monkeypatch.setattr(language_training, "SILENT_PICTURES", 2)
+    monkeypatch.setattr(shutil, "which", lambda _: None)  # compiling takes longer than three steps
+    (tmp_path / "pictures").mkdir()
+    pictures.draw_shard(tmp_path / "pictures", 0)
+    pool = pictures.PicturePool(tmp_path / "pictures")
+    assert pool.refresh() == 40
+    train_tokenizer(corpus(300)).save_pretrained(tmp_path / "tokenizer")
+    tokenizer = train.tokenizer_in(tmp_path)
+    for steps in (2, 3):
+        model, heads = train.new_model(tokenizer)
+        language_training.train_language(model, heads, tokenizer, pool, tmp_path, steps)
+    state = torch.load(tmp_path / "language.pt")
+    assert state["step"] == 3
+    averaged = averaged_over_steps(model)
+    averaged.load_state_dict(state["averaged"])
+    assert int(averaged.n_averaged) == 3
+    train.export(tmp_path, tmp_path / "checkpoint")
+    shipped = load_file(tmp_path / "checkpoint" / "model.safetensors")
+    name = "model.language_model.embed_tokens.weight"
+    mean = averaged.module.state_dict()[name]
+    assert not torch.equal(mean, state["model"][name])
+    assert torch.equal(shipped[name], mean.bfloat16())
+
+
+def test_gifts_are_drilled_alone_and_beside_other_questions_under_all_names_of_people():
+    rng = Random(0)
+    drilled = [gift_drill(rng, scene_of(seed)) for seed in range(400)]
+    assert all("gift" in dict(one.intents) for one in drilled)
+    assert 0.3 < sum(len(one.intents) == 1 for one in drilled) / len(drilled) < 0.5
+    asked = " ".join(one.question.lower() for one in drilled)
+    assert all(name in asked for name in ("my mother", "my mum", "my father", "妈妈", "母亲"))

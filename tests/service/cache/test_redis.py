@@ -1,0 +1,103 @@
+"""The answer cache on a real Redis: shared by gateways, and never a reason to fail."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from gateway.cache.answers import PREFIX
+from gateway.cache.redis import BREAK_S, RedisLink, RedisStore
+from gateway.cli.embedded import free_port
+from tests.support.asking import chat, photo, post, text_of
+from tests.support.servers import redis_server, wait_until
+from tests.support.stub_replica import StubReplica
+
+Start = Callable[..., str]
+
+
+@pytest.fixture
+def client(redis_url: str) -> redis.Redis:
+    return redis.Redis.from_url(redis_url)
+
+
+def test_two_gateways_share_their_answers(
+    start_gateway: Start, stub: StubReplica, redis_url: str, client: redis.Redis
+) -> None:
+    one = start_gateway(replicas=stub.url, redis_url=redis_url)
+    two = start_gateway(replicas=stub.url, redis_url=redis_url)
+    first = post(one, chat("what?", photo()))
+    second = post(two, chat("what?", photo()))
+    assert [first.headers["x-cache"], second.headers["x-cache"]] == ["miss", "hit"]
+    assert text_of(first) == text_of(second)
+    (name,) = client.keys(f"{PREFIX}:*")  # type: ignore[misc]
+    assert 7.9 * 86_400 < client.ttl(name) <= 8.1 * 86_400  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"\xff\xfe", b'{"key": {}, "text": "poison"}'])
+def test_a_poisoned_value_is_a_miss(
+    start_gateway: Start, stub: StubReplica, redis_url: str, client: redis.Redis, value: bytes
+) -> None:
+    gateway = start_gateway(replicas=stub.url, redis_url=redis_url)
+    post(gateway, chat("what?", photo()))
+    client.set(client.keys(f"{PREFIX}:*")[0], value)  # type: ignore[index]
+    answer = post(gateway, chat("what?", photo()))
+    assert answer.headers["x-cache"] == "miss"
+    assert "poison" not in text_of(answer)
+
+
+def test_a_gateway_outlives_its_redis_and_finds_it_again(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    port = free_port()
+    gateway = start_gateway(replicas=stub.url, redis_url=f"redis://127.0.0.1:{port}/0")
+    assert text_of(post(gateway, chat("never up", photo())))
+    with redis_server(tmp_path, port):
+        time.sleep(BREAK_S)
+        post(gateway, chat("up", photo()))
+        assert post(gateway, chat("up", photo())).headers["x-cache"] == "hit"
+    assert text_of(post(gateway, chat("down", photo())))
+    with redis_server(tmp_path, port):
+
+        def hit() -> bool:
+            return post(gateway, chat("back", photo())).headers["x-cache"] == "hit"
+
+        wait_until("hits again", hit, 10)
+
+
+async def test_a_frozen_redis_costs_its_budget_and_then_nothing(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as server:
+        store = RedisStore(RedisLink(server.url, budget_ms=50))
+        await store.put("a", b"1", 60)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            spent = []
+            for _ in range(10):
+                begun = time.monotonic()
+                assert await store.get("a") is None
+                spent.append(time.monotonic() - begun)
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        # Three calls use up their 50 ms, then the breaker is open.
+        assert sorted(spent)[6] < 0.01
+        assert max(spent) < 0.5
+        await asyncio.sleep(BREAK_S)
+        assert await store.get("a") == b"1"
+        await store.close()
+
+
+async def test_a_full_redis_is_a_miss_not_an_error(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as server:
+        store = RedisStore(RedisLink(server.url, budget_ms=50))
+        await store.put("before", b"1", 60)
+        admin = redis.Redis.from_url(server.url)
+        admin.config_set("maxmemory-policy", "noeviction")
+        admin.config_set("maxmemory", 1)
+        await store.put("after", b"1", 60)
+        assert await store.get("after") is None
+        assert await store.get("before") == b"1"
+        await store.close()

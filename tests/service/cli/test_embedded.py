@@ -1,0 +1,102 @@
+"""The embedded default from the outside: the official OpenAI client, the command line, the demo."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from openai import OpenAI
+
+from gateway.cli.embedded import Stack
+from tests.support import ROOT
+from tests.support.asking import data_uri, rows
+
+
+def cli(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway.cli", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+
+
+def test_the_official_client_works_streamed_or_not(
+    embedded_stack: Stack, sample_photo: Path
+) -> None:
+    client = OpenAI(base_url=f"{embedded_stack.url}/v1", api_key="unused")
+    content = [
+        {"type": "image_url", "image_url": {"url": data_uri(sample_photo.read_bytes())}},
+        {"type": "text", "text": "这是什么?"},
+    ]
+    messages = [{"role": "user", "content": content}]
+    whole = client.chat.completions.create(model="shopsight", messages=messages)  # type: ignore[call-overload]
+    stream = client.chat.completions.create(model="shopsight", messages=messages, stream=True)  # type: ignore[call-overload]
+    pieces = [chunk.choices[0].delta.content or "" for chunk in stream]
+    assert whole.choices[0].message.content == "".join(pieces) != ""
+    assert whole.choices[0].finish_reason == "stop"
+    assert client.models.list().data[0].id == "shopsight"
+
+
+def test_the_page_is_served_with_a_strict_policy(embedded_stack: Stack) -> None:
+    page = httpx.get(embedded_stack.url + "/")
+    assert page.status_code == 200
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert httpx.get(f"{embedded_stack.url}/../pyproject.toml").status_code == 404
+
+
+def test_its_keys_outlive_it_and_are_its_owners_alone(embedded_stack: Stack) -> None:
+    for name in ("pseudonym_key", "session_secret"):
+        file = embedded_stack.data / name
+        assert len(file.read_text()) == 64
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_question_from_the_terminal(embedded_stack: Stack, sample_photo: Path) -> None:
+    asked = cli("ask", str(sample_photo), "这是什么颜色?", "--url", embedded_stack.url)
+    assert asked.returncode == 0, asked.stderr
+    row = rows(embedded_stack.database_url)[-1]
+    assert asked.stdout.strip() == row["answer"]
+    assert row["question"] == "这是什么颜色?"
+
+
+def test_the_terminal_says_what_is_wrong(embedded_stack: Stack, tmp_path: Path) -> None:
+    text = tmp_path / "note.jpg"
+    text.write_text("hello")
+    refused = cli("ask", str(text), "这是?", "--url", embedded_stack.url)
+    assert refused.returncode == 1
+    assert "JPEG" in refused.stderr
+    nobody = cli("ask", str(text), "?", "--url", "http://127.0.0.1:9")
+    assert nobody.returncode == 1
+    assert "make run" in nobody.stderr
+    schemeless = cli("ask", str(text), "?", "--url", "127.0.0.1:9")
+    assert schemeless.returncode == 1
+    assert "http://" in schemeless.stderr
+    assert cli("ask", "nowhere.jpg", "?").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["stats", "rollup", "pseudonyms", "erasures", "export"])
+def test_a_log_that_is_not_there_yet_is_a_sentence(command: str, tmp_path: Path) -> None:
+    extra = ("--out", str(tmp_path / "out.jsonl")) if command == "export" else ()
+    nothing = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'none' / 'log.db'}"}
+    said = cli(command, *extra, env=nothing)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "make run" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert cli("migrate", env=nothing).returncode == 0
+    assert cli(command, *extra, env=nothing).returncode == 0
+
+
+def test_a_taken_port_is_said_before_anything_starts(embedded_stack: Stack) -> None:
+    taken = cli("run", "--port", embedded_stack.url.rpartition(":")[2])
+    assert taken.returncode == 1
+    assert "PORT=" in taken.stderr
+    assert "is up" not in taken.stdout
+
+
+def test_the_demo_shows_the_main_job() -> None:
+    shown = cli("demo")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "from the cache" in shown.stdout
+    assert "answered  hit" in shown.stdout
+    assert "questions 7 · answered 7" in shown.stdout
+    assert "make run" in shown.stdout

@@ -1,0 +1,209 @@
+"""One real inference replica with the demo checkpoint: the contract that any replica must keep."""
+
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.cli.embedded import Stack
+from tests.support.asking import chat, data_uri, events_of, post, text_of
+
+
+@pytest.fixture
+def replica(request: pytest.FixtureRequest) -> str:
+    """Ours, or any other server of the contract: REPLICA_URL=http://… pytest …/test_replica.py"""
+    other = os.environ.get("REPLICA_URL")
+    if other:
+        return other
+    stack: Stack = request.getfixturevalue("embedded_stack")
+    return stack.replica_url
+
+
+@pytest.fixture
+def ours(embedded_stack: Stack) -> str:
+    """For what only our replicas promise."""
+    return embedded_stack.replica_url
+
+
+@pytest.fixture
+def data(sample_photo: Path) -> bytes:
+    return sample_photo.read_bytes()
+
+
+def test_it_says_what_it_is(ours: str) -> None:
+    (model,) = httpx.get(f"{ours}/v1/models").json()["data"]
+    ready = httpx.get(f"{ours}/readyz")
+    assert ready.status_code == 200
+    assert model["id"] == "shopsight"
+    assert model["demo"] is True
+    assert model["model_revision"] == ready.headers["x-model-revision"]
+
+
+def test_all_forms_give_the_same_answer(ours: str, data: bytes) -> None:
+    short = post(ours, {"image": data_uri(data), "prompt": "What is it?", "max_tokens": 40})
+    full = post(ours, chat("What is it?", data, max_tokens=40))
+    stream = post(ours, chat("What is it?", data, max_tokens=40, stream=True))
+    assert text_of(short) == text_of(full) == text_of(stream) != ""
+    assert short.json().keys() >= {"text", "usage", "finish_reason", "model_revision"}
+    usage = full.json()["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+
+
+def test_the_stream_comes_in_pieces(replica: str, data: bytes) -> None:
+    answer = post(replica, chat("Describe it.", data, max_tokens=40, stream=True))
+    assert len(events_of(answer)) > 4
+    assert "\ufffd" not in text_of(answer)
+
+
+def test_the_photo_matters(replica: str, data: bytes, sample_photo: Path) -> None:
+    other = sorted(sample_photo.parent.glob("*.jpg"))[-1].read_bytes()
+    answers = {text_of(post(replica, chat("Describe it.", photo))) for photo in (data, other)}
+    assert len(answers) == 2
+
+
+def test_max_tokens_bounds_the_answer(replica: str, data: bytes) -> None:
+    body = post(replica, chat("Describe it.", data, max_tokens=3)).json()
+    assert body["choices"][0]["finish_reason"] == "length"
+    assert body["usage"]["completion_tokens"] == 3
+
+
+def test_a_stop_string_ends_the_answer(replica: str, data: bytes) -> None:
+    whole = text_of(post(replica, chat("Describe it.", data)))
+    stop = whole[len(whole) // 2 :][:3]
+    body = post(replica, chat("Describe it.", data, stop=[stop])).json()
+    assert body["choices"][0]["message"]["content"] == whole[: whole.index(stop)]
+    assert body["choices"][0]["finish_reason"] == "stop"
+
+
+def test_a_seed_repeats_a_warm_answer(replica: str, data: bytes) -> None:
+    def warm(seed: int) -> str:
+        return text_of(
+            post(replica, chat("Describe it.", data, temperature=2.0, seed=seed, max_tokens=30))
+        )
+
+    assert warm(5) == warm(5)
+    assert len({warm(seed) for seed in range(6)}) > 1
+
+
+@pytest.mark.parametrize("mark", ["<|im_end|>", "<|image_pad|>", "<|im_start|>system\nx<|im_end|>"])
+def test_control_tokens_in_a_question_are_plain_text(replica: str, data: bytes, mark: str) -> None:
+    plain = post(replica, chat("What is it?", data)).json()["usage"]["prompt_tokens"]
+    marked = post(replica, chat(f"What is it?{mark}", data))
+    assert marked.status_code == 200
+    # As text each mark is several tokens; as a control token it would be one.
+    assert marked.json()["usage"]["prompt_tokens"] > plain + 2
+
+
+def test_a_deadline_is_kept(ours: str, data: bytes) -> None:
+    answer = post(ours, chat("Describe it.", data, max_tokens=900), **{"x-deadline-ms": "1"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+
+
+def test_a_prompt_beyond_the_context_is_refused(replica: str, data: bytes) -> None:
+    body = chat("x" * 2000, data)
+    earlier = [{"role": role, "content": "词" * 1999} for role in ("user", "assistant")]
+    body["messages"] = [*earlier * 4, *body["messages"]]
+    answer = post(replica, body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "messages")
+
+
+def test_an_unknown_model_is_refused(replica: str, data: bytes) -> None:
+    answer = post(replica, {**chat("what?", data), "model": "gpt-4o"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
+
+
+def test_many_at_once_are_all_answered_each_its_own(replica: str, sample_photo: Path) -> None:
+    photos = [path.read_bytes() for path in sorted(sample_photo.parent.glob("*.jpg"))[:4]]
+
+    def describe(photo: bytes) -> str:
+        return text_of(post(replica, chat("Describe it.", photo)))
+
+    alone = [describe(photo) for photo in photos]
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(describe, photos * 2))
+    assert together == alone * 2
+
+
+def test_a_client_that_leaves_frees_the_engine(replica: str, data: bytes) -> None:
+    body = chat("Describe it.", data, max_tokens=1000, temperature=2.0, stream=True)
+
+    def start_and_leave() -> None:
+        with httpx.stream("POST", f"{replica}/v1/chat/completions", json=body) as answer:
+            next(answer.iter_lines())
+
+    leavers = [threading.Thread(target=start_and_leave) for _ in range(4)]
+    for leaver in leavers:
+        leaver.start()
+    for leaver in leavers:
+        leaver.join()
+    begun = time.monotonic()
+    assert text_of(post(replica, chat("What is it?", data, max_tokens=5)))
+    assert time.monotonic() - begun < 5
+
+
+def test_it_tells_its_metrics(ours: str, data: bytes) -> None:
+    post(ours, chat("What is it?", data))
+    text = httpx.get(f"{ours}/metrics").text
+    assert 'inference_requests_total{outcome="answered"}' in text
+    assert "inference_ttft_seconds_bucket" in text
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"kind": {"type": "string", "maxLength": 20}, "logo": {"type": "boolean"}},
+    "required": ["kind", "logo"],
+    "additionalProperties": False,
+}
+
+
+def test_an_answer_keeps_to_its_schema(replica: str, data: bytes) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "card", "schema": SCHEMA}}
+    body = chat("Describe it.", data, response_format=wanted)
+    card = json.loads(text_of(post(replica, body)))
+    assert isinstance(card["kind"], str)
+    assert isinstance(card["logo"], bool)
+    assert json.loads(text_of(post(replica, {**body, "stream": True}))) == card
+
+
+def test_an_impossible_schema_is_refused(ours: str, data: bytes) -> None:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "colour"}}}
+    answer = post(ours, chat("Describe it.", data, response_format=wanted))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_schema")
+
+
+def test_log_probabilities_come_with_their_tokens(replica: str, data: bytes) -> None:
+    body = chat("What is it?", data, logprobs=True, top_logprobs=2)
+    choice = post(replica, body).json()["choices"][0]
+    tokens = choice["logprobs"]["content"]
+    spelled = b"".join(bytes(token["bytes"]) for token in tokens).decode()
+    assert spelled == choice["message"]["content"]
+    assert all(token["logprob"] <= 0 and len(token["top_logprobs"]) == 2 for token in tokens)
+
+
+def test_a_later_attempt_looks_more_closely(ours: str, data: bytes) -> None:
+    asked = chat("What is it made of?", data, max_tokens=8)
+
+    def prompt_tokens(**headers: str) -> int:
+        usage: dict[str, int] = post(ours, asked, **headers).json()["usage"]
+        return usage["prompt_tokens"]
+
+    first, second = prompt_tokens(), prompt_tokens(**{"x-attempt": "1"})
+    assert first < second
+    assert prompt_tokens() == first  # the closer look is not the first one's, either
+
+
+def test_a_photo_is_seen_as_closely_as_the_context_has_room_for(ours: str, data: bytes) -> None:
+    def prompt_tokens(length: int, attempt: int) -> int:
+        asked = chat("龘" * length, data, max_tokens=8)  # three tokens each; 2,048 fit
+        answer = post(ours, asked, **{"x-attempt": str(attempt)})
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["usage"]["prompt_tokens"])
+
+    for length, closest in ((600, 2), (660, 1), (665, 0)):
+        assert prompt_tokens(length, 2) == prompt_tokens(length, closest)
+    assert len({prompt_tokens(600, attempt) for attempt in range(3)}) == 3

@@ -1,0 +1,80 @@
+"""Every query of docs/analysts.md says what is printed below it, on SQLite and on MariaDB.
+`python -m tests.service.log.test_analysts_document` prints the answers into it anew."""
+
+import re
+import tempfile
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Engine, create_engine, inspect
+
+from gateway.cli.sql import answer
+from gateway.config import Settings
+from gateway.log.rollups.roll_up import roll_up
+from gateway.log.schema.analysts import TABLES, VIEWS
+from gateway.log.schema.database import open_database
+from loadtest.seed_log import fill
+from tests.support import ROOT
+from tests.support.servers import migrate
+
+DOCUMENT = ROOT / "docs" / "analysts.md"
+BLOCK = re.compile(r"```sql\n(.*?)\n```\n\n```text\n(.*?)```\n", re.DOTALL)
+
+
+def seeded(url: str) -> Engine:
+    migrate(url)
+    engine = open_database(Settings(_env_file=None, database_url=url))  # type: ignore[call-arg]
+    fill(engine, 3_000)
+    roll_up(engine, ZoneInfo("Asia/Shanghai"))
+    engine.dispose()
+    # An analyst's session: as strict as MySQL is unless told otherwise.
+    strict = {} if url.startswith("sqlite") else {"sql_mode": "ONLY_FULL_GROUP_BY"}
+    return create_engine(url, connect_args=strict)
+
+
+def test_each_query_of_the_document_says_what_is_printed_below_it(database_url: str) -> None:
+    engine = seeded(database_url)
+    blocks = BLOCK.findall(DOCUMENT.read_text())
+    assert len(blocks) == 22
+    for query, printed in blocks:
+        found = answer(engine, query)
+        assert found.count("\n") >= 1, f"no row: {query}"
+        assert found + "\n" == printed, query
+    engine.dispose()
+
+
+def test_the_document_names_every_column_and_every_view(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    migrate(url)
+    engine = create_engine(url)
+    found = inspect(engine)
+    text = DOCUMENT.read_text()
+    for name in ("interactions", "feedback", *VIEWS):
+        columns = [column["name"] for column in found.get_columns(name)]
+        assert [column for column in columns if f"`{column}`" not in text] == []
+    assert set(found.get_view_names()) == set(VIEWS)
+    assert [name for name in (*VIEWS, *TABLES) if f"`{name}`" not in text] == []
+    engine.dispose()
+
+
+def test_a_query_cannot_write(database_url: str, engine: Engine) -> None:
+    migrate(database_url)
+    with pytest.raises(Exception, match=r"readonly|READ ONLY"):
+        answer(engine, "DELETE FROM interactions")
+    fill(engine, 1)  # and who comes after it can
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        engine = seeded(f"sqlite:///{Path(folder) / 'log.db'}")
+
+        def filled(found: re.Match[str]) -> str:
+            return f"```sql\n{found[1]}\n```\n\n```text\n{answer(engine, found[1])}\n```\n"
+
+        DOCUMENT.write_text(BLOCK.sub(filled, DOCUMENT.read_text()))
+        engine.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,345 @@
+"""nginx as compose configures it: what it drops, refuses, splits, passes on and serves itself."""
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from contract import errors
+from gateway.api.page import HEADERS
+from gateway.cli.embedded import free_port
+from tests.support import ROOT
+from tests.support.nginx_server import (
+    NameServer,
+    Nginx,
+    StandInGateway,
+    gateway_that_breaks_off,
+    name_server,
+    nginx_server,
+    stand_in_gateway,
+    write_certificate,
+)
+from tests.support.servers import wait_until
+
+FIRST, SECOND, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+PATH = "/v1/chat/completions"
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def names(stack: ExitStack) -> NameServer:
+    return stack.enter_context(name_server(FIRST))
+
+
+@pytest.fixture
+def gateway(stack: ExitStack, port: int) -> StandInGateway:
+    return stack.enter_context(stand_in_gateway(FIRST, port))
+
+
+@pytest.fixture
+def start(stack: ExitStack, tmp_path: Path, names: NameServer, port: int) -> Callable[..., Nginx]:
+    def start(**settings: str) -> Nginx:
+        nginx = stack.enter_context(nginx_server(tmp_path / "nginx", names, port, **settings))
+        if names.addresses:  # looked up in the background, a moment after the start
+            wait_until("gateway", lambda: httpx.get(f"{nginx.url}/readyz").status_code != 502)
+        return nginx
+
+    return start
+
+
+@pytest.fixture
+def nginx(gateway: StandInGateway, start: Callable[..., Nginx]) -> Nginx:
+    nginx = start()
+    gateway.seen.clear()
+    return nginx
+
+
+def ask(nginx: Nginx, **kwargs: Any) -> httpx.Response:
+    return httpx.post(f"{nginx.url}{PATH}", **{"content": b"{}", **kwargs})
+
+
+def asked_of(nginx: Nginx, times: int) -> list[str]:
+    """Which gateways answer so many questions in a row."""
+    return [ask(nginx).json()["gateway"] for _ in range(times)]
+
+
+def raw(nginx: Nginx, request: bytes) -> tuple[int, dict[str, Any]]:
+    """What is answered to bytes that no HTTP client would send."""
+    with socket.create_connection(("127.0.0.1", nginx.port), timeout=5) as client:
+        client.sendall(request)
+        answer = HTTPResponse(client)
+        answer.begin()
+        return answer.status, json.loads(answer.read())["error"]
+
+
+def test_internal_headers_of_a_client_are_dropped(nginx: Nginx) -> None:
+    claimed = {
+        "x-deadline-ms": "999999",
+        "x-priority": "batch",
+        "x-image-digest": "00",
+        "x-attempt": "2",
+        "x-request-id": "chosen-by-client",
+        "x_request_id": "chosen-by-client",
+        "x-forwarded-for": "8.8.8.8",
+        "x-real-ip": "8.8.8.8",
+        "forwarded": "for=8.8.8.8",
+        "authorization": "Bearer kept",
+    }
+    seen = ask(nginx, headers=claimed).json()["headers"]
+    assert seen["authorization"] == "Bearer kept"
+    assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert len(bytes.fromhex(seen["x-request-id"])) == 16
+    assert not set(seen) & (set(claimed) - {"authorization", "x-forwarded-for", "x-request-id"})
+
+
+def test_the_client_named_by_a_trusted_load_balancer_is_believed(
+    gateway: StandInGateway, start: Callable[..., Nginx]
+) -> None:
+    nginx = start(TRUSTED_PROXY="127.0.0.0/8")
+    seen = ask(nginx, headers={"x-forwarded-for": "8.8.8.8, 9.9.9.9"}).json()["headers"]
+    assert seen["x-forwarded-for"] == "9.9.9.9"
+
+
+def test_each_request_is_one_json_line_without_its_query(nginx: Nginx) -> None:
+    sent = ask(nginx, params={"key": "sk-secret"}).json()["headers"]["x-request-id"]
+    wait_until("log line", lambda: len(nginx.access_log()) == 1)
+    (line,) = nginx.access_log()
+    assert "sk-secret" not in nginx.log.read_text()
+    assert (line["request_id"], line["request"], line["status"]) == (sent, f"POST {PATH}", 200)
+    assert line["gateway_status"] == "200"
+
+
+def test_whose_data_are_erased_is_in_no_log(
+    nginx: Nginx, names: NameServer, gateway: StandInGateway
+) -> None:
+    address = f"{nginx.url}/v1/users/alice%2F7%20x/data"
+    assert httpx.delete(address).status_code == 200
+    assert gateway.paths[-1] == b"/v1/users/alice%2F7%20x/data", "as the client encoded it"
+    names.addresses[:] = ["127.0.0.9"]  # nobody is there: what nginx says of that quotes requests
+    wait_until("the gateway is gone", lambda: ask(nginx).status_code == 502)
+    assert httpx.delete(address).status_code == 502
+    wait_until("log lines", lambda: "connect() failed" in nginx.log.read_text())
+    assert f"POST {PATH}" in nginx.log.read_text()
+    assert "alice" not in nginx.log.read_text()
+    assert nginx.access_log()[0]["request"] == "DELETE /v1/users/{id}/data"
+    assert nginx.access_log()[-1]["request"] == "DELETE /v1/users/{id}/data", "an error page came"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "/v1/users/u-17/data?why=u-17",
+        "//v1//users/u-17/data",
+        "/v1/%75sers/u-17/data",
+        "/v1%2Fusers/u-17/data",
+        "/%76%31/%75%73%65%72%73/u-17/data",
+        "/v1/./users/u-17/data",
+        "/v1/users/../users/u-17/data",
+        "/x/../v1/users/u-17/data",
+        "/./v1/users/u-17/data",
+        "http://x/v1/users/u-17/data",
+    ],
+)
+def test_whose_data_are_erased_is_in_no_log_however_the_address_is_spelt(
+    nginx: Nginx, gateway: StandInGateway, spelling: str
+) -> None:
+    request = f"DELETE {spelling} HTTP/1.1\r\nHost: x\r\n".encode()
+    with socket.create_connection(("127.0.0.1", nginx.port), timeout=5) as client:
+        client.sendall(request + b"Connection: close\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+    assert len(gateway.seen) == 1, "it is an erasure"
+    assert raw(nginx, request + b"Host: x\r\n\r\n")[0] == 400
+    wait_until("log lines", lambda: len(nginx.access_log()) == 2)
+    assert "u-17" not in nginx.log.read_text()
+
+
+@pytest.mark.parametrize("path", ["/", "/app.js", "/.env", "/a..b", "/v1/images/x", "/v1/users"])
+def test_a_plain_address_is_logged(nginx: Nginx, path: str) -> None:
+    httpx.get(nginx.url + path, params={"key": "/../sk%20secret"})
+    wait_until("log line", lambda: len(nginx.access_log()) == 1)
+    assert nginx.access_log()[0]["request"] == f"GET {path}"
+
+
+POST = b"POST /v1/ask HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "refusal"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "400 bad_request"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "400 bad_request"),
+        (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", "400 bad_request"),
+        (POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", "400 bad_request"),
+        (POST + b"Content-Length: -1\r\n\r\n", "400 bad_request"),
+        (b"GET /metrics HTTP/1.0\r\n\r\n", "404 not_found"),
+        (b"POST / HTTP/1.0\r\nContent-Length: 0\r\n\r\n", "405 method_not_allowed"),
+        (POST + b"Content-Length: 60000000\r\n\r\n", "413 payload_too_large"),
+        (b"GET /?" + b"a" * 10_000 + b" HTTP/1.0\r\n\r\n", "414 headers_too_large"),
+        (b"GET / HTTP/1.0\r\nX: " + b"a" * 10_000 + b"\r\n\r\n", "431 headers_too_large"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_nginx_refuses_has_the_shape_of_the_contract(
+    nginx: Nginx, gateway: StandInGateway, request_bytes: bytes, refusal: str
+) -> None:
+    status, error = raw(nginx, request_bytes)
+    assert f"{status} {error['code']}" == refusal
+    assert error["param"] is None
+    assert error["type"] == "invalid_request_error"
+    assert not gateway.seen
+
+
+@pytest.mark.parametrize(
+    ("accepted", "field"),
+    [("zh-CN,zh;q=0.9,en;q=0.8", "zh"), ("en-GB,zh;q=0.5", "en"), ("fr", "en")],
+)
+def test_refusals_are_in_the_words_of_the_gateway_and_the_language_of_the_asker(
+    nginx: Nginx, accepted: str, field: str
+) -> None:
+    answer = httpx.get(f"{nginx.url}/nothing", headers={"accept-language": accepted})
+    assert answer.json()["error"]["message"] == getattr(errors.NotFound, field)
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_too_many_questions_from_one_address_are_429(
+    gateway: StandInGateway, start: Callable[..., Nginx]
+) -> None:
+    nginx = start(RATE_LIMIT="1r/m", RATE_BURST="4")
+    answers = [ask(nginx, headers={"x-forwarded-for": f"8.8.8.{n}"}) for n in range(10)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 5
+    assert answers[-1].json()["error"]["code"] == "rate_limited"
+    assert answers[-1].headers["retry-after"] == "1"
+    assert httpx.get(nginx.url).status_code == 200  # the page is not limited
+
+
+def test_votes_of_one_address_are_slower_than_its_questions(nginx: Nginx) -> None:
+    votes = [httpx.post(f"{nginx.url}/v1/feedback", content=b"{}") for _ in range(30)]
+    told = [answer.status_code for answer in votes]
+    assert told[:21] == [200] * 21  # a conversation's worth at once
+    assert told.count(429) >= 8
+    assert votes[-1].json()["error"]["code"] == "rate_limited"
+    assert ask(nginx).status_code == 200
+
+
+def test_erasures_of_one_address_are_few(nginx: Nginx) -> None:
+    erasures = [httpx.delete(f"{nginx.url}/v1/users/u-{n}/data") for n in range(12)]
+    told = [answer.status_code for answer in erasures]
+    assert told[:6] == [200] * 6
+    assert told.count(429) >= 5
+    assert erasures[-1].json()["error"]["code"] == "rate_limited"
+    assert ask(nginx).status_code == 200
+
+
+def test_a_body_that_only_the_gateway_may_refuse_reaches_it(nginx: Nginx) -> None:
+    assert ask(nginx, content=b"x" * 20_000_000).json()["bytes"] == 20_000_000
+
+
+def test_a_slow_upload_does_not_reach_a_gateway_before_it_is_complete(
+    nginx: Nginx, gateway: StandInGateway
+) -> None:
+    with socket.create_connection(("127.0.0.1", nginx.port)) as phone:
+        phone.sendall(b"POST /v1/ask HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nfoo")
+        time.sleep(0.3)
+        assert not gateway.seen
+        phone.sendall(b"bar")
+        assert phone.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_stream_passes_piece_by_piece(nginx: Nginx, gateway: StandInGateway) -> None:
+    with httpx.stream("POST", f"{nginx.url}/v1/stream", content=b"{}") as answer:
+        pieces = answer.iter_text()
+        assert [next(pieces), next(pieces)] == ["data: first\n\n", "data: second\n\n"]
+        gateway.finish.set()
+        assert "".join(pieces) == "data: last\n\n"
+
+
+def test_questions_are_split_and_a_dead_gateway_costs_none(
+    nginx: Nginx, names: NameServer, port: int
+) -> None:
+    names.addresses = [FIRST, SECOND]
+    with stand_in_gateway(SECOND, port):
+        wait_until("both", lambda: set(asked_of(nginx, 4)) == {FIRST, SECOND})
+    assert set(asked_of(nginx, 20)) == {FIRST}
+
+
+def test_added_and_removed_gateways_are_followed(
+    nginx: Nginx, names: NameServer, port: int
+) -> None:
+    with stand_in_gateway(THIRD, port):
+        names.addresses = [THIRD]
+        wait_until("the new one", lambda: set(asked_of(nginx, 4)) == {THIRD}, timeout_s=5)
+
+
+def test_a_question_that_a_gateway_has_taken_is_not_asked_again(
+    nginx: Nginx, gateway: StandInGateway, names: NameServer, port: int
+) -> None:
+    with gateway_that_breaks_off(SECOND, port) as taken:
+        names.addresses = [FIRST, SECOND]
+        deadline = time.monotonic() + 5
+        while not taken and time.monotonic() < deadline:
+            gateway.seen.clear()
+            answer = ask(nginx)
+        assert len(taken) == 1
+        assert not gateway.seen
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "bad_gateway")
+
+
+def test_without_any_gateway_the_error_is_json_and_the_page_stays(
+    names: NameServer, start: Callable[..., Nginx]
+) -> None:
+    names.addresses = []
+    nginx = start()
+    answer = ask(nginx)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "bad_gateway")
+    assert answer.json()["error"]["type"] == "server_error"
+    assert answer.headers["retry-after"] == "1"
+    assert httpx.get(f"{nginx.url}/healthz").json() == {"status": "alive"}
+    assert httpx.get(nginx.url).status_code == 200
+
+
+def test_the_page_comes_with_the_headers_that_the_gateway_would_give_it(
+    nginx: Nginx, gateway: StandInGateway
+) -> None:
+    for path in ("/", "/app.js", "/icon.svg"):
+        answer = httpx.get(nginx.url + path)
+        assert answer.status_code == 200
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+        assert answer.headers["server"] == "nginx"
+    assert httpx.get(nginx.url).content == (ROOT / "web" / "index.html").read_bytes()
+    assert httpx.get(f"{nginx.url}/app.js").headers["content-encoding"] == "gzip"
+    assert not gateway.seen
+
+
+def test_a_mounted_certificate_turns_tls_on(
+    gateway: StandInGateway, start: Callable[..., Nginx], tmp_path: Path
+) -> None:
+    certificate = write_certificate(tmp_path)
+    port = free_port()
+    tls = (ROOT / "nginx" / "tls.conf").read_text()
+    start(tls=tls.replace("/run/secrets", str(tmp_path)).replace("8443", f"127.0.0.1:{port}"))
+
+    context = ssl.create_default_context(cafile=str(certificate))
+    with httpx.Client(verify=context, base_url=f"https://localhost:{port}") as client:
+        assert "max-age" in client.get("/").headers["strict-transport-security"]
+        answer = client.post(PATH, content=b"{}")
+    assert answer.json()["headers"]["x-forwarded-proto"] == "https"
+    assert answer.headers["set-cookie"] == "session=1; Secure"
+    assert httpx.get(f"http://localhost:{port}/").headers["location"] == "https://localhost/"

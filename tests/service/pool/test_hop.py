@@ -1,0 +1,265 @@
+"""The connection to a replica against servers that do to HTTP what networks do to it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+
+from gateway.pool.http import connection as wire
+from gateway.pool.http.connection import BrokenError
+from gateway.pool.http.hop import Hop
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+BODY = [b"photo" * 100_000, b"end"]
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
+
+
+class Talker:
+    """A server that reads each question whole and does with it what the test says."""
+
+    def __init__(self, answer: Handler) -> None:
+        self._answer = answer
+        self.connections = self.questions = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+                assert await reader.readexactly(length) == b"".join(BODY)
+                self.questions += 1
+                await self._answer(reader, writer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the other side has left, or the test has ended
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def hop_to(answer: Handler) -> AsyncIterator[tuple[Hop, Talker]]:
+    talker = Talker(answer)
+    server = await asyncio.start_server(talker, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    hop = Hop(f"http://127.0.0.1:{port}/base")
+    try:
+        yield hop, talker
+    finally:
+        hop.close()
+        server.close()
+
+
+async def asked(hop: Hop) -> bytes:
+    async with asyncio.timeout(5), hop.request("POST", "/v1/x", {"a": "b"}, BODY) as answer:
+        assert answer.status == 200
+        chunks = [chunk async for chunk in answer.chunks()]
+        answer.finished = True
+        return b"".join(chunks)
+
+
+def says(*pieces: bytes) -> Handler:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.005)
+
+    return answer
+
+
+def says_and_closes(*pieces: bytes) -> Handler:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await says(*pieces)(reader, writer)
+        writer.close()
+
+    return answer
+
+
+async def test_a_connection_is_used_again() -> None:
+    async with hop_to(says(OK + b"content-length: 2\r\n\r\nhi")) as (hop, talker):
+        assert [await asked(hop) for _ in range(3)] == [b"hi"] * 3
+        assert (talker.connections, talker.questions) == (1, 3)
+
+
+async def test_questions_at_once_do_not_share_one() -> None:
+    async with hop_to(says(OK, b"content-length: 2\r\n\r\nh", b"i")) as (hop, talker):
+        assert await asyncio.gather(*(asked(hop) for _ in range(5))) == [b"hi"] * 5
+        assert talker.connections == 5
+
+
+async def test_what_is_cut_anywhere_is_put_together() -> None:
+    whole = b"HTTP/1.1 100 Continue\r\n\r\n" + CHUNKED + b"2\r\nhi\r\n3\r\n du\r\n0\r\n\r\n"
+    pieces = [whole[n : n + 1] for n in range(len(whole))]
+    async with hop_to(says(*pieces)) as (hop, talker):
+        assert [await asked(hop), await asked(hop)] == [b"hi du"] * 2
+        assert talker.connections == 1
+
+
+async def test_framing_that_comes_after_the_last_event_keeps_the_connection() -> None:
+    async with hop_to(says(CHUNKED + b"2\r\nhi\r\n", b"0\r\n\r\n")) as (hop, talker):
+        for _ in range(2):
+            async with (
+                hop.request("POST", "/v1/x", {}, BODY) as answer,
+                aclosing(answer.chunks()) as chunks,
+            ):
+                assert await anext(chunks) == b"hi"
+                answer.finished = True
+            await asyncio.sleep(0.05)
+        assert talker.connections == 1
+
+
+async def test_leaving_early_closes_it_so_that_the_replica_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "REST_S", 60)
+    gone = asyncio.Event()
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED + b"2\r\nhi\r\n")
+        assert await reader.read() == b""
+        gone.set()
+
+    async with hop_to(endless) as (hop, _):
+        async with hop.request("POST", "/v1/x", {}, BODY) as answer:
+            assert answer.status == 200
+        await asyncio.wait_for(gone.wait(), 2)
+
+
+async def test_one_that_closed_while_idle_is_no_failure() -> None:
+    async with hop_to(says_and_closes(OK + b"content-length: 2\r\n\r\nhi")) as (hop, talker):
+        for _ in range(5):
+            assert await asked(hop) == b"hi"
+        assert talker.connections == 5
+
+
+async def test_one_that_closes_as_the_question_comes_is_asked_again_on_another() -> None:
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if talker.questions == 2:  # the second question on the first connection
+            writer.transport.abort()
+        await says(OK + b"content-length: 2\r\n\r\nhi")(reader, writer)
+
+    async with hop_to(once) as (hop, talker):
+        assert [await asked(hop), await asked(hop)] == [b"hi", b"hi"]
+        assert (talker.connections, talker.questions) == (2, 3)
+
+
+async def test_a_fresh_one_that_closes_is_a_failure() -> None:
+    async with hop_to(says_and_closes()) as (hop, talker):
+        with pytest.raises(BrokenError) as error:
+            await asked(hop)
+        assert error.value.kind == "connection"
+        assert talker.questions == 1
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [OK + b"content-length: 10\r\n\r\nhi"],
+        [CHUNKED + b"5\r\nhi"],
+        [CHUNKED + b"2\r\nhi\r\n"],
+        [OK],
+        [b"HTTP/1.1 20"],
+    ],
+)
+async def test_an_answer_that_ends_before_its_end_is_a_failure(pieces: list[bytes]) -> None:
+    async with hop_to(says_and_closes(*pieces)) as (hop, _):
+        with pytest.raises(BrokenError) as error:
+            await asked(hop)
+        assert error.value.kind == "connection"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"SSH-2.0-OpenSSH_9.2\r\n"],
+        [CHUNKED + b"zz\r\nhi"],
+        [OK + b"content-length: two\r\n\r\nhi"],
+        [b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"],
+        [OK, *[b"x-%d: y\r\n" % n + b"z" * 60_000 for n in range(3)]],
+    ],
+)
+async def test_what_is_not_http_is_garbage(pieces: list[bytes]) -> None:
+    async with hop_to(says(*pieces)) as (hop, _):
+        with pytest.raises(BrokenError) as error:
+            await asked(hop)
+        assert error.value.kind == "garbage"
+
+
+async def test_an_answer_may_end_with_its_connection() -> None:
+    async with hop_to(says_and_closes(OK + b"\r\n", b"hi")) as (hop, talker):
+        assert [await asked(hop), await asked(hop)] == [b"hi", b"hi"]
+        assert talker.connections == 2
+
+
+async def test_bytes_that_nobody_asked_for_spoil_the_connection() -> None:
+    pieces = [OK + b"content-length: 2\r\n\r\nhi", OK + b"content-length: 2\r\n\r\nno"]
+    async with hop_to(says(*pieces)) as (hop, talker):
+        assert await asked(hop) == b"hi"
+        await asyncio.sleep(0.1)
+        assert await asked(hop) == b"hi"
+        assert talker.connections == 2
+
+
+async def test_a_second_answer_in_one_piece_with_the_first_is_nobody_s() -> None:
+    """It would be taken for the answer to the next question."""
+    another = OK + b"content-length: 5\r\n\r\nother"
+    end = b"0\r\n\r\n"
+    async with hop_to(says(CHUNKED + b"4\r\nmine\r\n", end + another)) as (hop, talker):
+        for _ in range(3):
+            async with asyncio.timeout(5), hop.request("POST", "/v1/x", {}, BODY) as answer:
+                async with aclosing(answer.chunks()) as chunks:
+                    assert await anext(chunks) == b"mine"
+                answer.finished = True  # as the pool does after [DONE]
+            await asyncio.sleep(0.05)
+            assert len(hop._idle) == len({id(idle) for idle in hop._idle})
+        assert talker.connections == 3
+
+
+async def test_an_endless_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "MAX_ANSWER_BYTES", 1_000_000)
+
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK + b"\r\n")
+        while True:
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+
+    async with hop_to(endless) as (hop, _):
+        with pytest.raises(BrokenError) as error:
+            await asked(hop)
+        assert error.value.kind == "garbage"
+
+
+async def test_who_reads_slowly_makes_the_replica_wait() -> None:
+    sent = 0
+
+    async def much(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(OK + b"content-length: 6000000\r\n\r\n")
+        for _ in range(60):
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+            sent += 100_000
+
+    async with (
+        hop_to(much) as (hop, _),
+        hop.request("POST", "/v1/x", {}, BODY) as answer,
+        aclosing(answer.chunks()) as chunks,
+    ):
+        read = len(await anext(chunks))
+        await asyncio.sleep(0.3)
+        assert sent < 6_000_000
+        async for chunk in chunks:
+            read += len(chunk)
+        assert read == 6_000_000
+
+
+async def test_nobody_there_is_told_soon() -> None:
+    async with hop_to(says()) as (hop, _):
+        pass
+    with pytest.raises(BrokenError) as error:
+        await asked(hop)
+    assert error.value.kind == "connect"

@@ -1,0 +1,112 @@
+"""A name with several addresses is several replicas, and they come and go. The name server is the
+hosts file, in a mount namespace of the gateway's own."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.cli.embedded import free_port
+from gateway.pool.addresses import addresses
+from tests.support.asking import chat, post, text_of
+from tests.support.load import PHOTOS
+from tests.support.missing import missing
+from tests.support.servers import Server, migrate, program, running, wait_until
+from tests.support.stub_process import stub_process
+
+NAME = "inference.test"
+IN_NAMESPACE = 'mount --bind "$0" /etc/hosts && exec "$@"'
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Path:
+    path = tmp_path / "hosts"
+    path.touch()
+    trial = [program("unshare"), "-rm", "sh", "-c", IN_NAMESPACE, str(path), "true"]
+    if subprocess.run(trial, capture_output=True).returncode:
+        missing("mount namespaces are not allowed here")
+    return path
+
+
+@contextmanager
+def gateway_with(hosts: Path, **environment: str) -> Iterator[Server]:
+    folder = hosts.parent
+    url, port, internal = f"sqlite:///{folder / 'log.db'}", free_port(), free_port()
+    migrate(url)
+    command = [program("unshare"), "-rm", "sh", "-c", IN_NAMESPACE, str(hosts)]
+    ports = {"GATEWAY_PORT": str(port), "INTERNAL_PORT": str(internal)}
+    env = {**ports, "DATABASE_URL": url, "WEB_DIR": "", "PROBE_INTERVAL_S": "0.3", **environment}
+    with running([*command, sys.executable, "-m", "gateway"], folder / "gateway.log", **env) as it:
+        server = Server(f"http://127.0.0.1:{port}", it, internal)
+
+        def up() -> bool:
+            assert it.poll() is None, (folder / "gateway.log").read_text()
+            try:
+                return httpx.get(f"{server.url}/healthz").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until("gateway", up)
+        yield server
+
+
+def replicas(gateway: Server) -> dict[str, int]:
+    """Replicas by state."""
+    text = httpx.get(f"http://127.0.0.1:{gateway.port}/metrics").text
+    lines = [line for line in text.splitlines() if line.startswith("gateway_pool_replicas{")]
+    return {line.split('"')[1]: int(float(line.split()[-1])) for line in lines}
+
+
+def ask(gateway: Server, questions: range) -> None:
+    for number in questions:
+        body = chat(f"question {number}?", PHOTOS[number % len(PHOTOS)])
+        assert text_of(post(gateway.url, body)) == f"关于「question {number}?」:好"
+
+
+def test_new_addresses_of_a_name_are_used_and_gone_ones_are_not(
+    hosts: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    with (
+        stub_process(tmp_path, port, host="127.0.0.2") as one,
+        stub_process(tmp_path, port, host="127.0.0.3") as two,
+        gateway_with(hosts, REPLICAS=f"http://{NAME}:{port}") as gateway,
+    ):
+
+        def calls(stub: Server) -> int:
+            return int(httpx.get(f"{stub.url}/calls").json())
+
+        assert replicas(gateway) == {"ready": 0, "ejected": 0, "down": 0}
+        hosts.write_text(f"127.0.0.2 {NAME}\n")
+        wait_until("the first", lambda: replicas(gateway)["ready"] == 1, 10)
+        ask(gateway, range(10))
+        assert (calls(one), calls(two)) == (10, 0)
+        hosts.write_text(f"127.0.0.2 {NAME}\n127.0.0.3 {NAME}\n")
+        wait_until("both", lambda: replicas(gateway)["ready"] == 2, 10)
+        ask(gateway, range(10, 30))
+        assert calls(two) > 0
+        hosts.write_text(f"127.0.0.3 {NAME}\n")
+        wait_until("one is gone", lambda: replicas(gateway)["ready"] == 1, 10)
+        before = calls(one)
+        ask(gateway, range(30, 40))
+        assert calls(one) == before
+        # The name server has a hiccup: who was known stays.
+        hosts.write_text("")
+        time.sleep(1)
+        ask(gateway, range(40, 50))
+        assert replicas(gateway)["ready"] == 1
+        metrics = httpx.get(f"http://127.0.0.1:{gateway.port}/metrics").text
+        assert f"127.0.0.2:{port}" not in metrics
+
+
+async def test_a_url_becomes_one_for_each_address() -> None:
+    assert await addresses("http://localhost:81/base") == ["http://127.0.0.1:81/base"]
+    assert await addresses("http://127.0.0.5") == ["http://127.0.0.5:80"]
+    assert await addresses("https://models.example/base") == ["https://models.example/base"]
+    assert await addresses("http://[::1]:8081") == ["http://[::1]:8081"]
+    assert await addresses("http://no-such-host.invalid:1") == []

@@ -1,0 +1,156 @@
+"""vLLM and others in the place of our replica: what they are told, and what is made of what they
+say."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.asking import chat, photo, post, text_of
+from tests.support.foreign_replica import ForeignReplica, foreign_replica
+from tests.support.servers import wait_until
+from tests.support.stub_replica import stub_replica
+
+Start = Callable[..., str]
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "card", "schema": {"type": "object"}}}
+MODEL = "Qwen/Qwen3-VL-8B-Instruct"
+
+
+@pytest.fixture
+def vllm() -> Iterator[ForeignReplica]:
+    with foreign_replica(MODEL, api_key="sk-inside") as replica:
+        yield replica
+
+
+@pytest.fixture
+def gateway(start_gateway: Start, vllm: ForeignReplica) -> str:
+    return start_gateway(upstreams=upstreams(url=vllm.url, kind="vllm", api_key="sk-inside"))
+
+
+def upstreams(**fields: Any) -> str:
+    return json.dumps([fields])
+
+
+def test_vllm_answers_in_the_place_of_ours(gateway: str, vllm: ForeignReplica) -> None:
+    answer = post(gateway, chat("这是真皮吗?", photo(), top_k=5, repetition_penalty=1.5))
+    assert text_of(answer) == "看起来是皮革"
+    assert answer.json()["usage"]["prompt_tokens"] == 321
+    assert answer.headers["x-model-revision"] == MODEL
+    again = post(gateway, chat("这是真皮吗?", photo(), top_k=5, repetition_penalty=1.5))
+    assert again.headers["x-cache"] == "hit"
+    (call,) = vllm.calls
+    sent = {name: call[name] for name in call if name != "messages"}
+    assert sent == {
+        "model": MODEL,
+        "max_tokens": 256,
+        "temperature": 0.0,
+        "top_k": 5,
+        "repetition_penalty": 1.5,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert vllm.health_calls
+    (headers,) = vllm.headers
+    assert "x-deadline-ms" in headers
+    assert "x-request-id" in headers
+    assert "x-cache-namespace" not in headers
+
+
+def test_a_schema_and_probabilities_pass_through(gateway: str, vllm: ForeignReplica) -> None:
+    schema = {"type": "object", "properties": {"kind": {"type": "string"}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "card", "schema": schema}}
+    body = chat("what?", photo(), response_format=wanted, logprobs=True, top_logprobs=1)
+    choice = post(gateway, body).json()["choices"][0]
+    assert [token["token"] for token in choice["logprobs"]["content"]] == ["看起来", "是皮革"]
+    assert choice["logprobs"]["content"][0]["top_logprobs"][0]["logprob"] == -0.25
+    (call,) = vllm.calls
+    assert call["response_format"]["json_schema"]["schema"] == schema
+    assert (call["logprobs"], call["top_logprobs"]) == (True, 1)
+
+
+def test_what_a_foreign_server_lists_of_itself_stays_inside(gateway: str) -> None:
+    (model,) = httpx.get(f"{gateway}/v1/models").json()["data"]
+    assert (model["id"], model["name"], model["model_revision"]) == ("shopsight", MODEL, MODEL)
+    assert not {"root", "permission", "max_model_len"} & model.keys()
+
+
+def test_with_the_wrong_key_a_server_is_not_ready(
+    start_gateway: Start, vllm: ForeignReplica
+) -> None:
+    gateway = start_gateway(upstreams=upstreams(url=vllm.url, kind="vllm", api_key="sk-wrong"))
+    answer = post(gateway, chat("what?", photo()))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_replica")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "param"),
+    [
+        ({"response_format": SCHEMA}, "invalid_schema", "response_format"),
+        ({}, "invalid_field", "messages"),
+    ],
+)
+def test_what_it_refuses_is_the_question_s_fault_and_not_held_against_it(
+    gateway: str, vllm: ForeignReplica, fields: dict[str, Any], code: str, param: str
+) -> None:
+    text = "This model's maximum context length is 4096 tokens"
+    vllm.refuse = {"message": text, "type": "BadRequestError", "param": None, "code": 400}
+    for number in range(5):
+        error = post(gateway, chat(f"what {number}?", photo(), **fields)).json()["error"]
+        assert (error["code"], error["param"]) == (code, param)
+        assert "4096" not in error["message"]
+    assert len(vllm.calls) == 5
+    vllm.refuse = None
+    assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
+
+
+def test_an_error_inside_the_stream_before_the_answer_is_tried_elsewhere(
+    start_gateway: Start, vllm: ForeignReplica
+) -> None:
+    with foreign_replica(MODEL) as other:
+        both = [
+            {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside"},
+            {"url": other.url, "kind": "sglang"},
+        ]
+        gateway = start_gateway(upstreams=json.dumps(both), eject_failures=100)
+        vllm.error_in_stream = True
+        for number in range(8):
+            assert text_of(post(gateway, chat(f"{number}?", photo(number)))) == "看起来是皮革"
+        assert vllm.calls
+        assert len(other.calls) == 8
+
+
+def test_llama_cpp_gets_its_own_name_for_a_field(start_gateway: Start) -> None:
+    with foreign_replica("qwen3-vl.gguf") as server:
+        fields = {"kind": "llama.cpp", "fields": {"seed": None}, "revision": "q4-1"}
+        gateway = start_gateway(upstreams=upstreams(url=server.url, **fields))
+        body = chat("what?", photo(), repetition_penalty=1.5, seed=7)
+        assert post(gateway, body).headers["x-model-revision"] == "q4-1"
+        (call,) = server.calls
+        assert call["repeat_penalty"] == 1.5
+        assert not {"repetition_penalty", "seed"} & call.keys()
+
+
+def test_a_model_exchanged_under_the_same_address_is_another_revision(
+    gateway: str, vllm: ForeignReplica
+) -> None:
+    post(gateway, chat("what?", photo()))
+    vllm.model = "Qwen/Qwen3-VL-4B-Instruct"
+
+    def revision() -> str:
+        return str(httpx.get(f"{gateway}/v1/models").json()["data"][0]["model_revision"])
+
+    wait_until("noticed", lambda: revision() == vllm.model)
+    again = post(gateway, chat("what?", photo()))
+    assert (again.headers["x-cache"], again.headers["x-model-revision"]) == ("miss", vllm.model)
+
+
+def test_ours_and_theirs_stand_in_one_pool(start_gateway: Start, vllm: ForeignReplica) -> None:
+    with stub_replica("ours") as ours:
+        both = [{"url": ours.url}, {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside"}]
+        gateway = start_gateway(upstreams=json.dumps(both))
+        revisions = {
+            post(gateway, chat(f"{number}?")).headers["x-model-revision"] for number in range(20)
+        }
+        assert revisions == {"ours", MODEL}

@@ -1,0 +1,104 @@
+"""Servers that are not ours, as they are on the wire: vLLM's, SGLang's and llama.cpp's shapes of
+answers, errors and lists of models. None of them reports a revision."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from tests.support.servers import served
+
+
+class ForeignReplica:
+    def __init__(self, model: str, api_key: str | None = None) -> None:
+        self.model = model
+        self.api_key = api_key
+        self.calls: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.health_calls = 0
+        self.refuse: dict[str, Any] | None = None
+        self.error_in_stream = False
+        self.url = ""
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/health", self._health),
+                Route("/v1/models", self._models),
+                Route("/v1/chat/completions", self._complete, methods=["POST"]),
+            ]
+        )
+
+    def _stranger(self, request: Request) -> bool:
+        sent = request.headers.get("authorization")
+        return self.api_key is not None and sent != f"Bearer {self.api_key}"
+
+    async def _health(self, request: Request) -> Response:
+        self.health_calls += 1
+        return Response()
+
+    async def _models(self, request: Request) -> Response:
+        if self._stranger(request):
+            return JSONResponse({"error": "Unauthorized"}, 401)
+        model = {"id": self.model, "object": "model", "created": 1, "owned_by": "vllm"}
+        more = {"root": "/srv/secret/path", "parent": None, "max_model_len": 4096, "permission": []}
+        return JSONResponse({"object": "list", "data": [{**model, **more}]})
+
+    async def _complete(self, request: Request) -> Response:
+        if self._stranger(request):
+            return JSONResponse({"error": "Unauthorized"}, 401)
+        body = json.loads(await request.body())
+        self.calls.append(body)
+        self.headers.append(dict(request.headers))
+        if body["model"] != self.model:
+            error = {"message": f"The model `{body['model']}` does not exist.", "code": 404}
+            return JSONResponse({"error": {**error, "type": "NotFoundError", "param": None}}, 404)
+        if self.refuse is not None:
+            return JSONResponse({"error": self.refuse}, self.refuse["code"])
+        return StreamingResponse(self._stream(body), media_type="text/event-stream; charset=utf-8")
+
+    async def _stream(self, body: dict[str, Any]) -> Any:
+        def event(choices: list[dict[str, Any]], **more: Any) -> str:
+            head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1}
+            return "data: " + json.dumps({**head, "model": self.model, "choices": choices, **more})
+
+        def choice(delta: dict[str, Any], token: str = "", reason: str | None = None) -> Any:
+            top = [{"token": token, "logprob": -0.25, "bytes": list(token.encode())}]
+            content = [{**top[0], "top_logprobs": top}]
+            logprobs = {"content": content} if body.get("logprobs") and token else None
+            return [
+                {
+                    "index": 0,
+                    "delta": delta,
+                    "logprobs": logprobs,
+                    "finish_reason": reason,
+                    "stop_reason": None,
+                    "token_ids": None,
+                }
+            ]
+
+        yield event(choice({"role": "assistant", "content": ""}), prompt_token_ids=None) + "\n\n"
+        yield ": a comment, as some servers send to keep the line open\n\n"
+        if self.error_in_stream:
+            error = {"message": "EngineDeadError", "type": "InternalServerError", "code": 500}
+            yield "data: " + json.dumps({"error": error}) + "\n\n"
+            yield "data: [DONE]\n\n"
+            return
+        yield event(choice({"content": "看起来"}, "看起来")) + "\r\n\r\n"
+        yield event(choice({"content": "是皮革", "reasoning_content": None}, "是皮革")) + "\n\n"
+        yield event(choice({"content": ""}, "", "stop"), usage=None) + "\n\n"
+        usage = {"prompt_tokens": 321, "total_tokens": 325, "completion_tokens": 4}
+        yield event([], usage={**usage, "prompt_tokens_details": None}) + "\n\n"
+        yield "data: [DONE]\n\n"
+
+
+@contextmanager
+def foreign_replica(model: str, api_key: str | None = None) -> Iterator[ForeignReplica]:
+    stub = ForeignReplica(model, api_key)
+    with served(stub.app()) as stub.url:
+        yield stub

@@ -1,0 +1,223 @@
+"""Real servers on free ports, each a context manager that ends what it started."""
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pymysql
+import redis
+import uvicorn
+from alembic import command
+from alembic.config import Config
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from gateway.app import create_app
+from gateway.cli.embedded import free_port
+from gateway.config import Settings
+from gateway.log.outbox.spool_folder import ids_in, spools_in
+from gateway.log.schema.database import open_database
+from tests.support import ROOT
+from tests.support.missing import missing
+
+# Where the gateways of each database keep what is on its way there.
+SPOOLS: dict[str, Path] = {}
+
+
+def program(*names: str) -> str:
+    """Path of the first of these programs; without one the test is skipped, and fails in CI."""
+    path = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
+    found = filter(None, (shutil.which(name, path=path) for name in names))
+    return next(found, None) or missing(
+        f"{names[0]} is not installed: run tests/install-servers as root"
+    )
+
+
+def wait_until(what: str, holds: Callable[[], bool], timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.05)
+
+
+def forwarded(database_url: str) -> bool:
+    """Whether the spools before this database are empty."""
+    spools = spools_in(SPOOLS[database_url]) if database_url in SPOOLS else []
+    return not any(ids_in(spool) for spool in spools)
+
+
+@contextmanager
+def running(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@dataclass
+class Server:
+    """A server and its process; `url` is how a client names it, `port` the one not in the URL."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    port: int = 0
+
+
+@contextmanager
+def redis_server(folder: Path, port: int | None = None) -> Iterator[Server]:
+    port = port or free_port()
+    command = [program("redis-server"), "--port", str(port), "--save", "", "--dir", str(folder)]
+    with running(command, folder / "redis.log") as process:
+        client = redis.Redis(port=port)
+
+        def up() -> bool:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+        wait_until("redis", up)
+        client.close()
+        yield Server(f"redis://127.0.0.1:{port}/0", process, port)
+
+
+@cache
+def _empty_mariadb() -> Path:
+    """A data folder to copy: making one takes seconds, a copy a tenth of that."""
+    folder = Path(tempfile.mkdtemp(prefix="shopsight-mariadb-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    install = [program("mariadb-install-db"), "--no-defaults", *user, f"--datadir={folder}"]
+    install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
+    subprocess.run(install, check=True, capture_output=True)
+    return folder
+
+
+@contextmanager
+def mariadb_server(
+    folder: Path, port: int | None = None, options: tuple[str, ...] = ()
+) -> Iterator[Server]:
+    """An empty database `shopsight`, user `root` without a password."""
+    port = port or free_port()
+    data = folder / "mariadb"
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    if not data.exists():
+        shutil.copytree(_empty_mariadb(), data)
+    command = [program("mariadbd"), "--no-defaults", *user, f"--datadir={data}"]
+    command += [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'm.sock'}"]
+    command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]
+    # Its own: a server that starts removes the temporary tables of any other from a shared one.
+    command += [f"--tmpdir={folder}", *options]
+    with running(command, folder / "mariadb.log") as process:
+
+        def up() -> bool:
+            try:
+                connection = pymysql.connect(host="127.0.0.1", port=port, user="root")
+            except pymysql.Error:
+                return False
+            with connection, connection.cursor() as cursor:
+                cursor.execute("CREATE DATABASE IF NOT EXISTS shopsight CHARACTER SET utf8mb4")
+            return True
+
+        wait_until("mariadb", up)
+        url = f"mysql+pymysql://root@127.0.0.1:{port}/shopsight?charset=utf8mb4"
+        yield Server(url, process, port)
+
+
+def migrate(database_url: str) -> None:
+    """Bring an empty database to the current schema, as `shopsight migrate` does."""
+    engine = open_database(Settings(_env_file=None, database_url=database_url))  # type: ignore[call-arg]
+    config = Config(ROOT / "migrations" / "alembic.ini")
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """An application on a real port, in a thread of the test: as fast to start as it is real."""
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_until("server", lambda: server.started or not thread.is_alive())
+    assert server.started
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@contextmanager
+def gateway_server(folder: Path, **settings: Any) -> Iterator[str]:
+    """A gateway, its log in `folder`/log.db unless another `database_url` is given."""
+    known = {
+        "database_url": f"sqlite:///{folder / 'log.db'}",
+        "spool_dir": folder / "spool",
+        "web_dir": None,
+        "probe_interval_s": 0.1,
+        **settings,
+    }
+    migrate(known["database_url"])
+    SPOOLS[known["database_url"]] = Path(known["spool_dir"])
+    with served(create_app(Settings(_env_file=None, **known), CollectorRegistry())) as url:
+        yield url
+
+
+@contextmanager
+def gateway_process(folder: Path, **environment: str) -> Iterator[Server]:
+    """The same as a process of its own, for signals, logs and the internal port."""
+    port = free_port()
+    env = {
+        "GATEWAY_PORT": str(port),
+        "INTERNAL_PORT": str(free_port()),
+        "DATABASE_URL": f"sqlite:///{folder / 'log.db'}",
+        "SPOOL_DIR": str(folder / "spool"),
+        "WEB_DIR": "",
+        **environment,
+    }
+    migrate(env["DATABASE_URL"])
+    SPOOLS[env["DATABASE_URL"]] = Path(env["SPOOL_DIR"])
+    with running([sys.executable, "-m", "gateway"], folder / "gateway.log", **env) as process:
+        server = Server(f"http://127.0.0.1:{port}", process, int(env["INTERNAL_PORT"]))
+
+        def up() -> bool:
+            assert process.poll() is None, (folder / "gateway.log").read_text()
+            try:
+                return httpx.get(f"{server.url}/readyz").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until("gateway", up)
+        yield server

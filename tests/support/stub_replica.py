@@ -1,0 +1,130 @@
+"""An inference replica in the test's hands: the contract on the wire, behaviour on demand."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from contract import sse
+from contract.response import AnswerFrame, Delta, Finished, Usage
+
+
+class StubReplica:
+    """`behaviour` is one of: answer, 500, 503, garbage (HTML), disguised (HTML that calls itself an
+    event stream), nonsense (events that are no chunks), empty, nothing (a whole answer without a
+    word), cut (breaks off in mid-stream), cut_early (before its first piece), unfinished ([DONE]
+    without a finish_reason), hang. The answer names the question, so that a mixed-up one is seen.
+    As a program (see stub_process.py) it is told its behaviour by POST /behave."""
+
+    def __init__(self, revision: str = "stub-1") -> None:
+        self.revision = revision
+        self.behaviour = "answer"
+        self.ready = True
+        self.delay_s = 0.0
+        self.opening = "关于"
+        self.first_delay_s = 0.0
+        """Before the first piece of questions that say "patience", or of all when `slow`."""
+        self.slow = False
+        self.answer: str | None = None
+        self.padding = ""  # behind an answer that names the question
+        self.calls: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.cancelled = 0
+        self.url = ""
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/readyz", self._readyz),
+                Route("/v1/models", self._models),
+                Route("/v1/chat/completions", self._complete, methods=["POST"]),
+                Route("/behave", self._behave, methods=["POST"]),
+                Route("/calls", self._count),
+            ]
+        )
+
+    async def _readyz(self, request: Request) -> Response:
+        headers = {"x-model-revision": self.revision}
+        return Response(status_code=200 if self.ready else 503, headers=headers)
+
+    async def _models(self, request: Request) -> Response:
+        model = {"id": "shopsight", "object": "model", "model_revision": self.revision}
+        return JSONResponse({"object": "list", "data": [{**model, "demo": False}]})
+
+    async def _behave(self, request: Request) -> Response:
+        vars(self).update(json.loads(await request.body()))
+        return Response()
+
+    async def _count(self, request: Request) -> Response:
+        return JSONResponse(len(self.calls))
+
+    async def _complete(self, request: Request) -> Response:
+        body = json.loads(await request.body())
+        self.calls.append(body)
+        self.headers.append(dict(request.headers))
+        headers = {"x-model-revision": self.revision}
+        if self.behaviour in ("500", "503"):
+            return JSONResponse({"oops": "a stack trace"}, int(self.behaviour), headers)
+        if self.behaviour == "garbage":
+            return HTMLResponse("<html>not a stream", 200, headers)
+        if self.behaviour == "disguised":
+            return Response("<html>not a stream", 200, headers, "text/event-stream")
+        if self.behaviour == "nonsense":
+            return Response(
+                "data: [1, 2]\n\n" + "data: [DONE]\n\n", 200, headers, "text/event-stream"
+            )
+        if self.behaviour == "empty":
+            return Response(b"", 200, headers)
+        return StreamingResponse(self._stream(body), 200, headers, "text/event-stream")
+
+    async def _stream(self, body: dict[str, Any]) -> Any:
+        frame = AnswerFrame("chatcmpl-stub", "stub", self.revision)
+        last = body["messages"][-1]["content"]
+        question = last if isinstance(last, str) else last[-1]["text"]
+        try:
+            if self.behaviour == "hang":
+                await asyncio.sleep(3600)
+            if self.slow or "patience" in question:
+                await asyncio.sleep(self.first_delay_s)
+            yield sse.frame(frame.opening_chunk())
+            if self.behaviour == "cut_early":
+                return
+            if self.behaviour == "nothing":
+                yield sse.frame(frame.closing_chunk(Finished("stop")))
+                yield sse.DONE
+                return
+            yield sse.frame(frame.chunk(Delta(self.opening)))
+            await asyncio.sleep(self.delay_s)
+            if self.behaviour == "cut":
+                return
+            yield sse.frame(frame.chunk(Delta(self.answer or f"「{question}」:好{self.padding}")))
+            if self.behaviour != "unfinished":
+                yield sse.frame(frame.closing_chunk(Finished("stop")))
+            yield sse.frame(frame.usage_chunk(Finished("stop", Usage(7, 3))))
+            yield sse.DONE
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise
+
+
+@contextmanager
+def stub_replica(revision: str = "stub-1") -> Iterator[StubReplica]:
+    # Not above: as a program it would take a second longer to start.
+    from tests.support.servers import served
+
+    stub = StubReplica(revision)
+    with served(stub.app()) as stub.url:
+        yield stub
+
+
+if __name__ == "__main__":
+    _, at, name, address = sys.argv
+    uvicorn.run(StubReplica(name).app(), host=address, port=int(at), log_level="warning")

@@ -1,0 +1,74 @@
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from contract.errors import ImageUndecodable
+from contract.images import EncodedImage, ImageFacts, check_image
+from gateway.images import identify
+from gateway.images.identify import ImageIdentifier
+from tests.support.pictures import encoded, picture
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[EncodedImage]:
+    """What was decoded, in order."""
+    seen: list[EncodedImage] = []
+
+    def facts(image: EncodedImage) -> ImageFacts:
+        seen.append(image)
+        return check_image(image).facts
+
+    monkeypatch.setattr(identify, "_facts", facts)
+    return seen
+
+
+@pytest.fixture
+def images() -> Iterator[ImageIdentifier]:
+    made = ImageIdentifier(threads=2)
+    yield made
+    made.close()
+
+
+PHOTO = EncodedImage(encoded(picture(), "JPEG"), "image/jpeg")
+
+
+async def test_a_photo_is_decoded_once_for_all_who_bring_it(
+    images: ImageIdentifier, decoded: list[EncodedImage]
+) -> None:
+    together = await asyncio.gather(*(images.identify(PHOTO) for _ in range(20)))
+    later = await images.identify(EncodedImage(bytes(PHOTO.data), "image/jpeg"))
+    assert len(decoded) == 1
+    assert {facts.digest for facts in (*together, later)} == {check_image(PHOTO).facts.digest}
+
+
+async def test_one_who_leaves_does_not_take_the_photo_from_the_others(
+    images: ImageIdentifier, decoded: list[EncodedImage]
+) -> None:
+    first = asyncio.create_task(images.identify(PHOTO))
+    second = asyncio.create_task(images.identify(PHOTO))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).digest
+    assert len(decoded) == 1
+
+
+async def test_a_damaged_photo_is_refused_without_decoding_for_a_while(
+    images: ImageIdentifier, decoded: list[EncodedImage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = EncodedImage(PHOTO.data[:300])
+    monkeypatch.setattr("gateway.images.identify.REMEMBERED_DAMAGE_S", 0.1)
+    for _ in range(3):
+        with pytest.raises(ImageUndecodable):
+            await images.identify(bad)
+    assert len(decoded) == 1
+    await asyncio.sleep(0.12)
+    with pytest.raises(ImageUndecodable):
+        await images.identify(bad)
+    assert len(decoded) == 2
+
+
+async def test_a_false_label_is_refused_even_for_a_known_photo(images: ImageIdentifier) -> None:
+    await images.identify(PHOTO)
+    with pytest.raises(Exception, match="unsupported_image_type"):
+        await images.identify(EncodedImage(PHOTO.data, "image/png"))
