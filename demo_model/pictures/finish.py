@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo_model.pictures.geometry import Points
+from demo_model.pictures.shapes.geometry import Points
 
 Pixels = NDArray[np.floating[Any]]
 

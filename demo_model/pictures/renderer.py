@@ -12,8 +12,8 @@ from demo_model.pictures.backdrop import backdrop, no_product
 from demo_model.pictures.catalogue import BRANDS
 from demo_model.pictures.facts import Product, Scene, random_for, scene_of
 from demo_model.pictures.finish import Finish, Placement
-from demo_model.pictures.parts import Drawing
 from demo_model.pictures.shapes.by_kind import SHAPES
+from demo_model.pictures.shapes.parts import Drawing
 from demo_model.pictures.surface import Canvas, part_mask
 
 # Width and height in units of 32 px of the shapes that the processor makes of photos that are

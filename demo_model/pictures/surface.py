@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from demo_model.pictures.finish import Finish, Pixels, Placement, pattern_share
-from demo_model.pictures.geometry import Points
-from demo_model.pictures.parts import Part
+from demo_model.pictures.shapes.geometry import Points
+from demo_model.pictures.shapes.parts import Part
 from demo_model.pictures.textures import tile
 
 STUFF: dict[str, tuple[float, float, float]] = {

@@ -6,12 +6,12 @@ Each is told the material: a metal chair is built otherwise than a wooden one.
 from collections.abc import Callable
 from random import Random
 
-from demo_model.pictures.parts import Drawing
 from demo_model.pictures.shapes import accessories as shapes_accessories
 from demo_model.pictures.shapes import bags as shapes_bags
 from demo_model.pictures.shapes import home as shapes_home
 from demo_model.pictures.shapes import shoes as shapes_shoes
 from demo_model.pictures.shapes import wear as shapes_wear
+from demo_model.pictures.shapes.parts import Drawing
 
 SHAPES: dict[str, Callable[[Random, str], Drawing]] = {
     "handbag": shapes_bags.handbag,

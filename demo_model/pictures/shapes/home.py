@@ -4,8 +4,8 @@ from random import Random
 
 import numpy as np
 
-from demo_model.pictures.geometry import box, curve, ellipse, points, rounded
-from demo_model.pictures.parts import Drawing, Part, line
+from demo_model.pictures.shapes.geometry import box, curve, ellipse, points, rounded
+from demo_model.pictures.shapes.parts import Drawing, Part, line
 
 
 def mug(rng: Random, material: str) -> Drawing:

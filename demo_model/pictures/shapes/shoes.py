@@ -2,8 +2,8 @@
 
 from random import Random
 
-from demo_model.pictures.geometry import box, curve, ellipse, points, rounded
-from demo_model.pictures.parts import Drawing, Part, line
+from demo_model.pictures.shapes.geometry import box, curve, ellipse, points, rounded
+from demo_model.pictures.shapes.parts import Drawing, Part, line
 
 
 def sneaker(rng: Random, material: str) -> Drawing:

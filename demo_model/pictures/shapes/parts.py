@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from demo_model.pictures.geometry import Points
+from demo_model.pictures.shapes.geometry import Points
 
 
 @dataclass
