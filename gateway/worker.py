@@ -39,8 +39,10 @@ async def _work(settings: Settings) -> None:
     cache = SharedAnswers.open(settings, REDIS_BUDGET_MS)
     folder = SpoolFolder(settings.spool_dir, settings.log_durability)
     folder.path.mkdir(parents=True, exist_ok=True)
-    forget = cache.forget_from_thread(loop)
-    forwarder = Forwarder(settings, folder, None, forwarding, OutboxMetrics(registry), forget)
+    delete_answers = cache.delete_from_thread(loop)
+    forwarder = Forwarder(
+        settings, folder, None, forwarding, OutboxMetrics(registry), delete_answers
+    )
     upkeep = Upkeep(settings, counting, UpkeepMetrics(registry))
     start_http_server(settings.internal_port, settings.host, registry)
     stop = asyncio.Event()

@@ -123,7 +123,7 @@ def bench_forwarding(folder: Path, database_url: str, rows: int) -> float:
     """Rows a second from a full spool into MariaDB, each batch's commit synced to its disk."""
     settings = Settings(database_url=database_url, spool_dir=folder / "full")
     spools = SpoolFolder(settings.spool_dir, "process")
-    spool = spools.claim()
+    spool = spools.create_spool()
     waiting = events(rows)
     for begin in range(0, rows, MAX_GROUP):
         spool.append(waiting[begin : begin + MAX_GROUP])

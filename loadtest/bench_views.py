@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, func, select, text
 
 from gateway.config import Settings
-from gateway.log.rollups.roll_up import DETAILS, HOURLY, roll_up
+from gateway.log.rollups.roll_up import DETAIL_TABLES, HOURLY, roll_up
 from gateway.log.schema.analysts import VIEWS
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import interactions
@@ -123,7 +123,7 @@ def measure(engine: Engine) -> dict[str, float]:
                 found[f"{view}{origin}, {span}"] = timed(read(engine, wanted))
     found["most asked, words last, a week"] = timed(read(engine, WORDS_LAST))
     found["different sessions, a week"] = timed(read(engine, DIFFERENT_SESSIONS))
-    for table in DETAILS:
+    for table in DETAIL_TABLES:
         with engine.connect() as connection:
             count = connection.scalar(select(func.count()).select_from(table))
         found[f"{table.name}, its rows"] = count or 0

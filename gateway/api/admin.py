@@ -49,13 +49,13 @@ def admin_router(public: State) -> APIRouter:
     @router.put("/weights")
     async def put_weights(new: NewWeights) -> dict[str, Any]:
         await pool().weights.change(new.weights)
-        await gateway().audit.acted("weights set", weights=new.weights)
+        await gateway().audit.add_internal("weights set", weights=new.weights)
         return shown()
 
     @router.delete("/weights")
     async def reset_weights() -> dict[str, Any]:
         await pool().weights.change(None)
-        await gateway().audit.acted("weights reset")
+        await gateway().audit.add_internal("weights reset")
         return shown()
 
     @router.delete("/answers")
@@ -77,7 +77,7 @@ def admin_router(public: State) -> APIRouter:
             raise CacheUnavailable from None
         # Not the photo's digest: it may be a person's.
         by = {"photo": image is not None, "revision": revision, "interaction": str(interaction)}
-        await found.audit.acted("answers purged", purged=purged, **by)
+        await found.audit.add_internal("answers purged", purged=purged, **by)
         return {"purged": purged}
 
     @router.delete("/users")

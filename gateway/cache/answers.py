@@ -113,7 +113,7 @@ class AnswerCache(AnswerWriter):
         last = "*" if key is None else key.translate(_PATTERN)
         return await self._store.delete_matching(":".join([PREFIX, *parts, last]))
 
-    async def forget(self, answers: Sequence[GivenAnswer]) -> int:
+    async def delete(self, answers: Sequence[GivenAnswer]) -> int:
         """These, if they are there; returns how many were. Raises RedisUnavailableError."""
         names = [f"{PREFIX}:{given.revision}:{given.image}:{given.key}" for given in answers]
         deleted = 0

@@ -101,7 +101,7 @@ class Leases:
         last = entries[-1][0].decode() if entries else after
         return events, last, holder == token.encode()
 
-    async def forget(self, digests: Collection[str]) -> None:
+    async def delete_streams(self, digests: Collection[str]) -> None:
         """The events of flights that are over, or nearly: they outlive those by EVENTS_TTL_S."""
         if not digests:
             return

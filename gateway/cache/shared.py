@@ -33,28 +33,28 @@ class SharedAnswers:
         link = RedisLink(settings.redis_url, budget_ms)
         return cls(AnswerCache(RedisStore(link), fresh_s, stale_s), Leases(link))
 
-    async def forget(self, answers: Sequence[GivenAnswer]) -> int:
+    async def delete(self, answers: Sequence[GivenAnswer]) -> int:
         """Delete cached answers, and what is still told of them to other gateways. Returns how many
         there were. Raises RedisUnavailableError."""
-        forgotten = await self.answers.forget(answers)
+        forgotten = await self.answers.delete(answers)
         if self.leases is not None:
-            await self.leases.forget({given.key for given in answers})
+            await self.leases.delete_streams({given.key for given in answers})
         return forgotten
 
-    def forget_from_thread(
+    def delete_from_thread(
         self, loop: asyncio.AbstractEventLoop
     ) -> Callable[[Sequence[GivenAnswer]], bool]:
         """The same for a thread beside that event loop. Its call says whether it was done."""
 
-        def forget(answers: Sequence[GivenAnswer]) -> bool:
-            forgetting = asyncio.run_coroutine_threadsafe(self.forget(answers), loop)
+        def delete(answers: Sequence[GivenAnswer]) -> bool:
+            forgetting = asyncio.run_coroutine_threadsafe(self.delete(answers), loop)
             try:
                 forgetting.result(FORGET_TIMEOUT_S)
             except (RedisUnavailableError, TimeoutError):
                 return False
             return True
 
-        return forget
+        return delete
 
     async def close(self) -> None:
         await self.answers.close()

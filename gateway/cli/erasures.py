@@ -11,7 +11,7 @@ from gateway.erasure.log import LogErasure
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
 from gateway.log import tombstones
-from gateway.log.rollups.retention import LONG_AGO
+from gateway.log.rollups.retention import EPOCH
 from gateway.log.schema.database import open_database
 
 
@@ -29,7 +29,7 @@ def run() -> int:
 def again(engine: Engine, uploads: Uploads) -> int:
     """Answers how many interactions had come back."""
     with engine.connect() as connection:
-        found = tombstones.since(connection, LONG_AGO).erased_at
+        found = tombstones.read_since(connection, EPOCH).erased_at
 
     def person(item: tuple[tombstones.Subject, object]) -> tuple[str, str]:
         who, erased_at = item

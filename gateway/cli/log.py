@@ -15,7 +15,7 @@ from gateway.log.faults import reason_of
 from gateway.log.outbox import dead_letters
 from gateway.log.outbox.dead_letters import DeadLetter
 from gateway.log.outbox.delivery import ServerFault
-from gateway.log.outbox.reconcile import damaged_spools, gather
+from gateway.log.outbox.reconcile import damaged_spools, reconcile_log
 from gateway.log.outbox.spool_folder import ids_in, is_owned, spools_in
 from gateway.log.schema.database import open_database
 
@@ -61,7 +61,7 @@ def status(settings: Settings, engine: Engine) -> int:
 
 def dead(settings: Settings, engine: Engine) -> int:
     last: UUID | None = None
-    while letters := dead_letters.listed(engine, last):
+    while letters := dead_letters.read_page(engine, last):
         last = letters[-1].interaction_id
         for letter in letters:
             print(f"{letter.died_at:%Y-%m-%d %H:%M:%S}  {letter.interaction_id}  {letter.reason}")
@@ -96,11 +96,11 @@ def reconcile(
     acknowledged = None
     if ledger is not None:
         acknowledged = {UUID(line.strip()) for line in ledger.read_text().splitlines() if line}
-    found = gather(engine, settings.spool_dir, acknowledged, since)
-    print("\n".join(found.explained()))
+    found = reconcile_log(engine, settings.spool_dir, acknowledged, since)
+    print("\n".join(found.report_lines()))
     for kind in ("lost", "doubled"):
         for interaction_id in sorted(getattr(found, kind)):
             print(f"{kind}: {interaction_id}")
     if damaged := damaged_spools(settings.spool_dir):
         print(f"Damaged spools, not looked into: {', '.join(path.name for path in damaged)}")
-    return 0 if found.good else 1
+    return 0 if found.exact else 1

@@ -8,15 +8,15 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from gateway.cli.plot import bar, sparkline
 from gateway.config import Settings
-from gateway.log.outbox.reconcile import waiting_ids
+from gateway.log.outbox.reconcile import spooled_ids
 from gateway.log.rollups.roll_up import roll_up
-from gateway.log.rollups.upkeep import turn
+from gateway.log.rollups.upkeep import upkeep_lock
 from gateway.log.schema.database import open_database
 
 
 def summary(engine: Engine, zone: tzinfo) -> str:
     """A screen of plain text; the roll-ups are brought up to date before."""
-    with turn(engine) as mine:
+    with upkeep_lock(engine) as mine:
         if mine:  # else the worker is at it
             roll_up(engine, zone)
     with engine.connect() as connection:
@@ -114,7 +114,7 @@ def _rows(connection: Connection, query: str) -> Sequence[Row[Any]]:
 
 def run() -> int:
     settings = Settings()
-    waiting = len(waiting_ids(settings.spool_dir))
+    waiting = len(spooled_ids(settings.spool_dir))
     engine = open_database(settings)
     print(summary(engine, settings.business_zone))
     engine.dispose()

@@ -12,9 +12,9 @@ from gateway.cache.answers import GivenAnswer
 from gateway.erasure.person import person_of
 from gateway.log import audit, tombstones
 from gateway.log.event import BadEvent
-from gateway.log.given_answers import given_to
+from gateway.log.given_answers import given_answer
 from gateway.log.redaction import WITHOUT_PERSON, fields_of, without_person
-from gateway.log.rollups.roll_up import count_details_anew
+from gateway.log.rollups.roll_up import recount_details
 from gateway.log.schema.columns import MYSQL
 from gateway.log.schema.tables import dead_letters, feedback, interactions, votes
 from gateway.log.tombstones import Subject, Tombstones
@@ -50,13 +50,13 @@ class LogErasure:
         person's first, since to look for its visits takes a while."""
         who = self._person
         with self._engine.begin() as connection:
-            stones = tombstones.put_up(connection, self._subjects, self._at)
+            stones = tombstones.upsert(connection, self._subjects, self._at)
             self._note(connection, actor, "erasure begun")
         found = {visit for mine in who.by_name() for visit in self._pages(column.session_id, mine)}
         who.visits += sorted(found.difference(who.visits))
         visits = [Subject(who.tenant, "visit", name) for name in who.visits]
         with self._engine.begin() as connection:
-            more = tombstones.put_up(connection, visits, self._at)
+            more = tombstones.upsert(connection, visits, self._at)
         self.tombstones = Tombstones({**stones.erased_at, **more.erased_at})
 
     def end(self, actor: str, done: Mapping[str, Any]) -> None:
@@ -64,7 +64,7 @@ class LogErasure:
             self._note(connection, actor, "erasure ended", **done)
 
     def _note(self, connection: Any, actor: str, action: str, **details: Any) -> None:
-        audit.note(
+        audit.insert_row(
             connection, actor, action, tenant=self._person.tenant, subject=self._subject, **details
         )
 
@@ -117,12 +117,12 @@ class LogErasure:
         ).where(rows)
         with self._engine.begin() as connection:
             found = connection.execute(query.limit(BATCH_ROWS).with_for_update())
-            return {row.interaction_id: given_to(row._asdict()) for row in found}
+            return {row.interaction_id: given_answer(row._asdict()) for row in found}
 
     def redact_rows(self, ids: Iterable[UUID]) -> int:
         mine = column.interaction_id.in_(list(ids))
         with self._engine.begin() as connection:
-            count_details_anew(connection, mine)
+            recount_details(connection, mine)
             emptied = update(interactions).where(mine).values(WITHOUT_PERSON)
             return connection.execute(emptied).rowcount
 

@@ -27,7 +27,7 @@ from gateway.images.uploads import Uploads
 from gateway.log import audit
 from gateway.log.event import BadEvent
 from gateway.log.faults import loggable
-from gateway.log.given_answers import answers_of
+from gateway.log.given_answers import given_answers
 from gateway.log.interaction import Interaction
 from gateway.log.outbox.recorder import Recorder
 from gateway.log.redaction import fields_of
@@ -148,7 +148,7 @@ class Erasing:
         photos = await self._in_thread(erasure.own_photos, seen)
         for some in parts(photos) if photos else [[]]:
             receipt.images += await self.uploads.erase(erasure.uploads(some))
-        receipt.cached_answers = await self.cache.forget(answers_of(texts))
+        receipt.cached_answers = await self.cache.delete(given_answers(texts))
 
         await self._in_thread(erasure.redact_dead_letters, letters)
         receipt.dead_letters = len(letters)
@@ -156,7 +156,7 @@ class Erasing:
         for rows in erasure.rows(photos):
             while batch := await self._in_thread(erasure.next_batch, rows):
                 given = [answer for answer in batch.values() if answer is not None]
-                receipt.cached_answers += await self.cache.forget(given)
+                receipt.cached_answers += await self.cache.delete(given)
                 receipt.interactions += await self._in_thread(erasure.redact_rows, batch)
 
         redacted = await self._in_thread(redact, self.spool_dir, erasure.tombstones)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, document
+from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, ascii_text, code
 
 revision = "0023"
 down_revision = "0022"
@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("action", code(32), nullable=False),
         sa.Column("tenant", code(64)),
         sa.Column("subject", code(32)),
-        sa.Column("details", document(), nullable=False),
+        sa.Column("details", ascii_text(), nullable=False),
         sa.PrimaryKeyConstraint("audit_id", name="pk_audit"),
         sa.Index("ix_audit_done_at", "done_at"),
         **TABLE_OPTIONS,

@@ -3,7 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, document, words
+from gateway.log.schema.columns import (
+    TABLE_OPTIONS,
+    UtcTime,
+    UuidBytes,
+    ascii_text,
+    code,
+    unicode_text,
+)
 
 revision = "0004"
 down_revision = "0003"
@@ -16,8 +23,8 @@ def upgrade() -> None:
         sa.Column("user_pseudonym", code(32)),
         sa.Column("died_at", UtcTime, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("reason", words(), nullable=False),
-        sa.Column("event", document(), nullable=False),
+        sa.Column("reason", unicode_text(), nullable=False),
+        sa.Column("event", ascii_text(), nullable=False),
         sa.PrimaryKeyConstraint("interaction_id", name="pk_dead_letters"),
         sa.Index("ix_dead_letters_user_pseudonym", "user_pseudonym"),
         **TABLE_OPTIONS,

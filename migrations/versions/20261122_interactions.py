@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, words
+from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, unicode_text
 
 revision = "0001"
 down_revision = None
@@ -25,9 +25,9 @@ def upgrade() -> None:
         sa.Column("image_width", sa.Integer),
         sa.Column("image_height", sa.Integer),
         sa.Column("image_bytes", sa.Integer),
-        sa.Column("question", words()),
+        sa.Column("question", unicode_text()),
         sa.Column("language", code(8)),
-        sa.Column("answer", words()),
+        sa.Column("answer", unicode_text()),
         sa.Column("outcome", code(16), nullable=False),
         sa.Column("error_code", code(32)),
         sa.Column("finish_reason", code(16)),

@@ -6,7 +6,7 @@ from alembic import op
 from sqlalchemy import text
 
 from gateway.log.schema.columns import MYSQL
-from gateway.log.schema.partitions import clauses, months, until
+from gateway.log.schema.partitions import last_month_ahead, months, partition_clauses
 
 revision = "0008"
 down_revision = "0007"
@@ -19,7 +19,7 @@ def upgrade() -> None:
     now = datetime.now(UTC)
     oldest = connection.execute(text("SELECT MIN(asked_at) FROM interactions")).scalar()
     first = min(oldest.replace(tzinfo=UTC), now) if oldest else now
-    partitions = clauses(months(first, until(now)))
+    partitions = partition_clauses(months(first, last_month_ahead(now)))
     op.execute(
         f"ALTER TABLE interactions PARTITION BY RANGE COLUMNS (interaction_id) ({partitions})"
     )

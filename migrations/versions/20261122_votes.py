@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, words
+from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, unicode_text
 
 revision = "0017"
 down_revision = "0016"
@@ -15,7 +15,7 @@ def upgrade() -> None:
         sa.Column("vote_id", UuidBytes, nullable=False),
         sa.Column("interaction_id", UuidBytes, nullable=False),
         sa.Column("vote", code(8), nullable=False),
-        sa.Column("reason", words()),
+        sa.Column("reason", unicode_text()),
         sa.Column("created_at", UtcTime, nullable=False),
         sa.Column("tenant", code(64), nullable=False),
         sa.Column("user_pseudonym", code(32)),

@@ -1,5 +1,5 @@
-"""Statements for revisions that have to be whole: MariaDB and MySQL commit after each, so that one
-that fails between two would leave a schema of no revision."""
+"""Schema changes in one statement, for migrations. MariaDB and MySQL commit after each statement,
+so a migration that fails between two would leave a schema that belongs to no revision."""
 
 from alembic import op
 from sqlalchemy import Column
@@ -11,14 +11,14 @@ from gateway.log.schema.columns import MYSQL
 def alter(
     table: str, *, add: list[Column[object]] | None = None, index: tuple[str, ...] = ()
 ) -> None:
-    """Add columns and single-column indexes, in one ALTER on a server. SQLite makes the table anew
-    to give a column a default that is not constant; it cannot once there are views of it."""
+    """Add columns and single-column indexes, with one ALTER on a server. For a column whose default
+    is not constant, SQLite has to copy the table, which fails once there are views of it."""
     add = add or []
     if op.get_bind().dialect.name in MYSQL:
         dialect = op.get_bind().dialect
-        parts = [f"ADD COLUMN {CreateColumn(column).compile(dialect=dialect)}" for column in add]
-        parts += [f"ADD INDEX {index_name(table, name)} ({name})" for name in index]
-        op.execute(f"ALTER TABLE {table} {', '.join(parts)}")
+        changes = [f"ADD COLUMN {CreateColumn(column).compile(dialect=dialect)}" for column in add]
+        changes += [f"ADD INDEX {index_name(table, name)} ({name})" for name in index]
+        op.execute(f"ALTER TABLE {table} {', '.join(changes)}")
         return
     if any(column.server_default is not None for column in add):
         with op.batch_alter_table(table, recreate="always") as batch:
@@ -32,10 +32,11 @@ def alter(
 
 
 def undo_alter(table: str, *, drop: tuple[str, ...] = (), index: tuple[str, ...] = ()) -> None:
+    """Drop indexes and columns that `alter` added."""
     if op.get_bind().dialect.name in MYSQL:
-        parts = [f"DROP INDEX {index_name(table, name)}" for name in index]
-        parts += [f"DROP COLUMN {name}" for name in drop]
-        op.execute(f"ALTER TABLE {table} {', '.join(parts)}")
+        changes = [f"DROP INDEX {index_name(table, name)}" for name in index]
+        changes += [f"DROP COLUMN {name}" for name in drop]
+        op.execute(f"ALTER TABLE {table} {', '.join(changes)}")
         return
     for name in index:
         op.drop_index(index_name(table, name), table)

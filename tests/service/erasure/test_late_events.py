@@ -20,8 +20,8 @@ from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
 from gateway.log.event import id_of
 from gateway.log.outbox import dead_letters
-from gateway.log.outbox.dead_letters import ErasedMeanwhile, bury, replay
-from gateway.log.outbox.delivery import Delivery
+from gateway.log.outbox.dead_letters import insert_dead_letter, replay
+from gateway.log.outbox.delivery import Delivery, ErasedMeanwhile
 from gateway.log.outbox.spool import SpooledEvent
 from gateway.log.schema.privacy_tables import audit
 from gateway.log.schema.tables import interactions
@@ -91,11 +91,11 @@ def test_an_event_that_keeps_the_answer_cache_waiting_stays_in_the_spool(
     running = start()
     asked, reachable = [], threading.Event()
 
-    def forget(answers: Sequence[GivenAnswer]) -> bool:
+    def delete(answers: Sequence[GivenAnswer]) -> bool:
         asked.append(list(answers))
         return reachable.is_set()
 
-    running.forwarder._forget = forget
+    running.forwarder._delete_answers = delete
     running.append(text, other)
     wait_for(engine, [text, other])
     wait_until("asked again", lambda: len(asked) > 2)
@@ -141,7 +141,7 @@ def test_a_dead_letter_is_not_written_about_somebody_who_was_just_erased(
     text = hers()
     erase(engine)
     with pytest.raises(ErasedMeanwhile):
-        bury(engine, SpooledEvent(1, 0.0, text), ValueError("why"), 5)
+        insert_dead_letter(engine, SpooledEvent(1, 0.0, text), ValueError("why"), 5)
     assert dead_letters.count(engine) == 0
 
 
@@ -149,7 +149,7 @@ def test_a_dead_letter_of_before_is_replayed_without_person_and_content(
     migrated: str, engine: Engine
 ) -> None:
     text = hers()
-    bury(engine, SpooledEvent(1, 0.0, text), ValueError("why"), 5)
+    insert_dead_letter(engine, SpooledEvent(1, 0.0, text), ValueError("why"), 5)
     erase(engine)
     replay(engine, lambda *_: None)
     assert row(engine, text)["question"] is None

@@ -150,7 +150,7 @@ def test_a_vote_waits_for_its_interaction_to_reach_the_database(
     delivery = Delivery(engine, lambda _: None)
     first, second = (asked, vote) if asker_first else (vote, asked)
     for text_ in (first, second, vote, asked):  # and all of it twice
-        assert delivery.deliver([SpooledEvent(1, 0.0, text_)]).left_out == set()
+        assert delivery.deliver([SpooledEvent(1, 0.0, text_)]).unknown_fields == set()
         tally._sweep_at = 0.0
         tally.round()
     assert thumbs(engine) == [("down", None)]

@@ -7,7 +7,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, func, select, text
 
-from gateway.log.schema.partitions import drop_before, extend, first_id_at, present
+from gateway.log.schema.partitions import (
+    add_months_ahead,
+    drop_months_before,
+    existing_months,
+    first_id_at,
+)
 from gateway.log.schema.tables import interactions
 from loadtest.seed_log import fill
 from tests.support import ROOT
@@ -73,30 +78,30 @@ def test_rows_survive_the_way_up_and_down_and_lie_in_their_month(log: Engine) ->
 
 def test_months_are_made_ahead_and_once(log: Engine) -> None:
     in_a_year = datetime(2027, 11, 22, tzinfo=UTC)
-    made = extend(log, in_a_year)
+    made = add_months_ahead(log, in_a_year)
     if log.dialect.name == "sqlite":
         assert made == []
         return
     assert made[-1] == "p202802"
-    assert extend(log, in_a_year) == []
+    assert add_months_ahead(log, in_a_year) == []
     with log.connect() as connection:
-        assert present(connection)[-1] == datetime(2028, 2, 1, tzinfo=UTC)
+        assert existing_months(connection)[-1] == datetime(2028, 2, 1, tzinfo=UTC)
 
 
 def test_a_row_beyond_the_last_month_is_kept_and_moves_to_its_month(log: Engine) -> None:
     fill(log, 10, seed=3, days=1, begin=datetime(2027, 6, 10, tzinfo=UTC))
     assert count(log) == 210
-    extend(log, datetime(2027, 6, 1, tzinfo=UTC))
+    add_months_ahead(log, datetime(2027, 6, 1, tzinfo=UTC))
     if log.dialect.name != "sqlite":
         assert partition_rows(log)["p202706"] == 10
 
 
 def test_whole_months_are_dropped_and_the_rest_stays(log: Engine) -> None:
-    assert drop_before(log, datetime(2026, 10, 31, tzinfo=UTC)) == 0
+    assert drop_months_before(log, datetime(2026, 10, 31, tzinfo=UTC)) == 0
     assert count(log) == 200, "October is not over"
-    assert drop_before(log, NOVEMBER + timedelta(days=3)) > 0
+    assert drop_months_before(log, NOVEMBER + timedelta(days=3)) > 0
     assert count(log) == 100
-    assert drop_before(log, NOVEMBER + timedelta(days=3)) == 0
+    assert drop_months_before(log, NOVEMBER + timedelta(days=3)) == 0
 
 
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)  # a file has no partitions
