@@ -21,14 +21,13 @@ REMEMBERED_DAMAGED = 1000
 class ImageIdentifier:
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photo")
-        self._decoding: dict[tuple[str, str | None], asyncio.Future[ImageFacts]] = {}
-        self._known: OrderedDict[tuple[str, str | None], ImageFacts] = OrderedDict()
-        self._damaged: OrderedDict[tuple[str, str | None], float] = OrderedDict()
+        self._decoding: dict[str, asyncio.Future[ImageFacts]] = {}
+        self._known: OrderedDict[str, ImageFacts] = OrderedDict()
+        self._damaged: OrderedDict[str, float] = OrderedDict()
 
     async def identify(self, image: EncodedImage) -> ImageFacts:
         """Raises the image errors of the contract."""
-        # The declared type is in the key: the same bytes under a false label are refused.
-        key = image.file_digest, image.declared
+        key = image.file_digest
         facts = self._known.get(key)
         if facts is not None:
             self._known.move_to_end(key)

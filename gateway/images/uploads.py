@@ -75,7 +75,7 @@ class Upload:
             data = await asyncio.to_thread(self.path.read_bytes)
         except OSError:
             raise ImageNotFound("image_id") from None
-        return EncodedImage(data, f"image/{self.facts.format.lower()}")
+        return EncodedImage(data)
 
 
 class Uploads:
