@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 
 from contract.errors import ImageUndecodable, Overloaded
 from contract.images import EncodedImage, ImageFacts, check_image
@@ -19,8 +19,8 @@ REMEMBERED_DAMAGED = 1000
 
 
 class ImageIdentifier:
-    def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photo")
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
         self._decoding: dict[str, asyncio.Future[ImageFacts]] = {}
         self._known: OrderedDict[str, ImageFacts] = OrderedDict()
         self._damaged: OrderedDict[str, float] = OrderedDict()
@@ -39,7 +39,7 @@ class ImageIdentifier:
             if len(self._decoding) >= MAX_DECODING:
                 raise Overloaded
             loop = asyncio.get_running_loop()
-            decoding = self._decoding[key] = loop.run_in_executor(self._pool, _facts, image)
+            decoding = self._decoding[key] = loop.run_in_executor(self._executor, _facts, image)
             decoding.add_done_callback(lambda _: self._decoding.pop(key))
         # Shielded: one asker who leaves must not take the photo from the others.
         try:
@@ -53,9 +53,6 @@ class ImageIdentifier:
         if len(self._known) > REMEMBERED_FILES:
             self._known.popitem(last=False)
         return facts
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
 
 
 def _facts(image: EncodedImage) -> ImageFacts:

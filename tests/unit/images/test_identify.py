@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -25,9 +26,8 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[EncodedImage]:
 
 @pytest.fixture
 def images() -> Iterator[ImageIdentifier]:
-    made = ImageIdentifier(threads=2)
-    yield made
-    made.close()
+    with ThreadPoolExecutor(2) as threads:
+        yield ImageIdentifier(threads)
 
 
 PHOTO = EncodedImage(encoded(picture(), "JPEG"))
