@@ -14,7 +14,7 @@ from sqlalchemy import Engine, insert, select
 
 from gateway.cache.answers import GivenAnswer
 from gateway.cli.embedded import free_port
-from gateway.cli.erasures import again
+from gateway.cli.erasures import replay_all
 from gateway.erasure.log import LogErasure
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
@@ -182,14 +182,14 @@ def test_what_a_backup_brings_back_is_erased_again(
     )
     erase(engine, WHO, Subject("public", "visit", "s" * 32))
     uploads = Uploads(tmp_path, engine, 60, Pseudonyms("key"))
-    assert again(engine, uploads) == 2
+    assert replay_all(engine, uploads) == 2
     assert [row(engine, text)["question"] for text in (old, visit, others, late)] == [
         None,
         None,
         "mine",
         "asked since",
     ]
-    assert again(engine, uploads) == 0
+    assert replay_all(engine, uploads) == 0
 
 
 def test_an_erasure_waits_for_rows_that_are_being_inserted(
@@ -206,7 +206,7 @@ def test_an_erasure_waits_for_rows_that_are_being_inserted(
         fields |= {"outcome": "answered", "total_ms": 1.0, "question": "canary"}
         inserting.execute(insert(interactions), fields)
         looking = threading.Thread(
-            target=lambda: found.append(erasure.next_batch(erasure.rows([])[0]))
+            target=lambda: found.append(erasure.next_batch(erasure.interaction_conditions([])[0]))
         )
         looking.start()
         looking.join(0.5)
