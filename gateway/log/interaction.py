@@ -17,7 +17,7 @@ from contract.language import language_of
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished
 from gateway.cache.answers import CachedAnswer
-from gateway.cache.control import ANY, CacheControl
+from gateway.cache.control import NO_DIRECTIVES, CacheControl
 from gateway.identity.callers import Caller
 from gateway.log.masking import masked
 from gateway.log.question import logged_question
@@ -38,7 +38,7 @@ class Interaction:
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
     caller: Caller = UNKNOWN
-    control: CacheControl = ANY
+    control: CacheControl = NO_DIRECTIVES
     asked: CompletionRequest | None = None
     image: ImageFacts | None = None
     cache: str | None = None

@@ -164,8 +164,8 @@ class Answering:
                 compute,
                 leases=self.leases,
                 key=key,
-                stored=stored,
-                take_stored=control.look_up and control.max_age_s is None and not refresh,
+                read_stored=stored,
+                accept_stored=control.look_up and control.max_age_s is None and not refresh,
                 deadline=deadline,
             )
 
