@@ -15,8 +15,8 @@ from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.redis import RedisClient, RedisUnavailableError
 
 PREFIX = "shopsight:flight"
-# A holder renews its lease after a third of this time. If it dies, another gateway can lead after
-# all of it.
+# A holder renews its lease after a third of this time. If it dies, another gateway can lead once
+# the lease has expired.
 LEASE_MS = 3000
 # Pieces stay so long after the last one was published, for followers that have not read them yet.
 PIECES_TTL_S = 60
@@ -87,14 +87,13 @@ class Leases:
         await self._run(PUBLISH, keys, token, LEASE_MS, int(end), PIECES_TTL_S, *encoded)
 
     async def release_unless_followed(self, digest: str, token: str) -> bool:
-        """Release the lease if no other gateway follows. Returns whether it was released, or
-        lost."""
+        """Release the lease if no other gateway follows. Returns False if one does."""
         return bool(await self._run(RELEASE_UNLESS_FOLLOWED, (_lease(digest),), token))
 
     async def read(
         self, digest: str, token: str, last_id: str
     ) -> tuple[list[AnswerPiece], str, bool]:
-        """The pieces after the stream id `last_id`, the id of the last one, and whether the holder
+        """Returns the pieces after the stream id `last_id`, the new last id, and whether the holder
         still has the lease. Raises the error that ended the computation."""
         # One round trip, and the lease is read first: so the pieces that a holder publishes before
         # it releases the lease are never missed.
@@ -116,8 +115,7 @@ class Leases:
             await self._client.call("UNLINK", *streams)
 
     async def _run(self, script: str, keys: tuple[str, ...], *args: Any) -> Any:
-        """Run a script with EVALSHA. Its text is sent only at first, and after Redis has lost
-        it."""
+        """Run a script with EVALSHA. Its text is sent only if Redis does not know it yet."""
         sha = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
         if sha in self._loaded:
             try:

@@ -36,11 +36,11 @@ def run(args: argparse.Namespace) -> int:
                 out.write(json.dumps(example, ensure_ascii=False) + "\n")
     finally:
         engine.dispose()
-    print("\n".join(told(examples.coverage)), file=sys.stderr)
+    print("\n".join(coverage_lines(examples.coverage)), file=sys.stderr)
     return 0
 
 
-def told(coverage: Counter[str]) -> list[str]:
+def coverage_lines(coverage: Counter[str]) -> list[str]:
     """What is in an export and what is not, and why."""
     voted = coverage["voted"]
     photos = {why: count for why, count in coverage.items() if why.startswith("photo: ")}

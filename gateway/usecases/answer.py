@@ -71,7 +71,7 @@ class Answering:
             check_model(asked, revision)
             interaction.revision = revision
             key = question.known.key(revision, interaction.caller.tenant)
-            key = self.quarantine.current(key)
+            key = self.quarantine.current_key(key)
             interaction.answer_key = key.digest
 
             with interaction.step("look-up"):  # 4 was it answered before

@@ -16,7 +16,7 @@ from uuid6 import uuid7
 
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
-from gateway.feedback.limit import VOTES
+from gateway.feedback.limit import MAX_VOTES
 from gateway.feedback.quarantine import Quarantine
 from gateway.feedback.tally import EXPECTED_DAYS, FeedbackMetrics, Tally
 from gateway.identity.callers import hash_key
@@ -283,8 +283,8 @@ def test_votes_on_what_never_comes_are_given_up(migrated: str, engine: Engine) -
 def test_a_voter_in_a_hurry_is_told_to_wait(gateway: str) -> None:
     shopper = Shopper(gateway)
     answer = shopper.ask(WHAT)
-    said = [shopper.vote(answer, "up").status_code for _ in range(VOTES + 1)]
-    assert said == [202] * VOTES + [429]
+    said = [shopper.vote(answer, "up").status_code for _ in range(MAX_VOTES + 1)]
+    assert said == [202] * MAX_VOTES + [429]
     late = shopper.vote(answer, "up")
     assert late.json()["error"]["code"] == "rate_limited"
     assert int(late.headers["retry-after"]) > 0
