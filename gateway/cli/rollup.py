@@ -1,4 +1,4 @@
-"""`shopsight rollup`: what the worker does every minute, once, where none is running."""
+"""`shopsight rollup`: brings the roll-ups up to date once, for stacks without a worker."""
 
 from gateway.config import Settings
 from gateway.log.rollups.roll_up import roll_up
@@ -9,8 +9,8 @@ from gateway.log.schema.database import open_database
 def run() -> int:
     settings = Settings()
     engine = open_database(settings)
-    with upkeep_lock(engine) as mine:
-        if mine:
+    with upkeep_lock(engine) as acquired:
+        if acquired:
             print(f"hours and days counted: {roll_up(engine, settings.business_zone).counted}")
         else:
             print("Another one is at it.")

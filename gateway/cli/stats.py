@@ -1,4 +1,5 @@
-"""`shopsight stats`: what shoppers asked and how they were answered, from the analysts' views."""
+"""`shopsight stats`: shows what shoppers asked and how they were answered, from the analysts'
+views."""
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
@@ -15,9 +16,9 @@ from gateway.log.schema.database import open_database
 
 
 def summary(engine: Engine, zone: tzinfo) -> str:
-    """A screen of plain text; the roll-ups are brought up to date before."""
-    with upkeep_lock(engine) as mine:
-        if mine:  # else the worker is at it
+    """A screen of plain text. Brings the roll-ups up to date first."""
+    with upkeep_lock(engine) as acquired:
+        if acquired:  # else the worker does it
             roll_up(engine, zone)
     with engine.connect() as connection:
         return "\n".join(_lines(connection)) or "The log is empty."
@@ -80,7 +81,7 @@ _VOTES = "SELECT SUM(votes) AS votes, SUM(up) AS up FROM feedback_by_revision"
 
 
 def _latency(connection: Connection) -> Iterator[str]:
-    """Per way of answering: how many, a histogram of their times, the mean."""
+    """A line for each kind of cache outcome: a histogram of times, number of answers, mean time."""
     rows = _rows(
         connection,
         "SELECT cache, up_to_ms, SUM(answers) AS n FROM hourly_latency WHERE cache <> ''"
