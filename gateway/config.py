@@ -48,7 +48,7 @@ class Settings(
     deadline_ms: int = Field(30_000, description="From arrival to the last byte of an answer.")
     host: str = "127.0.0.1"
     gateway_port: int = 8080
-    internal_port: int = Field(9100, description="RequestMetrics; never published.")
+    internal_port: int = Field(9100, description="Metrics; never published.")
     log_level: str = "INFO"
 
     @field_validator("blocked_images", mode="before")
