@@ -33,8 +33,7 @@ class Flight:
         return self._computation.outcome
 
     async def follow(self) -> AsyncGenerator[AnswerPiece]:
-        """All pieces from the first on, however late the follower joins. Raises the computation's
-        error."""
+        """All pieces from the first on, however late the follower joins. Raises what it raised."""
         self._followers += 1
         try:
             position = 0
@@ -90,7 +89,7 @@ class Flights:
     def join_or_lead(
         self, key: str | None, computation: Callable[[], Computation]
     ) -> tuple[Flight, bool]:
-        """The flight for this key, and whether it existed before. A flight without a key is not
+        """The flight for this key, and whether it existed before. Without a key it is not
         shared."""
         if key is None:
             return Flight(computation()), False

@@ -48,8 +48,7 @@ class LogErasure:
 
     def begin(self, actor: str) -> None:
         """Commit the tombstones and a row of the audit. From then on, earlier events of the person
-        are inserted redacted. The given subjects come first, since finding the visits takes a
-        while."""
+        are inserted redacted. The given subjects come first: finding the visits takes a while."""
         person = self._person
         with self._engine.begin() as connection:
             named = tombstones.upsert(connection, self._subjects, self._at)

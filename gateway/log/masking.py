@@ -44,8 +44,7 @@ def masked(text: str) -> str:
 
 
 def _is_card(text: str) -> bool:
-    """Whether the last digit is the check digit of ISO/IEC 7812 (Luhn): one number in ten
-    passes."""
+    """Whether the last digit is the check digit of ISO/IEC 7812 (Luhn). One in ten passes."""
     digits = [int(character) for character in text if character.isdigit()]
     if len(set(digits)) == 1:
         return False

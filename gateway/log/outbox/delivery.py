@@ -1,6 +1,5 @@
-"""Inserts events into the database, each once however often it is sent, thanks to the table's
-unique key. Tells which events the database refuses; what becomes of those is the forwarder's
-decision."""
+"""Inserts events into the database, each once however often it is sent, thanks to a unique key.
+Tells which events the database refuses; the forwarder decides what becomes of them."""
 
 import random
 import time
@@ -68,8 +67,7 @@ class Delivery:
         self._last_inserted: Row | None = None
 
     def deliver(self, events: Events) -> DeliveryResult:
-        """Insert a batch. Raises ServerFault: some of it may be stored then, and may be sent
-        again."""
+        """Insert a batch. Raises ServerFault: part of it may be stored then, and be sent again."""
         try:
             while True:
                 try:
