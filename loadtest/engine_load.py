@@ -58,8 +58,8 @@ class CollectEngine:
 
     async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
         self._waiting.put_nowait(job)
-        async for event in job.events():
-            yield event
+        async for piece in job.pieces():
+            yield piece
 
     async def _run(self) -> None:
         while True:
