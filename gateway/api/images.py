@@ -47,9 +47,7 @@ async def _photo(request: Request) -> tuple[EncodedImage, Mapping[str, str]]:
         if photo is None or fields.keys() - {"consent", "user"}:
             raise InvalidField("photo")
         return photo, {**given, **fields}
-    body = await read_body(request)
-    named = media.startswith("image/")  # of other types the bytes alone decide
-    return EncodedImage(body.data, media if named else None), given
+    return EncodedImage((await read_body(request)).data), given
 
 
 def _user(given: Mapping[str, str]) -> str | None:
