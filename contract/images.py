@@ -20,8 +20,8 @@ from contract.errors import (
     UnsupportedImageType,
     UrlNotAllowed,
 )
-from contract.pixels import normalised
-from contract.truncated import completed
+from contract.pixels.normalise import normalised
+from contract.pixels.truncated import completed
 
 # A part of the digest: raise it whenever normalisation changes, so that old answers are not found.
 NORMALISATION = b"shopsight-image-2"

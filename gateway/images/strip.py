@@ -5,6 +5,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from contract.images import ImageFacts
+
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 # What a PNG's pixels and their colours need.
 _PNG_KEPT = {
@@ -20,10 +22,10 @@ _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _BARE = {0x01, *range(0xD0, 0xD8)}
 
 
-def without_metadata(data: bytes, form: str, orientation: int) -> bytes:
-    """`data` must have been decoded before: a JPEG, PNG or WebP, as `form` says. `orientation` is
-    EXIF's, 1 to 8."""
-    return {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp}[form](data, orientation)
+def without_metadata(data: bytes, facts: ImageFacts) -> bytes:
+    """`facts`: of these data, which have been decoded before."""
+    strip = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp}[facts.format]
+    return strip(data, facts.orientation)
 
 
 def _exif(orientation: int) -> bytes:

@@ -163,8 +163,7 @@ class Uploads:
         upload.path.parent.mkdir(parents=True, exist_ok=True)
         half = upload.path.with_suffix(".part")
         try:
-            form, orientation = upload.facts.format, upload.facts.orientation
-            half.write_bytes(without_metadata(image.data, form, orientation))
+            half.write_bytes(without_metadata(image.data, upload.facts))
             os.replace(half, upload.path)  # never half a file under the final name
             self._insert(key, upload)
         except BaseException:

@@ -44,8 +44,7 @@ def tagged(form: str, orientation: int | None = None, **options: Any) -> bytes:
 
 
 def stripped(data: bytes) -> bytes:
-    facts = check_image(EncodedImage(data)).facts
-    return without_metadata(data, facts.format, facts.orientation)
+    return without_metadata(data, check_image(EncodedImage(data)).facts)
 
 
 @pytest.mark.parametrize("profile", [None, PROPHOTO], ids=["no profile", "profile"])

@@ -3,7 +3,7 @@ on white, in sRGB, bounded. Both services normalise with this file."""
 
 from PIL import Image, ImageChops
 
-from contract.colour import to_srgb
+from contract.pixels.colour import to_srgb
 
 # Where the number of bits of a sample stands in a PNG: the file's head is always the same.
 _PNG_DEPTH_AT = 24
