@@ -8,6 +8,7 @@ import gateway.log.schema.privacy_tables  # noqa: F401 - both add their tables t
 from gateway.config import Settings
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import metadata
+from migrations.standing import settle
 
 # A migration that waits longer for a lock gives up instead of queueing every insert behind itself.
 LOCK_WAIT_S = 2
@@ -25,6 +26,7 @@ def run(connection: Connection) -> None:
     if connection.scalar(select(func.get_lock(turn, TURN_WAIT_S))) != 1:
         raise TimeoutError(f"another one has been migrating for {TURN_WAIT_S} s")
     try:
+        settle(connection, known())
         # Ends the transaction that this began: inside one, alembic would leave the commit to us,
         # and a server whose DDL commits by itself would keep the table but forget the revision.
         connection.commit()
@@ -37,8 +39,13 @@ def run(connection: Connection) -> None:
 def run_on_a_file(connection: Connection) -> None:
     """All of it or nothing: a file takes back DDL too, and its transaction is a turn as well."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+    settle(connection, known())
     migrate(connection)
     connection.commit()
+
+
+def known() -> set[str]:
+    return {script.revision for script in context.script.walk_revisions()}
 
 
 def migrate(connection: Connection) -> None:
