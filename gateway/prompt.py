@@ -1,4 +1,4 @@
-"""The instruction that stands before every shopper's question. Its version is in the cache key."""
+"""The system prompt before every question. Its version is part of the cache key."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ SYSTEM = (
 )
 
 
-def instructed(asked: CompletionRequest) -> CompletionRequest:
-    """The question as a replica gets it: always streamed, so that its first byte comes early."""
+def with_system_prompt(asked: CompletionRequest) -> CompletionRequest:
+    """The request as a replica gets it. It always streams, so that the first piece comes early."""
     turns = (Turn("system", SYSTEM), *asked.turns)
     return replace(asked, turns=turns, stream=True, include_usage=True, user=None)

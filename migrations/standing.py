@@ -9,8 +9,8 @@ from sqlalchemy import Connection, inspect, text
 
 OLD_HEAD = "0030"
 OLD = {f"{number:04}" for number in range(1, 30)}
-# The last commit that has the old revisions.
-OLD_COMMIT = "f8c42ba"
+# Has the old revisions.
+OLD_COMMIT = "699d62a"
 # Every database of today has this table. Of the old revisions only 0029 and 0030 had it.
 SINCE_0029 = "daily_funnel"
 
@@ -34,6 +34,6 @@ def settle(connection: Connection, known: Collection[str]) -> None:
             f" {OLD_COMMIT} on it first, then this one again."
         )
     raise CommandError(
-        f"This database is at revision {found}, which this version does not know because a newer one"
-        " has migrated it: run that version or a later one."
+        f"This database is at revision {found}, which this version does not know because a newer"
+        " one has migrated it: run that version or a later one."
     )

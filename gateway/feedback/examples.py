@@ -22,7 +22,7 @@ SavePhoto = Callable[[str, bytes], str]
 
 
 def inline(digest: str, jpeg: bytes) -> str:
-    return EncodedImage(jpeg, "image/jpeg").data_uri
+    return EncodedImage(jpeg).data_uri
 
 
 def files_in(folder: Path, relative_to: Path) -> SavePhoto:

@@ -1,1 +1,1 @@
-"""The inference replicas: which are ready, which one to ask, how to ask it."""
+"""The pool of inference replicas: which are ready, which one answers, and how it is asked."""

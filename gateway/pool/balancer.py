@@ -1,7 +1,8 @@
-"""Which replica answers: rendezvous hashing on the photo, with bounded load. Pure.
+"""Chooses the replica and the revision: rendezvous hashing, for replicas with bounded load. Pure.
 
-A photo's questions meet the replica that has its vision features cached, unless that one carries
-more than LOAD_FACTOR times the mean (Mirrokni et al., consistent hashing with bounded loads)."""
+All questions about a photo go to the replica that has its vision features cached. The exception is
+a replica with more than LOAD_FACTOR times the mean load (Mirrokni, Thorup, Zadimoghaddam:
+Consistent Hashing with Bounded Loads)."""
 
 import hashlib
 import math
@@ -11,30 +12,31 @@ from typing import Any, Protocol, TypeVar
 LOAD_FACTOR = 1.25
 
 
-class Loaded(Protocol):
+class Candidate(Protocol):
     url: str
     in_flight: int
 
 
-R = TypeVar("R", bound=Loaded)
+C = TypeVar("C", bound=Candidate)
 
 
-def choose_replica(replicas: Sequence[R], affinity: str, tried: Collection[str] = ()) -> R | None:
-    """The first replica, in the order of `affinity`, that has room; None when all were tried."""
-    left = [replica for replica in replicas if replica.url not in tried]
-    if not left:
+def choose_replica(replicas: Sequence[C], affinity: str, tried: Collection[str] = ()) -> C | None:
+    """The first replica below the load bound, in the order that `affinity` gives them; None when
+    all URLs are in `tried`."""
+    untried = [replica for replica in replicas if replica.url not in tried]
+    if not untried:
         return None
-    total = sum(replica.in_flight for replica in left) + 1
-    bound = math.ceil(LOAD_FACTOR * total / len(left))
-    order = sorted(left, key=lambda replica: _score(replica.url, affinity), reverse=True)
+    total = sum(replica.in_flight for replica in untried) + 1
+    bound = math.ceil(LOAD_FACTOR * total / len(untried))
+    order = sorted(untried, key=lambda replica: _score(replica.url, affinity), reverse=True)
     return next(replica for replica in order if replica.in_flight < bound)
 
 
 def choose_revision(weights: Mapping[str, float], sticky_id: str) -> str:
-    """One of the revisions in proportion to its weight, the same for the same caller always, and
-    moving as few callers as possible when weights change (weighted rendezvous)."""
+    """One of the revisions in proportion to its weight, always the same one for a `sticky_id`. When
+    weights change, as few callers as possible move (weighted rendezvous hashing)."""
 
-    if len(weights) == 1:  # as a rule
+    if len(weights) == 1:  # the usual case, without hashing
         return next(iter(weights))
 
     def score(revision: str) -> float:
@@ -45,10 +47,11 @@ def choose_revision(weights: Mapping[str, float], sticky_id: str) -> str:
 
 
 def checked_weights(value: Mapping[str, Any]) -> dict[str, float]:
-    """Raise ValueError unless these are finite numbers from 0 on, one of them above."""
+    """The weights as floats. Raises ValueError unless all are finite and at least 0, and one is
+    above 0."""
     weights = {str(revision): float(weight) for revision, weight in value.items()}
-    sane = all(math.isfinite(weight) and weight >= 0 for weight in weights.values())
-    if not sane or not any(weights.values()):
+    valid = all(math.isfinite(weight) and weight >= 0 for weight in weights.values())
+    if not valid or not any(weights.values()):
         raise ValueError("weights are finite, not negative, and not all 0")
     return weights
 

@@ -1,5 +1,5 @@
-"""Which replica does worse than it should, by the answers it gave: passive ejection. Pure; times in
-seconds of any one clock. What a probe sees is not here."""
+"""Passive health checks: ejects a replica by the answers that it gave. Pure, with times in seconds
+of any one clock. It does not see probes."""
 
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -7,107 +7,113 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Protocol
 
-# The last answers that are looked at, and for how long they count.
-REMEMBERED = 20
-MEMORY_S = 60.0
-# Half of the last answers failed, of at least so many: catches what fails every other time.
-FAILED_SHARE, FAILED_OF = 0.5, 10
-# Medians of fewer are luck. A replica that is slower by less than this disturbs nobody.
-SLOW_OF = 5
-SLOW_BY_S = 0.1
+# Only so many of the last answers count, and only for so long.
+HISTORY_LENGTH = 20
+HISTORY_S = 60.0
+# Eject when this share of at least so many answers failed: it catches every other one failing.
+MAX_FAILED_SHARE = 0.5
+MIN_ANSWERS_FOR_SHARE = 10
+# The median of fewer answers is chance. Shoppers do not notice a smaller delay than this.
+MIN_ANSWERS_FOR_MEDIAN = 5
+MIN_SLOWDOWN_S = 0.1
 
 
 @dataclass(frozen=True)
-class Limits:
-    """When a replica is left alone, and for how long."""
+class EjectionPolicy:
+    """When a replica is ejected, and for how long."""
 
-    failures: int = 3
-    """In a row."""
+    consecutive_failures: int = 3
     slow_factor: float = 4.0
-    """Times the median of its peers; 0: slowness is not looked at."""
-    first_s: float = 5.0
-    longest_s: float = 40.0
-    share: float = 0.5
-    """At most so much of the ready replicas: the rest would be crushed, and may not be at fault."""
+    """Ejected when so many times slower than the median of its peers; 0: never for slowness."""
+    first_ejection_s: float = 5.0
+    max_ejection_s: float = 40.0
+    max_ejected_share: float = 0.5
+    """Of the ready replicas. More would overload the rest, and the cause may lie elsewhere."""
 
 
 class Health:
-    """The recent answers of one replica."""
+    """The recent answers of one replica, and its ejection."""
 
     def __init__(self) -> None:
-        self._results: deque[tuple[float, bool]] = deque(maxlen=REMEMBERED)
-        self._first_bytes: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
-        self._paces: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
-        self._in_a_row = 0
-        self._why = ""
+        # Each entry: the time of the answer, and whether it succeeded or how long it took.
+        self._successes: deque[tuple[float, bool]] = deque(maxlen=HISTORY_LENGTH)
+        self._first_bytes_s: deque[tuple[float, float]] = deque(maxlen=HISTORY_LENGTH)
+        self._intervals_s: deque[tuple[float, float]] = deque(maxlen=HISTORY_LENGTH)
+        self._consecutive_failures = 0
+        self._last_failure = ""
         self._times_ejected = 0
-        self._until = 0.0
-        self._on_probation = False
+        self._ejected_until = 0.0
+        self._unproven = False
 
     def ejected(self, now: float) -> bool:
-        return now < self._until
+        return now < self._ejected_until
 
-    def on_probation(self, now: float) -> bool:
-        """Readmitted, and has not answered since: one question at a time finds out."""
-        return self._on_probation and not self.ejected(now)
+    def half_open(self, now: float) -> bool:
+        """Whether its ejection is over, and no answer has succeeded since. Like a half-open circuit
+        breaker it then gets one question at a time."""
+        return self._unproven and not self.ejected(now)
 
-    def succeeded(self, now: float, first_byte_s: float, pace_s: float | None) -> None:
-        """`pace_s`: seconds a piece of the answer after its first, if it had several."""
-        self._in_a_row = 0
-        self._on_probation = False
-        self._results.append((now, True))
-        self._first_bytes.append((now, first_byte_s))
-        if pace_s is not None:
-            self._paces.append((now, pace_s))
+    def record_success(self, now: float, first_byte_s: float, interval_s: float | None) -> None:
+        """`interval_s`: mean time between pieces of the answer; None when it had only one."""
+        self._consecutive_failures = 0
+        self._unproven = False
+        self._successes.append((now, True))
+        self._first_bytes_s.append((now, first_byte_s))
+        if interval_s is not None:
+            self._intervals_s.append((now, interval_s))
 
-    def failed(self, now: float, why: str) -> None:
-        self._in_a_row += 1
-        self._why = why
-        self._results.append((now, False))
+    def record_failure(self, now: float, reason: str) -> None:
+        self._consecutive_failures += 1
+        self._last_failure = reason
+        self._successes.append((now, False))
 
-    def verdict(self, now: float, peers: Sequence["Health"], limits: Limits) -> str | None:
-        """Why this replica should be ejected, or None."""
-        if self._on_probation and self._in_a_row:
-            return self._why
-        if self._in_a_row >= limits.failures:
-            return self._why
-        recent = [good for at, good in self._results if at > now - MEMORY_S]
-        often = recent.count(False) >= FAILED_SHARE * len(recent)
-        if self._in_a_row and len(recent) >= FAILED_OF and often:
-            return self._why
-        return "slow" if limits.slow_factor and self._slow(now, peers, limits) else None
+    def ejection_reason(
+        self, now: float, peers: Sequence["Health"], policy: EjectionPolicy
+    ) -> str | None:
+        """Why this replica should be ejected; None when it should not."""
+        if self._unproven and self._consecutive_failures:
+            return self._last_failure
+        if self._consecutive_failures >= policy.consecutive_failures:
+            return self._last_failure
+        recent = [success for at, success in self._successes if at > now - HISTORY_S]
+        fails_often = recent.count(False) >= MAX_FAILED_SHARE * len(recent)
+        if self._consecutive_failures and len(recent) >= MIN_ANSWERS_FOR_SHARE and fails_often:
+            return self._last_failure
+        return "slow" if policy.slow_factor and self._slow(now, peers, policy) else None
 
-    def eject(self, now: float, limits: Limits) -> float:
-        """Leave it alone; answers for how many seconds: twice as long as the last time."""
-        if now > self._until + limits.longest_s:  # it has done well for long
+    def eject(self, now: float, policy: EjectionPolicy) -> float:
+        """Eject it; returns for how many seconds. Each time lasts twice as long as the one before,
+        until it has gone `max_ejection_s` without another."""
+        if now > self._ejected_until + policy.max_ejection_s:
             self._times_ejected = 0
-        length_s = min(limits.first_s * 2.0**self._times_ejected, limits.longest_s)
+        length_s = min(policy.first_ejection_s * 2.0**self._times_ejected, policy.max_ejection_s)
         self._times_ejected += 1
-        self._until = now + length_s
-        self._on_probation = True
-        self._in_a_row = 0
-        for history in (self._results, self._first_bytes, self._paces):
+        self._ejected_until = now + length_s
+        self._unproven = True
+        self._consecutive_failures = 0
+        for history in (self._successes, self._first_bytes_s, self._intervals_s):
             history.clear()
         return length_s
 
-    def _slow(self, now: float, peers: Sequence["Health"], limits: Limits) -> bool:
-        for own, others in (
-            (self._first_bytes, [peer._first_bytes for peer in peers]),
-            (self._paces, [peer._paces for peer in peers]),
+    def _slow(self, now: float, peers: Sequence["Health"], policy: EjectionPolicy) -> bool:
+        for own_times, peer_times in (
+            (self._first_bytes_s, [peer._first_bytes_s for peer in peers]),
+            (self._intervals_s, [peer._intervals_s for peer in peers]),
         ):
-            mine = _typical(own, now)
-            theirs = [typical for other in others if (typical := _typical(other, now)) is not None]
-            if mine is None or not theirs:
+            own = _recent_median(own_times, now)
+            medians = [_recent_median(times, now) for times in peer_times]
+            of_peers = [value for value in medians if value is not None]
+            if own is None or not of_peers:
                 continue
-            usual = median(theirs)
-            if mine > limits.slow_factor * usual and mine > usual + SLOW_BY_S:
+            normal = median(of_peers)
+            if own > policy.slow_factor * normal and own > normal + MIN_SLOWDOWN_S:
                 return True
         return False
 
 
-def _typical(times: Collection[tuple[float, float]], now: float) -> float | None:
-    recent = [value for at, value in times if at > now - MEMORY_S]
-    return median(recent) if len(recent) >= SLOW_OF else None
+def _recent_median(times: Collection[tuple[float, float]], now: float) -> float | None:
+    recent = [value for at, value in times if at > now - HISTORY_S]
+    return median(recent) if len(recent) >= MIN_ANSWERS_FOR_MEDIAN else None
 
 
 class Member(Protocol):
@@ -115,8 +121,8 @@ class Member(Protocol):
     health: Health
 
 
-def may_eject(members: Sequence[Member], now: float, limits: Limits) -> bool:
-    """Whether one more of the ready replicas may be ejected without exceeding the share."""
+def may_eject(members: Sequence[Member], now: float, policy: EjectionPolicy) -> bool:
+    """Whether one more of the ready replicas may be ejected under `max_ejected_share`."""
     ready = [member for member in members if member.ready]
     ejected = sum(member.health.ejected(now) for member in ready)
-    return ejected + 1 <= limits.share * len(ready)
+    return ejected + 1 <= policy.max_ejected_share * len(ready)

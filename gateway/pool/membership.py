@@ -1,11 +1,12 @@
-"""Who is in the pool: one replica for each address of the configured names, each of them probed."""
+"""Which replicas are in the pool: one for each address behind the configured names. Resolves the
+names and probes the replicas at a fixed interval."""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from gateway.pool.addresses import addresses
+from gateway.pool.addresses import resolve
 from gateway.pool.replica import Replica
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
@@ -15,28 +16,28 @@ log = logging.getLogger(__name__)
 
 
 class Membership:
-    """`changed` is called after each round of probes."""
+    """Calls `on_probed` after each round of probes."""
 
     def __init__(
         self,
         settings: PoolSettings,
         metrics: PoolMetrics,
         silence_s: float,
-        changed: Callable[[], None],
+        on_probed: Callable[[], None],
     ) -> None:
         self.replicas: list[Replica] = []
         self._settings = settings
         self._metrics = metrics
-        self._changed = changed
+        self._on_probed = on_probed
         self._silence_s = silence_s
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        await self._follow_names()
+        await self._resolve_names()
         await self._probe_all()
-        # Apart: a name server that is slow to answer must not keep replicas from being probed.
-        for work in (self._follow_names, self._probe_all):
-            task = asyncio.create_task(_forever(work, self._settings.probe_interval_s))
+        # Two tasks, so that a slow name server does not delay the probes.
+        for work in (self._resolve_names, self._probe_all):
+            task = asyncio.create_task(_repeat(work, self._settings.probe_interval_s))
             self._tasks.append(task)
 
     async def close(self) -> None:
@@ -49,32 +50,35 @@ class Membership:
 
     async def _probe_all(self) -> None:
         await asyncio.gather(*(replica.probe() for replica in self.replicas))
-        self._changed()
+        self._on_probed()
 
-    async def _follow_names(self) -> None:
+    async def _resolve_names(self) -> None:
         upstreams = self._settings.all_upstreams
-        found = await asyncio.gather(*(addresses(upstream.url) for upstream in upstreams))
-        pairs = list(zip(upstreams, found, strict=True))
-        wanted = {url: upstream for upstream, urls in pairs for url in urls}
-        # A name server's hiccup must not empty the pool: what cannot be looked up is kept.
-        unknown = {upstream.url for upstream, urls in pairs if not urls}
-        kept = [r for r in self.replicas if r.url in wanted or r.upstream.url in unknown]
+        resolved = await asyncio.gather(*(resolve(upstream.url) for upstream in upstreams))
+        pairs = list(zip(upstreams, resolved, strict=True))
+        upstream_of = {url: upstream for upstream, urls in pairs for url in urls}
+        # A failed look-up must not empty the pool: replicas of an unresolved name are kept.
+        unresolved = {upstream.url for upstream, urls in pairs if not urls}
+        kept = [
+            replica
+            for replica in self.replicas
+            if replica.url in upstream_of or replica.upstream.url in unresolved
+        ]
         for replica in self.replicas:
             if replica not in kept:
                 replica.close()
-        known = {replica.url for replica in kept}
-        new = [self._replica(url, wanted[url]) for url in sorted(wanted.keys() - known)]
-        self.replicas = kept + new
+        new_urls = sorted(upstream_of.keys() - {replica.url for replica in kept})
+        self.replicas = kept + [self._replica(url, upstream_of[url]) for url in new_urls]
 
     def _replica(self, url: str, upstream: Upstream) -> Replica:
-        limit = upstream.concurrency or self._settings.replica_concurrency
-        return Replica(url, upstream, self._metrics, limit, self._silence_s)
+        max_in_flight = upstream.concurrency or self._settings.replica_concurrency
+        return Replica(url, upstream, self._metrics, max_in_flight, self._silence_s)
 
 
-async def _forever(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+async def _repeat(work: Callable[[], Awaitable[None]], interval_s: float) -> None:
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(interval_s)
         try:
             await work()
-        except Exception:  # a pool that is no longer probed would never recover
+        except Exception:  # without probes the pool would never recover
             log.exception("probing failed")

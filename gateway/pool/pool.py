@@ -1,34 +1,42 @@
-"""All replicas: which may be asked, which one is, and one retry before the first byte."""
+"""All replicas: chooses one for each question, waits until it has capacity, and retries once
+before the first piece of the answer."""
 
+import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed
+from contract.images import EncodedImage
 from contract.render import AnswerPiece
+from gateway.pool.admission_queue import AdmissionQueue
 from gateway.pool.balancer import choose_replica, choose_revision
-from gateway.pool.health import Limits, may_eject
+from gateway.pool.health import EjectionPolicy, may_eject
 from gateway.pool.membership import Membership
 from gateway.pool.replica import Replica, UnavailableError, UnreachableError
 from gateway.pool.retry_budget import RetryBudget
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
-from gateway.pool.waiting import WaitingRoom
 from gateway.pool.weights import Weights
-from gateway.prompt import instructed
+from gateway.prompt import with_system_prompt
 
 log = logging.getLogger(__name__)
 
-# The first choice and one other: more would multiply the load when the whole pool is in trouble.
-TRIES = 2
+# One retry: more would multiply the load when the whole pool is in trouble.
+MAX_TRIES = 2
 
 
-class NoOtherError(Exception):
-    """Every replica that may be asked has been."""
+Render = Callable[[int], Awaitable[EncodedImage]]
+"""The photo of a question as a picture for a server that is not ours, of so many pixels at most."""
+
+
+class NoReplicaLeftError(Exception):
+    """All replicas that may be asked have been tried."""
 
 
 class Pool:
@@ -40,54 +48,57 @@ class Pool:
         deadline_ms: int,
         redis_url: str | None,
     ) -> None:
-        """`deadline_ms`: of a whole request. `redis_url`: where gateways agree on weights."""
+        """`deadline_ms`: of a whole request. `redis_url`: where the gateways share the weights."""
         self._metrics = metrics
         self.weights = Weights(settings.revision_weights, redis_url)
-        self._limits = Limits(
+        self._ejection_policy = EjectionPolicy(
             settings.eject_failures,
             settings.eject_slow_factor,
             settings.eject_s,
             settings.eject_max_s,
             settings.max_ejected_share,
         )
-        self._budget = RetryBudget(settings.retry_share, settings.retry_floor_per_s)
-        self._waiting: WaitingRoom[Replica] = WaitingRoom(settings.pool_queue_limit, self._release)
-        # A hung replica must be found out while there is time for another, however short that is.
+        self._retry_budget = RetryBudget(settings.retry_share, settings.retry_floor_per_s)
+        self._queue: AdmissionQueue[Replica] = AdmissionQueue(
+            settings.pool_queue_limit, self._release
+        )
+        # A hung replica must be noticed while there is time to ask another one.
         silence_s = min(settings.replica_silence_s, deadline_ms / 2000)
-        self._members = Membership(settings, metrics, silence_s, self._waiting.wake)
+        self._membership = Membership(settings, metrics, silence_s, self._queue.wake)
 
     async def start(self) -> None:
         await self.weights.start()
-        await self._members.start()
-        self._metrics.watch(lambda: self.replicas, lambda: len(self._waiting))
+        await self._membership.start()
+        self._metrics.observe_pool(lambda: self.replicas, lambda: len(self._queue))
 
     async def close(self) -> None:
-        await self._members.close()
+        await self._membership.close()
         await self.weights.close()
 
     @property
     def replicas(self) -> list[Replica]:
-        return self._members.replicas
+        return self._membership.replicas
 
     @property
     def ready(self) -> bool:
         return any(replica.ready for replica in self.replicas)
 
     def models(self) -> list[dict[str, Any]]:
-        """What the ready replicas say of their models, one entry a revision."""
-        found = [replica.found for replica in self.replicas if replica.ready and replica.found]
-        return list({one.revision: one.model for one in found}.values())
+        """The /v1/models entries of the ready replicas, one for each revision."""
+        models = [replica.served for replica in self.replicas if replica.ready and replica.served]
+        return list({model.revision: model.listing for model in models}.values())
 
     def choose_revision(self, sticky_id: str) -> str:
-        """The revision for this caller, by the weights in force, of those that can answer now; else
-        of those last known: what is cached is still answered when no replica is up. Raises
-        NoReplica before the first was."""
+        """The revision for this caller, by the weights in force.
+
+        Only revisions that can answer now are chosen. Without any, the last known ones are: cached
+        answers are then still given. Raises NoReplica when no replica was ever ready."""
         known = [replica for replica in self.replicas if replica.revision is not None]
         ready = [replica for replica in known if replica.ready]
-        usable = [replica for replica in ready if not replica.ejected]
-        for replicas in (usable, ready, known):
-            found = {replica.revision for replica in replicas if replica.revision is not None}
-            if weights := self.weights.of(found):
+        not_ejected = [replica for replica in ready if not replica.ejected]
+        for replicas in (not_ejected, ready, known):
+            revisions = {replica.revision for replica in replicas if replica.revision is not None}
+            if weights := self.weights.of(revisions):
                 return choose_revision(weights, sticky_id)
         if weights := self.weights.in_force:
             return choose_revision(weights, sticky_id)
@@ -100,91 +111,110 @@ class Pool:
         revision: str,
         affinity: str,
         headers: dict[str, str],
+        render: Render,
         deadline: float,
     ) -> AsyncGenerator[AnswerPiece]:
-        """Ask a replica of `revision`; `deadline` in time.monotonic seconds."""
-        asked = instructed(asked)
+        """Stream the answer of a replica of `revision`; `deadline` in time.monotonic seconds.
+        `render` makes the photo's picture for a server that is not ours.
+
+        Raises DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed, or the named error of a
+        request that the replica refuses."""
+        asked = with_system_prompt(asked)
         tried: set[str] = set()
         tries = 0
-        full = False
-        self._budget.asked(time.monotonic())
-        while tries < TRIES:
+        any_full = False
+        self._retry_budget.record_request(time.monotonic())
+        while tries < MAX_TRIES:
             try:
-                replica = await self._place(revision, affinity, tried, deadline)
-            except NoOtherError:
+                replica = await self._acquire(revision, affinity, tried, deadline)
+            except NoReplicaLeftError:
                 break
             tried.add(replica.url)
-            last = tries + 1 == TRIES or not self._others(revision, tried)
-            left_ms = int((deadline - time.monotonic()) * 1000)
-            hop = {**headers, "x-deadline-ms": str(max(left_ms, 0))}
-            events = replica.complete(asked, hop, deadline, last)
+            last_try = tries + 1 == MAX_TRIES or not self._candidates(revision, tried)
+            remaining_ms = int((deadline - time.monotonic()) * 1000)
+            own_headers = {**headers, "x-deadline-ms": str(max(remaining_ms, 0))}
             try:
-                async with contextlib.aclosing(events):
-                    async for event in events:
-                        yield event
+                sent = await self._for(replica, asked, render, deadline)
+                pieces = replica.complete(sent, own_headers, deadline, last_try)
+                async with contextlib.aclosing(pieces):
+                    async for piece in pieces:
+                        yield piece
                 return
             except UnreachableError:
-                continue  # it was spared the question: that is no try, and costs nobody anything
+                continue  # the replica got no question: this is no try, and needs no retry budget
             except UnavailableError as error:
-                full = full or error.full
+                any_full = any_full or error.full
             finally:
-                self._judge(replica)
+                self._eject_if_unhealthy(replica)
                 self._release(replica)
             tries += 1
-            if not last and not self._may_retry():
+            if not last_try and not self._may_retry():
                 break
         if time.monotonic() >= deadline:
             raise DeadlineExceeded
-        if full:
+        if any_full:
             raise Overloaded
         raise ReplicaFailed if tries else NoReplica
 
-    async def _place(
+    async def _for(
+        self, replica: Replica, asked: CompletionRequest, render: Render, deadline: float
+    ) -> CompletionRequest:
+        """A replica of ours gets the photo's file, of which it makes the same pixels with the same
+        code. A server of another kind gets the picture itself."""
+        if asked.image is None or not replica.upstream.foreign:
+            return asked
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return replace(asked, image=await render(replica.upstream.max_image_pixels))
+        except TimeoutError:
+            raise DeadlineExceeded from None
+
+    async def _acquire(
         self, revision: str, affinity: str, tried: set[str], deadline: float
     ) -> Replica:
-        """A replica with room, which is then taken; waits for one within the deadline."""
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
+        """A replica with capacity, counted as in flight; waits for one until the deadline."""
+        remaining_s = deadline - time.monotonic()
+        if remaining_s <= 0:
             raise DeadlineExceeded
-        take = partial(self._take, revision, affinity, tried)
+        try_acquire = partial(self._try_acquire, revision, affinity, tried)
         try:
-            return await self._waiting.place(revision, take, left_s)
+            return await self._queue.acquire(revision, try_acquire, remaining_s)
         except Overloaded:
             self._metrics.shed.inc()
             raise
 
-    def _take(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:
-        others = self._others(revision, tried)
-        if not others:
-            raise NoOtherError if tried else NoReplica
-        free = [replica for replica in others if replica.has_room]
-        rested = [replica for replica in free if not replica.resting]
-        replica = choose_replica(rested or free, affinity)
+    def _try_acquire(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:
+        candidates = self._candidates(revision, tried)
+        if not candidates:
+            raise NoReplicaLeftError if tried else NoReplica
+        free = [replica for replica in candidates if replica.has_capacity]
+        preferred = [replica for replica in free if not replica.recently_full]
+        replica = choose_replica(preferred or free, affinity)
         if replica is not None:
             replica.in_flight += 1
         return replica
 
-    def _others(self, revision: str, tried: set[str]) -> list[Replica]:
+    def _candidates(self, revision: str, tried: set[str]) -> list[Replica]:
         """The replicas that may be asked. Ejected ones only when there is no other: they may have
-        recovered, and refusing everybody is worse."""
-        fitting = [
+        recovered, and refusing all questions is worse."""
+        ready = [
             replica
             for replica in self.replicas
             if replica.ready and replica.revision == revision and replica.url not in tried
         ]
-        return [replica for replica in fitting if not replica.ejected] or fitting
+        return [replica for replica in ready if not replica.ejected] or ready
 
     def _release(self, replica: Replica) -> None:
         replica.in_flight -= 1
-        self._waiting.wake()
+        self._queue.wake()
 
     def _may_retry(self) -> bool:
-        may = self._budget.spend(time.monotonic())
-        self._metrics.retries.labels("made" if may else "refused").inc()
-        return may
+        allowed = self._retry_budget.try_spend(time.monotonic())
+        self._metrics.retries.labels("made" if allowed else "refused").inc()
+        return allowed
 
-    def _judge(self, replica: Replica) -> None:
-        """Eject a replica whose last answers say so, unless too many are already."""
+    def _eject_if_unhealthy(self, replica: Replica) -> None:
+        """Eject the replica if its last answers give a reason, unless too many already are."""
         now = time.monotonic()
         if replica.ejected or not replica.ready:
             return
@@ -193,10 +223,10 @@ class Pool:
             for other in self.replicas
             if other is not replica and other.ready and other.revision == replica.revision
         ]
-        reason = replica.health.verdict(now, peers, self._limits)
-        if reason is None or not may_eject(self.replicas, now, self._limits):
+        reason = replica.health.ejection_reason(now, peers, self._ejection_policy)
+        if reason is None or not may_eject(self.replicas, now, self._ejection_policy):
             return
-        for_s = replica.health.eject(now, self._limits)
+        for_s = replica.health.eject(now, self._ejection_policy)
         self._metrics.ejections.labels(reason).inc()
         fields = {"url": replica.url, "reason": reason, "for_s": for_s}
         log.warning("replica ejected", extra={"fields": fields})

@@ -1,4 +1,4 @@
-"""One inference replica as the gateway sees it: its state, and one question sent to it."""
+"""One inference replica as the gateway sees it: its state, and questions sent to it."""
 
 import asyncio
 import json
@@ -7,82 +7,77 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, InvalidField, InvalidSchema, ReplicaFailed
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished
 from contract.wire import wire_parts
+from gateway.pool.addresses import replica_name
 from gateway.pool.health import Health
-from gateway.pool.http.answer_stream import answer_events, named_error
-from gateway.pool.http.connection import BrokenError, Connection
-from gateway.pool.http.hop import Hop
-from gateway.pool.probe import Found, NotReadyError, probe
+from gateway.pool.http.answer_stream import answer_pieces, request_error
+from gateway.pool.http.connection import Connection, UpstreamError
+from gateway.pool.http.connection_pool import ConnectionPool
+from gateway.pool.probe import NotReadyError, ServedModel, probe
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
-# What a replica said while our own event loop was busy is read before it is judged.
+# Bytes may have arrived while our event loop was busy: it gets so long to read them.
 GRACE_S = 0.05
-# Of the log's column `replica`.
-REPLICA_LENGTH = 64
-# A replica that says it is full is left alone for so long while others have room.
-REST_S = 1.0
-# One late answer may be a full machine; two are a replica that does not get on.
-LATE_PROBES = 2
+# A replica that answered that it is full is asked only as a last resort for so long.
+FULL_S = 1.0
+# One late probe may be a busy machine. After so many in a row the replica is down.
+LATE_PROBES_UNTIL_DOWN = 2
 
 
 class UnavailableError(Exception):
-    """Nothing of the answer has come: another replica may be asked instead. `full`: this one would
-    have answered, had it room."""
+    """The replica failed before the first piece of the answer, so another one may be asked.
+    `full`: it refused the question for lack of capacity."""
 
-    def __init__(self, why: str, full: bool = False) -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, full: bool = False) -> None:
+        super().__init__(reason)
         self.full = full
 
 
 class UnreachableError(UnavailableError):
-    """Not even the question has gone out."""
-
-
-def name_of(url: str) -> str:
-    """For the log: where it is, without a password; as its column takes it, or the whole row would
-    be refused."""
-    parts = urlsplit(url)
-    name = parts.netloc.rpartition("@")[2] + parts.path
-    return name.encode("ascii", "replace").decode()[:REPLICA_LENGTH]
+    """No connection: the question was not even sent."""
 
 
 class Replica:
-    """`limit`: questions at once; `silence_s`: a replica that says nothing to anybody for so long,
-    though asked, is taken for hung."""
+    """`max_in_flight`: questions at once. `silence_s`: a replica that sends nothing at all for so
+    long, though questions wait, counts as hung."""
 
     def __init__(
-        self, url: str, upstream: Upstream, metrics: PoolMetrics, limit: int, silence_s: float
+        self,
+        url: str,
+        upstream: Upstream,
+        metrics: PoolMetrics,
+        max_in_flight: int,
+        silence_s: float,
     ) -> None:
         self.url = url
-        self.name = name_of(url)
+        self.name = replica_name(url)
         self.upstream = upstream
         self.in_flight = 0
         self.ready = False
-        self.found: Found | None = None
+        self.served: ServedModel | None = None
         self.health = Health()
-        self._hop = Hop(url)
-        # Apart: that it answers probes does not say that it answers questions. One that is slow to
-        # take a connection is late, not down.
-        self._probes = Hop(url, connect_s=None)
+        self._connections = ConnectionPool(url)
+        # Probes have their own: an answered probe must not count as a sign that questions are
+        # answered. A replica that is slow to accept the connection is late, not down.
+        self._probe_connections = ConnectionPool(url, connect_timeout_s=None)
         self._metrics = metrics
-        self._limit = limit
+        self._max_in_flight = max_in_flight
         self._silence_s = silence_s
         self._late_probes = 0
-        self._why = ""
-        self._resting_until = 0.0
+        self._not_ready_reason = ""
+        self._full_until = 0.0
 
     @property
     def revision(self) -> str | None:
-        return self.found.revision if self.found else None
+        return self.served.revision if self.served else None
 
     @property
     def ejected(self) -> bool:
@@ -93,157 +88,163 @@ class Replica:
         return "down" if not self.ready else "ejected" if self.ejected else "ready"
 
     @property
-    def has_room(self) -> bool:
-        probation = self.health.on_probation(time.monotonic())
-        return self.in_flight < (1 if probation else self._limit)
+    def has_capacity(self) -> bool:
+        half_open = self.health.half_open(time.monotonic())
+        return self.in_flight < (1 if half_open else self._max_in_flight)
 
     @property
-    def resting(self) -> bool:
-        """Has just said that it is full."""
-        return time.monotonic() < self._resting_until
+    def recently_full(self) -> bool:
+        """Whether it answered within the last FULL_S that it is full."""
+        return time.monotonic() < self._full_until
 
     async def probe(self) -> None:
         try:
-            self.found = await probe(self._probes, self.upstream, self.found)
+            self.served = await probe(self._probe_connections, self.upstream, self.served)
         except TimeoutError:
             self._late_probes += 1
-            if self._late_probes >= LATE_PROBES:
-                self._mark(False, "no answer in time")
+            if self._late_probes >= LATE_PROBES_UNTIL_DOWN:
+                self._set_ready(False, "no answer in time")
         except NotReadyError as error:
-            self._mark(False, str(error))
+            self._set_ready(False, str(error))
         else:
             self._late_probes = 0
-            self._mark(True, "")
+            self._set_ready(True, "")
 
     def close(self) -> None:
-        """No more questions come; those in flight end as they would."""
-        self._hop.close()
-        self._probes.close()
+        """It gets no more questions. Those in flight go on to their end."""
+        self._connections.close()
+        self._probe_connections.close()
         self._metrics.forget(self.url)
 
     async def complete(
-        self, asked: CompletionRequest, headers: dict[str, str], deadline: float, last: bool
+        self, asked: CompletionRequest, headers: dict[str, str], deadline: float, last_try: bool
     ) -> AsyncGenerator[AnswerPiece]:
-        """Stream the answer. Before its first event UnavailableError, after it ReplicaFailed; the
-        question's own faults as their named errors. Unless this is the `last` try, half of the time
-        left until `deadline` is kept for another."""
-        begun = time.monotonic()
-        first_at = None
-        pieces = 0
+        """Stream the answer; `deadline` in time.monotonic seconds.
+
+        Unless this is the `last_try`, half of the remaining time is kept for another replica.
+        Raises UnavailableError before the first piece and ReplicaFailed after it; DeadlineExceeded;
+        and the named error of a request that the replica refuses."""
+        started_at = time.monotonic()
+        first_piece_at = None
+        deltas = 0
         try:
-            async with aclosing(self._events(asked, headers)) as events:
-                event: AnswerPiece | None = await self._first(events, deadline, last)
-                first_at = now = time.monotonic()
-                self._metrics.first_byte(self.url, first_at - begun)
-                while event is not None:
-                    if isinstance(event, Delta):
-                        pieces += 1
+            async with aclosing(self._request(asked, headers)) as pieces:
+                piece: AnswerPiece | None = await self._first_piece(pieces, deadline, last_try)
+                first_piece_at = now = time.monotonic()
+                self._metrics.observe_first_byte(self.url, first_piece_at - started_at)
+                while piece is not None:
+                    if isinstance(piece, Delta):
+                        deltas += 1
                     else:
-                        pace_s = (now - first_at) / (pieces - 1) if pieces > 1 else None
-                        self.health.succeeded(now, first_at - begun, pace_s)
-                        event = replace(event, replica=self.name)
-                    yield event
+                        interval_s = (now - first_piece_at) / (deltas - 1) if deltas > 1 else None
+                        self.health.record_success(now, first_piece_at - started_at, interval_s)
+                        piece = replace(piece, replica=self.name)
+                    yield piece
                     async with asyncio.timeout(deadline - time.monotonic()):
-                        event = await anext(events, None)
+                        piece = await anext(pieces, None)
                     now = time.monotonic()
-        except TimeoutError:  # in mid-stream: a long answer, or a replica that hangs
-            if time.monotonic() - self._hop.heard_at >= self._silence_s:
-                self.health.failed(time.monotonic(), "silent")
+        except TimeoutError:  # after the first piece: a long answer, or a replica that hangs
+            if time.monotonic() - self._connections.last_byte_at >= self._silence_s:
+                self.health.record_failure(time.monotonic(), "silent")
             raise DeadlineExceeded from None
-        except BrokenError as error:
+        except UpstreamError as error:
             fields = {"url": self.url, "kind": error.kind, "why": str(error)}
             log.warning("replica failed", extra={"fields": fields})
             self._metrics.failures.labels(error.kind).inc()
-            self.health.failed(time.monotonic(), error.kind)
+            self.health.record_failure(time.monotonic(), error.kind)
             if error.kind == "connect":
-                self._mark(False, str(error))
+                self._set_ready(False, str(error))
                 raise UnreachableError(str(error)) from error
-            if first_at is not None:
+            if first_piece_at is not None:
                 raise ReplicaFailed from None
             raise UnavailableError(str(error)) from error
 
-    async def _events(
+    async def _request(
         self, asked: CompletionRequest, headers: dict[str, str]
     ) -> AsyncGenerator[AnswerPiece]:
-        foreign = self.upstream.kind != "shopsight"
-        model = self.upstream.model or (self.found.model_id if foreign and self.found else None)
+        foreign = self.upstream.foreign
+        model = self.upstream.model or (self.served.model_id if foreign and self.served else None)
         headers = {
             "content-type": "application/json",
             **self.upstream.authorization,
-            **self.upstream.visible(headers),
+            **self.upstream.visible_headers(headers),
         }
-        body = wire_parts(asked, model, self.upstream.names)
-        async with self._hop.request("POST", "/v1/chat/completions", headers, body) as answer:
-            if answer.status != 200:
-                raise await self._refusal(answer, asked)
-            if answer.headers.get("x-model-revision", self.revision) != self.revision:
-                # Replaced since the last probe: its answer belongs under another key.
-                self._mark(False, "another revision")
+        body = wire_parts(asked, model, self.upstream.field_names)
+        path = "/v1/chat/completions"
+        async with self._connections.request("POST", path, headers, body) as response:
+            if response.status != 200:
+                raise await self._error_of(response, asked)
+            if response.headers.get("x-model-revision", self.revision) != self.revision:
+                # The server was replaced since the last probe: another cache key is needed.
+                self._set_ready(False, "another revision")
                 raise UnavailableError("another revision")
-            if not answer.headers.get("content-type", "").startswith("text/event-stream"):
-                raise BrokenError("garbage", "no event stream")
-            chunks = answer.chunks()
-            async with aclosing(chunks), aclosing(answer_events(chunks, asked)) as events:
-                async for event in events:
-                    answer.finished = isinstance(event, Finished)
-                    yield event
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise UpstreamError("garbage", "no event stream")
+            chunks = response.chunks()
+            async with aclosing(chunks), aclosing(answer_pieces(chunks, asked)) as pieces:
+                async for piece in pieces:
+                    response.finished = isinstance(piece, Finished)
+                    yield piece
 
-    async def _first(
-        self, events: AsyncGenerator[AnswerPiece], deadline: float, last: bool
+    async def _first_piece(
+        self, pieces: AsyncGenerator[AnswerPiece], deadline: float, last_try: bool
     ) -> AnswerPiece:
-        """The first event; a replica that stays silent is given up. It is not taken for hung while
-        it speaks to others: a full one is slow to begin."""
+        """The first piece. Gives up when the replica's share of the time is over, or when it hangs.
+
+        A replica hangs when it sends nothing to any question. A busy one may only begin late."""
         loop = asyncio.get_running_loop()
-        begun = time.monotonic()
-        by = deadline if last else begun + (deadline - begun) / 2
+        started_at = time.monotonic()
+        give_up_at = deadline if last_try else started_at + (deadline - started_at) / 2
         timer: asyncio.TimerHandle | None = None
         try:
-            async with asyncio.timeout(None) as limit:
+            async with asyncio.timeout(None) as time_limit:
 
-                def look(sure: bool = False) -> None:
+                def check(after_grace: bool = False) -> None:
                     nonlocal timer
                     now = time.monotonic()
-                    silent_at = max(begun, self._hop.heard_at) + self._silence_s
-                    due = by if last else min(by, silent_at)
+                    last_byte_at = max(started_at, self._connections.last_byte_at)
+                    hung_at = last_byte_at + self._silence_s
+                    due = give_up_at if last_try else min(give_up_at, hung_at)
                     if due > now:
-                        timer = loop.call_later(due - now, look)
-                    elif sure:
-                        limit.reschedule(loop.time())
+                        timer = loop.call_later(due - now, check)
+                    elif after_grace:
+                        time_limit.reschedule(loop.time())
                     else:
-                        timer = loop.call_later(GRACE_S, look, True)
+                        timer = loop.call_later(GRACE_S, check, True)
 
-                look()
-                return await anext(events)
+                check()
+                return await anext(pieces)
         except TimeoutError:
-            if time.monotonic() - begun >= self._silence_s:
-                raise BrokenError("silent") from None
+            if time.monotonic() - started_at >= self._silence_s:
+                raise UpstreamError("silent") from None
             raise UnavailableError("late") from None
         finally:
             if timer is not None:
                 timer.cancel()
 
-    async def _refusal(self, answer: Connection, asked: CompletionRequest) -> Exception:
-        body = b"".join([chunk async for chunk in answer.chunks()])
-        answer.finished = True
+    async def _error_of(self, response: Connection, asked: CompletionRequest) -> Exception:
+        body = b"".join([chunk async for chunk in response.chunks()])
+        response.finished = True
         try:
             error = json.loads(body)["error"]
             code = error.get("code")
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             error = code = None
-        if known := named_error(error):
-            return known
-        if answer.status in (429, 503) and code != "no_replica":
-            self._resting_until = time.monotonic() + REST_S
-            return UnavailableError(f"status {answer.status}", full=True)
-        if self.upstream.kind != "shopsight" and answer.status in (400, 422):
-            # Ours was checked before: what is left is a schema, or a conversation too long for it.
+        if blames_request := request_error(error):
+            return blames_request
+        if response.status in (429, 503) and code != "no_replica":
+            self._full_until = time.monotonic() + FULL_S
+            return UnavailableError(f"status {response.status}", full=True)
+        if self.upstream.foreign and response.status in (400, 422):
+            # We validated the request before. What a foreign server can still refuse is a schema,
+            # or a conversation longer than its context.
             log.warning("question refused", extra={"fields": {"url": self.url}})
-            by_schema = asked.sampling.schema is not None
-            return InvalidSchema("response_format") if by_schema else InvalidField("messages")
-        return BrokenError("status", f"status {answer.status}")
+            has_schema = asked.sampling.schema is not None
+            return InvalidSchema("response_format") if has_schema else InvalidField("messages")
+        return UpstreamError("status", f"status {response.status}")
 
-    def _mark(self, ready: bool, why: str) -> None:
-        if (ready, why) != (self.ready, self._why):
-            fields = {"url": self.url, "ready": ready, "why": why, "revision": self.revision}
+    def _set_ready(self, ready: bool, reason: str) -> None:
+        if (ready, reason) != (self.ready, self._not_ready_reason):
+            fields = {"url": self.url, "ready": ready, "why": reason, "revision": self.revision}
             log.info("replica changed", extra={"fields": fields})
-        self.ready, self._why = ready, why
+        self.ready, self._not_ready_reason = ready, reason

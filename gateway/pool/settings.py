@@ -1,4 +1,4 @@
-"""Settings of the pool: where the replicas are, and when one is left alone."""
+"""Settings of the pool: where the replicas are, and when one is ejected."""
 
 import json
 from typing import Annotated
@@ -18,36 +18,38 @@ class PoolSettings(BaseModel):
         (), description="JSON list of servers with settings of their own; replaces REPLICAS."
     )
     replica_concurrency: int = Field(
-        32, ge=1, description="Questions at one replica at once, of this gateway."
+        32, ge=1, description="Questions that this gateway has in flight at one replica."
     )
     pool_queue_limit: int = Field(
-        64, ge=0, description="Questions that wait for a place; the next is refused (503)."
+        64, ge=0, description="Questions that wait for a replica; more are refused (503)."
     )
     probe_interval_s: float = Field(
-        1.0, gt=0, description="How often names are looked up and each replica's health is asked."
+        1.0, gt=0, description="Interval of resolving host names and of probing each replica."
     )
     replica_silence_s: float = Field(
-        5.0, gt=0, description="Hung: says nothing to anybody for so long (8B, loaded: 2 s)."
+        5.0, gt=0, description="A replica silent for so long counts as hung (8B, loaded: 2 s)."
     )
     retry_share: float = Field(
-        0.1, ge=0, le=1, description="Retries, as a share of the questions of the last 10 s."
+        0.1, ge=0, le=1, description="Retries allowed, as a share of the last 10 s' questions."
     )
     retry_floor_per_s: float = Field(
-        1.0, ge=0, description="Retries a second that a quiet service may make besides."
+        1.0, ge=0, description="Retries a second allowed in addition, for a quiet service."
     )
     eject_failures: int = Field(
-        3, ge=1, description="Broken answers in a row, after which a replica is left alone."
+        3, ge=1, description="Ejects a replica after so many failed answers in a row."
     )
     eject_slow_factor: float = Field(
-        4.0, ge=0, description="The same when it is so many times slower than its peers; 0: never."
+        4.0, ge=0, description="Ejects a replica so many times slower than its peers; 0: never."
     )
-    eject_s: float = Field(5.0, gt=0, description="For so long at first, then twice as long …")
-    eject_max_s: float = Field(40.0, gt=0, description="… up to this.")
+    eject_s: float = Field(
+        5.0, gt=0, description="Length of the first ejection; each next is twice as long."
+    )
+    eject_max_s: float = Field(40.0, gt=0, description="Longest ejection.")
     max_ejected_share: float = Field(
-        0.5, ge=0, le=1, description="Never more of the ready replicas than this."
+        0.5, ge=0, le=1, description="Largest share of the ready replicas that is ejected."
     )
     revision_weights: Annotated[dict[str, float], NoDecode] = Field(
-        {}, description="`revision=weight,…`: shares of callers; unset: all alike."
+        {}, description="`revision=weight,…`: shares of callers; unset: equal shares."
     )
 
     @field_validator("replicas", mode="before")

@@ -1,4 +1,4 @@
-"""What the pool measures of its replicas."""
+"""Metrics of the pool and its replicas."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
@@ -7,11 +7,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-# Seconds. The demo checkpoint takes 0.05-0.3 s to its first piece, an 8B under load 2 s.
+# Seconds. The demo checkpoint sends its first piece after 0.05-0.3 s, an 8B under load after 2 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
-class Seen(Protocol):
+class ObservedReplica(Protocol):
     url: str
     in_flight: int
 
@@ -19,53 +19,61 @@ class Seen(Protocol):
     def state(self) -> str: ...
 
 
+Replicas = Callable[[], Sequence[ObservedReplica]]
+
+
 class PoolMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self.retries = Counter(
             "gateway_pool_retries",
-            "Second tries before the first byte: made, or refused by the budget.",
+            "Retries before the first piece: made, or refused by the retry budget.",
             ["result"],
             registry=registry,
         )
         self.failures = Counter(
-            "gateway_pool_failures", "Answers that broke, by how.", ["kind"], registry=registry
+            "gateway_pool_failures",
+            "Failed answers of replicas, by kind.",
+            ["kind"],
+            registry=registry,
         )
         self.ejections = Counter(
             "gateway_pool_ejections",
-            "Replicas left alone, by reason.",
+            "Ejections of replicas, by reason.",
             ["reason"],
             registry=registry,
         )
         self.shed = Counter(
-            "gateway_pool_shed", "Questions refused for want of a place.", registry=registry
+            "gateway_pool_shed",
+            "Questions refused because no replica had capacity.",
+            registry=registry,
         )
         self._first_byte_s = Histogram(
             "gateway_pool_first_byte_seconds",
-            "Sending a question to the first piece of its answer.",
+            "From sending a question to the first piece of its answer.",
             ["replica"],
             registry=registry,
             buckets=BUCKETS,
         )
 
-    def first_byte(self, url: str, seconds: float) -> None:
+    def observe_first_byte(self, url: str, seconds: float) -> None:
         self._first_byte_s.labels(url).observe(seconds)
 
     def forget(self, url: str) -> None:
-        """An address that is gone: the names of metrics must not grow with every deployment."""
+        """Drop the series of a removed replica: they must not grow with every deployment."""
         self._first_byte_s.remove_by_labels({"replica": url})
 
-    def watch(self, replicas: Callable[[], Sequence[Seen]], waiting: Callable[[], int]) -> None:
-        """Report these at every scrape."""
+    def observe_pool(self, replicas: Replicas, waiting: Callable[[], int]) -> None:
+        """Report the replicas and the number of waiting questions at every scrape."""
         self._registry.register(_PoolCollector(replicas, waiting))
 
 
 class _PoolCollector(Collector):
-    def __init__(self, replicas: Callable[[], Sequence[Seen]], waiting: Callable[[], int]) -> None:
+    def __init__(self, replicas: Replicas, waiting: Callable[[], int]) -> None:
         self._replicas, self._waiting = replicas, waiting
 
     def describe(self) -> Iterable[Metric]:
-        return ()  # nothing to look at before the pool has started
+        return ()  # registering must not collect: the pool may not have started
 
     def collect(self) -> Iterable[Metric]:
         replicas = self._replicas()
@@ -75,10 +83,10 @@ class _PoolCollector(Collector):
         for state in ("ready", "ejected", "down"):
             by_state.add_metric([state], sum(replica.state == state for replica in replicas))
         in_flight = GaugeMetricFamily(
-            "gateway_pool_in_flight", "Questions at each replica now.", labels=["replica"]
+            "gateway_pool_in_flight", "Questions in flight at each replica.", labels=["replica"]
         )
         for replica in replicas:
             in_flight.add_metric([replica.url], replica.in_flight)
-        waiting = GaugeMetricFamily("gateway_pool_waiting", "Questions waiting for a place.")
+        waiting = GaugeMetricFamily("gateway_pool_waiting", "Questions waiting for a replica.")
         waiting.add_metric([], self._waiting())
         return by_state, in_flight, waiting

@@ -1,5 +1,5 @@
-"""Which share of the callers each model revision gets: changed at run time, the same at all
-gateways. Every gateway keeps the last known ones, and writes them back when Redis has lost them."""
+"""The share of callers that each model revision gets. It can change at run time, and is the same at
+all gateways: they share it through Redis, and write it back when Redis has lost it."""
 
 import asyncio
 import contextlib
@@ -15,19 +15,19 @@ from gateway.pool.balancer import checked_weights
 
 log = logging.getLogger(__name__)
 
-NAME = "shopsight:weights"
-# How often the others' changes are looked for: a canary's verdict counts in tens of seconds.
-EVERY_S = 1.0
-BUDGET_S = 0.5
-# Another gateway may change them at the same moment; the last one wins.
-TRIES = 5
-# Stores the newer of what is there and what is offered, and answers what then is there.
-_NEWER = """
-local there = redis.call('GET', KEYS[1])
-if there then
-  local ok, value = pcall(cjson.decode, there)
+REDIS_KEY = "shopsight:weights"
+# How often other gateways' changes are read. A canary is judged over tens of seconds.
+POLL_INTERVAL_S = 1.0
+REDIS_TIMEOUT_S = 0.5
+# Another gateway may change them at the same moment. The last one wins.
+MAX_TRIES = 5
+# Stores the offered version unless the stored one is as new, and returns what is stored then.
+_STORE_NEWER = """
+local stored = redis.call('GET', KEYS[1])
+if stored then
+  local ok, value = pcall(cjson.decode, stored)
   if ok and type(value) == 'table' and (tonumber(value.version) or 0) >= tonumber(ARGV[1]) then
-    return there
+    return stored
   end
 end
 redis.call('SET', KEYS[1], ARGV[2])
@@ -36,8 +36,8 @@ return ARGV[2]
 
 
 @dataclass(frozen=True)
-class Version:
-    """Version 0 is the setting's; every change is one more. None: back to the setting."""
+class WeightsVersion:
+    """Number 0 is the setting, and each change adds 1. Weights of None: back to the setting."""
 
     number: int
     weights: Mapping[str, float] | None
@@ -46,7 +46,7 @@ class Version:
         return json.dumps({"version": self.number, "weights": self.weights}, sort_keys=True)
 
     @classmethod
-    def read(cls, value: bytes) -> "Version | None":
+    def read(cls, value: bytes) -> "WeightsVersion | None":
         try:
             fields = json.loads(value)
             number, weights = fields["version"], fields["weights"]
@@ -60,46 +60,48 @@ class Version:
 class Weights:
     def __init__(self, configured: Mapping[str, float], redis_url: str | None) -> None:
         self._configured = dict(configured)
-        self._known = Version(0, None)
+        self._current = WeightsVersion(0, None)
         self._redis: Redis | None = None
         if redis_url:
             self._redis = Redis.from_url(
-                redis_url, socket_timeout=BUDGET_S, socket_connect_timeout=BUDGET_S
+                redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
             )
         self._task: asyncio.Task[None] | None = None
 
     @property
     def version(self) -> int:
-        return self._known.number
+        return self._current.number
 
     @property
     def in_force(self) -> dict[str, float]:
-        """Revisions that get callers; empty when all do alike."""
-        weights = self._configured if self._known.weights is None else self._known.weights
+        """Revisions with a weight above 0; empty when no weights are set."""
+        weights = self._configured if self._current.weights is None else self._current.weights
         return {revision: weight for revision, weight in weights.items() if weight > 0}
 
     def of(self, revisions: Collection[str]) -> dict[str, float]:
-        """Those of `revisions` that get callers. Without any weights set each has 1; else one that
-        is not named has 0: a revision that was rolled back stays so when the other is down."""
+        """The weights of those `revisions` that get callers.
+
+        When no weights are set, each revision has 1. Otherwise a revision without a weight has 0:
+        one that was rolled back stays so, even while the other one is down."""
         weights = self.in_force
         if not weights:
             return dict.fromkeys(revisions, 1.0)
         return {revision: weights[revision] for revision in revisions if revision in weights}
 
     async def change(self, weights: Mapping[str, float] | None) -> None:
-        """Set them for all gateways; without Redis, for this process."""
+        """Set them for all gateways; without Redis, for this process. None: back to the setting."""
         log.warning("weights changed", extra={"fields": {"weights": weights}})
-        await self._exchange()
-        for _ in range(TRIES):
-            ours = self._known = Version(self._known.number + 1, weights)
-            await self._exchange()
-            if self._known == ours:
+        await self._synchronise()
+        for _ in range(MAX_TRIES):
+            ours = self._current = WeightsVersion(self._current.number + 1, weights)
+            await self._synchronise()
+            if self._current == ours:
                 return
 
     async def start(self) -> None:
-        await self._exchange()
+        await self._synchronise()
         if self._redis is not None:
-            self._task = asyncio.create_task(self._follow())
+            self._task = asyncio.create_task(self._poll())
 
     async def close(self) -> None:
         if self._task is not None:
@@ -109,30 +111,30 @@ class Weights:
         if self._redis is not None:
             await self._redis.aclose()
 
-    async def _follow(self) -> None:
+    async def _poll(self) -> None:
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
             try:
-                await self._exchange()
-            except Exception:  # who stops listening would keep a bad canary for ever
+                await self._synchronise()
+            except Exception:  # a gateway that stopped polling would keep a bad canary
                 log.exception("weights not read")
 
-    async def _exchange(self) -> None:
-        """Offer what we know, learn what is newer. An outage changes nothing."""
+    async def _synchronise(self) -> None:
+        """Offer our version, and take over a newer one. When Redis is down nothing changes."""
         if self._redis is None:
             return
         try:
-            async with asyncio.timeout(BUDGET_S):
-                if self._known.number:
-                    offer = (str(self._known.number), self._known.dump())
-                    answer = self._redis.eval(_NEWER, 1, NAME, *offer)
-                    value = await answer
-                    if Version.read(value) is None:  # not ours, whatever version it claims
-                        await self._redis.set(NAME, self._known.dump())
+            async with asyncio.timeout(REDIS_TIMEOUT_S):
+                if self._current.number:
+                    offer = (str(self._current.number), self._current.dump())
+                    reply = self._redis.eval(_STORE_NEWER, 1, REDIS_KEY, *offer)
+                    value = await reply
+                    if WeightsVersion.read(value) is None:  # malformed, whatever version it claims
+                        await self._redis.set(REDIS_KEY, self._current.dump())
                 else:
-                    value = await self._redis.get(NAME)
+                    value = await self._redis.get(REDIS_KEY)
         except (RedisError, OSError, TimeoutError):
             return
-        there = Version.read(value) if isinstance(value, bytes) else None
-        if there is not None and there.number >= self._known.number:
-            self._known = there
+        stored = WeightsVersion.read(value) if isinstance(value, bytes) else None
+        if stored is not None and stored.number >= self._current.number:
+            self._current = stored

@@ -1,1 +1,1 @@
-"""The wire to a replica: kept-alive connections, and their bytes as pieces of an answer."""
+"""HTTP to a replica: kept-alive connections, and the pieces of an answer read from them."""

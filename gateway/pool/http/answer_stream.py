@@ -1,4 +1,4 @@
-"""The stream of a replica → events; whatever is not a whole, well-formed answer is an error."""
+"""The event stream of a replica → pieces of an answer. A broken stream is an error."""
 
 import json
 import math
@@ -12,9 +12,9 @@ from contract.completion import CompletionRequest
 from contract.errors import ShopsightError
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished, TokenLogprob, Usage
-from gateway.pool.http.connection import BrokenError
+from gateway.pool.http.connection import UpstreamError
 
-# Refusals of a replica that are about the question, not about the replica: passed on as they are.
+# Errors of a replica that blame the request, not the replica. The caller gets them as they are.
 PASSED_ON: dict[str, type[ShopsightError]] = {
     error.code: error
     for error in (
@@ -30,47 +30,48 @@ PASSED_ON: dict[str, type[ShopsightError]] = {
     )
 }
 _OUR_FIELD = re.compile(r"[a-z_]+(\.[a-z0-9_]+)*")
-# Of the log's columns; the longest context of any model is a thousandth of it.
-MAX_COUNT = 2**31 - 1
+# The largest integer of the log's columns. No model's context is longer than a thousandth of it.
+MAX_TOKENS = 2**31 - 1
 _MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
-async def answer_events(
+async def answer_pieces(
     body: AsyncIterator[bytes], asked: CompletionRequest
 ) -> AsyncGenerator[AnswerPiece]:
-    """The pieces of the answer and its end. Raises BrokenError, or the question's own error where
-    the replica names one."""
-    reason, usage, said = None, Usage(), False
+    """The pieces of the answer, the last of them Finished. Raises UpstreamError, or one of
+    PASSED_ON when the replica blames the request."""
+    reason, usage, has_content = None, Usage(), False
     logprobs = asked.sampling.logprobs
     try:
         async with aclosing(sse.payloads(body)) as payloads:
             async for data in payloads:
                 chunk = json.loads(data)
                 if error := chunk.get("error"):
-                    raise named_error(error) or BrokenError("error_event")
+                    raise request_error(error) or UpstreamError("error_event")
                 if counts := chunk.get("usage"):
                     usage = Usage(
-                        _count(counts["prompt_tokens"]), _count(counts["completion_tokens"])
+                        _token_count(counts["prompt_tokens"]),
+                        _token_count(counts["completion_tokens"]),
                     )
                 for choice in chunk["choices"]:
                     piece = _piece(choice, logprobs)
                     if piece.text or piece.logprobs:
-                        said = True
+                        has_content = True
                         yield piece
                     reason = choice.get("finish_reason") or reason
     except EOFError:
-        raise BrokenError("cut", "ended before [DONE]") from None
+        raise UpstreamError("cut", "ended before [DONE]") from None
     except _MALFORMED as error:
-        raise BrokenError("garbage", repr(error)[:200]) from None
+        raise UpstreamError("garbage", repr(error)[:200]) from None
     if reason not in ("stop", "length", "content_filter"):
-        raise BrokenError("cut", "no finish_reason")
-    if not said and not usage.completion_tokens:
-        raise BrokenError("garbage", "an answer of nothing")
+        raise UpstreamError("cut", "no finish_reason")
+    if not has_content and not usage.completion_tokens:
+        raise UpstreamError("garbage", "an answer of nothing")
     yield Finished(reason, usage)
 
 
-def named_error(error: Any) -> ShopsightError | None:
-    """The question's own fault, where this error object of a replica tells of one."""
+def request_error(error: Any) -> ShopsightError | None:
+    """The error to pass on, if this error object of a replica blames the request; else None."""
     code = error.get("code") if isinstance(error, dict) else None
     if not isinstance(code, str) or code not in PASSED_ON:
         return None
@@ -87,14 +88,14 @@ def _piece(choice: dict[str, Any], logprobs: bool) -> Delta:
     if not logprobs:
         return Delta(text)
     tokens = tuple(map(TokenLogprob.read, (choice.get("logprobs") or {}).get("content") or ()))
-    everyone = (each for token in tokens for each in (token, *token.top))
-    if not all(math.isfinite(each.logprob) for each in everyone):
+    with_alternatives = (each for token in tokens for each in (token, *token.top))
+    if not all(math.isfinite(each.logprob) for each in with_alternatives):
         raise ValueError("logprob is no number")
     return Delta(text, tokens)
 
 
-def _count(value: Any) -> int:
+def _token_count(value: Any) -> int:
     count = int(value)
-    if not 0 <= count <= MAX_COUNT:
+    if not 0 <= count <= MAX_TOKENS:
         raise ValueError("not a number of tokens")
     return count

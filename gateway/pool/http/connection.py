@@ -1,7 +1,7 @@
-"""One HTTP/1.1 connection to a replica: a question goes out, its answer comes in piece by piece.
+"""One HTTP/1.1 connection to a replica: sends a request and yields the response body as it arrives.
 
-httptools on the event loop's own transports: an eighth of the CPU that httpx takes for a question
-of 270 KB. At 16 questions at once each waits for the CPU of the 15 others."""
+It drives httptools on the event loop's own transports. For a request of 270 KB that takes an eighth
+of httpx's CPU time. With 16 questions at once, each one waits for the CPU time of the other 15."""
 
 import asyncio
 import time
@@ -11,53 +11,54 @@ from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-# Unread bytes after which the replica is made to wait: an answer has some kilobytes.
+# With so many unread bytes the transport stops reading. A whole answer has some kilobytes.
 MAX_UNREAD_BYTES = 256 * 1024
 # An answer of 1024 tokens with 20 log-probabilities each takes about 3 MB.
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 MAX_HEAD_BYTES = 64 * 1024
-# What may still follow the last event of an answer: the end of its framing.
-REST_S = 1.0
+# How long a released connection waits for the end of the response before it is closed.
+BODY_END_TIMEOUT_S = 1.0
 
 
-class BrokenError(Exception):
-    """The connection, or what came over it, cannot be used. `kind` is a label of metrics."""
+class UpstreamError(Exception):
+    """The connection failed, or the response cannot be used. `kind` is a label of metrics."""
 
-    def __init__(self, kind: str, why: str = "") -> None:
-        super().__init__(why or kind)
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(detail or kind)
         self.kind = kind
 
 
 class Connection(asyncio.Protocol):
-    """`heard` is called whenever bytes arrive, `free` when the next question may be sent, `lost`
-    when there will be no other."""
+    """Serves one request at a time. Its owner gets three callbacks: `on_data` whenever bytes
+    arrive, `on_idle` when the next request may be sent, `on_closed` when the connection ended."""
 
     def __init__(
         self,
-        heard: Callable[[], None],
-        free: Callable[["Connection"], None],
-        lost: Callable[["Connection"], None],
+        on_data: Callable[[], None],
+        on_idle: Callable[["Connection"], None],
+        on_closed: Callable[["Connection"], None],
     ) -> None:
-        self._heard, self._free, self._lost = heard, free, lost
+        self._on_data, self._on_idle, self._on_closed = on_data, on_idle, on_closed
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._progress: asyncio.Future[None] | None = None
         self._parser: HttpResponseParser | None = None
-        self._rest: asyncio.TimerHandle | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
         self.idle_since = 0.0
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
+        """Forget the last response."""
         self.status = 0
         self.headers: dict[str, str] = {}
-        self.touched = False
-        """Whether anything of the answer came: before that a question may be sent again."""
+        self.response_started = False
+        """Whether any byte of the response came. Until then the request may be sent again."""
         self.finished = False
-        """Set by the reader when all that matters has come."""
+        """The reader sets it after the last piece that it needs."""
         self._chunks: deque[bytes] = deque()
-        self._unread = self._received = 0
-        self._head_done = self._complete = self._left = self._paused = False
-        self._reusable = False
-        self._error: BrokenError | None = None
+        self._unread_bytes = self._received_bytes = 0
+        self._head_complete = self._body_complete = False
+        self._released = self._paused = self._keep_alive = False
+        self._error: UpstreamError | None = None
 
     @property
     def open(self) -> bool:
@@ -67,118 +68,123 @@ class Connection(asyncio.Protocol):
         self, method: str, target: str, headers: Mapping[str, str], body: Sequence[bytes]
     ) -> None:
         assert self._transport is not None
-        self._begin()
+        self._reset()
         self._parser = HttpResponseParser(self)
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
         head = "\r\n".join([*lines, f"content-length: {sum(map(len, body))}", "", ""])
         self._transport.writelines([head.encode(), *body])
 
-    async def head(self) -> None:
-        """Wait for `status` and `headers`; raises BrokenError."""
-        while not self._head_done:
-            await self._change()
+    async def read_head(self) -> None:
+        """Wait until `status` and `headers` are there. Raises UpstreamError."""
+        while not self._head_complete:
+            await self._wait_for_progress()
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """The body as it arrives; raises BrokenError when it ends before its end."""
+        """The body as it arrives. Raises UpstreamError when it is cut short."""
         while True:
             while self._chunks:
                 chunk = self._chunks.popleft()
-                self._unread -= len(chunk)
-                self._resume()
+                self._unread_bytes -= len(chunk)
+                self._resume_reading()
                 yield chunk
-            if self._complete:
+            if self._body_complete:
                 return
-            await self._change()
+            await self._wait_for_progress()
 
-    def leave(self) -> None:
-        """The reader wants no more. Unless the answer is `finished` the connection closes, so that
-        the replica stops; else it is used again once the rest of the framing has come."""
-        self._left = True
+    def release(self) -> None:
+        """The reader wants no more of the response.
+
+        If the response is not `finished`, the connection closes, so that the replica stops
+        computing. If it is, the connection becomes idle as soon as the body's end has arrived."""
+        self._released = True
         if not self.finished or self._error is not None:
             self.close()
-        elif self._complete:
-            self._reuse()
+        elif self._body_complete:
+            self._become_idle()
         else:
-            self._unread = 0
-            self._resume()
-            self._rest = asyncio.get_running_loop().call_later(REST_S, self.close)
+            self._unread_bytes = 0
+            self._resume_reading()
+            loop = asyncio.get_running_loop()
+            self._close_timer = loop.call_later(BODY_END_TIMEOUT_S, self.close)
 
-    def fail(self, error: BrokenError) -> None:
-        """End the answer with `error`, and the connection."""
-        if self._error is None and not self._complete:
+    def fail(self, error: UpstreamError) -> None:
+        """Close the connection; the reader of an incomplete response gets `error`."""
+        if self._error is None and not self._body_complete:
             self._error = error
-            self._notify()
+            self._wake_reader()
         self.close()
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
-    async def _change(self) -> None:
+    async def _wait_for_progress(self) -> None:
         if self._error is not None:
             raise self._error
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._progress = asyncio.get_running_loop().create_future()
         try:
-            await self._waiter
+            await self._progress
         finally:
-            self._waiter = None
+            self._progress = None
 
-    def _notify(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _wake_reader(self) -> None:
+        if self._progress is not None and not self._progress.done():
+            self._progress.set_result(None)
 
-    def _resume(self) -> None:
-        if self._paused and self._unread < MAX_UNREAD_BYTES and self._transport is not None:
+    def _resume_reading(self) -> None:
+        few_unread = self._unread_bytes < MAX_UNREAD_BYTES
+        if self._paused and few_unread and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
 
-    def _reuse(self) -> None:
-        if self._rest is not None:
-            self._rest.cancel()
-            self._rest = None
-        if self.open and self._reusable:
+    def _become_idle(self) -> None:
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+            self._close_timer = None
+        if self.open and self._keep_alive:
             self.idle_since = time.monotonic()
-            self._free(self)
+            self._on_idle(self)
         else:
             self.close()
 
     # --- called by the transport ----------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's class does not inherit it
 
     def data_received(self, data: bytes) -> None:
-        if self._parser is None or self._complete:
-            self.fail(BrokenError("garbage", "bytes that nobody asked for"))
+        if self._parser is None or self._body_complete:
+            self.fail(UpstreamError("garbage", "bytes that nobody asked for"))
             return
-        self.touched = True
-        self._heard()
-        self._received += len(data)
-        limit = MAX_ANSWER_BYTES if self._head_done else MAX_HEAD_BYTES
-        if self._received > limit + len(data):
-            self.fail(BrokenError("garbage", "endless answer"))
+        self.response_started = True
+        self._on_data()
+        self._received_bytes += len(data)
+        limit = MAX_ANSWER_BYTES if self._head_complete else MAX_HEAD_BYTES
+        if self._received_bytes > limit + len(data):
+            self.fail(UpstreamError("garbage", "endless answer"))
             return
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            self.fail(BrokenError("garbage", f"not HTTP: {error}"))
+            self.fail(UpstreamError("garbage", f"not HTTP: {error}"))
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._head_done and not self._sized and error is None:
-            self._complete = True  # such an answer ends with its connection
-            self._notify()
+        if self._head_complete and not self._has_length and error is None:
+            self._body_complete = True  # a body without a length ends with its connection
+            self._wake_reader()
         else:
-            self.fail(BrokenError("connection", f"closed early: {error!r}"))
-        self._lost(self)
+            self.fail(UpstreamError("connection", f"closed early: {error!r}"))
+        self._on_closed(self)
 
     @property
-    def _sized(self) -> bool:
+    def _has_length(self) -> bool:
         return "content-length" in self.headers or "transfer-encoding" in self.headers
 
     # --- called by the parser -------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        if self._complete:  # in one piece with the answer: it would be taken for the next one's
+        # A second response in the same packet would be taken for that of the next request.
+        if self._body_complete:
             raise ValueError("a second answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -187,28 +193,29 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         assert self._parser is not None
         self.status = self._parser.get_status_code()
-        if self.status < 200:  # 100 Continue and its like come before the answer
+        if self.status < 200:  # informational, such as 100 Continue: the response follows
             self.headers.clear()
             return
-        self._head_done = True
-        self._notify()
+        self._head_complete = True
+        self._wake_reader()
 
     def on_body(self, chunk: bytes) -> None:
-        if self._left or not self._head_done:
+        if self._released or not self._head_complete:
             return
         self._chunks.append(chunk)
-        self._unread += len(chunk)
-        if self._unread >= MAX_UNREAD_BYTES and not self._paused and self._transport is not None:
+        self._unread_bytes += len(chunk)
+        too_many = self._unread_bytes >= MAX_UNREAD_BYTES
+        if too_many and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
-        self._notify()
+        self._wake_reader()
 
     def on_message_complete(self) -> None:
-        if not self._head_done:
+        if not self._head_complete:
             return
         assert self._parser is not None
-        self._complete = True
-        self._reusable = self._parser.should_keep_alive()  # known in this callback only
-        self._notify()
-        if self._left:
-            self._reuse()
+        self._body_complete = True
+        self._keep_alive = self._parser.should_keep_alive()  # only valid inside this callback
+        self._wake_reader()
+        if self._released:
+            self._become_idle()

@@ -14,7 +14,7 @@ import redis
 
 from gateway.cache.lease import LEASE_MS
 from gateway.cache.lease import PREFIX as LEASES
-from gateway.pool.replica import name_of
+from gateway.pool.addresses import replica_name
 from tests.support.asking import chat, events_of, photo, post, rows, text_of
 from tests.support.servers import Server, gateway_process, wait_until
 from tests.support.stub_replica import StubReplica
@@ -56,7 +56,7 @@ def test_who_joins_another_gateways_computation_records_its_replica(
         assert post(pair[1], chat("what?", photo())).headers["x-cache"] == "joined"
         leader.result()
     found = {(row["cache"], row["replica"]) for row in rows(f"sqlite:///{tmp_path / 'log.db'}")}
-    assert found == {("miss", name_of(stub.url)), ("joined", name_of(stub.url))}
+    assert found == {("miss", replica_name(stub.url)), ("joined", replica_name(stub.url))}
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -20,7 +20,7 @@ from gateway.cli.embedded import free_port
 from gateway.cli.stats import summary
 from gateway.log.outbox.spool_folder import ids_in, spools_in
 from gateway.moderation.text import TextPolicy
-from gateway.pool.replica import name_of
+from gateway.pool.addresses import replica_name
 from tests.support import ROOT
 from tests.support.asking import chat, events_of, photo, post, rows, text_of
 from tests.support.servers import mariadb_server, wait_until
@@ -58,7 +58,7 @@ def test_a_computed_answer_names_its_replica_and_a_cached_one_none(
         log = rows(f"sqlite:///{tmp_path / 'log.db'}")
     assert [row["replica"] for row in log if row["cache"] == "hit"] == [None]
     named = Counter(row["replica"] for row in log if row["cache"] == "miss")
-    assert named == Counter({name_of(stub.url): len(stub.calls) for stub in (one, other)})
+    assert named == Counter({replica_name(stub.url): len(stub.calls) for stub in (one, other)})
     assert named.total() == 4
 
 
@@ -72,7 +72,7 @@ def test_a_replica_that_broke_off_is_not_the_one_that_answered(
             assert post(gateway, chat("what?", photo(seed))).status_code == 200
         assert bad.calls, "it was asked, too"
         named = {row["replica"] for row in rows(f"sqlite:///{tmp_path / 'log.db'}")}
-    assert named == {name_of(good.url)}
+    assert named == {replica_name(good.url)}
 
 
 def test_what_names_a_person_is_nowhere_in_the_log(

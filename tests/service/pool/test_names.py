@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from gateway.cli.embedded import free_port
-from gateway.pool.addresses import addresses
+from gateway.pool.addresses import resolve
 from tests.support.asking import chat, post, text_of
 from tests.support.load import PHOTOS
 from tests.support.missing import missing
@@ -105,8 +105,8 @@ def test_new_addresses_of_a_name_are_used_and_gone_ones_are_not(
 
 
 async def test_a_url_becomes_one_for_each_address() -> None:
-    assert await addresses("http://localhost:81/base") == ["http://127.0.0.1:81/base"]
-    assert await addresses("http://127.0.0.5") == ["http://127.0.0.5:80"]
-    assert await addresses("https://models.example/base") == ["https://models.example/base"]
-    assert await addresses("http://[::1]:8081") == ["http://[::1]:8081"]
-    assert await addresses("http://no-such-host.invalid:1") == []
+    assert await resolve("http://localhost:81/base") == ["http://127.0.0.1:81/base"]
+    assert await resolve("http://127.0.0.5") == ["http://127.0.0.5:80"]
+    assert await resolve("https://models.example/base") == ["https://models.example/base"]
+    assert await resolve("http://[::1]:8081") == ["http://[::1]:8081"]
+    assert await resolve("http://no-such-host.invalid:1") == []

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.pool import probe as probing
-from gateway.pool.http.hop import Hop
-from gateway.pool.probe import Found, NotReadyError, probe
+from gateway.pool.http.connection_pool import ConnectionPool
+from gateway.pool.probe import NotReadyError, ServedModel, probe
 from gateway.pool.upstream import Upstream
 
 Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 LISTED = json.dumps({"data": [{"id": "qwen", "owned_by": "us", "model_revision": "r1"}]}).encode()
-KNOWN = Found("r1", "qwen", {})
+LAST = ServedModel("r1", "qwen", {})
 
 
 def head(length: int, *lines: str) -> bytes:
@@ -23,7 +23,7 @@ def head(length: int, *lines: str) -> bytes:
 
 
 @asynccontextmanager
-async def server(answer: Answer) -> AsyncIterator[tuple[Hop, list[str]]]:
+async def server(answer: Answer) -> AsyncIterator[tuple[ConnectionPool, list[str]]]:
     """`answer` is told the path, and writes; the paths asked for are kept."""
     paths: list[str] = []
 
@@ -39,11 +39,13 @@ async def server(answer: Answer) -> AsyncIterator[tuple[Hop, list[str]]]:
             writer.close()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    hop = Hop(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/base", connect_s=None)
+    connections = ConnectionPool(
+        f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/base", connect_timeout_s=None
+    )
     try:
-        yield hop, paths
+        yield connections, paths
     finally:
-        hop.close()
+        connections.close()
         listening.close()
 
 
@@ -56,10 +58,14 @@ def says(health: bytes, listing: bytes = LISTED) -> Answer:
 
 async def test_the_list_of_models_is_read_once_for_a_revision() -> None:
     ready = head(2, "x-model-revision: r1") + b"ok"
-    async with server(says(ready)) as (hop, paths):
-        found = await probe(hop, Upstream(url="http://x"), None)
-        assert (found.revision, found.model_id, found.model["owned_by"]) == ("r1", "qwen", "us")
-        assert await probe(hop, Upstream(url="http://x"), found) is found
+    async with server(says(ready)) as (connections, paths):
+        served = await probe(connections, Upstream(url="http://x"), None)
+        assert (served.revision, served.model_id, served.listing["owned_by"]) == (
+            "r1",
+            "qwen",
+            "us",
+        )
+        assert await probe(connections, Upstream(url="http://x"), served) is served
         assert paths == ["/base/readyz", "/base/v1/models", "/base/readyz"]
 
 
@@ -74,25 +80,25 @@ async def test_a_list_that_ends_with_its_connection_is_read() -> None:
         writer.write(LISTED[20:])
         writer.close()
 
-    async with server(answer) as (hop, _):
-        assert (await probe(hop, Upstream(url="http://x"), None)).revision == "r1"
+    async with server(answer) as (connections, _):
+        assert (await probe(connections, Upstream(url="http://x"), None)).revision == "r1"
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n", head(10), head(10) + b"half"])
 async def test_one_that_hangs_anywhere_is_late(
     monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
-    monkeypatch.setattr(probing, "PROBE_S", 0.2)
-    async with server(says(said)) as (hop, _):
+    monkeypatch.setattr(probing, "PROBE_TIMEOUT_S", 0.2)
+    async with server(says(said)) as (connections, _):
         begun = time.monotonic()
         with pytest.raises(TimeoutError):
-            await probe(hop, Upstream(url="http://x"), KNOWN)
+            await probe(connections, Upstream(url="http://x"), LAST)
         assert time.monotonic() - begun < 2
-        assert hop._kept() is None  # what comes later is nobody's answer
+        assert connections._take_idle() is None  # what comes later is nobody's answer
 
 
 async def test_one_that_drips_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "PROBE_S", 0.3)
+    monkeypatch.setattr(probing, "PROBE_TIMEOUT_S", 0.3)
 
     async def drip(path: str, writer: asyncio.StreamWriter) -> None:
         writer.write(head(1000))
@@ -101,9 +107,9 @@ async def test_one_that_drips_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
             await writer.drain()
             await asyncio.sleep(0.05)
 
-    async with server(drip) as (hop, _):
+    async with server(drip) as (connections, _):
         with pytest.raises(TimeoutError):
-            await probe(hop, Upstream(url="http://x"), KNOWN)
+            await probe(connections, Upstream(url="http://x"), LAST)
 
 
 @pytest.mark.parametrize(
@@ -116,22 +122,22 @@ async def test_one_that_drips_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 async def test_one_that_is_not_ready_is_told_apart_from_a_late_one(said: bytes) -> None:
-    async with server(says(said)) as (hop, _):
+    async with server(says(said)) as (connections, _):
         with pytest.raises(NotReadyError):
-            await probe(hop, Upstream(url="http://x"), KNOWN)
+            await probe(connections, Upstream(url="http://x"), LAST)
 
 
 @pytest.mark.parametrize(
     "listing", [b"", b"nonsense", b"[]", b'{"data": []}', b'{"data": [7]}', b"[" * 100_000]
 )
 async def test_a_list_of_models_that_is_none_is_not_ready(listing: bytes) -> None:
-    async with server(says(head(2) + b"ok", listing)) as (hop, _):
+    async with server(says(head(2) + b"ok", listing)) as (connections, _):
         with pytest.raises(NotReadyError):
-            await probe(hop, Upstream(url="http://x"), None)
+            await probe(connections, Upstream(url="http://x"), None)
 
 
 async def test_nobody_there_is_not_ready() -> None:
-    async with server(says(b"")) as (hop, _):
+    async with server(says(b"")) as (connections, _):
         pass
     with pytest.raises(NotReadyError):
-        await probe(hop, Upstream(url="http://x"), None)
+        await probe(connections, Upstream(url="http://x"), None)

@@ -3,79 +3,90 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.pool.health import Health, Limits, may_eject
+from gateway.pool.health import EjectionPolicy, Health, may_eject
 
-LIMITS = Limits(failures=3, slow_factor=4, first_s=5, longest_s=40, share=0.5)
+POLICY = EjectionPolicy(
+    consecutive_failures=3,
+    slow_factor=4,
+    first_ejection_s=5,
+    max_ejection_s=40,
+    max_ejected_share=0.5,
+)
 
 
-def answered(health: Health, now: float, first_s: float = 0.1, times: int = 1) -> Health:
+def answered(health: Health, now: float, first_byte_s: float = 0.1, times: int = 1) -> Health:
     for _ in range(times):
-        health.succeeded(now, first_s, None)
+        health.record_success(now, first_byte_s, None)
     return health
 
 
-def test_failures_in_a_row_are_a_verdict_and_fewer_are_not() -> None:
+def test_failures_in_a_row_eject_and_fewer_do_not() -> None:
     health = Health()
     for _ in range(2):
-        health.failed(1, "status")
-    assert health.verdict(1, [], LIMITS) is None
+        health.record_failure(1, "status")
+    assert health.ejection_reason(1, [], POLICY) is None
     answered(health, 1)
     for why in ("status", "status", "garbage"):
-        assert health.verdict(1, [], LIMITS) is None
-        health.failed(1, why)
-    assert health.verdict(1, [], LIMITS) == "garbage"
+        assert health.ejection_reason(1, [], POLICY) is None
+        health.record_failure(1, why)
+    assert health.ejection_reason(1, [], POLICY) == "garbage"
 
 
-def test_failing_every_other_time_is_a_verdict_too() -> None:
+def test_failing_every_other_time_ejects_too() -> None:
     health = Health()
     for _ in range(5):
         answered(health, 1)
-        assert health.verdict(1, [], LIMITS) is None
-        health.failed(1, "status")
-    assert health.verdict(1, [], LIMITS) == "status"
-    assert health.verdict(100, [], LIMITS) is None  # long ago
+        assert health.ejection_reason(1, [], POLICY) is None
+        health.record_failure(1, "status")
+    assert health.ejection_reason(1, [], POLICY) == "status"
+    assert health.ejection_reason(100, [], POLICY) is None  # long ago
 
 
 def test_slowness_is_measured_against_the_peers() -> None:
     peers = [answered(Health(), 1, 0.1, 5), answered(Health(), 1, 0.2, 5)]
-    assert answered(Health(), 1, 1.0, 5).verdict(1, peers, LIMITS) == "slow"
-    assert answered(Health(), 1, 0.5, 5).verdict(1, peers, LIMITS) is None
-    assert answered(Health(), 1, 1.0, 4).verdict(1, peers, LIMITS) is None  # too few to tell
-    assert answered(Health(), 1, 1.0, 5).verdict(1, [], LIMITS) is None
-    assert answered(Health(), 1, 1.0, 5).verdict(1, peers, Limits(slow_factor=0)) is None
+    assert answered(Health(), 1, 1.0, 5).ejection_reason(1, peers, POLICY) == "slow"
+    assert answered(Health(), 1, 0.5, 5).ejection_reason(1, peers, POLICY) is None
+    assert (
+        answered(Health(), 1, 1.0, 4).ejection_reason(1, peers, POLICY) is None
+    )  # too few to tell
+    assert answered(Health(), 1, 1.0, 5).ejection_reason(1, [], POLICY) is None
+    assert (
+        answered(Health(), 1, 1.0, 5).ejection_reason(1, peers, EjectionPolicy(slow_factor=0))
+        is None
+    )
 
 
-def test_a_slow_one_that_nobody_notices_is_left_in_peace() -> None:
+def test_a_slowdown_that_nobody_notices_does_not_eject() -> None:
     peers = [answered(Health(), 1, 0.001, 5)]
-    assert answered(Health(), 1, 0.05, 5).verdict(1, peers, LIMITS) is None
+    assert answered(Health(), 1, 0.05, 5).ejection_reason(1, peers, POLICY) is None
 
 
-def test_a_slow_pace_counts_as_a_slow_beginning_does() -> None:
-    def paced(pace_s: float) -> Health:
+def test_slow_pieces_count_as_a_slow_first_byte_does() -> None:
+    def paced(interval_s: float) -> Health:
         health = Health()
         for _ in range(5):
-            health.succeeded(1, 0.1, pace_s)
+            health.record_success(1, 0.1, interval_s)
         return health
 
-    assert paced(0.5).verdict(1, [paced(0.02), paced(0.03)], LIMITS) == "slow"
-    assert paced(0.05).verdict(1, [paced(0.02), paced(0.03)], LIMITS) is None
+    assert paced(0.5).ejection_reason(1, [paced(0.02), paced(0.03)], POLICY) == "slow"
+    assert paced(0.05).ejection_reason(1, [paced(0.02), paced(0.03)], POLICY) is None
 
 
 def test_each_ejection_is_twice_as_long_up_to_the_longest_until_it_does_well() -> None:
     health = Health()
     now, lengths = 0.0, []
     for _ in range(5):
-        lengths.append(health.eject(now, LIMITS))
+        lengths.append(health.eject(now, POLICY))
         assert health.ejected(now + lengths[-1] - 0.1)
         now += lengths[-1]
         assert not health.ejected(now)
-        assert health.on_probation(now)
-        health.failed(now, "status")
-        assert health.verdict(now, [], LIMITS) == "status"  # one failure is enough now
+        assert health.half_open(now)
+        health.record_failure(now, "status")
+        assert health.ejection_reason(now, [], POLICY) == "status"  # one failure is enough now
     assert lengths == [5, 10, 20, 40, 40]
     answered(health, now)
-    assert not health.on_probation(now)
-    assert health.eject(now + 41, LIMITS) == 5
+    assert not health.half_open(now)
+    assert health.eject(now + 41, POLICY) == 5
 
 
 @dataclass
@@ -86,11 +97,11 @@ class Member:
 
 @given(st.lists(st.booleans(), max_size=12), st.floats(0, 1))
 def test_never_more_than_the_share_is_ejected(ready: list[bool], share: float) -> None:
-    limits = Limits(share=share)
+    policy = EjectionPolicy(max_ejected_share=share)
     members = [Member(up) for up in ready]
     for member in members:
-        if member.ready and may_eject(members, 0, limits):
-            member.health.eject(0, limits)
+        if member.ready and may_eject(members, 0, policy):
+            member.health.eject(0, policy)
     ejected = sum(member.health.ejected(0) for member in members)
     assert ejected <= share * sum(ready)
     assert ejected == int(share * sum(ready))

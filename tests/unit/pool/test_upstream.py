@@ -3,33 +3,33 @@ from pydantic import ValidationError
 
 from gateway.config import Settings
 from gateway.log.schema.tables import interactions
-from gateway.pool.replica import name_of
+from gateway.pool.addresses import replica_name
 from gateway.pool.upstream import Upstream
 
 
 def test_a_replica_is_named_without_a_password_and_as_its_column_takes_it() -> None:
-    assert name_of("http://10.0.0.7:8080") == "10.0.0.7:8080"
-    assert name_of("https://user:secret@gpu.example/v2") == "gpu.example/v2"
-    long = name_of("http://模型.example:8080/" + 80 * "a")
+    assert replica_name("http://10.0.0.7:8080") == "10.0.0.7:8080"
+    assert replica_name("https://user:secret@gpu.example/v2") == "gpu.example/v2"
+    long = replica_name("http://模型.example:8080/" + 80 * "a")
     assert long.isascii()
     assert len(long) == interactions.c.replica.type.length
 
 
 def test_a_kind_brings_what_its_server_needs_and_settings_go_before() -> None:
     plain = Upstream(url="http://a:1/")
-    assert (plain.url, plain.health, plain.names) == ("http://a:1", "/readyz", {})
+    assert (plain.url, plain.probe_path, plain.field_names) == ("http://a:1", "/readyz", {})
     foreign = Upstream(url="http://a:1", kind="llama.cpp", health_path="/up", fields={"seed": None})
-    assert foreign.health == "/up"
-    assert foreign.names == {"repetition_penalty": "repeat_penalty", "seed": None}
+    assert foreign.probe_path == "/up"
+    assert foreign.field_names == {"repetition_penalty": "repeat_penalty", "seed": None}
 
 
 def test_tenants_names_are_for_our_own_replicas_only() -> None:
     private = {"x-cache-namespace": "shop", "x-image-digest": "ab", "x-attempt": "1"}
     headers = {"x-request-id": "1", **private}
-    assert Upstream(url="http://a:1").visible(headers) == headers
-    assert Upstream(url="http://a:1", kind="vllm").visible(headers) == {"x-request-id": "1"}
+    assert Upstream(url="http://a:1").visible_headers(headers) == headers
+    assert Upstream(url="http://a:1", kind="vllm").visible_headers(headers) == {"x-request-id": "1"}
     hidden = Upstream(url="http://a:1", hidden_headers=frozenset({"x-request-id"}))
-    assert "x-request-id" not in hidden.visible(headers)
+    assert "x-request-id" not in hidden.visible_headers(headers)
 
 
 @pytest.mark.parametrize(

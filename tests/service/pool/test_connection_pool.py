@@ -7,8 +7,8 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from gateway.pool.http import connection as wire
-from gateway.pool.http.connection import BrokenError
-from gateway.pool.http.hop import Hop
+from gateway.pool.http.connection import UpstreamError
+from gateway.pool.http.connection_pool import ConnectionPool
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BODY = [b"photo" * 100_000, b"end"]
@@ -40,20 +40,20 @@ class Talker:
 
 
 @asynccontextmanager
-async def hop_to(answer: Handler) -> AsyncIterator[tuple[Hop, Talker]]:
+async def pool_to(answer: Handler) -> AsyncIterator[tuple[ConnectionPool, Talker]]:
     talker = Talker(answer)
     server = await asyncio.start_server(talker, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    hop = Hop(f"http://127.0.0.1:{port}/base")
+    pool = ConnectionPool(f"http://127.0.0.1:{port}/base")
     try:
-        yield hop, talker
+        yield pool, talker
     finally:
-        hop.close()
+        pool.close()
         server.close()
 
 
-async def asked(hop: Hop) -> bytes:
-    async with asyncio.timeout(5), hop.request("POST", "/v1/x", {"a": "b"}, BODY) as answer:
+async def ask(pool: ConnectionPool) -> bytes:
+    async with asyncio.timeout(5), pool.request("POST", "/v1/x", {"a": "b"}, BODY) as answer:
         assert answer.status == 200
         chunks = [chunk async for chunk in answer.chunks()]
         answer.finished = True
@@ -79,30 +79,30 @@ def says_and_closes(*pieces: bytes) -> Handler:
 
 
 async def test_a_connection_is_used_again() -> None:
-    async with hop_to(says(OK + b"content-length: 2\r\n\r\nhi")) as (hop, talker):
-        assert [await asked(hop) for _ in range(3)] == [b"hi"] * 3
+    async with pool_to(says(OK + b"content-length: 2\r\n\r\nhi")) as (pool, talker):
+        assert [await ask(pool) for _ in range(3)] == [b"hi"] * 3
         assert (talker.connections, talker.questions) == (1, 3)
 
 
 async def test_questions_at_once_do_not_share_one() -> None:
-    async with hop_to(says(OK, b"content-length: 2\r\n\r\nh", b"i")) as (hop, talker):
-        assert await asyncio.gather(*(asked(hop) for _ in range(5))) == [b"hi"] * 5
+    async with pool_to(says(OK, b"content-length: 2\r\n\r\nh", b"i")) as (pool, talker):
+        assert await asyncio.gather(*(ask(pool) for _ in range(5))) == [b"hi"] * 5
         assert talker.connections == 5
 
 
 async def test_what_is_cut_anywhere_is_put_together() -> None:
     whole = b"HTTP/1.1 100 Continue\r\n\r\n" + CHUNKED + b"2\r\nhi\r\n3\r\n du\r\n0\r\n\r\n"
     pieces = [whole[n : n + 1] for n in range(len(whole))]
-    async with hop_to(says(*pieces)) as (hop, talker):
-        assert [await asked(hop), await asked(hop)] == [b"hi du"] * 2
+    async with pool_to(says(*pieces)) as (pool, talker):
+        assert [await ask(pool), await ask(pool)] == [b"hi du"] * 2
         assert talker.connections == 1
 
 
 async def test_framing_that_comes_after_the_last_event_keeps_the_connection() -> None:
-    async with hop_to(says(CHUNKED + b"2\r\nhi\r\n", b"0\r\n\r\n")) as (hop, talker):
+    async with pool_to(says(CHUNKED + b"2\r\nhi\r\n", b"0\r\n\r\n")) as (pool, talker):
         for _ in range(2):
             async with (
-                hop.request("POST", "/v1/x", {}, BODY) as answer,
+                pool.request("POST", "/v1/x", {}, BODY) as answer,
                 aclosing(answer.chunks()) as chunks,
             ):
                 assert await anext(chunks) == b"hi"
@@ -114,7 +114,7 @@ async def test_framing_that_comes_after_the_last_event_keeps_the_connection() ->
 async def test_leaving_early_closes_it_so_that_the_replica_stops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wire, "REST_S", 60)
+    monkeypatch.setattr(wire, "BODY_END_TIMEOUT_S", 60)
     gone = asyncio.Event()
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,16 +122,16 @@ async def test_leaving_early_closes_it_so_that_the_replica_stops(
         assert await reader.read() == b""
         gone.set()
 
-    async with hop_to(endless) as (hop, _):
-        async with hop.request("POST", "/v1/x", {}, BODY) as answer:
+    async with pool_to(endless) as (pool, _):
+        async with pool.request("POST", "/v1/x", {}, BODY) as answer:
             assert answer.status == 200
         await asyncio.wait_for(gone.wait(), 2)
 
 
 async def test_one_that_closed_while_idle_is_no_failure() -> None:
-    async with hop_to(says_and_closes(OK + b"content-length: 2\r\n\r\nhi")) as (hop, talker):
+    async with pool_to(says_and_closes(OK + b"content-length: 2\r\n\r\nhi")) as (pool, talker):
         for _ in range(5):
-            assert await asked(hop) == b"hi"
+            assert await ask(pool) == b"hi"
         assert talker.connections == 5
 
 
@@ -141,15 +141,15 @@ async def test_one_that_closes_as_the_question_comes_is_asked_again_on_another()
             writer.transport.abort()
         await says(OK + b"content-length: 2\r\n\r\nhi")(reader, writer)
 
-    async with hop_to(once) as (hop, talker):
-        assert [await asked(hop), await asked(hop)] == [b"hi", b"hi"]
+    async with pool_to(once) as (pool, talker):
+        assert [await ask(pool), await ask(pool)] == [b"hi", b"hi"]
         assert (talker.connections, talker.questions) == (2, 3)
 
 
 async def test_a_fresh_one_that_closes_is_a_failure() -> None:
-    async with hop_to(says_and_closes()) as (hop, talker):
-        with pytest.raises(BrokenError) as error:
-            await asked(hop)
+    async with pool_to(says_and_closes()) as (pool, talker):
+        with pytest.raises(UpstreamError) as error:
+            await ask(pool)
         assert error.value.kind == "connection"
         assert talker.questions == 1
 
@@ -165,9 +165,9 @@ async def test_a_fresh_one_that_closes_is_a_failure() -> None:
     ],
 )
 async def test_an_answer_that_ends_before_its_end_is_a_failure(pieces: list[bytes]) -> None:
-    async with hop_to(says_and_closes(*pieces)) as (hop, _):
-        with pytest.raises(BrokenError) as error:
-            await asked(hop)
+    async with pool_to(says_and_closes(*pieces)) as (pool, _):
+        with pytest.raises(UpstreamError) as error:
+            await ask(pool)
         assert error.value.kind == "connection"
 
 
@@ -182,24 +182,24 @@ async def test_an_answer_that_ends_before_its_end_is_a_failure(pieces: list[byte
     ],
 )
 async def test_what_is_not_http_is_garbage(pieces: list[bytes]) -> None:
-    async with hop_to(says(*pieces)) as (hop, _):
-        with pytest.raises(BrokenError) as error:
-            await asked(hop)
+    async with pool_to(says(*pieces)) as (pool, _):
+        with pytest.raises(UpstreamError) as error:
+            await ask(pool)
         assert error.value.kind == "garbage"
 
 
 async def test_an_answer_may_end_with_its_connection() -> None:
-    async with hop_to(says_and_closes(OK + b"\r\n", b"hi")) as (hop, talker):
-        assert [await asked(hop), await asked(hop)] == [b"hi", b"hi"]
+    async with pool_to(says_and_closes(OK + b"\r\n", b"hi")) as (pool, talker):
+        assert [await ask(pool), await ask(pool)] == [b"hi", b"hi"]
         assert talker.connections == 2
 
 
 async def test_bytes_that_nobody_asked_for_spoil_the_connection() -> None:
     pieces = [OK + b"content-length: 2\r\n\r\nhi", OK + b"content-length: 2\r\n\r\nno"]
-    async with hop_to(says(*pieces)) as (hop, talker):
-        assert await asked(hop) == b"hi"
+    async with pool_to(says(*pieces)) as (pool, talker):
+        assert await ask(pool) == b"hi"
         await asyncio.sleep(0.1)
-        assert await asked(hop) == b"hi"
+        assert await ask(pool) == b"hi"
         assert talker.connections == 2
 
 
@@ -207,14 +207,14 @@ async def test_a_second_answer_in_one_piece_with_the_first_is_nobody_s() -> None
     """It would be taken for the answer to the next question."""
     another = OK + b"content-length: 5\r\n\r\nother"
     end = b"0\r\n\r\n"
-    async with hop_to(says(CHUNKED + b"4\r\nmine\r\n", end + another)) as (hop, talker):
+    async with pool_to(says(CHUNKED + b"4\r\nmine\r\n", end + another)) as (pool, talker):
         for _ in range(3):
-            async with asyncio.timeout(5), hop.request("POST", "/v1/x", {}, BODY) as answer:
+            async with asyncio.timeout(5), pool.request("POST", "/v1/x", {}, BODY) as answer:
                 async with aclosing(answer.chunks()) as chunks:
                     assert await anext(chunks) == b"mine"
                 answer.finished = True  # as the pool does after [DONE]
             await asyncio.sleep(0.05)
-            assert len(hop._idle) == len({id(idle) for idle in hop._idle})
+            assert len(pool._idle) == len({id(idle) for idle in pool._idle})
         assert talker.connections == 3
 
 
@@ -227,9 +227,9 @@ async def test_an_endless_answer_is_ended(monkeypatch: pytest.MonkeyPatch) -> No
             writer.write(b"x" * 100_000)
             await writer.drain()
 
-    async with hop_to(endless) as (hop, _):
-        with pytest.raises(BrokenError) as error:
-            await asked(hop)
+    async with pool_to(endless) as (pool, _):
+        with pytest.raises(UpstreamError) as error:
+            await ask(pool)
         assert error.value.kind == "garbage"
 
 
@@ -245,8 +245,8 @@ async def test_who_reads_slowly_makes_the_replica_wait() -> None:
             sent += 100_000
 
     async with (
-        hop_to(much) as (hop, _),
-        hop.request("POST", "/v1/x", {}, BODY) as answer,
+        pool_to(much) as (pool, _),
+        pool.request("POST", "/v1/x", {}, BODY) as answer,
         aclosing(answer.chunks()) as chunks,
     ):
         read = len(await anext(chunks))
@@ -258,8 +258,8 @@ async def test_who_reads_slowly_makes_the_replica_wait() -> None:
 
 
 async def test_nobody_there_is_told_soon() -> None:
-    async with hop_to(says()) as (hop, _):
+    async with pool_to(says()) as (pool, _):
         pass
-    with pytest.raises(BrokenError) as error:
-        await asked(hop)
+    with pytest.raises(UpstreamError) as error:
+        await ask(pool)
     assert error.value.kind == "connect"

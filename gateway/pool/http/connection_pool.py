@@ -1,0 +1,109 @@
+"""The kept-alive connections to one replica, and requests sent over them."""
+
+import asyncio
+import functools
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from gateway.pool.http.connection import Connection, UpstreamError
+
+# A replica in the same network accepts a connection in microseconds, or is not there.
+CONNECT_TIMEOUT_S = 1.0
+# uvicorn and llama.cpp close idle connections after 5 s. A request must not be sent at that moment.
+MAX_IDLE_S = 4.0
+
+
+class ConnectionPool:
+    def __init__(self, url: str, connect_timeout_s: float | None = CONNECT_TIMEOUT_S) -> None:
+        """`connect_timeout_s`: None leaves the time limit for connecting to the caller."""
+        parts = urlsplit(url)
+        self._tls = _tls_context() if parts.scheme == "https" else None
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if self._tls else 80)
+        self._base_path = parts.path
+        self._netloc = parts.netloc.rpartition("@")[2]
+        self._idle: deque[Connection] = deque()
+        self._connect_timeout_s = connect_timeout_s
+        self._closed = False
+        self.last_byte_at = time.monotonic()
+        """When the replica last sent a byte, over any of these connections."""
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, path: str, headers: Mapping[str, str], body: Sequence[bytes] = ()
+    ) -> AsyncIterator[Connection]:
+        """Enter with the head of the response received. If the caller leaves before it sets
+        `finished`, the connection closes. Raises UpstreamError."""
+        target = self._base_path + path
+        headers = {"host": self._netloc, **headers}
+        connection = self._take_idle()
+        reused = connection is not None
+        if connection is None:
+            connection = await self._connect()
+        try:
+            connection.send(method, target, headers, body)
+            try:
+                await connection.read_head()
+            except UpstreamError:
+                if not reused or connection.response_started:
+                    raise
+                # The replica closed the idle connection just as we sent: it saw no request.
+                connection = await self._connect()
+                connection.send(method, target, headers, body)
+                await connection.read_head()
+            yield connection
+        finally:
+            connection.release()
+
+    def close(self) -> None:
+        """Close idle connections now, and those in use once they are released."""
+        self._closed = True
+        for connection in self._idle:
+            connection.close()
+
+    def _take_idle(self) -> Connection | None:
+        while self._idle:
+            # The one used last: the others stay idle until they expire.
+            connection = self._idle.pop()
+            if connection.open and time.monotonic() - connection.idle_since < MAX_IDLE_S:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self._on_data, self._on_idle, self._on_closed),
+                    self._host,
+                    self._port,
+                    ssl=self._tls,
+                )
+        except (OSError, TimeoutError) as error:
+            raise UpstreamError("connect", repr(error)) from None
+        return connection
+
+    def _on_data(self) -> None:
+        self.last_byte_at = time.monotonic()
+
+    def _on_idle(self, connection: Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _on_closed(self, connection: Connection) -> None:
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
+    """Trusts the machine's certificate authorities. Building it takes some milliseconds and 1 MB,
+    so all pools share one."""
+    return ssl.create_default_context()
