@@ -1,5 +1,5 @@
-"""The log's column types, the same on SQLite, MariaDB and MySQL; tables and migrations use them. A
-type that has been in a migration stays as it is: a change is a new one."""
+"""The types of the log's columns, the same on SQLite, MariaDB and MySQL. Tables use them; what a
+migration makes is written down in migrations/, and a test compares the two."""
 
 import uuid
 from collections.abc import Iterable, Mapping
