@@ -1,5 +1,5 @@
-"""`shopsight migrate`: run the schema's revisions that the database has not seen, and let analysts
-read what is new."""
+"""`shopsight migrate`: runs the migrations that the database lacks, then lets the analysts' account
+read the new tables and views."""
 
 import sys
 from pathlib import Path

@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 
 from gateway.log.schema.partitions import (
-    clauses,
-    drop_before,
-    extend,
+    add_months_ahead,
+    drop_months_before,
+    existing_months,
     first_id_at,
+    last_month_ahead,
     months,
-    present,
-    until,
+    partition_clauses,
 )
 from gateway.log.schema.tables import interactions
 from loadtest.seed_log import fill
@@ -35,7 +35,7 @@ def log(database_url: str, engine: Engine) -> Engine:
     been made in October, whenever this runs."""
     migrate(database_url)
     if engine.dialect.name != "sqlite":
-        partitions = clauses(months(OCTOBER, until(datetime.now(UTC))))
+        partitions = partition_clauses(months(OCTOBER, last_month_ahead(datetime.now(UTC))))
         change = f"PARTITION BY RANGE COLUMNS (interaction_id) ({partitions})"
         with engine.begin() as connection:
             connection.execute(text(f"ALTER TABLE interactions {change}"))
@@ -52,30 +52,30 @@ def test_rows_lie_in_their_month(log: Engine) -> None:
 
 def test_months_are_made_ahead_and_once(log: Engine) -> None:
     in_a_year = datetime(2027, 11, 22, tzinfo=UTC)
-    made = extend(log, in_a_year)
+    made = add_months_ahead(log, in_a_year)
     if log.dialect.name == "sqlite":
         assert made == []
         return
     assert made[-1] == "p202802"
-    assert extend(log, in_a_year) == []
+    assert add_months_ahead(log, in_a_year) == []
     with log.connect() as connection:
-        assert present(connection)[-1] == datetime(2028, 2, 1, tzinfo=UTC)
+        assert existing_months(connection)[-1] == datetime(2028, 2, 1, tzinfo=UTC)
 
 
 def test_a_row_beyond_the_last_month_is_kept_and_moves_to_its_month(log: Engine) -> None:
     fill(log, 10, seed=3, days=1, begin=datetime(2027, 6, 10, tzinfo=UTC))
     assert count(log) == 210
-    extend(log, datetime(2027, 6, 1, tzinfo=UTC))
+    add_months_ahead(log, datetime(2027, 6, 1, tzinfo=UTC))
     if log.dialect.name != "sqlite":
         assert partition_rows(log)["p202706"] == 10
 
 
 def test_whole_months_are_dropped_and_the_rest_stays(log: Engine) -> None:
-    assert drop_before(log, datetime(2026, 10, 31, tzinfo=UTC)) == 0
+    assert drop_months_before(log, datetime(2026, 10, 31, tzinfo=UTC)) == 0
     assert count(log) == 200, "October is not over"
-    assert drop_before(log, NOVEMBER + timedelta(days=3)) > 0
+    assert drop_months_before(log, NOVEMBER + timedelta(days=3)) > 0
     assert count(log) == 100
-    assert drop_before(log, NOVEMBER + timedelta(days=3)) == 0
+    assert drop_months_before(log, NOVEMBER + timedelta(days=3)) == 0
 
 
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)  # a file has no partitions
