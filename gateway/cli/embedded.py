@@ -89,9 +89,9 @@ def embedded_stack(
         **{name: _secret(data / name.lower()) for name in SECRETS if name.lower() not in explicit},
         **environment,
     }
-    subprocess.run(
-        [sys.executable, "-m", "gateway.cli", "migrate"], cwd=PROJECT, env=env, check=True
-    )
+    migrate = [sys.executable, "-m", "gateway.cli", "migrate"]
+    if subprocess.run(migrate, cwd=PROJECT, env=env).returncode:
+        raise SystemExit(1)  # it has said why
     processes = stack.processes
     try:
         for name, host in (("inference", "127.0.0.1"), ("gateway", bind)):

@@ -1,5 +1,5 @@
-"""The log's column types, the same on SQLite, MariaDB and MySQL. Tables and migrations use them. A
-type that a migration has used never changes: a change needs a new type."""
+"""The types of the log's columns, the same on SQLite, MariaDB and MySQL. Tables use them; what a
+migration makes is written down in migrations/, and a test compares the two."""
 
 import uuid
 from collections.abc import Iterable, Mapping
