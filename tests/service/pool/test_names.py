@@ -16,7 +16,8 @@ from gateway.pool.addresses import addresses
 from tests.support.asking import chat, post, text_of
 from tests.support.load import PHOTOS
 from tests.support.missing import missing
-from tests.support.servers import Server, migrate, program, running, wait_until
+from tests.support.schema import migrate
+from tests.support.servers import Server, program, running, wait_until
 from tests.support.stub_process import stub_process
 
 NAME = "inference.test"

@@ -11,7 +11,7 @@ from gateway.log.schema.partitions import drop_before, extend, first_id_at, pres
 from gateway.log.schema.tables import interactions
 from loadtest.seed_log import fill
 from tests.support import ROOT
-from tests.support.servers import migrate
+from tests.support.schema import migrate
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
 # The generator's days are of this month, the ones that it is told to make of others.
