@@ -8,12 +8,16 @@ import pytest
 
 from gateway.cli.embedded import Stack, embedded_stack
 from tests.support import ROOT, fork_server
+from tests.support.workers import pytest_collection_modifyitems as pytest_collection_modifyitems
+from tests.support.workers import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
+from tests.support.workers import share_out_ports
 
 SAMPLES = ROOT / "web" / "samples"
 
 
 def pytest_configure() -> None:
     fork_server.wanted = True
+    share_out_ports()
     # Tests speak to this machine, without TLS: to load the certificates of the world for each
     # client would take 40 ms of CPU. This is a folder without any.
     os.environ.pop("SSL_CERT_FILE", None)
