@@ -39,9 +39,9 @@ def chromium_path() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Per module, since Playwright's loop would disturb the asyncio tests of other modules."""
+    """Per package, since Playwright's loop would disturb the asyncio tests of others."""
     path = chromium_path()
     if path is None:
         missing("no chromium or google-chrome on PATH: the page's tests are left out")
