@@ -84,8 +84,8 @@ class Pool:
     def choose_revision(self, sticky_id: str) -> str:
         """The revision for this caller, by the weights in force.
 
-        Only revisions that can answer now are chosen. Without any, the last known ones are: cached
-        answers are then still given. Raises NoReplica when no replica was ever ready."""
+        It prefers revisions that can answer now. When none can, it chooses among the last known
+        ones, so that cached answers are still given. Raises NoReplica when there was never one."""
         known = [replica for replica in self.replicas if replica.revision is not None]
         ready = [replica for replica in known if replica.ready]
         not_ejected = [replica for replica in ready if not replica.ejected]
