@@ -1,5 +1,6 @@
 """HTTP at the rim of both services: bodies read with a bound, every error in the one JSON shape."""
 
+import codecs
 import hashlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -32,12 +33,20 @@ def check_media_type(request: Request, expected: str) -> None:
     """Raise UnsupportedMediaType unless the body is `expected`, in UTF-8 and not compressed."""
     media, *params = request.headers.get("content-type", "").lower().split(";")
     pairs = [param.partition("=") for param in params]
-    charsets = [value.strip(' "') for name, _, value in pairs if name.strip().startswith("charset")]
+    charsets = [value.strip(' "') for name, _, value in pairs if name.strip() == "charset"]
     encoding = request.headers.get("content-encoding", "identity").lower()
     if media.strip() != expected or encoding != "identity":
         raise errors.UnsupportedMediaType
-    if any(charset != "utf-8" for charset in charsets):
+    if any(not _is_utf8(charset) for charset in charsets):
         raise errors.UnsupportedMediaType
+
+
+def _is_utf8(charset: str) -> bool:
+    """Whatever it is called: `utf8` is common."""
+    try:
+        return codecs.lookup(charset).name == "utf-8"
+    except LookupError:
+        return False
 
 
 async def bounded_stream(request: Request) -> AsyncIterator[bytes]:

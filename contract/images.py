@@ -1,5 +1,5 @@
-"""Bytes → a checked picture and its digest. Both services normalise with this file, so that the
-digest the gateway caches by is the digest of the very pixels the model sees."""
+"""Bytes → a checked picture and its digest. Both services check with this file, so that the digest
+that the gateway caches by is that of the very pixels that the model sees."""
 
 import hashlib
 import struct
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import pybase64
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from contract.errors import (
     ImageDimensions,
@@ -20,9 +20,11 @@ from contract.errors import (
     UnsupportedImageType,
     UrlNotAllowed,
 )
+from contract.pixels.normalise import normalised
+from contract.pixels.truncated import completed
 
 # A part of the digest: raise it whenever normalisation changes, so that old answers are not found.
-NORMALISATION = b"shopsight-image-1"
+NORMALISATION = b"shopsight-image-2"
 # 1024 visual tokens of Qwen3-VL (32 px square each): what a photo is bounded to before the model.
 MODEL_PIXELS = 1024 * 1024
 # One visual token is 32 px wide; below that there is nothing to see.
@@ -33,20 +35,15 @@ MAX_DECLARED_PIXELS = 60_000_000
 # Above, one photo at a time is decoded; 16 MP are 48 MB, and some times that on the way.
 LARGE_PIXELS = 16_000_000
 _LARGE = threading.Lock()
-# Transparency is flattened so many rows at a time.
-STRIP_ROWS = 256
 # A 12 MP JPEG is 3-6 MB. Bytes of the file, not of its base64.
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
-
-_TYPES = {"JPEG": {"image/jpeg", "image/jpg"}, "PNG": {"image/png"}, "WEBP": {"image/webp"}}
 
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """A photo as it came: the file's bytes and the media type that its sender declared, if any."""
+    """A photo as it came. What its sender calls its type is not looked at: the bytes decide."""
 
     data: bytes
-    declared: str | None = None
 
     @property
     def file_digest(self) -> str:
@@ -58,27 +55,28 @@ class EncodedImage:
 
     @property
     def data_uri_prefix(self) -> str:
-        return f"data:{self.declared or _declared(self.data)};base64,"
+        return f"data:image/{_sniff(self.data).lower()};base64,"
 
 
 @dataclass(frozen=True)
 class ImageFacts:
     """What the log and the cache know of a photo. `digest` identifies the pixels the model sees;
-    `width` and `height` are those of the file, in pixels, after turning."""
+    `width` and `height` are those of the file, in pixels, after turning by EXIF's `orientation`."""
 
     digest: str
     format: str
     width: int
     height: int
     size_bytes: int
+    orientation: int = 1
 
 
 @dataclass(frozen=True)
 class CheckedImage:
     facts: ImageFacts
     pixels: Image.Image
-    """RGB, turned as EXIF says, alpha flattened on white, at most MODEL_PIXELS unless more were
-    asked for."""
+    """RGB, turned as EXIF says, in sRGB, alpha flattened on white, at most MODEL_PIXELS unless more
+    were asked for."""
 
 
 def decode_base64(text: str) -> bytes:
@@ -94,20 +92,18 @@ def decode_base64(text: str) -> bytes:
 
 
 def parse_image_text(text: str) -> EncodedImage:
-    """`data:image/…;base64,…` or bare base64 → the file's bytes. Web addresses are refused."""
-    declared = None
+    """`data:…;base64,…`, whatever media type it names, or bare base64 → the file's bytes. Web
+    addresses are refused."""
     head = text[:64].lower()
     if head.startswith("data:"):
         prefix, comma, text = text.partition(",")
-        media, *params = prefix[5:].split(";")
-        if not comma or params != ["base64"]:
+        if not comma or prefix.rpartition(";")[2].strip().lower() != "base64":
             raise InvalidBase64
-        declared = media.lower() or None
     elif "://" in head:
         raise UrlNotAllowed
     if len(text) > MAX_IMAGE_BYTES * 4 // 3 + 4:
         raise PayloadTooLarge
-    return EncodedImage(decode_base64(text), declared)
+    return EncodedImage(decode_base64(text))
 
 
 def check_image(image: EncodedImage, pixel_bound: int = MODEL_PIXELS) -> CheckedImage:
@@ -117,15 +113,14 @@ def check_image(image: EncodedImage, pixel_bound: int = MODEL_PIXELS) -> Checked
     if len(image.data) > MAX_IMAGE_BYTES:
         raise PayloadTooLarge
     found = _sniff(image.data)
-    if image.declared is not None and image.declared not in _TYPES[found]:
-        raise UnsupportedImageType
     try:
         picture = Image.open(BytesIO(image.data), formats=(found,))
     except Image.DecompressionBombError:
         raise ImageTooManyPixels from None
     except Exception:  # Pillow raises at least seven kinds on hostile files
         raise ImageUndecodable from None
-    if picture.format != found or getattr(picture, "is_animated", False):  # MPO, animated PNG
+    # A JPEG with further pictures behind it (MPO, of phones) counts as its first one.
+    if found != "JPEG" and getattr(picture, "is_animated", False):
         raise UnsupportedImageType
     width, height = picture.size
     if width * height > MAX_DECLARED_PIXELS:
@@ -136,14 +131,35 @@ def check_image(image: EncodedImage, pixel_bound: int = MODEL_PIXELS) -> Checked
     alone = _LARGE if width * height > LARGE_PIXELS else nullcontext()
     try:
         with alone:
-            picture.load()
-            turned = _turn(picture)
-            pixels = _bounded(_flatten(turned), pixel_bound)
+            loaded = _loaded(picture, image.data)
+            orientation = _orientation(loaded)
+            pixels = normalised(loaded, image.data, orientation, pixel_bound)
         pixels.info.clear()  # EXIF among it: where a photo was taken goes no further
     except Exception:
         raise ImageUndecodable from None
-    facts = ImageFacts(_digest(pixels), found, turned.width, turned.height, len(image.data))
+    if orientation > 4:  # lies on its side in the file
+        width, height = height, width
+    facts = ImageFacts(_digest(pixels), found, width, height, len(image.data), orientation)
     return CheckedImage(facts, pixels)
+
+
+def _loaded(picture: Image.Image, data: bytes) -> Image.Image:
+    try:
+        picture.load()
+    except OSError:
+        if picture.format == "JPEG" and (whole := completed(data)) is not None:
+            return whole
+        raise
+    return picture
+
+
+def _orientation(picture: Image.Image) -> int:
+    """As the file says, 1 (upright) to 8."""
+    try:
+        value = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # garbage EXIF is common; the picture itself is fine
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _sniff(data: bytes) -> str:
@@ -156,38 +172,6 @@ def _sniff(data: bytes) -> str:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WEBP"
     raise UnsupportedImageType
-
-
-def _declared(data: bytes) -> str:
-    return f"image/{_sniff(data).lower()}"
-
-
-def _turn(picture: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # garbage EXIF is common; the picture itself is fine
-        return picture
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # 16-bit grey: scale, where convert() would clip to white
-        picture = picture.point(lambda value: value * (1 / 256)).convert("L")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        canvas = Image.new("RGB", picture.size, "white")
-        for top in range(0, picture.height, STRIP_ROWS):  # whole, 60 MP would take 730 MB
-            box = (0, top, picture.width, min(top + STRIP_ROWS, picture.height))
-            layer = picture.crop(box).convert("RGBA")
-            canvas.paste(layer, (0, top), layer.getchannel("A"))
-        return canvas
-    return picture.convert("RGB")
-
-
-def _bounded(picture: Image.Image, pixel_bound: int) -> Image.Image:
-    scale = (pixel_bound / (picture.width * picture.height)) ** 0.5
-    if scale >= 1:
-        return picture
-    size = max(1, int(picture.width * scale)), max(1, int(picture.height * scale))
-    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
 def _digest(pixels: Image.Image) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
@@ -25,6 +26,8 @@ from gateway.gateway import Gateway
 from gateway.identity.callers import Callers
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.identify import ImageIdentifier
+from gateway.images.metrics import ImageMetrics
+from gateway.images.render import PictureRenderer
 from gateway.images.uploads import Uploads
 from gateway.log.audit import Audit
 from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S
@@ -107,7 +110,9 @@ async def running_gateway(
     erasing_engine = open_database(settings, answer_timeout_s=ERASURE_SQL_TIMEOUT_S)
     deadline_ms = settings.deadline_ms
 
-    images = ImageIdentifier(settings.image_threads)
+    photo_threads = ThreadPoolExecutor(settings.image_threads, thread_name_prefix="photo")
+    images = ImageIdentifier(photo_threads)
+    renderer = PictureRenderer(photo_threads, settings.rendered_bytes, ImageMetrics(registry))
     image_policy = ImagePolicy(frozenset(settings.blocked_images))
     pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
     uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s, pseudonyms)
@@ -121,7 +126,7 @@ async def running_gateway(
         RequestMetrics(registry),
         OutboxMetrics(registry),
         pseudonyms,
-        cache.forget_from_thread(asyncio.get_running_loop()),
+        cache.delete_from_thread(asyncio.get_running_loop()),
     )
     quarantine = Quarantine()
     tally = Tally(settings, engine, quarantine, FeedbackMetrics(registry))
@@ -141,6 +146,7 @@ async def running_gateway(
             leases=cache.leases,
             flights=Flights(),
             pool=pool,
+            renderer=renderer,
             recorder=recorder,
             deadline_ms=deadline_ms,
         ),
@@ -172,4 +178,4 @@ async def running_gateway(
         forwarding_engine.dispose()
         engine.dispose()
         await cache.close()
-        images.close()
+        photo_threads.shutdown(cancel_futures=True)

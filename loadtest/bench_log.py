@@ -125,7 +125,7 @@ def bench_forwarding(folder: Path, database_url: str, rows: int) -> float:
     """Rows a second from a full spool to MariaDB, which syncs each batch's commit to its disk."""
     settings = Settings(database_url=database_url, spool_dir=folder / "full")
     spools = SpoolFolder(settings.spool_dir, "process")
-    spool = spools.claim()
+    spool = spools.create_spool()
     waiting = events(rows)
     for begin in range(0, rows, MAX_GROUP):
         spool.append(waiting[begin : begin + MAX_GROUP])

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, func, select, text
 
 from gateway.config import Settings
-from gateway.log.rollups.roll_up import DETAILS, HOURLY, roll_up
+from gateway.log.rollups.roll_up import DETAIL_TABLES, HOURLY, roll_up
 from gateway.log.schema.analysts import VIEWS
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import interactions
@@ -126,7 +126,7 @@ def measure(engine: Engine) -> dict[str, float]:
                 figures[f"{view}{origin}, {span}"] = seconds_of(read(engine, wanted))
     figures["most asked, words last, a week"] = seconds_of(read(engine, WORDS_LAST))
     figures["different sessions, a week"] = seconds_of(read(engine, DIFFERENT_SESSIONS))
-    for table in DETAILS:
+    for table in DETAIL_TABLES:
         with engine.connect() as connection:
             count = connection.scalar(select(func.count()).select_from(table))
         figures[f"{table.name}, its rows"] = count or 0

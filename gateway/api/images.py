@@ -47,9 +47,7 @@ async def _photo(request: Request) -> tuple[EncodedImage, Mapping[str, str]]:
         if photo is None or fields.keys() - {"consent", "user"}:
             raise InvalidField("photo")
         return photo, {**parameters, **fields}
-    body = await read_body(request)
-    declared = media if media.startswith("image/") else None  # None: the bytes alone decide
-    return EncodedImage(body.data, declared), parameters
+    return EncodedImage((await read_body(request)).data), parameters
 
 
 def _user(fields: Mapping[str, str]) -> str | None:

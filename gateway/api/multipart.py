@@ -57,8 +57,4 @@ async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | No
 async def _photo(part: UploadFile | str | None) -> EncodedImage | None:
     if not isinstance(part, UploadFile):
         return None
-    declared = part.content_type
-    # Many clients send octet-stream for any file. Then the bytes alone decide.
-    if declared in (None, "", "application/octet-stream"):
-        declared = None
-    return EncodedImage(await part.read(), declared)
+    return EncodedImage(await part.read())

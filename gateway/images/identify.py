@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 
 from contract.errors import ImageUndecodable, Overloaded
 from contract.images import EncodedImage, ImageFacts, check_image
@@ -19,16 +19,15 @@ REMEMBERED_DAMAGED = 1000
 
 
 class ImageIdentifier:
-    def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="photo")
-        self._decoding: dict[tuple[str, str | None], asyncio.Future[ImageFacts]] = {}
-        self._known: OrderedDict[tuple[str, str | None], ImageFacts] = OrderedDict()
-        self._damaged: OrderedDict[tuple[str, str | None], float] = OrderedDict()
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._decoding: dict[str, asyncio.Future[ImageFacts]] = {}
+        self._known: OrderedDict[str, ImageFacts] = OrderedDict()
+        self._damaged: OrderedDict[str, float] = OrderedDict()
 
     async def identify(self, image: EncodedImage) -> ImageFacts:
         """Raises the image errors of the contract."""
-        # The declared type is in the key: the same bytes under a false label are refused.
-        key = image.file_digest, image.declared
+        key = image.file_digest
         facts = self._known.get(key)
         if facts is not None:
             self._known.move_to_end(key)
@@ -40,7 +39,7 @@ class ImageIdentifier:
             if len(self._decoding) >= MAX_DECODING:
                 raise Overloaded
             loop = asyncio.get_running_loop()
-            decoding = self._decoding[key] = loop.run_in_executor(self._pool, _facts, image)
+            decoding = self._decoding[key] = loop.run_in_executor(self._executor, _facts, image)
             decoding.add_done_callback(lambda _: self._decoding.pop(key))
         # Shielded: one asker who leaves must not take the photo from the others.
         try:
@@ -54,9 +53,6 @@ class ImageIdentifier:
         if len(self._known) > REMEMBERED_FILES:
             self._known.popitem(last=False)
         return facts
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
 
 
 def _facts(image: EncodedImage) -> ImageFacts:

@@ -11,3 +11,7 @@ class ImageSettings(BaseModel):
     )
     image_ttl_s: int = Field(86_400, description="An upload can be asked about for so long.")
     image_threads: int = Field(2, description="Photos decoded at a time (3-46 ms each).")
+    rendered_bytes: int = Field(
+        16 * 1024 * 1024,
+        description="Pictures kept that were encoded anew for servers that are not ours, in bytes.",
+    )

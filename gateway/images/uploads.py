@@ -22,6 +22,7 @@ from contract.errors import ImageNotFound, ImageStoreUnavailable
 from contract.images import EncodedImage, ImageFacts
 from gateway.identity.callers import Caller
 from gateway.identity.pseudonyms import Pseudonyms
+from gateway.images.strip import without_metadata
 from gateway.log import tombstones
 from gateway.log.schema.tables import images
 
@@ -70,12 +71,12 @@ class Upload:
         }
 
     async def read(self) -> EncodedImage:
-        """The file as it came. Raises ImageNotFound."""
+        """The file without metadata. Raises ImageNotFound."""
         try:
             data = await asyncio.to_thread(self.path.read_bytes)
         except OSError:
             raise ImageNotFound("image_id") from None
-        return EncodedImage(data, f"image/{self.facts.format.lower()}")
+        return EncodedImage(data)
 
 
 class Uploads:
@@ -162,7 +163,7 @@ class Uploads:
         upload.path.parent.mkdir(parents=True, exist_ok=True)
         half = upload.path.with_suffix(".part")
         try:
-            half.write_bytes(image.data)
+            half.write_bytes(without_metadata(image.data, upload.facts))
             os.replace(half, upload.path)  # never half a file under the final name
             self._insert(key, upload)
         except BaseException:
@@ -195,7 +196,7 @@ class Uploads:
         whose = {"user_pseudonym": upload.user_pseudonym, "session_id": upload.session}
         request = {"tenant": upload.tenant, "asked_at": upload.created_at.isoformat(), **whose}
         with self._engine.connect() as connection:
-            return tombstones.since(connection, upload.created_at).cover(request)
+            return tombstones.read_since(connection, upload.created_at).cover(request)
 
     def _select(self, name: str) -> Upload | None:
         key = uuid.UUID(name.removeprefix(PREFIX))

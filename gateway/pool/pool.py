@@ -1,15 +1,18 @@
 """All replicas: chooses one for each question, waits until it has capacity, and retries once
 before the first piece of the answer."""
 
+import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed
+from contract.images import EncodedImage
 from contract.render import AnswerPiece
 from gateway.pool.admission_queue import AdmissionQueue
 from gateway.pool.balancer import choose_replica, choose_revision
@@ -26,6 +29,10 @@ log = logging.getLogger(__name__)
 
 # One retry: more would multiply the load when the whole pool is in trouble.
 MAX_TRIES = 2
+
+
+Render = Callable[[int], Awaitable[EncodedImage]]
+"""The photo of a question as a picture for a server that is not ours, of so many pixels at most."""
 
 
 class NoReplicaLeftError(Exception):
@@ -104,9 +111,11 @@ class Pool:
         revision: str,
         affinity: str,
         headers: dict[str, str],
+        render: Render,
         deadline: float,
     ) -> AsyncGenerator[AnswerPiece]:
         """Stream the answer of a replica of `revision`; `deadline` in time.monotonic seconds.
+        `render` makes the photo's picture for a server that is not ours.
 
         Raises DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed, or the named error of a
         request that the replica refuses."""
@@ -124,8 +133,9 @@ class Pool:
             last_try = tries + 1 == MAX_TRIES or not self._candidates(revision, tried)
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             own_headers = {**headers, "x-deadline-ms": str(max(remaining_ms, 0))}
-            pieces = replica.complete(asked, own_headers, deadline, last_try)
             try:
+                sent = await self._for(replica, asked, render, deadline)
+                pieces = replica.complete(sent, own_headers, deadline, last_try)
                 async with contextlib.aclosing(pieces):
                     async for piece in pieces:
                         yield piece
@@ -145,6 +155,19 @@ class Pool:
         if any_full:
             raise Overloaded
         raise ReplicaFailed if tries else NoReplica
+
+    async def _for(
+        self, replica: Replica, asked: CompletionRequest, render: Render, deadline: float
+    ) -> CompletionRequest:
+        """A replica of ours gets the photo's file, of which it makes the same pixels with the same
+        code. A server of another kind gets the picture itself."""
+        if asked.image is None or not replica.upstream.foreign:
+            return asked
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return replace(asked, image=await render(replica.upstream.max_image_pixels))
+        except TimeoutError:
+            raise DeadlineExceeded from None
 
     async def _acquire(
         self, revision: str, affinity: str, tried: set[str], deadline: float

@@ -162,7 +162,7 @@ class Replica:
     async def _request(
         self, asked: CompletionRequest, headers: dict[str, str]
     ) -> AsyncGenerator[AnswerPiece]:
-        foreign = self.upstream.kind != "shopsight"
+        foreign = self.upstream.foreign
         model = self.upstream.model or (self.served.model_id if foreign and self.served else None)
         headers = {
             "content-type": "application/json",
@@ -235,7 +235,7 @@ class Replica:
         if response.status in (429, 503) and code != "no_replica":
             self._full_until = time.monotonic() + FULL_S
             return UnavailableError(f"status {response.status}", full=True)
-        if self.upstream.kind != "shopsight" and response.status in (400, 422):
+        if self.upstream.foreign and response.status in (400, 422):
             # We validated the request before. What a foreign server can still refuse is a schema,
             # or a conversation longer than its context.
             log.warning("question refused", extra={"fields": {"url": self.url}})

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from contract.forms import ChatRequest
+from contract.images import MODEL_PIXELS
 
 Kind = Literal["shopsight", "vllm", "sglang", "llama.cpp", "openai"]
 
@@ -44,6 +45,8 @@ class Upstream(BaseModel):
     """Our name of a field → the server's name; null: the field is not sent."""
     hidden_headers: frozenset[str] | None = None
     """Internal headers that it does not get; unset: by `kind`."""
+    max_image_pixels: int = Field(MODEL_PIXELS, ge=32 * 32)
+    """A server that is not ours is sent photos of at most so many pixels."""
     concurrency: int | None = Field(None, ge=1)
     """Questions in flight at once; unset: REPLICA_CONCURRENCY."""
 
@@ -73,6 +76,11 @@ class Upstream(BaseModel):
     @property
     def field_names(self) -> dict[str, str | None]:
         return {**_FIELD_NAMES.get(self.kind, {}), **self.fields}
+
+    @property
+    def foreign(self) -> bool:
+        """Not a replica of ours."""
+        return self.kind != "shopsight"
 
     @property
     def authorization(self) -> dict[str, str]:

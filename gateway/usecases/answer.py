@@ -11,6 +11,7 @@ from typing import Any
 from contract import attempts
 from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, ReplicaFailed, ShopsightError
+from contract.images import EncodedImage
 from contract.render import AnswerPiece, AnswerPieces, joined
 from contract.response import Delta, Finished
 from gateway.cache.answers import AnswerCache, CachedAnswer, read_answer
@@ -20,6 +21,7 @@ from gateway.cache.flights import Flight, Flights
 from gateway.cache.key import AnswerKey
 from gateway.cache.lease import Leases
 from gateway.feedback.quarantine import Quarantine
+from gateway.images.render import PictureRenderer
 from gateway.log.interaction import Interaction
 from gateway.log.outbox.recorder import Recorder
 from gateway.moderation.images import ImagePolicy
@@ -42,6 +44,7 @@ class Answering:
     leases: Leases | None
     flights: Flights
     pool: Pool
+    renderer: PictureRenderer
     recorder: Recorder
     deadline_ms: int
     _refreshing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -68,7 +71,7 @@ class Answering:
             check_model(asked, revision)
             interaction.revision = revision
             key = question.known.key(revision, interaction.caller.tenant)
-            key = self.quarantine.current(key)
+            key = self.quarantine.current_key(key)
             interaction.answer_key = key.digest
 
             with interaction.step("look-up"):  # 4 was it answered before
@@ -161,8 +164,8 @@ class Answering:
                 compute,
                 leases=self.leases,
                 key=key,
-                stored=stored,
-                take_stored=control.look_up and control.max_age_s is None and not refresh,
+                read_stored=stored,
+                accept_stored=control.look_up and control.max_age_s is None and not refresh,
                 deadline=deadline,
             )
 
@@ -183,8 +186,15 @@ class Answering:
         screen = StreamScreen(self.text_policy)
         pieces: list[Delta] = []
         end: Finished | None = None
+        asked = await question.complete()
+
+        async def render(max_pixels: int) -> EncodedImage:
+            assert asked.image is not None
+            bound = min(max_pixels, attempts.pixel_bound(key.attempt))
+            return await self.renderer.render(asked.image, key.image, bound)
+
         events = self.pool.complete(  # 6 ask a replica
-            await question.complete(),
+            asked,
             revision=key.revision,
             affinity=key.image,
             headers={
@@ -193,6 +203,7 @@ class Answering:
                 "x-cache-namespace": key.namespace,
                 **({attempts.HEADER: str(key.attempt)} if key.attempt else {}),
             },
+            render=render,
             deadline=deadline,
         )
         async with aclosing(events):

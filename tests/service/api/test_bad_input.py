@@ -12,7 +12,7 @@ import pytest
 from tests.support.asking import chat, data_uri, photo, post, rows, text_of
 from tests.support.pictures import encoded, picture
 from tests.support.stub_replica import StubReplica
-from tests.unit.contract.test_images import declared_size, mpo, text_bomb
+from tests.unit.contract.test_images import declared_size, text_bomb
 
 CHAT = "/v1/chat/completions"
 JSON = {"content-type": "application/json"}
@@ -53,7 +53,6 @@ BODIES = [
     ("newline in base64", short("QUJD\nQUJD"), JSON, 422, "invalid_base64"),
     ("text file", bare(b"hello"), JSON, 415, "unsupported_image_type"),
     ("gif", bare(encoded(picture(), "GIF")), JSON, 415, "unsupported_image_type"),
-    ("mpo", bare(mpo()), JSON, 415, "unsupported_image_type"),
     ("half a photo", bare(photo()[:600]), JSON, 422, "image_undecodable"),
     ("zTXt bomb", bare(text_bomb()), JSON, 422, "image_undecodable"),
     ("50k pixels", bare(declared_size(50_000, 50_000)), JSON, 413, "image_too_many_pixels"),

@@ -1,5 +1,7 @@
 """Photos uploaded once and asked about by their id."""
 
+import base64
+import json
 import sqlite3
 import time
 from collections.abc import Callable
@@ -7,9 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from gateway.identity.callers import hash_key
-from tests.support.asking import photo, rows, text_of
+from tests.support.asking import chat, photo, rows, text_of
+from tests.support.pictures import encoded, picture
 from tests.support.servers import wait_until
 from tests.support.stub_replica import StubReplica
 
@@ -147,7 +151,6 @@ def test_the_file_of_an_expired_upload_is_deleted(
         (b"", "image/jpeg", 422, "image_undecodable"),
         (b"GIF89a....", "image/gif", 415, "unsupported_image_type"),
         (photo()[:200], "image/jpeg", 422, "image_undecodable"),
-        (photo(), "image/png", 415, "unsupported_image_type"),
         (b"x" * (14 * 1024 * 1024), "image/jpeg", 413, "payload_too_large"),
     ],
 )
@@ -205,3 +208,55 @@ def test_an_upload_that_cannot_be_recorded_leaves_no_file(
     with shopper(gateway) as client:
         assert client.post("/v1/images", content=photo()).status_code == 503
     assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+TYPES = ["image/JPEG", "image/jpeg; charset=binary", "image/*", "image", "multipart/form-data",
+         "binary/octet-stream", "application/octet-stream", "image/png", "text/plain"]  # fmt: skip
+
+
+@pytest.mark.parametrize("media", TYPES)
+def test_whatever_type_a_photo_is_given_its_bytes_decide(gateway: str, media: str) -> None:
+    file = {"photo": ("photo.png", photo(), media)}
+    raw = {"content-type": media}
+    with shopper(gateway) as client:
+        asked = client.post("/v1/ask", data={"question": "what?"}, files=file)
+        assert asked.status_code == 200, asked.text
+        assert client.post("/v1/images", files=file).status_code == 201
+        if media != "multipart/form-data":
+            uploaded = client.post("/v1/images", content=photo(), headers=raw)
+            assert uploaded.status_code == 201, uploaded.text
+            assert uploaded.json()["format"] == "JPEG"
+
+
+@pytest.mark.parametrize(
+    "media",
+    ["application/json; charset=utf8", "application/json;charset=UTF-8", "Application/JSON",
+     'application/json; charset="utf-8"', "application/json; profile=x"],
+)  # fmt: skip
+def test_json_by_any_of_its_names(gateway: str, media: str) -> None:
+    with shopper(gateway) as client:
+        body = json.dumps(chat("what?", photo()))
+        answer = client.post(PATH, content=body, headers={"content-type": media})
+    assert answer.status_code == 200, answer.text
+
+
+def test_what_is_kept_of_an_upload_tells_neither_place_nor_maker(
+    gateway: str, stub: StubReplica, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "CANARY"
+    exif.get_ifd(0x8825)[29] = "CANARY"
+    data = encoded(picture(), "JPEG", exif=exif)
+    with shopper(gateway) as client:
+        name = upload(client, data)
+        answers = [
+            client.post(PATH, json=about(name)),
+            client.post(PATH, json=chat("what?", data)),
+        ]
+    assert [answer.headers["x-cache"] for answer in answers] == ["miss", "hit"]
+    (file,) = (path for path in (tmp_path / "images").rglob("*") if path.is_file())
+    assert b"CANARY" in data
+    assert b"CANARY" not in file.read_bytes()
+    sent = stub.calls[0]["messages"][-1]["content"][0]["image_url"]["url"]
+    assert base64.b64decode(sent.partition(",")[2]) == file.read_bytes()

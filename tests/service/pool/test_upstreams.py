@@ -1,17 +1,22 @@
 """vLLM and others in the place of our replica: what they are told, and what is made of what they
 say."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image, ImageChops
 
 from tests.support.asking import chat, photo, post, text_of
 from tests.support.foreign_replica import ForeignReplica, foreign_replica
+from tests.support.pictures import encoded
 from tests.support.servers import wait_until
 from tests.support.stub_replica import stub_replica
+from tests.unit.contract.test_pixels import PROPHOTO
 
 Start = Callable[..., str]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "card", "schema": {"type": "object"}}}
@@ -154,3 +159,71 @@ def test_ours_and_theirs_stand_in_one_pool(start_gateway: Start, vllm: ForeignRe
             post(gateway, chat(f"{number}?")).headers["x-model-revision"] for number in range(20)
         }
         assert revisions == {"ours", MODEL}
+
+
+def shown(call: dict[str, Any]) -> tuple[Image.Image, bytes]:
+    """The picture that a server was sent, and its file."""
+    content = call["messages"][-1]["content"]
+    head, _, text = content[0]["image_url"]["url"].partition(",")
+    assert head == "data:image/jpeg;base64"
+    data = base64.b64decode(text)
+    with Image.open(BytesIO(data)) as picture:
+        picture.load()
+        return picture, data
+
+
+def gps(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif.get_ifd(0x8825)[1] = "N"
+    return exif
+
+
+def test_a_foreign_server_is_sent_the_picture_that_the_digest_names(
+    gateway: str, vllm: ForeignReplica
+) -> None:
+    upright = Image.linear_gradient("L").resize((256, 128)).convert("RGB")
+    lying = encoded(upright.transpose(Image.Transpose.ROTATE_90), "PNG", exif=gps(6))
+    first = post(gateway, chat("what?", lying))
+    copy = post(gateway, chat("what?", encoded(upright, "PNG")))
+    assert [answer.headers["x-cache"] for answer in (first, copy)] == ["miss", "hit"]
+    (call,) = vllm.calls
+    picture, data = shown(call)
+    assert picture.size == upright.size
+    differences = ImageChops.difference(picture, upright).getextrema()
+    assert all(high <= 3 for _, high in differences)
+    assert b"Exif" not in data
+
+
+def test_transparency_colours_and_size_are_seen_to_for_a_foreign_server(
+    gateway: str, vllm: ForeignReplica
+) -> None:
+    clear = Image.new("RGBA", (200, 100), (255, 0, 0, 0))
+    post(gateway, chat("what?", encoded(clear, "PNG")))
+    post(gateway, chat("what?", encoded(Image.new("RGB", (4000, 3000), "red"), "JPEG")))
+    post(gateway, chat("what?", encoded(Image.new("RGB", (64, 64), "blue"), "WEBP")))
+    wide = Image.new("RGB", (64, 64), (150, 70, 50))
+    post(gateway, chat("what?", encoded(wide, "JPEG", icc_profile=PROPHOTO)))
+    pictures = [shown(call)[0] for call in vllm.calls]
+    assert pictures[0].getpixel((100, 50)) == (255, 255, 255)
+    assert pictures[1].width * pictures[1].height <= 1024 * 1024
+    assert pictures[2].size == (64, 64)
+    assert pictures[3].getpixel((32, 32))[0] > 180, "in sRGB"
+
+
+def test_a_foreign_server_s_own_bound_is_kept(start_gateway: Start, vllm: ForeignReplica) -> None:
+    fields = {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside", "max_image_pixels": 10_000}
+    gateway = start_gateway(upstreams=upstreams(**fields))
+    for question in ("what?", "which?"):
+        post(gateway, chat(question, encoded(Image.new("RGB", (400, 300), "red"), "PNG")))
+    sizes = [shown(call)[0].size for call in vllm.calls]
+    assert sizes == [(115, 86)] * 2
+
+
+def test_a_replica_of_ours_gets_the_file_as_it_came(start_gateway: Start) -> None:
+    with stub_replica("ours") as ours:
+        gateway = start_gateway(upstreams=upstreams(url=ours.url))
+        data = encoded(Image.new("RGB", (64, 64), "red"), "PNG")
+        post(gateway, chat("what?", data))
+        url = ours.calls[0]["messages"][-1]["content"][0]["image_url"]["url"]
+        assert base64.b64decode(url.partition(",")[2]) == data

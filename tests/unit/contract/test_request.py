@@ -40,7 +40,7 @@ def test_the_short_form_and_the_openai_form_ask_the_same() -> None:
 
 
 def test_the_form_of_the_page_asks_the_same_too() -> None:
-    photo = EncodedImage(PHOTO, "image/jpeg")
+    photo = EncodedImage(PHOTO)
     form = parse_form({"question": "这是什么?", "stream": "true"}, photo)
     assert form.turns == (Turn("user", "这是什么?"),)
     assert form.image == photo
@@ -55,7 +55,7 @@ def test_what_is_sent_to_a_replica_is_read_there_as_the_same_question() -> None:
             Turn("assistant", "a bag"),
             Turn("user", "of what?"),
         ),
-        image=EncodedImage(PHOTO, "image/jpeg"),
+        image=EncodedImage(PHOTO),
         sampling=Sampling(64, 0.5, 0.9, 10, 1.1, 7, ("\n",), True, 3, '{"type": "object"}'),
         stream=True,
         include_usage=True,

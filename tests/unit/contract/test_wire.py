@@ -12,7 +12,7 @@ from contract.request import parse_completion
 from contract.wire import wire_parts
 from tests.support.pictures import encoded, picture
 
-PHOTO = EncodedImage(encoded(picture(), "JPEG"), "image/jpeg")
+PHOTO = EncodedImage(encoded(picture(), "JPEG"))
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 

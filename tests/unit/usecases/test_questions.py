@@ -1,5 +1,6 @@
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import pytest
@@ -20,9 +21,8 @@ PHOTO = EncodedImage(encoded(picture()))
 
 @pytest.fixture
 def questions() -> Iterator[Questions]:
-    images = ImageIdentifier(1)
-    yield Questions(images, cast(Uploads, None))
-    images.close()
+    with ThreadPoolExecutor(1) as threads:
+        yield Questions(ImageIdentifier(threads), cast(Uploads, None))
 
 
 def asked(text: str = "what?", schema: str | None = None) -> CompletionRequest:

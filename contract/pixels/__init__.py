@@ -1,0 +1,1 @@
+"""From the pixels in a file to those that a model sees."""

@@ -1,0 +1,104 @@
+"""A decoded picture → the pixels that the model sees: turned as EXIF says, transparency flattened
+on white, in sRGB, bounded. Both services normalise with this file."""
+
+from PIL import Image, ImageChops
+
+from contract.pixels.colour import to_srgb
+
+# Where the number of bits of a sample stands in a PNG: the file's head is always the same.
+_PNG_DEPTH_AT = 24
+
+
+# By EXIF's orientation: what sets a picture upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def normalised(
+    picture: Image.Image, data: bytes, orientation: int, pixel_bound: int
+) -> Image.Image:
+    """A loaded picture of the file `data` as RGB with at most `pixel_bound` pixels. Turned first:
+    resizing goes by rows, then columns, so that a turned copy would come out otherwise."""
+    profile = picture.info.get("icc_profile")
+    if orientation in _UPRIGHT:
+        picture = picture.transpose(_UPRIGHT[orientation])
+    whole = _bounded(_with_alpha(picture, data), pixel_bound)
+    if whole.mode not in ("LA", "RGBA"):
+        return to_srgb(whole, profile)
+    alpha = whole.getchannel("A")
+    opaque = to_srgb(whole.convert(whole.mode[:-1]), profile)
+    canvas = Image.new("RGB", whole.size, "white")
+    canvas.paste(opaque, mask=alpha)
+    return canvas
+
+
+def _with_alpha(picture: Image.Image, data: bytes) -> Image.Image:
+    """As L, RGB or CMYK, or with an alpha channel as LA or RGBA."""
+    if picture.mode == "P" or picture.mode == "PA":
+        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    key = picture.info.get("transparency")
+    mask = None
+    if isinstance(key, int | tuple):
+        mask = _unlike(picture, key, data[_PNG_DEPTH_AT])
+    if picture.mode.startswith("I"):
+        picture = _high_bytes(picture)
+    elif picture.mode == "1":
+        picture = picture.convert("L")
+    if mask is None:
+        return picture
+    picture = picture.copy()
+    picture.info.pop("transparency", None)
+    picture.putalpha(mask)
+    return picture
+
+
+def _unlike(picture: Image.Image, key: int | tuple[int, ...], depth: int) -> Image.Image:
+    """255 where a PNG's pixel is not its transparent colour `key`, which counts in the file's own
+    samples of `depth` bits. Pillow has scaled samples of fewer bits up to 8."""
+    if picture.mode.startswith("I"):
+        assert isinstance(key, int)
+        high = _equals(_high_bytes(picture), key >> 8)
+        return ImageChops.invert(ImageChops.multiply(high, _equals(_low_bytes(picture), key & 255)))
+    # Of 16-bit colour Pillow keeps the high bytes only, so that they alone are compared.
+    scale = 1 / 257 if depth == 16 else 255 / (2**depth - 1)
+    wanted = [int(value * scale) for value in (key if isinstance(key, tuple) else (key,))]
+    channels = picture.convert("L").split() if picture.mode == "1" else picture.split()
+    alike = [_equals(channel, value) for channel, value in zip(channels, wanted, strict=False)]
+    same = alike[0]
+    for other in alike[1:]:
+        same = ImageChops.multiply(same, other)
+    return ImageChops.invert(same)
+
+
+def _equals(channel: Image.Image, value: int) -> Image.Image:
+    return channel.point([255 if level == value else 0 for level in range(256)])
+
+
+def _high_bytes(picture: Image.Image) -> Image.Image:
+    """16-bit grey as 8 bits: convert() would clip to white."""
+    return _bytes_of(picture, picture.mode != "I;16B")
+
+
+def _low_bytes(picture: Image.Image) -> Image.Image:
+    return _bytes_of(picture, picture.mode == "I;16B")
+
+
+def _bytes_of(picture: Image.Image, second: bool) -> Image.Image:
+    if picture.mode == "I":
+        picture = picture.convert("I;16")
+    return Image.frombytes("L", picture.size, picture.tobytes()[int(second) :: 2])
+
+
+def _bounded(picture: Image.Image, pixel_bound: int) -> Image.Image:
+    scale = (pixel_bound / (picture.width * picture.height)) ** 0.5
+    if scale >= 1:
+        return picture
+    size = max(1, int(picture.width * scale)), max(1, int(picture.height * scale))
+    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)

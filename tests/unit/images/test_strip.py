@@ -1,0 +1,118 @@
+"""What of a photo's file is kept: pixels, colours, orientation; nothing that tells of its maker."""
+
+import struct
+import zlib
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image, PngImagePlugin
+
+from contract.images import EncodedImage, check_image
+from gateway.images.strip import without_metadata
+from tests.support.pictures import encoded, picture
+from tests.unit.contract.test_pixels import PROPHOTO
+
+CANARY = b"CANARY"
+FORMS = ["JPEG", "PNG", "WEBP"]
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>CANARY</x:xmpmeta>"
+
+
+def exif(orientation: int | None) -> Image.Exif:
+    made = Image.Exif()
+    if orientation is not None:
+        made[0x0112] = orientation
+    made[0x010F] = "CANARY"  # maker
+    gps = made.get_ifd(0x8825)
+    gps[1], gps[2], gps[29] = "N", (31.0, 14.0, 1.0), "CANARY"
+    return made
+
+
+def tagged(form: str, orientation: int | None = None, **options: Any) -> bytes:
+    """A photo with everything that may stand in its file besides pixels."""
+    if form == "PNG":
+        texts = PngImagePlugin.PngInfo()
+        texts.add_text("Author", "CANARY")
+        texts.add_text("Comment", "CANARY", zip=True)
+        texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        options["pnginfo"] = texts
+    elif form == "JPEG":
+        options |= {"comment": "CANARY", "xmp": XMP}
+    else:
+        options |= {"xmp": XMP, "lossless": True}
+    return encoded(picture(), form, exif=exif(orientation), **options) + CANARY
+
+
+def stripped(data: bytes) -> bytes:
+    return without_metadata(data, check_image(EncodedImage(data)).facts)
+
+
+@pytest.mark.parametrize("profile", [None, PROPHOTO], ids=["no profile", "profile"])
+@pytest.mark.parametrize("orientation", [None, *range(1, 9)])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_photo_without_anything_else(
+    form: str, orientation: int | None, profile: bytes | None
+) -> None:
+    data = tagged(form, orientation, icc_profile=profile)
+    kept = stripped(data)
+    before, after = (check_image(EncodedImage(each)).facts for each in (data, kept))
+    assert (after.digest, after.orientation) == (before.digest, orientation or 1)
+    assert (after.width, after.height) == (before.width, before.height)
+    assert CANARY not in kept
+    with Image.open(BytesIO(kept)) as again:
+        assert set(again.getexif()) <= {0x0112}
+        assert again.info.get("icc_profile") == profile
+    assert stripped(kept) == kept
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_the_pixels_of_a_jpeg_stay_byte_for_byte(options: dict[str, Any]) -> None:
+    plain = encoded(picture(300, 200), "JPEG", **options)
+    assert stripped(plain) == plain
+    assert stripped(plain + b"PK\x03\x04 and a zip") == plain
+
+
+def test_pictures_behind_the_first_one_go() -> None:
+    second = picture(seed=2)
+    made = encoded(picture(), "MPO", save_all=True, append_images=[second])
+    kept = stripped(made)
+    assert kept.count(b"\xff\xd8\xff") == 1
+    with Image.open(BytesIO(kept)) as again:
+        assert again.format == "JPEG"
+
+
+def test_a_cmyk_photo_keeps_what_says_that_it_is_one() -> None:
+    made = encoded(picture().convert("CMYK"), "JPEG", exif=exif(6))
+    before, after = (check_image(EncodedImage(d)).facts.digest for d in (made, stripped(made)))
+    assert before == after
+
+
+def test_a_thumbnail_in_exif_goes() -> None:
+    with_thumb = Image.Exif()
+    with_thumb.get_ifd(0x0112)
+    thumbnail = encoded(picture(seed=3), "JPEG")
+    body = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 0) + struct.pack(">I", 0) + thumbnail
+    plain = encoded(picture(), "JPEG")
+    made = plain[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + plain[2:]
+    assert stripped(made) == plain
+
+
+def test_an_orientation_that_only_xmp_tells_is_kept() -> None:
+    xmp = (
+        b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf"
+        b"-syntax-ns#'><rdf:Description xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation"
+        b"='6'/></rdf:RDF></x:xmpmeta>"
+    )
+    made = encoded(picture(), "JPEG", xmp=xmp)
+    kept = stripped(made)
+    before, after = (check_image(EncodedImage(d)).facts for d in (made, kept))
+    assert (before.digest, before.orientation) == (after.digest, after.orientation)
+    assert b"xmpmeta" not in kept
+
+
+def test_unknown_chunks_of_a_png_go() -> None:
+    plain = encoded(picture())
+    body = b"CANARY"
+    check = struct.pack(">I", zlib.crc32(b"prVt" + body))
+    chunk = struct.pack(">I", len(body)) + b"prVt" + body + check
+    assert stripped(plain[:33] + chunk + plain[33:]) == plain
