@@ -134,7 +134,7 @@ class Pool:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             own_headers = {**headers, "x-deadline-ms": str(max(remaining_ms, 0))}
             try:
-                sent = await self._for(replica, asked, render, deadline)
+                sent = await self._request_for(replica, asked, render, deadline)
                 pieces = replica.complete(sent, own_headers, deadline, last_try)
                 async with contextlib.aclosing(pieces):
                     async for piece in pieces:
@@ -156,7 +156,7 @@ class Pool:
             raise Overloaded
         raise ReplicaFailed if tries else NoReplica
 
-    async def _for(
+    async def _request_for(
         self, replica: Replica, asked: CompletionRequest, render: Render, deadline: float
     ) -> CompletionRequest:
         """A replica of ours gets the photo's file, of which it makes the same pixels with the same
