@@ -15,6 +15,7 @@ from tests.support import ROOT
 from tests.support.asking import data_uri, rows
 from tests.support.command_line import shopsight
 from tests.support.schema import upgrade
+from tests.support.servers import wait_until
 
 
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,9 +58,13 @@ def test_its_keys_outlive_it_and_are_its_owners_alone(embedded_stack: Stack) -> 
 def test_a_question_from_the_terminal(embedded_stack: Stack, sample_photo: Path) -> None:
     asked = cli("ask", str(sample_photo), "这是什么颜色?", "--url", embedded_stack.url)
     assert asked.returncode == 0, asked.stderr
-    row = rows(embedded_stack.database_url)[-1]
-    assert asked.stdout.strip() == row["answer"]
-    assert row["question"] == "这是什么颜色?"
+
+    def recorded() -> list[str | None]:
+        found = rows(embedded_stack.database_url)
+        return [row["answer"] for row in found if row["question"] == "这是什么颜色?"]
+
+    wait_until("recorded", recorded)
+    assert recorded() == [asked.stdout.strip()]
 
 
 def test_the_terminal_says_what_is_wrong(embedded_stack: Stack, tmp_path: Path) -> None:
