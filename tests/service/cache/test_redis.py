@@ -85,14 +85,18 @@ async def test_a_frozen_redis_costs_its_budget_and_then_nothing(tmp_path: Path) 
         # Three calls use up their 50 ms, then the breaker is open.
         assert sorted(spent)[6] < 0.01
         assert max(spent) < 0.5
-        await asyncio.sleep(BREAK_S)
-        assert await store.get("a") == b"1"
+        deadline = time.monotonic() + 20
+        found = None
+        while found is None and time.monotonic() < deadline:
+            await asyncio.sleep(BREAK_S)  # on a busy machine the first call may miss its 50 ms too
+            found = await store.get("a")
+        assert found == b"1"
         await store.close()
 
 
 async def test_a_full_redis_is_a_miss_not_an_error(tmp_path: Path) -> None:
     with redis_server(tmp_path) as server:
-        store = RedisStore(RedisClient(server.url, budget_ms=50))
+        store = RedisStore(RedisClient(server.url, budget_ms=2000))
         await store.put("before", b"1", 60)
         admin = redis.Redis.from_url(server.url)
         admin.config_set("maxmemory-policy", "noeviction")
