@@ -2,13 +2,15 @@
 
 ShopsightError
 ├── ClientError (type invalid_request_error)
-│   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidSchema
-│   ├── 401 InvalidKey · 404 NotFound · ImageNotFound · 405 MethodNotAllowed
-│   ├── 408 RequestTimeout · 411 LengthRequired
-│   ├── 413 PayloadTooLarge · ImageTooManyPixels
-│   ├── 415 UnsupportedMediaType · UnsupportedImageType
-│   ├── 422 InvalidField · InvalidBase64 · UrlNotAllowed · ImageUndecodable · ImageDimensions
-│   │   · ContentBlocked
+│   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidField · InvalidSchema
+│   │   · ContextLengthExceeded
+│   ├── 401 InvalidKey · 404 NotFound · ModelNotFound · 405 MethodNotAllowed
+│   ├── 408 RequestTimeout · 411 LengthRequired · 413 PayloadTooLarge
+│   ├── 415 UnsupportedMediaType · 422 ContentBlocked
+│   ├── PhotoError: the photo is at fault
+│   │   ├── 400 InvalidBase64 · UrlNotAllowed · 404 ImageNotFound
+│   │   ├── 413 ImageTooManyPixels · 415 UnsupportedImageType
+│   │   └── 422 ImageUndecodable · ImageDimensions
 │   └── 429 (Retry-After) of the gateway, in gateway/errors.py
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
@@ -18,7 +20,8 @@ ShopsightError
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
 
-from typing import Any, ClassVar
+import copy
+from typing import Any, ClassVar, Self
 
 
 class ShopsightError(Exception):
@@ -35,16 +38,29 @@ class ShopsightError(Exception):
         super().__init__(self.code)
         self.param = param
 
+    def message(self, language: str) -> str:
+        """In the asker's language: `zh`, else English."""
+        return self.zh if language == "zh" else self.en
+
     def body(self, language: str) -> dict[str, Any]:
-        """The JSON shape of OpenAI's errors, in the asker's language (`zh`, else English)."""
-        message = self.zh if language == "zh" else self.en
+        """The JSON shape of OpenAI's errors."""
+        message = self.message(language)
         error = {"message": message, "type": self.type, "code": self.code, "param": self.param}
         return {"error": error}
+
+    def at(self, param: str | None) -> Self:
+        """A copy that names another field: one error may be raised to several askers."""
+        error = copy.copy(self)
+        error.param = param
+        return error
 
 
 class ClientError(ShopsightError):
     status = 400
     type = "invalid_request_error"
+
+
+class PhotoError(ClientError): ...
 
 
 class BadRequest(ClientError):
@@ -65,10 +81,35 @@ class InvalidMultipart(ClientError):
     zh = "表单格式不正确。"
 
 
+class InvalidField(ClientError):
+    """`unsupported`: what the client asks for by one of OpenAI's names, and we do not do."""
+
+    code = "invalid_field"
+    en = "A field is missing, unknown or not allowed; see 'param'."
+    zh = "有字段缺失、未知或不被允许，见 param。"
+
+    def __init__(self, param: str | None = None, unsupported: str | None = None) -> None:
+        super().__init__(param)
+        self.unsupported = unsupported
+
+    def message(self, language: str) -> str:
+        if self.unsupported is None:
+            return super().message(language)
+        if language == "zh":
+            return f"不支持“{self.unsupported}”。"
+        return f"'{self.unsupported}' is not supported."
+
+
 class InvalidSchema(ClientError):
     code = "invalid_schema"
     en = "The JSON schema cannot be used to constrain an answer."
     zh = "该 JSON Schema 无法用于约束回答。"
+
+
+class ContextLengthExceeded(ClientError):
+    code = "context_length_exceeded"  # OpenAI's
+    en = "The conversation and its answer are too long for the model. Please shorten them."
+    zh = "对话和回答超出了模型的长度上限，请缩短后再试。"
 
 
 class InvalidKey(ClientError):
@@ -92,7 +133,7 @@ class ModelNotFound(NotFound):
     zh = "没有这个模型。请使用别名 shopsight 或 /v1/models 中的名称。"
 
 
-class ImageNotFound(ClientError):
+class ImageNotFound(PhotoError):
     status = 404
     code = "image_not_found"
     en = "This upload is unknown or has expired. Please upload the photo again."
@@ -127,7 +168,7 @@ class PayloadTooLarge(ClientError):
     zh = "请求或其中的照片过大。"
 
 
-class ImageTooManyPixels(ClientError):
+class ImageTooManyPixels(PhotoError):
     status = 413
     code = "image_too_many_pixels"
     en = "The photo has too many pixels. Please send a smaller one."
@@ -141,42 +182,33 @@ class UnsupportedMediaType(ClientError):
     zh = "请使用未压缩的 UTF-8 application/json 或 multipart/form-data。"
 
 
-class UnsupportedImageType(ClientError):
+class UnsupportedImageType(PhotoError):
     status = 415
     code = "unsupported_image_type"
     en = "Please send a JPEG, PNG or WebP photo (not animated)."
     zh = "请上传 JPEG、PNG 或 WebP 照片（非动图）。"
 
 
-class InvalidField(ClientError):
-    status = 422
-    code = "invalid_field"
-    en = "A field is missing, unknown or not allowed; see 'param'."
-    zh = "有字段缺失、未知或不被允许，见 param。"
-
-
-class InvalidBase64(ClientError):
-    status = 422
+class InvalidBase64(PhotoError):
     code = "invalid_base64"
     en = "The photo is not valid base64."
     zh = "照片不是有效的 base64 编码。"
 
 
-class UrlNotAllowed(ClientError):
-    status = 422
+class UrlNotAllowed(PhotoError):
     code = "url_not_allowed"
     en = "Photos are taken as data URIs; addresses are not fetched."
     zh = "照片请用 data URI 发送，服务不会抓取网址。"
 
 
-class ImageUndecodable(ClientError):
+class ImageUndecodable(PhotoError):
     status = 422
     code = "image_undecodable"
     en = "The photo cannot be read; the file seems damaged."
     zh = "照片无法读取，文件可能已损坏。"
 
 
-class ImageDimensions(ClientError):
+class ImageDimensions(PhotoError):
     status = 422
     code = "image_dimensions"
     en = "The photo is too small or too narrow."
