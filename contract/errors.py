@@ -2,26 +2,27 @@
 
 ShopsightError
 ├── ClientError (type invalid_request_error)
-│   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidField · InvalidSchema
-│   │   · ContextLengthExceeded
-│   ├── 401 InvalidKey · 404 NotFound · ModelNotFound · 405 MethodNotAllowed
-│   ├── 408 RequestTimeout · 411 LengthRequired · 413 PayloadTooLarge
-│   ├── 415 UnsupportedMediaType · 422 ContentBlocked
-│   ├── PhotoError: the photo is at fault
-│   │   ├── 400 InvalidBase64 · UrlNotAllowed · 404 ImageNotFound
-│   │   ├── 413 ImageTooManyPixels · 415 UnsupportedImageType
-│   │   └── 422 ImageUndecodable · ImageDimensions
-│   └── 429 (Retry-After) of the gateway, in gateway/errors.py
+│   ├── 400 BadRequest · InvalidJSON · InvalidField · InvalidSchema · ContextLengthExceeded
+│   ├── 404 NotFound · ModelNotFound · 405 MethodNotAllowed
+│   ├── 411 LengthRequired · 413 PayloadTooLarge · 415 UnsupportedMediaType
+│   └── PhotoError: the photo is at fault
+│       ├── 400 InvalidBase64 · UrlNotAllowed · 404 ImageNotFound
+│       ├── 413 ImageTooManyPixels · 415 UnsupportedImageType
+│       └── 422 ImageUndecodable · ImageDimensions
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
-    └── 503 (Retry-After) Overloaded · NoReplica · LogUnavailable · ImageStoreUnavailable
-        · more of the gateway, in gateway/errors.py
+    └── Unavailable: 503 (Retry-After) Overloaded · NoReplica
 
+gateway/errors.py has the leaves that a replica has no use for.
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
 
 import copy
+import math
 from typing import Any, ClassVar, Self
+
+# OpenAI's clients sleep for as long as they are told, up to a minute, and give up on more.
+MAX_RETRY_AFTER_S = 60
 
 
 class ShopsightError(Exception):
@@ -32,11 +33,19 @@ class ShopsightError(Exception):
     type: ClassVar[str] = "server_error"
     en: ClassVar[str] = "Something went wrong on our side. Please try again."
     zh: ClassVar[str] = "服务出了点问题，请稍后再试。"
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
+    """Whole seconds after which it is worth trying again; None where that changes nothing."""
 
     def __init__(self, param: str | None = None) -> None:
         super().__init__(self.code)
         self.param = param
+
+    @classmethod
+    def retried_after(cls, seconds: float) -> Self:
+        """With an estimate of this occasion, rounded up and bounded."""
+        error = cls()
+        error.retry_after_s = min(max(math.ceil(seconds), 1), MAX_RETRY_AFTER_S)
+        return error
 
     def message(self, language: str) -> str:
         """In the asker's language: `zh`, else English."""
@@ -75,12 +84,6 @@ class InvalidJSON(ClientError):
     zh = "请求内容不是有效的 UTF-8 JSON 对象。"
 
 
-class InvalidMultipart(ClientError):
-    code = "invalid_multipart"
-    en = "The multipart form is malformed."
-    zh = "表单格式不正确。"
-
-
 class InvalidField(ClientError):
     """`unsupported`: what the client asks for by one of OpenAI's names, and we do not do."""
 
@@ -112,14 +115,6 @@ class ContextLengthExceeded(ClientError):
     zh = "对话和回答超出了模型的长度上限，请缩短后再试。"
 
 
-class InvalidKey(ClientError):
-    status = 401
-    code = "invalid_api_key"
-    type = "authentication_error"
-    en = "A valid API key is required."
-    zh = "需要有效的 API 密钥。"
-
-
 class NotFound(ClientError):
     status = 404
     code = "not_found"
@@ -145,13 +140,6 @@ class MethodNotAllowed(ClientError):
     code = "method_not_allowed"
     en = "This address does not take that method."
     zh = "该地址不支持此请求方法。"
-
-
-class RequestTimeout(ClientError):
-    status = 408
-    code = "request_timeout"
-    en = "The request took too long to arrive. Please try again."
-    zh = "请求上传超时，请重试。"
 
 
 class LengthRequired(ClientError):
@@ -215,13 +203,6 @@ class ImageDimensions(PhotoError):
     zh = "照片太小或过于狭长。"
 
 
-class ContentBlocked(ClientError):
-    status = 422
-    code = "content_blocked"
-    en = "This content cannot be processed."
-    zh = "该内容无法处理。"
-
-
 class ServerError(ShopsightError): ...
 
 
@@ -243,29 +224,21 @@ class DeadlineExceeded(ServerError):
 
 
 class Unavailable(ServerError):
+    """Try again later. Clients give up after two or three times: a time that is too short is worse
+    than one that is too long."""
+
     status = 503
-    retry_after_s = 1
 
 
 class Overloaded(Unavailable):
     code = "overloaded"
     en = "Too many questions right now. Please try again in a moment."
     zh = "现在提问的人太多，请稍后再试。"
+    retry_after_s = 2  # an answer takes about so long; where more is known, that is told
 
 
 class NoReplica(Unavailable):
     code = "no_replica"
     en = "No model is available right now. Please try again in a moment."
     zh = "模型暂时不可用，请稍后再试。"
-
-
-class ImageStoreUnavailable(Unavailable):
-    code = "image_store_unavailable"
-    en = "Uploads cannot be kept right now. Please send the photo with the question."
-    zh = "暂时无法保存上传的照片，请在提问时直接附上照片。"
-
-
-class LogUnavailable(Unavailable):
-    code = "log_unavailable"
-    en = "The service cannot record questions right now. Please try again in a moment."
-    zh = "服务暂时无法记录提问，请稍后再试。"
+    retry_after_s = 10  # the demo checkpoint loads in 3-10 s; the pool tells what it has measured

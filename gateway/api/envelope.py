@@ -35,7 +35,9 @@ def new_interaction(request: Request, kind: str = "ask") -> Interaction:
 def error_response(
     error: ShopsightError, request: Request, gateway: Gateway, interaction: Interaction
 ) -> Response:
-    """The error in the asker's language, with the same ids as an answer."""
+    """The error in the asker's language and in the words of its form, with the ids of an answer."""
+    if interaction.asked is not None:
+        error = interaction.asked.placed(error)
     language = preferred_language(request.headers.get("accept-language"))
     if interaction.language in ("zh", "en"):
         language = interaction.language

@@ -30,5 +30,5 @@ class VoteLimit:
         while cast and cast[0] <= now - WINDOW_S:
             cast.popleft()
         if len(cast) >= VOTES:
-            raise RateLimited
+            raise RateLimited.retried_after(cast[0] + WINDOW_S - now)
         cast.append(now)
