@@ -74,11 +74,12 @@ def validate(model: type[M], value: dict[str, Any]) -> M:
 def _param(place: list[int | str]) -> str | None:
     """Field names and indices. Left out: what pydantic calls the members of a union, and an unknown
     field's name that is no plain one, since it may be any text of the client's."""
-    steps = [str(step) for step in place if isinstance(step, int) or _is_plain(step)]
+    steps = [str(step) for step in place if isinstance(step, int) or is_plain_name(step)]
     return ".".join(steps) or None
 
 
-def _is_plain(name: str) -> bool:
+def is_plain_name(name: str) -> bool:
+    """Whether a field's name may be repeated to who sent it."""
     return name.isascii() and name.isidentifier() and len(name) <= MAX_NAME_CHARS
 
 

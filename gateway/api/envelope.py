@@ -1,19 +1,14 @@
 """What stands around every answer of the public interface: its ids, its headers, its errors."""
 
-import re
-import uuid
-
 from fastapi import Request, Response
 
 from contract.errors import ShopsightError
-from contract.http import json_error
+from contract.http import json_error, request_id
 from contract.language import preferred_language
 from gateway.cache.control import cache_control
 from gateway.gateway import Gateway
 from gateway.log.client import client_of
 from gateway.log.interaction import Interaction
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 def gateway_of(request: Request) -> Gateway:
@@ -22,9 +17,8 @@ def gateway_of(request: Request) -> Gateway:
 
 
 def new_interaction(request: Request, kind: str = "ask") -> Interaction:
-    given = request.headers.get("x-request-id", "")
     return Interaction(
-        given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+        request_id(request.headers),
         kind=kind,
         route=request.scope["path"],
         control=cache_control(request.headers.get("cache-control")),

@@ -8,7 +8,8 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from contract.http import HttpProtocol
 
 # Longer than nginx keeps an idle connection (60 s): the side that sends must be the one to close,
 # or a question is sent into a closing connection and fails.
@@ -55,7 +56,7 @@ class GatheringTransport:
         return getattr(self._transport, name)
 
 
-class GatheringProtocol(HttpToolsProtocol):
+class GatheringProtocol(HttpProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
 
@@ -75,6 +76,7 @@ def server(app: ASGIApp, host: str, port: int, drain_s: int) -> Server:
         host=host,
         port=port,
         http=GatheringProtocol,
+        ws="none",
         timeout_graceful_shutdown=drain_s,
         timeout_keep_alive=KEEP_ALIVE_S,
         log_config=None,

@@ -24,6 +24,7 @@ from alembic.config import Config
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from gateway.api.server import GatheringProtocol
 from gateway.app import create_app
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
@@ -162,12 +163,13 @@ def migrate(database_url: str) -> None:
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
+def served(app: ASGIApp, port: int | None = None, http: Any = "auto") -> Iterator[str]:
     """An application on a real port, in a thread of the test: as fast to start as it is real."""
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
+    port = port or free_port()
+    config = uvicorn.Config(
+        app, port=port, http=http, ws="none", log_config=None, timeout_graceful_shutdown=1
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until("server", lambda: server.started or not thread.is_alive())
@@ -191,7 +193,8 @@ def gateway_server(folder: Path, **settings: Any) -> Iterator[str]:
     }
     migrate(known["database_url"])
     SPOOLS[known["database_url"]] = Path(known["spool_dir"])
-    with served(create_app(Settings(_env_file=None, **known), CollectorRegistry())) as url:
+    app = create_app(Settings(_env_file=None, **known), CollectorRegistry())
+    with served(app, http=GatheringProtocol) as url:
         yield url
 
 
