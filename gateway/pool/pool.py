@@ -104,7 +104,7 @@ class Pool:
                 return choose_revision(weights, sticky_id)
         if weights := self.weights.in_force:
             return choose_revision(weights, sticky_id)
-        raise self._no_replica()
+        raise self.no_replica()
 
     async def complete(
         self,
@@ -158,7 +158,7 @@ class Pool:
             raise DeadlineExceeded
         if full_for_s:
             raise self._overloaded(revision, min(full_for_s))
-        raise ReplicaFailed if tries else self._no_replica()
+        raise ReplicaFailed if tries else self.no_replica()
 
     async def _for(
         self, replica: Replica, asked: CompletionRequest, render: Render, deadline: float
@@ -190,7 +190,7 @@ class Pool:
     def _try_acquire(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:
         candidates = self._candidates(revision, tried)
         if not candidates:
-            raise NoReplicaLeftError if tried else self._no_replica()
+            raise NoReplicaLeftError if tried else self.no_replica()
         free = [replica for replica in candidates if replica.has_capacity]
         preferred = [replica for replica in free if not replica.recently_full]
         replica = choose_replica(preferred or free, affinity)
@@ -212,7 +212,7 @@ class Pool:
         self._recovery.observe(self.replicas, time.monotonic())
         self._queue.wake()
 
-    def _no_replica(self) -> NoReplica:
+    def no_replica(self) -> NoReplica:
         return self._recovery.no_replica(self.replicas, time.monotonic())
 
     def _overloaded(self, revision: str, at_least_s: float = 0) -> Overloaded:
