@@ -51,7 +51,7 @@ async def stream(
                     yield sse.frame(frame.chunk(event))
                     continue
                 yield sse.frame(frame.closing_chunk(event))
-                if asked.include_usage:
+                if frame.counts_tokens:
                     yield sse.frame(frame.usage_chunk(event))
                 yield sse.DONE
         except ShopsightError as error:

@@ -100,7 +100,12 @@ class AskEndpoint:
         asked = interaction.asked
         assert asked is not None
         identity = f"chatcmpl-{interaction.id.hex}"
-        frame = AnswerFrame(identity, MODEL_ALIAS, interaction.revision or "")
+        frame = AnswerFrame(
+            identity,
+            MODEL_ALIAS,
+            interaction.revision or "",
+            counts_tokens=asked.include_usage,
+        )
         if asked.stream:
             body = render.stream(pieces, frame, asked, interaction.language or "en")
             return EventStream(body, headers_of(gateway, interaction))
