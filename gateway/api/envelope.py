@@ -1,4 +1,4 @@
-"""What stands around every answer of the public interface: its ids, its headers, its errors."""
+"""What every public endpoint shares: the interaction's ids, response headers, error responses."""
 
 from fastapi import Request, Response
 
@@ -29,16 +29,17 @@ def new_interaction(request: Request, kind: str = "ask") -> Interaction:
 def error_response(
     error: ShopsightError, request: Request, gateway: Gateway, interaction: Interaction
 ) -> Response:
-    """The error in the asker's language and in the words of its form, with the ids of an answer."""
+    """The error in the language of the question, else of the client; its `param` in the words of
+    the client's form; with the ids of an answer."""
     if interaction.asked is not None:
         error = interaction.asked.placed(error)
     language = preferred_language(request.headers.get("accept-language"))
     if interaction.language in ("zh", "en"):
         language = interaction.language
-    return json_error(error, language, headers_of(gateway, interaction))
+    return json_error(error, language, response_headers(gateway, interaction))
 
 
-def headers_of(gateway: Gateway, interaction: Interaction) -> dict[str, str]:
+def response_headers(gateway: Gateway, interaction: Interaction) -> dict[str, str]:
     headers = {
         "x-request-id": interaction.request_id,
         "x-interaction-id": str(interaction.id),

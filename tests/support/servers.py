@@ -24,7 +24,7 @@ from alembic.config import Config
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from gateway.api.server import GatheringProtocol
+from gateway.api.server import CoalescingProtocol
 from gateway.app import create_app
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
@@ -194,7 +194,7 @@ def gateway_server(folder: Path, **settings: Any) -> Iterator[str]:
     migrate(known["database_url"])
     SPOOLS[known["database_url"]] = Path(known["spool_dir"])
     app = create_app(Settings(_env_file=None, **known), CollectorRegistry())
-    with served(app, http=GatheringProtocol) as url:
+    with served(app, http=CoalescingProtocol) as url:
         yield url
 
 
