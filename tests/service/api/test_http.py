@@ -89,8 +89,8 @@ def test_offers_in_a_row_are_each_answered(gateway: str) -> None:
 def test_an_offer_may_close_the_connection(gateway: str) -> None:
     offer = b"Connection: close, Upgrade\r\nUpgrade: h2c\r\n"
     with send(gateway, head(offer=offer) + BODY) as client:
-        answer, _ = read(client)
-        assert answer.getheader("connection") == "close"
+        answer, body = read(client)
+        assert (answer.status, answer.getheader("connection")) == (200, "close"), body
         assert client.recv(1) == b""
 
 
