@@ -4,9 +4,18 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from contract.errors import (
+    ContextLengthExceeded,
+    InvalidField,
+    PayloadTooLarge,
+    PhotoError,
+    ShopsightError,
+)
 from contract.forms import MODEL_ALIAS
 from contract.images import EncodedImage
 
+# The schema that `response_format: json_object` stands for.
+ANY_OBJECT = '{"type": "object"}'
 # Output tokens when the client names no bound.
 DEFAULT_MAX_TOKENS = 256
 
@@ -31,7 +40,7 @@ class Sampling:
     logprobs: bool = False
     top_logprobs: int = 0
     schema: str | None = None
-    """A JSON schema, as JSON with sorted keys, that the answer keeps to."""
+    """A JSON schema, as JSON with its keys in the client's order, that the answer keeps to."""
 
     @property
     def repeatable(self) -> bool:
@@ -53,10 +62,27 @@ class CompletionRequest:
     user: str | None = None
     image_id: str | None = None
     """An earlier upload instead of `image`. Only the gateway keeps any: a replica refuses it."""
+    question_field: str = field(default="messages", compare=False)
+    """Of the client's form: where the question came, for the `param` of an error."""
+    photo_field: str | None = field(default=None, compare=False)
+    """The same of the photo or its id; None when there is none."""
 
     @property
     def question(self) -> str:
         return self.turns[-1].text
+
+    def placed(self, error: ShopsightError) -> ShopsightError:
+        """The error as its asker is to see it: `param` names a field of the form in which the
+        question came. A replica names those of the form in which it was asked."""
+        if isinstance(error, PhotoError):
+            return error.at(self.photo_field)
+        if isinstance(error, ContextLengthExceeded):
+            return error.at(self.question_field)
+        if isinstance(error, PayloadTooLarge) and self.photo_field:
+            return error.at(self.photo_field)
+        if isinstance(error, InvalidField) and (error.param or "").startswith("messages"):
+            return error if self.question_field == "messages" else error.at(self.question_field)
+        return error
 
     def wire(self, model: str | None = None) -> dict[str, Any]:
         """The OpenAI form of this question, for a replica: any server of the contract reads it."""
@@ -87,5 +113,7 @@ class CompletionRequest:
     def _response_format(self) -> dict[str, Any]:
         if self.sampling.schema is None:
             return {}
+        if self.sampling.schema == ANY_OBJECT:
+            return {"response_format": {"type": "json_object"}}
         schema = {"name": "answer", "schema": json.loads(self.sampling.schema), "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}

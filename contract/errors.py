@@ -2,23 +2,27 @@
 
 ShopsightError
 ├── ClientError (type invalid_request_error)
-│   ├── 400 BadRequest · InvalidJSON · InvalidMultipart · InvalidSchema
-│   ├── 401 InvalidKey · 404 NotFound · ImageNotFound · 405 MethodNotAllowed
-│   ├── 408 RequestTimeout · 411 LengthRequired
-│   ├── 413 PayloadTooLarge · ImageTooManyPixels
-│   ├── 415 UnsupportedMediaType · UnsupportedImageType
-│   ├── 422 InvalidField · InvalidBase64 · UrlNotAllowed · ImageUndecodable · ImageDimensions
-│   │   · ContentBlocked
-│   └── 429 (Retry-After) of the gateway, in gateway/errors.py
+│   ├── 400 BadRequest · InvalidJSON · InvalidField · InvalidSchema · ContextLengthExceeded
+│   ├── 404 NotFound · ModelNotFound · 405 MethodNotAllowed
+│   ├── 411 LengthRequired · 413 PayloadTooLarge · 415 UnsupportedMediaType
+│   └── PhotoError: the photo is at fault
+│       ├── 400 InvalidBase64 · UrlNotAllowed · 404 ImageNotFound
+│       ├── 413 ImageTooManyPixels · 415 UnsupportedImageType
+│       └── 422 ImageUndecodable · ImageDimensions
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
-    └── 503 (Retry-After) Overloaded · NoReplica · LogUnavailable · ImageStoreUnavailable
-        · more of the gateway, in gateway/errors.py
+    └── Unavailable: 503 (Retry-After) Overloaded · NoReplica
 
+gateway/errors.py has the leaves that a replica has no use for.
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
 
-from typing import Any, ClassVar
+import copy
+import math
+from typing import Any, ClassVar, Self
+
+# OpenAI's clients sleep for as long as they are told, up to a minute, and give up on more.
+MAX_RETRY_AFTER_S = 60
 
 
 class ShopsightError(Exception):
@@ -29,22 +33,43 @@ class ShopsightError(Exception):
     type: ClassVar[str] = "server_error"
     en: ClassVar[str] = "Something went wrong on our side. Please try again."
     zh: ClassVar[str] = "服务出了点问题，请稍后再试。"
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
+    """Whole seconds after which it is worth trying again; None where that changes nothing."""
 
     def __init__(self, param: str | None = None) -> None:
         super().__init__(self.code)
         self.param = param
 
+    @classmethod
+    def retried_after(cls, seconds: float) -> Self:
+        """With an estimate of this occasion, rounded up and bounded."""
+        error = cls()
+        error.retry_after_s = min(max(math.ceil(seconds), 1), MAX_RETRY_AFTER_S)
+        return error
+
+    def message(self, language: str) -> str:
+        """In the asker's language: `zh`, else English."""
+        return self.zh if language == "zh" else self.en
+
     def body(self, language: str) -> dict[str, Any]:
-        """The JSON shape of OpenAI's errors, in the asker's language (`zh`, else English)."""
-        message = self.zh if language == "zh" else self.en
+        """The JSON shape of OpenAI's errors."""
+        message = self.message(language)
         error = {"message": message, "type": self.type, "code": self.code, "param": self.param}
         return {"error": error}
+
+    def at(self, param: str | None) -> Self:
+        """A copy that names another field: one error may be raised to several askers."""
+        error = copy.copy(self)
+        error.param = param
+        return error
 
 
 class ClientError(ShopsightError):
     status = 400
     type = "invalid_request_error"
+
+
+class PhotoError(ClientError): ...
 
 
 class BadRequest(ClientError):
@@ -59,10 +84,23 @@ class InvalidJSON(ClientError):
     zh = "请求内容不是有效的 UTF-8 JSON 对象。"
 
 
-class InvalidMultipart(ClientError):
-    code = "invalid_multipart"
-    en = "The multipart form is malformed."
-    zh = "表单格式不正确。"
+class InvalidField(ClientError):
+    """`unsupported`: what the client asks for by one of OpenAI's names, and we do not do."""
+
+    code = "invalid_field"
+    en = "A field is missing, unknown or not allowed; see 'param'."
+    zh = "有字段缺失、未知或不被允许，见 param。"
+
+    def __init__(self, param: str | None = None, unsupported: str | None = None) -> None:
+        super().__init__(param)
+        self.unsupported = unsupported
+
+    def message(self, language: str) -> str:
+        if self.unsupported is None:
+            return super().message(language)
+        if language == "zh":
+            return f"不支持“{self.unsupported}”。"
+        return f"'{self.unsupported}' is not supported."
 
 
 class InvalidSchema(ClientError):
@@ -71,12 +109,10 @@ class InvalidSchema(ClientError):
     zh = "该 JSON Schema 无法用于约束回答。"
 
 
-class InvalidKey(ClientError):
-    status = 401
-    code = "invalid_api_key"
-    type = "authentication_error"
-    en = "A valid API key is required."
-    zh = "需要有效的 API 密钥。"
+class ContextLengthExceeded(ClientError):
+    code = "context_length_exceeded"  # OpenAI's
+    en = "The conversation and its answer are too long for the model. Please shorten them."
+    zh = "对话和回答超出了模型的长度上限，请缩短后再试。"
 
 
 class NotFound(ClientError):
@@ -92,7 +128,7 @@ class ModelNotFound(NotFound):
     zh = "没有这个模型。请使用别名 shopsight 或 /v1/models 中的名称。"
 
 
-class ImageNotFound(ClientError):
+class ImageNotFound(PhotoError):
     status = 404
     code = "image_not_found"
     en = "This upload is unknown or has expired. Please upload the photo again."
@@ -104,13 +140,6 @@ class MethodNotAllowed(ClientError):
     code = "method_not_allowed"
     en = "This address does not take that method."
     zh = "该地址不支持此请求方法。"
-
-
-class RequestTimeout(ClientError):
-    status = 408
-    code = "request_timeout"
-    en = "The request took too long to arrive. Please try again."
-    zh = "请求上传超时，请重试。"
 
 
 class LengthRequired(ClientError):
@@ -127,7 +156,7 @@ class PayloadTooLarge(ClientError):
     zh = "请求或其中的照片过大。"
 
 
-class ImageTooManyPixels(ClientError):
+class ImageTooManyPixels(PhotoError):
     status = 413
     code = "image_too_many_pixels"
     en = "The photo has too many pixels. Please send a smaller one."
@@ -141,53 +170,37 @@ class UnsupportedMediaType(ClientError):
     zh = "请使用未压缩的 UTF-8 application/json 或 multipart/form-data。"
 
 
-class UnsupportedImageType(ClientError):
+class UnsupportedImageType(PhotoError):
     status = 415
     code = "unsupported_image_type"
     en = "Please send a JPEG, PNG or WebP photo (not animated)."
     zh = "请上传 JPEG、PNG 或 WebP 照片（非动图）。"
 
 
-class InvalidField(ClientError):
-    status = 422
-    code = "invalid_field"
-    en = "A field is missing, unknown or not allowed; see 'param'."
-    zh = "有字段缺失、未知或不被允许，见 param。"
-
-
-class InvalidBase64(ClientError):
-    status = 422
+class InvalidBase64(PhotoError):
     code = "invalid_base64"
     en = "The photo is not valid base64."
     zh = "照片不是有效的 base64 编码。"
 
 
-class UrlNotAllowed(ClientError):
-    status = 422
+class UrlNotAllowed(PhotoError):
     code = "url_not_allowed"
     en = "Photos are taken as data URIs; addresses are not fetched."
     zh = "照片请用 data URI 发送，服务不会抓取网址。"
 
 
-class ImageUndecodable(ClientError):
+class ImageUndecodable(PhotoError):
     status = 422
     code = "image_undecodable"
     en = "The photo cannot be read; the file seems damaged."
     zh = "照片无法读取，文件可能已损坏。"
 
 
-class ImageDimensions(ClientError):
+class ImageDimensions(PhotoError):
     status = 422
     code = "image_dimensions"
     en = "The photo is too small or too narrow."
     zh = "照片太小或过于狭长。"
-
-
-class ContentBlocked(ClientError):
-    status = 422
-    code = "content_blocked"
-    en = "This content cannot be processed."
-    zh = "该内容无法处理。"
 
 
 class ServerError(ShopsightError): ...
@@ -211,29 +224,21 @@ class DeadlineExceeded(ServerError):
 
 
 class Unavailable(ServerError):
+    """Try again later. Clients give up after two or three times: a time that is too short is worse
+    than one that is too long."""
+
     status = 503
-    retry_after_s = 1
 
 
 class Overloaded(Unavailable):
     code = "overloaded"
     en = "Too many questions right now. Please try again in a moment."
     zh = "现在提问的人太多，请稍后再试。"
+    retry_after_s = 2  # an answer takes about so long; where more is known, that is told
 
 
 class NoReplica(Unavailable):
     code = "no_replica"
     en = "No model is available right now. Please try again in a moment."
     zh = "模型暂时不可用，请稍后再试。"
-
-
-class ImageStoreUnavailable(Unavailable):
-    code = "image_store_unavailable"
-    en = "Uploads cannot be kept right now. Please send the photo with the question."
-    zh = "暂时无法保存上传的照片，请在提问时直接附上照片。"
-
-
-class LogUnavailable(Unavailable):
-    code = "log_unavailable"
-    en = "The service cannot record questions right now. Please try again in a moment."
-    zh = "服务暂时无法记录提问，请稍后再试。"
+    retry_after_s = 10  # the demo checkpoint loads in 3-10 s; the pool tells what it has measured

@@ -1,98 +1,185 @@
-"""The three forms in which a question may arrive, field by field; anything else is refused."""
+"""The three forms in which a question may arrive, field by field. What stands neither here nor in
+`fields` is refused."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+from contract import fields
+from contract.fields import UnreadFields
 
 MODEL_ALIAS = "shopsight"
-MAX_TURNS = 20
+# Turns of users and of the model before the question, and instructions beside them.
+MAX_EARLIER_TURNS = 20
+MAX_INSTRUCTIONS = 2
 MAX_USER_CHARS = 512
+# Parts of one turn's content: a photo and its question, or a text in a few pieces.
+MAX_PARTS = 8
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
+    """An object of a client's JSON. A field that is null is absent."""
+
     # Strict: "2" or true for a number is a mistake of the client, not a number.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    unread: ClassVar[UnreadFields] = fields.NOTHING
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out(cls, value: Any) -> Any:
+        return cls.unread.left_out(value) if isinstance(value, dict) else value
 
 
-class TextPart(_Wire):
+class TextPart(Wire):
+    unread = fields.PART
     type: Literal["text"]
     text: str
 
+    @field_validator("type", mode="before")
+    @classmethod
+    def _supported(cls, value: Any) -> Any:
+        if isinstance(value, str) and value in fields.REFUSED_PARTS:
+            raise fields.unsupported(value)
+        return value
 
-class ImageUrl(_Wire):
+
+class RefusalPart(Wire):
+    """Of an earlier answer."""
+
+    type: Literal["refusal"]
+    refusal: str
+
+
+class ImageUrl(Wire):
+    unread = fields.IMAGE_URL
     url: str
     """A data URI, or the id of an upload (`img_…`)."""
-    detail: Literal["auto", "low", "high"] | None = None  # accepted, ignored
 
 
-class ImagePart(_Wire):
+class ImagePart(Wire):
+    unread = fields.PART
     type: Literal["image_url"]
     image_url: ImageUrl
 
 
-Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+def _by(name: str, among: tuple[str, ...], otherwise: str) -> Discriminator:
+    """Chooses the model by the field `name`. In angle brackets, so that it is no field's name in
+    the place of an error."""
+
+    def tag(value: Any) -> str:
+        found = value.get(name) if isinstance(value, dict) else None
+        return f"<{found if found in among else otherwise}>"
+
+    return Discriminator(tag)
 
 
-class Message(_Wire):
-    role: Literal["system", "user", "assistant"]
-    content: str | Annotated[list[Part], Field(min_length=1, max_length=8)]
-    name: str | None = None  # accepted, ignored
+Part = Annotated[
+    Annotated[TextPart, Tag("<text>")]
+    | Annotated[ImagePart, Tag("<image_url>")]
+    | Annotated[RefusalPart, Tag("<refusal>")],
+    _by("type", ("image_url", "refusal"), "text"),
+]
+Content = Annotated[
+    Annotated[str, Tag("<str>")]
+    | Annotated[list[Part], Field(max_length=MAX_PARTS), Tag("<list>")],
+    Discriminator(lambda value: "<list>" if isinstance(value, list) else "<str>"),
+]
 
 
-class StreamOptions(_Wire):
+class Message(Wire):
+    """`developer` is OpenAI's newer name of `system`."""
+
+    unread = fields.MESSAGE
+    role: Literal["system", "developer", "user"]
+    content: Content
+
+    @field_validator("role", mode="before")
+    @classmethod
+    def _supported(cls, value: Any) -> Any:
+        if isinstance(value, str) and value in fields.REFUSED_ROLES:
+            raise fields.unsupported(value)
+        return value
+
+
+class EarlierAnswer(Wire):
+    """An earlier answer, perhaps as a client's library dumps it."""
+
+    unread = fields.ANSWER
+    role: Literal["assistant"]
+    content: Content | None = None
+    refusal: str | None = None
+
+
+AnyMessage = Annotated[
+    Annotated[Message, Tag("<message>")] | Annotated[EarlierAnswer, Tag("<assistant>")],
+    _by("role", ("assistant",), "message"),
+]
+
+
+class StreamOptions(Wire):
+    unread = fields.STREAM_OPTIONS
     include_usage: bool = False
 
 
-class JsonSchema(_Wire):
+class JsonSchema(Wire):
+    unread = fields.JSON_SCHEMA
     name: Annotated[str, Field(max_length=64)]
     schema_: Annotated[dict[str, Any], Field(alias="schema")]
-    description: str | None = None  # accepted, ignored
-    strict: bool | None = None  # an answer always keeps to its schema
 
 
-class TextFormat(_Wire):
-    type: Literal["text"]
+class PlainFormat(Wire):
+    type: Literal["text", "json_object"]
 
 
-class SchemaFormat(_Wire):
+class SchemaFormat(Wire):
     type: Literal["json_schema"]
     json_schema: JsonSchema
 
 
-ResponseFormat = Annotated[TextFormat | SchemaFormat, Field(discriminator="type")]
+ResponseFormat = Annotated[
+    Annotated[PlainFormat, Tag("<plain>")] | Annotated[SchemaFormat, Tag("<json_schema>")],
+    _by("type", ("json_schema",), "plain"),
+]
 
 
 StopText = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class SampledRequest(_Wire):
+class SampledRequest(Wire):
     """The fields that both JSON forms share."""
 
+    unread = fields.REQUEST
     model: Annotated[str, Field(max_length=128)] = MODEL_ALIAS
     max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    """The newer name of `max_tokens`; where both are given, it counts."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
     repetition_penalty: Annotated[float, Field(ge=0.1, le=2)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     stop: StopText | Annotated[list[StopText], Field(max_length=4)] | None = None
     stream: bool | None = None
+    user: Annotated[str, Field(max_length=MAX_USER_CHARS)] | None = None
 
 
 class ChatRequest(SampledRequest):
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_TURNS + 1)]
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    messages: Annotated[
+        list[AnyMessage],
+        Field(min_length=1, max_length=MAX_EARLIER_TURNS + 1 + MAX_INSTRUCTIONS),
+    ]
     stream_options: StreamOptions | None = None
     response_format: ResponseFormat | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    # OpenAI's clients and frameworks send these; at these values they change nothing.
-    user: Annotated[str, Field(max_length=MAX_USER_CHARS)] | None = None
-    metadata: dict[str, str] | None = None
-    n: Literal[1] | None = None
-    store: bool | None = None
-    frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
-    presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
 
 
 class ShortRequest(SampledRequest):
@@ -101,7 +188,7 @@ class ShortRequest(SampledRequest):
     prompt: str
 
 
-class FormRequest(_Wire):
+class FormRequest(Wire):
     """The text fields of `POST /v1/ask`; the photo is the form's file part."""
 
     # Form fields are texts: this one model may read numbers and booleans out of them.

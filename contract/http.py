@@ -2,21 +2,28 @@
 
 import codecs
 import hashlib
+import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import re
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import httptools
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from contract import errors
 from contract.errors import ShopsightError
 from contract.images import MAX_IMAGE_BYTES
 from contract.language import preferred_language
+from contract.request import is_plain_name
 
 # The largest photo as base64, with room for the turns around it.
 MAX_BODY_BYTES = MAX_IMAGE_BYTES * 4 // 3 + 256 * 1024
@@ -27,6 +34,7 @@ MAX_DRAIN_BYTES = 4 * MAX_BODY_BYTES
 GATHER_BYTES = 320 * 1024
 
 _ROUTING = {404: errors.NotFound, 405: errors.MethodNotAllowed}
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 def check_media_type(request: Request, expected: str) -> None:
@@ -95,6 +103,60 @@ async def read_body(request: Request) -> Body:
     return Body((gathered, *pieces), hasher.hexdigest())
 
 
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's, with errors in our shape and without upgrades. `curl --http2` and the JDK's client
+    offer HTTP/2 with each request, which may be passed over (RFC 9110, 7.8). The parser takes what
+    is behind such a head for another protocol's, and the body would be lost."""
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        rest = memoryview(data)
+        try:
+            while rest:
+                try:
+                    self.parser.feed_data(rest)
+                    return
+                except httptools.HttpParserUpgrade as offer:
+                    rest = rest[offer.args[0] :]
+                    self._read_head_without_offer()
+        except httptools.HttpParserError:
+            self.send_400_response("")
+
+    def _should_upgrade(self) -> bool:
+        """Asked where the parser has seen an offer: nothing begins until the head is read anew."""
+        return True
+
+    def _read_head_without_offer(self) -> None:
+        method, version = self.scope["method"], self.parser.get_http_version()
+        if method == "CONNECT":  # would turn the connection into another in any case
+            raise httptools.HttpParserError
+        lines = [f"{method} ".encode() + self.url + f" HTTP/{version}".encode()]
+        for name, value in self.headers:
+            if name == b"connection":
+                options = [option.strip().lower() for option in value.split(b",")]
+                value = b", ".join(option for option in options if option != b"upgrade")
+            if name != b"upgrade":
+                lines.append(name + b": " + value)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
+
+    def send_400_response(self, msg: str) -> None:
+        """To what is no HTTP. A language is known where a header was still read."""
+        seen = dict(self.headers or ()).get(b"accept-language", b"").decode("latin-1")
+        body = errors.BadRequest().body(preferred_language(seen))
+        content = json.dumps(body, ensure_ascii=False).encode()
+        head = {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            "x-request-id": uuid.uuid4().hex,
+            "connection": "close",
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{lines}\r\n".encode() + content)
+        self.transport.close()
+
+
 class EventStream(StreamingResponse):
     """A stream that closes its generator when the client leaves, instead of leaving that to the
     garbage collector: slots, followers and log rows hang on it."""
@@ -112,6 +174,12 @@ class EventStream(StreamingResponse):
             await super().stream_response(send)
 
 
+def request_id(headers: Mapping[str, str]) -> str:
+    """The client's or a proxy's own, or a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
 def json_error(
     error: ShopsightError, language: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
@@ -124,22 +192,37 @@ def json_error(
 def install_error_handlers(app: FastAPI) -> None:
     """The one place where errors become answers."""
 
+    def answer(
+        request: Request, error: ShopsightError, headers: Mapping[str, str] | None = None
+    ) -> JSONResponse:
+        language = preferred_language(request.headers.get("accept-language"))
+        identity = {"x-request-id": request_id(request.headers)}
+        return json_error(error, language, {**identity, **(headers or {})})
+
     async def known(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ShopsightError)
-        return json_error(error, preferred_language(request.headers.get("accept-language")))
+        return answer(request, error)
 
     async def routing(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return await known(request, _ROUTING.get(error.status_code, errors.BadRequest)())
+        found = _ROUTING.get(error.status_code, errors.BadRequest)()
+        return answer(request, found, error.headers)  # `allow` among them
+
+    async def unreadable(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        _, *place = error.errors()[0]["loc"]  # behind `body` or `query`
+        name = str(place[0]) if place else ""
+        return answer(request, errors.InvalidField(name if is_plain_name(name) else None))
 
     async def gone(request: Request, error: Exception) -> JSONResponse:
-        return await known(request, errors.BadRequest())  # nobody reads it
+        return answer(request, errors.BadRequest())  # nobody reads it
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
         logging.getLogger("shopsight").error("unhandled", exc_info=error)
-        return await known(request, errors.InternalError())
+        return answer(request, errors.InternalError())
 
     app.add_exception_handler(ShopsightError, known)
     app.add_exception_handler(HTTPException, routing)
+    app.add_exception_handler(RequestValidationError, unreadable)
     app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unforeseen)

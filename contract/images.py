@@ -91,19 +91,22 @@ def decode_base64(text: str) -> bytes:
     return data
 
 
-def parse_image_text(text: str) -> EncodedImage:
+def parse_image_text(text: str, place: str | None = None) -> EncodedImage:
     """`data:…;base64,…`, whatever media type it names, or bare base64 → the file's bytes. Web
-    addresses are refused."""
+    addresses are refused. `place`: the field that holds it, for errors."""
     head = text[:64].lower()
     if head.startswith("data:"):
         prefix, comma, text = text.partition(",")
         if not comma or prefix.rpartition(";")[2].strip().lower() != "base64":
-            raise InvalidBase64
+            raise InvalidBase64(place)
     elif "://" in head:
-        raise UrlNotAllowed
+        raise UrlNotAllowed(place)
     if len(text) > MAX_IMAGE_BYTES * 4 // 3 + 4:
-        raise PayloadTooLarge
-    return EncodedImage(decode_base64(text))
+        raise PayloadTooLarge(place)
+    try:
+        return EncodedImage(decode_base64(text))
+    except InvalidBase64 as error:
+        raise error.at(place) from None
 
 
 def check_image(image: EncodedImage, pixel_bound: int = MODEL_PIXELS) -> CheckedImage:

@@ -1,6 +1,7 @@
 """Bytes → one JSON object, refusing what lenient parsers let through (and filters then miss)."""
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
@@ -15,12 +16,16 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Parse a UTF-8 JSON object; duplicate keys, NaN, a BOM and deep nesting raise InvalidJSON."""
+    """Parse a UTF-8 JSON object. Raises InvalidJSON for duplicate keys, NaN, a BOM, deep nesting,
+    and a number that no float can hold."""
     if sum(map(body.count, (b"{", b"[", b","))) > MAX_STRUCTURE:
         raise InvalidJSON
     try:
         value = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+            body.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_float=_finite,
+            parse_constant=_no_constant,
         )
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise InvalidJSON from None
@@ -46,6 +51,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise InvalidJSON
     return result
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):  # 1e400: no number of JSON's either, once it is sent on
+        raise InvalidJSON
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

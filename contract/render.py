@@ -51,11 +51,11 @@ async def stream(
                     yield sse.frame(frame.chunk(event))
                     continue
                 yield sse.frame(frame.closing_chunk(event))
-                if asked.include_usage:
+                if frame.counts_tokens:
                     yield sse.frame(frame.usage_chunk(event))
                 yield sse.DONE
         except ShopsightError as error:
-            yield sse.frame(error.body(language))
+            yield sse.frame(asked.placed(error).body(language))
         except Exception:
             log.exception("failed in mid-stream")
             yield sse.frame(InternalError().body(language))

@@ -1,7 +1,9 @@
 """The answer as it travels: OpenAI's completion and chunk objects, and the short form."""
 
+import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 FinishReason = Literal["stop", "length", "content_filter"]
@@ -64,19 +66,28 @@ class Finished:
     replica: str | None = None
 
 
+@lru_cache(maxsize=64)  # a pool serves one revision or two
+def fingerprint(revision: str) -> str:
+    """OpenAI's name for what, with a seed, answers alike."""
+    return "fp_" + hashlib.sha256(revision.encode()).hexdigest()[:12]
+
+
 @dataclass(frozen=True)
 class AnswerFrame:
-    """What every chunk and the whole answer carry: ids and who answers."""
+    """What every chunk and the whole answer carry: ids, who answers, and since when (Unix seconds).
+    `counts_tokens`: a stream ends with its usage, and says before that it will."""
 
     id: str
     model: str
     model_revision: str
+    created: int = field(default_factory=lambda: int(time.time()))
+    counts_tokens: bool = False
 
     def whole(self, answer: Delta, end: Finished) -> dict[str, Any]:
-        message = {"role": "assistant", "content": answer.text}
+        message = {"role": "assistant", "content": answer.text, "refusal": None}
         logprobs = _logprobs(answer)
         choice = {"index": 0, "message": message, "finish_reason": end.reason, "logprobs": logprobs}
-        return self._object("chat.completion", [choice], end.usage)
+        return {**self._object("chat.completion", [choice]), "usage": end.usage.wire()}
 
     def short(self, text: str, end: Finished) -> dict[str, Any]:
         return {
@@ -89,7 +100,7 @@ class AnswerFrame:
         }
 
     def opening_chunk(self) -> dict[str, Any]:
-        return self._chunk({"role": "assistant", "content": ""})
+        return self._chunk({"role": "assistant", "content": "", "refusal": None})
 
     def chunk(self, delta: Delta) -> dict[str, Any]:
         return self._chunk({"content": delta.text}, logprobs=_logprobs(delta))
@@ -98,30 +109,31 @@ class AnswerFrame:
         return self._chunk({}, end.reason)
 
     def usage_chunk(self, end: Finished) -> dict[str, Any]:
-        return self._object("chat.completion.chunk", [], end.usage)
+        return {**self._object("chat.completion.chunk", []), "usage": end.usage.wire()}
 
     def _chunk(
         self,
-        delta: dict[str, str],
+        delta: dict[str, str | None],
         reason: FinishReason | None = None,
         logprobs: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": logprobs}
-        return self._object("chat.completion.chunk", [choice])
+        chunk = self._object("chat.completion.chunk", [choice])
+        return {**chunk, "usage": None} if self.counts_tokens else chunk
 
-    def _object(
-        self, kind: str, choices: list[dict[str, Any]], usage: Usage | None = None
-    ) -> dict[str, Any]:
+    def _object(self, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
         return {
             "id": self.id,
             "object": kind,
-            "created": int(time.time()),
+            "created": self.created,
             "model": self.model,
             "model_revision": self.model_revision,
+            "system_fingerprint": fingerprint(self.model_revision),
             "choices": choices,
-            **({"usage": usage.wire()} if usage else {}),
         }
 
 
 def _logprobs(piece: Delta) -> dict[str, Any] | None:
-    return {"content": [token.wire() for token in piece.logprobs]} if piece.logprobs else None
+    if not piece.logprobs:
+        return None
+    return {"content": [token.wire() for token in piece.logprobs], "refusal": None}

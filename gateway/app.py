@@ -81,13 +81,14 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> FastPath:
         app.include_router(routes.router)
     install_error_handlers(app)
     if settings.web_dir is not None:
-        app.mount("/", Page(settings.web_dir))
+        # Mounted at "/" it would take every request that names another method than its route.
+        app.router.default = Page(settings.web_dir)
     return FastPath(ask_endpoints, app)
 
 
 def create_internal_app(registry: CollectorRegistry, public: State) -> FastAPI:
     """Metrics and administration, on a port of their own that is never published."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.include_router(admin_router(public))
     install_error_handlers(app)
 

@@ -2,6 +2,7 @@
 
 import uvicorn
 
+from contract.http import HttpProtocol
 from contract.logs import configure_logging
 from inference.app import create_app
 from inference.config import Settings
@@ -14,6 +15,8 @@ def main() -> None:
         create_app(settings),
         host=settings.host,
         port=settings.inference_port,
+        http=HttpProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=30,

@@ -28,7 +28,13 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         await replica.drain()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # it would redirect to whatever host the client names
+    )
     app.include_router(routes.router)
     install_error_handlers(app)
     return app

@@ -24,7 +24,7 @@ def token_bytes(token: str) -> bytes:
 
 class Detokenizer:
     """The text of one answer: `push` the ids in order, then `flush`. `stopped`: a stop string
-    came."""
+    came. `decoded_chars`: of all text so far, held back or not."""
 
     def __init__(self, bytes_of: Callable[[int], bytes], stops: tuple[str, ...] = ()) -> None:
         self._bytes_of = bytes_of
@@ -32,10 +32,13 @@ class Detokenizer:
         self._stops = stops
         self._held = ""
         self.stopped = False
+        self.decoded_chars = 0
 
     def push(self, token_id: int) -> str:
         """The text that is now certain; empty while a character or a stop string is unfinished."""
-        return self._release(self._decoder.decode(self._bytes_of(token_id)))
+        text = self._decoder.decode(self._bytes_of(token_id))
+        self.decoded_chars += len(text)
+        return self._release(text)
 
     def flush(self) -> str:
         """The rest of the text, at the end of the answer."""

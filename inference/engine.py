@@ -60,7 +60,7 @@ class Engine:
                 raise NoReplica
             if not self._waiting.add(row):
                 self._metrics.requests.labels(Overloaded.code).inc()
-                raise Overloaded
+                raise Overloaded.retried_after(self._waiting.longest_wait_s(time.monotonic()))
             self._condition.notify()
         async for piece in job.pieces():
             yield piece

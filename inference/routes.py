@@ -14,9 +14,10 @@ from contract import render
 from contract.attempts import attempt_of, pixel_bound
 from contract.completion import CompletionRequest
 from contract.errors import (
+    ClientError,
+    ContextLengthExceeded,
     DeadlineExceeded,
     ImageNotFound,
-    InvalidField,
     ModelNotFound,
     NoReplica,
 )
@@ -32,6 +33,8 @@ from inference.model.prompts import Prompt
 from inference.replica import Replica
 
 router = APIRouter()
+
+READS = ["GET", "HEAD"]
 
 
 def _replica(request: Request) -> Replica:
@@ -60,10 +63,17 @@ async def chat_completions(request: Request) -> Response:
             prompt, grammar = await asyncio.to_thread(prepare)
     except TimeoutError:
         raise DeadlineExceeded from None
+    except ClientError as error:
+        raise asked.placed(error) from None
     priority: Priority = "batch" if request.headers.get("x-priority") == "batch" else "interactive"
     job = Job(prompt, asked.sampling, deadline, priority, grammar)
     pieces = await render.primed(replica.engine.answer(job))
-    frame = AnswerFrame(f"chatcmpl-{uuid.uuid4().hex}", facts.name, facts.revision)
+    frame = AnswerFrame(
+        f"chatcmpl-{uuid.uuid4().hex}",
+        facts.name,
+        facts.revision,
+        counts_tokens=asked.include_usage,
+    )
     headers = {"x-model-revision": facts.revision}
     if not asked.stream:
         return JSONResponse(await render.whole(pieces, frame, asked), headers=headers)
@@ -74,16 +84,16 @@ async def chat_completions(request: Request) -> Response:
 def _prepare(
     replica: Replica, asked: CompletionRequest, namespace: str, attempt: int
 ) -> tuple[Prompt, Grammar | None]:
-    """Raises ImageNotFound for an `image_id`, InvalidSchema, and InvalidField for a conversation
-    longer than the context."""
+    """Raises ImageNotFound for an `image_id`, InvalidSchema, ContextLengthExceeded, and the errors
+    of a photo."""
     grammar = replica.model.grammar(asked.sampling)
     if asked.image_id is not None:
-        raise ImageNotFound("image_id")
+        raise ImageNotFound
     max_prompt_tokens = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
     prompt = _prompt(replica, asked, namespace, attempt)
     while len(prompt.ids) > max_prompt_tokens:
         if attempt == 0 or asked.image is None:
-            raise InvalidField("messages")
+            raise ContextLengthExceeded
         attempt -= 1  # a smaller photo is better than no answer
         prompt = _prompt(replica, asked, namespace, attempt)
     return prompt, grammar
@@ -98,11 +108,23 @@ def _prompt(replica: Replica, asked: CompletionRequest, namespace: str, attempt:
     return replica.model.prompt(asked, photo.pixels, key, attempt)
 
 
-@router.get("/v1/models")
+@router.api_route("/v1/models", methods=READS)
 async def models(request: Request) -> dict[str, Any]:
+    return {"object": "list", "data": [_listing(request, MODEL_ALIAS)]}
+
+
+@router.api_route("/v1/models/{model:path}", methods=READS)
+async def model(model: str, request: Request) -> dict[str, Any]:
     facts = _replica(request).model.facts
-    model = {
-        "id": MODEL_ALIAS,
+    if model not in (MODEL_ALIAS, facts.name, facts.revision):
+        raise ModelNotFound("model")
+    return _listing(request, model)
+
+
+def _listing(request: Request, name: str) -> dict[str, Any]:
+    facts = _replica(request).model.facts
+    return {
+        "id": name,
         "object": "model",
         "created": 0,
         "owned_by": "shopsight",
@@ -111,15 +133,14 @@ async def models(request: Request) -> dict[str, Any]:
         "demo": facts.demo,
         "parameters": facts.parameters,
     }
-    return {"object": "list", "data": [model]}
 
 
-@router.get("/healthz")
+@router.api_route("/healthz", methods=READS)
 async def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=READS)
 async def readyz(request: Request) -> Response:
     replica = _replica(request)
     headers = {"x-model-revision": replica.model.facts.revision} if replica.ready else {}

@@ -1,5 +1,6 @@
 """One row of the batch: the tokens of a prompt and of its answer so far, and the answer's text."""
 
+from collections import deque
 from collections.abc import Callable
 
 from contract.response import Delta, Finished, FinishReason, TokenLogprob, Usage
@@ -25,7 +26,9 @@ class Sequence:
         self._bytes_of = bytes_of
         self._is_end_token = is_end_token
         self._detokenizer = Detokenizer(bytes_of, job.sampling.stop)
-        self._logprobs: list[TokenLogprob] = []
+        self._unsent_logprobs: deque[tuple[int, TokenLogprob]] = deque()
+        """Each with the index of the character at which its token begins."""
+        self._sent_chars = 0
 
     @property
     def uncached_tokens(self) -> int:
@@ -49,7 +52,7 @@ class Sequence:
             return self._finish("stop")
         logprob = self.sampler.logprob(logits, token_id, self._bytes_of)
         if logprob is not None:
-            self._logprobs.append(logprob)
+            self._unsent_logprobs.append((self._detokenizer.decoded_chars, logprob))
         self._send(self._detokenizer.push(token_id))
         if self._detokenizer.stopped:
             return self._finish("stop")
@@ -63,6 +66,16 @@ class Sequence:
         return True
 
     def _send(self, text: str, last: bool = False) -> None:
-        if text or (last and self._logprobs):
-            self.job.send(Delta(text, tuple(self._logprobs)))
-            self._logprobs.clear()
+        """The text with the log-probabilities of its tokens. Those whose text a stop string has cut
+        away are never sent."""
+        self._sent_chars += len(text)
+        all_sent = last and not self._detokenizer.stopped
+        logprobs = []
+        while self._unsent_logprobs:
+            start, logprob = self._unsent_logprobs[0]
+            if start >= self._sent_chars and not all_sent:
+                break
+            logprobs.append(logprob)
+            self._unsent_logprobs.popleft()
+        if text or logprobs:
+            self.job.send(Delta(text, tuple(logprobs)))

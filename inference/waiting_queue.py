@@ -51,6 +51,11 @@ class WaitingQueue(Generic[W]):
             return self._interactive.popleft()
         return self._batch.popleft() if self._batch else None
 
+    def longest_wait_s(self, now: float) -> float:
+        """How long the next one has waited: whoever joins a full queue waits about as long."""
+        first = [queue[0].arrived_at for queue in (self._interactive, self._batch) if queue]
+        return max((now - arrived_at for arrived_at in first), default=0.0)
+
     def remove(self, condition: Callable[[W], bool]) -> list[W]:
         """Take out all questions that fulfil `condition`."""
         removed = [

@@ -99,8 +99,12 @@ class AskEndpoint:
         pieces = await render.primed(answering.answer(read, interaction))
         asked = interaction.asked
         assert asked is not None
-        completion_id = f"chatcmpl-{interaction.id.hex}"
-        frame = AnswerFrame(completion_id, MODEL_ALIAS, interaction.revision or "")
+        frame = AnswerFrame(
+            f"chatcmpl-{interaction.id.hex}",
+            MODEL_ALIAS,
+            interaction.revision or "",
+            counts_tokens=asked.include_usage,
+        )
         if asked.stream:
             body = render.stream(pieces, frame, asked, interaction.language or "en")
             return EventStream(body, response_headers(gateway, interaction))

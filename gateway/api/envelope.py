@@ -1,19 +1,14 @@
 """What every public endpoint shares: the interaction's ids, response headers, error responses."""
 
-import re
-import uuid
-
 from fastapi import Request, Response
 
 from contract.errors import ShopsightError
-from contract.http import json_error
+from contract.http import json_error, request_id
 from contract.language import preferred_language
 from gateway.cache.control import cache_control
 from gateway.gateway import Gateway
 from gateway.log.client import client_of
 from gateway.log.interaction import Interaction
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 def gateway_of(request: Request) -> Gateway:
@@ -22,9 +17,8 @@ def gateway_of(request: Request) -> Gateway:
 
 
 def new_interaction(request: Request, kind: str = "ask") -> Interaction:
-    request_id = request.headers.get("x-request-id", "")
     return Interaction(
-        request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
+        request_id(request.headers),
         kind=kind,
         route=request.scope["path"],
         control=cache_control(request.headers.get("cache-control")),
@@ -35,7 +29,10 @@ def new_interaction(request: Request, kind: str = "ask") -> Interaction:
 def error_response(
     error: ShopsightError, request: Request, gateway: Gateway, interaction: Interaction
 ) -> Response:
-    """The error in the language of the question, else of the client; with the ids of an answer."""
+    """The error in the language of the question, else of the client; its `param` in the words of
+    the client's form; with the ids of an answer."""
+    if interaction.asked is not None:
+        error = interaction.asked.placed(error)
     language = preferred_language(request.headers.get("accept-language"))
     if interaction.language in ("zh", "en"):
         language = interaction.language

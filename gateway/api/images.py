@@ -6,7 +6,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from contract.errors import InvalidField, ShopsightError
+from contract.errors import InvalidField, PayloadTooLarge, PhotoError, ShopsightError
 from contract.forms import MAX_USER_CHARS
 from contract.http import read_body
 from contract.images import EncodedImage
@@ -34,6 +34,8 @@ async def upload(request: Request) -> Response:
         uploaded = await gateway.uploading.upload(read, interaction)
         return JSONResponse(uploaded.wire(), 201, response_headers(gateway, interaction))
     except ShopsightError as error:
+        if isinstance(error, PhotoError | PayloadTooLarge) and _is_form(request):
+            error = error.at("photo")
         return error_response(error, request, gateway, interaction)
 
 
@@ -41,13 +43,17 @@ async def _photo(request: Request) -> tuple[EncodedImage, Mapping[str, str]]:
     """The photo and its fields: query parameters, and for a form its fields too."""
     parameters = dict(request.query_params)
     parameters.pop("user", None)  # URLs are logged, and must not contain a person's id
-    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media == "multipart/form-data":
+    if _is_form(request):
         fields, photo = await read_form(request)
         if photo is None or fields.keys() - {"consent", "user"}:
             raise InvalidField("photo")
         return photo, {**parameters, **fields}
     return EncodedImage((await read_body(request)).data), parameters
+
+
+def _is_form(request: Request) -> bool:
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    return media == "multipart/form-data"
 
 
 def _user(fields: Mapping[str, str]) -> str | None:

@@ -5,22 +5,44 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from contract.errors import ModelNotFound
+from contract.forms import MODEL_ALIAS
 from gateway.api.envelope import gateway_of
+from gateway.api.page import READS
 
 router = APIRouter()
 
 
-@router.get("/v1/models")
+@router.api_route("/v1/models", methods=list(READS))
 async def models(request: Request) -> dict[str, Any]:
-    return {"object": "list", "data": gateway_of(request).pool.models()}
+    gateway = gateway_of(request)
+    gateway.callers.identify(request.headers, request.cookies)
+    return {"object": "list", "data": gateway.pool.models()}
 
 
-@router.get("/healthz")
+# `path`: the revision of a foreign server may be a hub name, with a slash in it.
+@router.api_route("/v1/models/{model:path}", methods=list(READS))
+async def model(model: str, request: Request) -> dict[str, Any]:
+    """The alias is whichever revision answers this caller; a revision is itself. Raises
+    ModelNotFound, and NoReplica where it cannot be known."""
+    gateway = gateway_of(request)
+    caller = gateway.callers.identify(request.headers, request.cookies)
+    all_served = gateway.pool.models()
+    if not all_served:
+        raise gateway.pool.no_replica()
+    revision = gateway.pool.choose_revision(caller.sticky_id) if model == MODEL_ALIAS else model
+    for served in all_served:
+        if served["model_revision"] == revision:
+            return {**served, "id": model}
+    raise ModelNotFound("model")
+
+
+@router.api_route("/healthz", methods=list(READS))
 async def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=list(READS))
 async def readyz(request: Request) -> Response:
     gateway = gateway_of(request)
     parts = {"pool": gateway.pool.ready, "log": gateway.recorder.available}

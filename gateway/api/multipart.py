@@ -6,9 +6,10 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from contract.errors import InvalidField, InvalidMultipart
+from contract.errors import InvalidField
 from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
+from gateway.errors import InvalidMultipart
 
 MAX_FIELDS = 8
 # Of one text field. A question of 2,000 characters is at most 8,000 bytes in UTF-8.

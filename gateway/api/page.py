@@ -4,7 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.staticfiles import StaticFiles
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Scope
+
+# Methods of what is only looked at.
+READS = ("GET", "HEAD")
 
 # nginx/ sends the same headers. They forbid foreign and inline scripts and styles.
 HEADERS = {
@@ -22,6 +27,17 @@ HEADERS = {
 class Page(StaticFiles):
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, html=True)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """A file, 404, or 405 for another method at a file's address. Never a redirect: it would
+        lead to whatever host the client has named."""
+        reads = scope["method"] in READS
+        response = await super().get_response(path, scope if reads else {**scope, "method": "GET"})
+        if isinstance(response, RedirectResponse):
+            raise HTTPException(404)
+        if not reads:
+            raise HTTPException(405, headers={"allow": ", ".join(READS)})
+        return response
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)

@@ -8,7 +8,8 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from contract.http import HttpProtocol
 
 # Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. Otherwise
 # nginx sends a question into a connection that the gateway is closing, and the question fails.
@@ -56,7 +57,7 @@ class CoalescingTransport:
         return getattr(self._transport, name)
 
 
-class CoalescingProtocol(HttpToolsProtocol):
+class CoalescingProtocol(HttpProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(CoalescingTransport(transport, self.loop))  # type: ignore[arg-type]
 
@@ -76,6 +77,7 @@ def make_server(app: ASGIApp, host: str, port: int, drain_s: int) -> Server:
         host=host,
         port=port,
         http=CoalescingProtocol,
+        ws="none",
         timeout_graceful_shutdown=drain_s,
         timeout_keep_alive=KEEP_ALIVE_S,
         log_config=None,

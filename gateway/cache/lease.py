@@ -145,7 +145,7 @@ def _encode(piece: AnswerPiece | ShopsightError) -> bytes:
         usage = asdict(piece.usage)
         value = {"finish_reason": piece.reason, "usage": usage, "replica": piece.replica}
     else:
-        value = {"error": piece.code}
+        value = {"error": piece.code, "param": piece.param, "retry_after_s": piece.retry_after_s}
     return json.dumps(value, ensure_ascii=False).encode()
 
 
@@ -161,13 +161,19 @@ def _decode(data: bytes) -> AnswerPiece:
     try:
         value = json.loads(data)
         if "error" in value:
-            raise _errors(ShopsightError)[value["error"]]()
+            raise _error(value)
         if "text" in value:
             logprobs = tuple(map(TokenLogprob.read, value.get("logprobs", ())))
             return Delta(value["text"], logprobs)
         return Finished(value["finish_reason"], Usage(**value["usage"]), value.get("replica"))
     except (ValueError, LookupError, TypeError):
         raise ReplicaFailed from None
+
+
+def _error(value: dict[str, Any]) -> ShopsightError:
+    error = _errors(ShopsightError)[value["error"]]().at(value.get("param"))
+    error.retry_after_s = value.get("retry_after_s", error.retry_after_s)
+    return error
 
 
 def _errors(parent: type[ShopsightError]) -> dict[str, type[ShopsightError]]:

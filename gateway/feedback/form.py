@@ -5,11 +5,13 @@ import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from contract.errors import InvalidField, PayloadTooLarge
+from contract.forms import MAX_USER_CHARS, Wire
 from contract.json_body import parse_object
-from contract.request import checked_text
+from contract.request import validate
+from contract.turns import checked_text
 from gateway.log.masking import masked
 
 # Characters of a reason: a sentence or two, not a conversation.
@@ -45,25 +47,18 @@ class Vote:
         }
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
+class _Form(Wire):
     interaction_id: str
     vote: VoteValue
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] | None = None
-    user: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    user: Annotated[str, Field(min_length=1, max_length=MAX_USER_CHARS)] | None = None
 
 
 def parse_vote(body: bytes) -> Vote:
     """Raises PayloadTooLarge, InvalidField, and the errors of `parse_object` and `checked_text`."""
     if len(body) > MAX_FEEDBACK_BYTES:
         raise PayloadTooLarge
-    try:
-        form = _Form.model_validate(parse_object(body))
-    except ValidationError as error:
-        (name, *_) = error.errors(include_url=False, include_input=False)[0]["loc"]
-        # Only our own fields are named: the name of an unknown field is the client's text.
-        raise InvalidField(str(name) if name in _Form.model_fields else None) from None
+    form = validate(_Form, parse_object(body))
     match = _INTERACTION.fullmatch(form.interaction_id)
     if match is None:
         raise InvalidField("interaction_id")

@@ -30,5 +30,5 @@ class VoteLimit:
         while times and times[0] <= now - WINDOW_S:
             times.popleft()
         if len(times) >= MAX_VOTES:
-            raise RateLimited
+            raise RateLimited.retried_after(times[0] + WINDOW_S - now)
         times.append(now)

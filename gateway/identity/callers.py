@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from itsdangerous import BadSignature, Signer
 
-from contract.errors import InvalidKey
+from gateway.errors import InvalidKey
 from gateway.identity.settings import IdentitySettings
 
 ANONYMOUS_TENANT = "public"

@@ -18,8 +18,9 @@ from sqlalchemy import ColumnElement, Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from uuid6 import uuid7
 
-from contract.errors import ImageNotFound, ImageStoreUnavailable
+from contract.errors import ImageNotFound
 from contract.images import EncodedImage, ImageFacts
+from gateway.errors import ImageStoreUnavailable
 from gateway.identity.callers import Caller
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.strip import without_metadata
@@ -145,9 +146,8 @@ class Uploads:
                 raise ImageStoreUnavailable from None
             if upload is not None:
                 self._remember(upload)
-        if upload is None or datetime.now(UTC) >= upload.expires_at:
-            raise ImageNotFound("image_id")
-        if not upload.belongs_to(caller):
+        expired = upload is not None and datetime.now(UTC) >= upload.expires_at
+        if upload is None or expired or not upload.belongs_to(caller):
             raise ImageNotFound("image_id")
         return upload
 

@@ -6,7 +6,8 @@ import uuid
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from contract.errors import LogUnavailable, NotFound
+from contract.errors import NotFound
+from gateway.errors import LogUnavailable
 from gateway.log.schema.tables import interactions
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contract.errors import ContentBlocked
+from gateway.errors import ContentBlocked
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.errors import ContentBlocked
 from contract.response import Delta, TokenLogprob
+from gateway.errors import ContentBlocked
 
 RULES = Path(__file__).parent / "rules.toml"
 # Invisible characters that hide phrases: soft hyphen, joiners, fillers, bidi, variation, tags.

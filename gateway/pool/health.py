@@ -48,6 +48,10 @@ class Health:
     def ejected(self, now: float) -> bool:
         return now < self._ejected_until
 
+    def ejected_for_s(self, now: float) -> float:
+        """How much longer; 0 when it is not ejected."""
+        return max(0.0, self._ejected_until - now)
+
     def half_open(self, now: float) -> bool:
         """Whether its ejection is over, and no answer has succeeded since. Like a half-open circuit
         breaker it then gets one question at a time."""

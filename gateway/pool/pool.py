@@ -18,6 +18,7 @@ from gateway.pool.admission_queue import AdmissionQueue
 from gateway.pool.balancer import choose_replica, choose_revision
 from gateway.pool.health import EjectionPolicy, may_eject
 from gateway.pool.membership import Membership
+from gateway.pool.recovery import Recovery
 from gateway.pool.replica import Replica, UnavailableError, UnreachableError
 from gateway.pool.retry_budget import RetryBudget
 from gateway.pool.settings import PoolSettings
@@ -64,7 +65,8 @@ class Pool:
         )
         # A hung replica must be noticed while there is time to ask another one.
         silence_s = min(settings.replica_silence_s, deadline_ms / 2000)
-        self._membership = Membership(settings, metrics, silence_s, self._queue.wake)
+        self._membership = Membership(settings, metrics, silence_s, self._on_probed)
+        self._recovery = Recovery()
 
     async def start(self) -> None:
         await self.weights.start()
@@ -102,7 +104,7 @@ class Pool:
                 return choose_revision(weights, sticky_id)
         if weights := self.weights.in_force:
             return choose_revision(weights, sticky_id)
-        raise NoReplica
+        raise self.no_replica()
 
     async def complete(
         self,
@@ -122,13 +124,14 @@ class Pool:
         asked = with_system_prompt(asked)
         tried: set[str] = set()
         tries = 0
-        any_full = False
+        full_for_s: list[float] = []
         self._retry_budget.record_request(time.monotonic())
         while tries < MAX_TRIES:
             try:
                 replica = await self._acquire(revision, affinity, tried, deadline)
             except NoReplicaLeftError:
                 break
+            acquired_at = time.monotonic()
             tried.add(replica.url)
             last_try = tries + 1 == MAX_TRIES or not self._candidates(revision, tried)
             remaining_ms = int((deadline - time.monotonic()) * 1000)
@@ -139,11 +142,12 @@ class Pool:
                 async with contextlib.aclosing(pieces):
                     async for piece in pieces:
                         yield piece
+                self._recovery.answered(time.monotonic() - acquired_at)
                 return
             except UnreachableError:
                 continue  # the replica got no question: this is no try, and needs no retry budget
             except UnavailableError as error:
-                any_full = any_full or error.full
+                full_for_s += [] if error.full_for_s is None else [error.full_for_s]
             finally:
                 self._eject_if_unhealthy(replica)
                 self._release(replica)
@@ -152,9 +156,9 @@ class Pool:
                 break
         if time.monotonic() >= deadline:
             raise DeadlineExceeded
-        if any_full:
-            raise Overloaded
-        raise ReplicaFailed if tries else NoReplica
+        if full_for_s:
+            raise self._overloaded(revision, min(full_for_s))
+        raise ReplicaFailed if tries else self.no_replica()
 
     async def _request_for(
         self, replica: Replica, asked: CompletionRequest, render: Render, deadline: float
@@ -181,12 +185,12 @@ class Pool:
             return await self._queue.acquire(revision, try_acquire, remaining_s)
         except Overloaded:
             self._metrics.shed.inc()
-            raise
+            raise self._overloaded(revision) from None
 
     def _try_acquire(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:
         candidates = self._candidates(revision, tried)
         if not candidates:
-            raise NoReplicaLeftError if tried else NoReplica
+            raise NoReplicaLeftError if tried else self.no_replica()
         free = [replica for replica in candidates if replica.has_capacity]
         preferred = [replica for replica in free if not replica.recently_full]
         replica = choose_replica(preferred or free, affinity)
@@ -203,6 +207,18 @@ class Pool:
             if replica.ready and replica.revision == revision and replica.url not in tried
         ]
         return [replica for replica in ready if not replica.ejected] or ready
+
+    def _on_probed(self) -> None:
+        self._recovery.observe(self.replicas, time.monotonic())
+        self._queue.wake()
+
+    def no_replica(self) -> NoReplica:
+        return self._recovery.no_replica(self.replicas, time.monotonic())
+
+    def _overloaded(self, revision: str, at_least_s: float = 0) -> Overloaded:
+        candidates = self._candidates(revision, set())
+        now = time.monotonic()
+        return self._recovery.overloaded(candidates, len(self._queue), now, at_least_s)
 
     def _release(self, replica: Replica) -> None:
         replica.in_flight -= 1

@@ -1,7 +1,6 @@
 """One inference replica as the gateway sees it: its state, and questions sent to it."""
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncGenerator
@@ -15,12 +14,12 @@ from contract.response import Delta, Finished
 from contract.wire import wire_parts
 from gateway.pool.addresses import replica_name
 from gateway.pool.health import Health
-from gateway.pool.http.answer_stream import answer_pieces, request_error
+from gateway.pool.http.answer_stream import answer_pieces, error_object, request_error
 from gateway.pool.http.connection import Connection, UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.probe import NotReadyError, ServedModel, probe
 from gateway.pool.telemetry import PoolMetrics
-from gateway.pool.upstream import Upstream
+from gateway.pool.upstream import Upstream, with_foreign_seed
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +33,11 @@ LATE_PROBES_UNTIL_DOWN = 2
 
 class UnavailableError(Exception):
     """The replica failed before the first piece of the answer, so another one may be asked.
-    `full`: it refused the question for lack of capacity."""
+    `full_for_s`: it refused the question for lack of capacity, and says for how long about."""
 
-    def __init__(self, reason: str, full: bool = False) -> None:
+    def __init__(self, reason: str, full_for_s: float | None = None) -> None:
         super().__init__(reason)
-        self.full = full
+        self.full_for_s = full_for_s
 
 
 class UnreachableError(UnavailableError):
@@ -169,7 +168,8 @@ class Replica:
             **self.upstream.authorization,
             **self.upstream.visible_headers(headers),
         }
-        body = wire_parts(asked, model, self.upstream.field_names)
+        sent = with_foreign_seed(asked) if foreign else asked
+        body = wire_parts(sent, model, self.upstream.field_names)
         path = "/v1/chat/completions"
         async with self._connections.request("POST", path, headers, body) as response:
             if response.status != 200:
@@ -225,19 +225,16 @@ class Replica:
     async def _error_of(self, response: Connection, asked: CompletionRequest) -> Exception:
         body = b"".join([chunk async for chunk in response.chunks()])
         response.finished = True
-        try:
-            error = json.loads(body)["error"]
-            code = error.get("code")
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            error = code = None
+        error = error_object(body)
         if blames_request := request_error(error):
             return blames_request
-        if response.status in (429, 503) and code != "no_replica":
+        if response.status in (429, 503) and error.get("code") != "no_replica":
             self._full_until = time.monotonic() + FULL_S
-            return UnavailableError(f"status {response.status}", full=True)
+            wait_s = response.headers.get("retry-after", "")
+            known = wait_s.isdecimal() and len(wait_s) < 9
+            return UnavailableError(f"status {response.status}", int(wait_s) if known else 0)
         if self.upstream.foreign and response.status in (400, 422):
-            # We validated the request before. What a foreign server can still refuse is a schema,
-            # or a conversation longer than its context.
+            # We validated the request before. What a foreign server can still refuse is a schema.
             log.warning("question refused", extra={"fields": {"url": self.url}})
             has_schema = asked.sampling.schema is not None
             return InvalidSchema("response_format") if has_schema else InvalidField("messages")

@@ -1,10 +1,12 @@
 """What the gateway must know of an inference server, ours or another: vLLM, SGLang, llama.cpp, or
 whatever speaks OpenAI's chat completions."""
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from contract.completion import CompletionRequest
 from contract.forms import ChatRequest
 from contract.images import MODEL_PIXELS
 
@@ -25,6 +27,9 @@ _FIELD_NAMES: dict[Kind, dict[str, str | None]] = {
 # Internal headers that only our own replicas get, because they tell of tenants.
 _PRIVATE_HEADERS = frozenset({"x-cache-namespace", "x-image-digest", "x-attempt"})
 _FIELDS = frozenset(ChatRequest.model_fields)
+# Seeds that every server takes for one: -1 and 2³² - 1 are wishes for a random one at vLLM and
+# llama.cpp, and larger numbers are cut.
+FOREIGN_SEEDS = 2**31 - 1
 
 
 class Upstream(BaseModel):
@@ -94,3 +99,11 @@ class Upstream(BaseModel):
         if hidden is None:
             hidden = frozenset() if self.kind == "shopsight" else _PRIVATE_HEADERS
         return {name: value for name, value in headers.items() if name not in hidden}
+
+
+def with_foreign_seed(asked: CompletionRequest) -> CompletionRequest:
+    """The same question with a seed as servers of other kinds know them."""
+    seed = asked.sampling.seed
+    if seed is None:
+        return asked
+    return replace(asked, sampling=replace(asked.sampling, seed=seed % FOREIGN_SEEDS))

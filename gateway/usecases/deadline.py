@@ -5,7 +5,7 @@ import types
 from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
 
-from contract.errors import RequestTimeout
+from gateway.errors import RequestTimeout
 
 T = TypeVar("T")
 

@@ -14,13 +14,12 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from contract.errors import InvalidKey
 from gateway.cache.redis import RedisUnavailableError
 from gateway.cache.shared import SharedAnswers
 from gateway.erasure.log import LogErasure
 from gateway.erasure.person import chunks
 from gateway.erasure.spools import find_events, redact_spools
-from gateway.errors import ErasureIncomplete
+from gateway.errors import ErasureIncomplete, InvalidKey
 from gateway.identity.callers import Caller
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads

@@ -78,8 +78,9 @@ def new_question(asked: CompletionRequest, name: BodyName | None = None) -> Ques
 def check_turns(asked: CompletionRequest) -> None:
     """Raises InvalidField for a client's own instruction: it would make the answers of a tenant's
     shoppers its own."""
-    if any(turn.role == "system" for turn in asked.turns):
-        raise InvalidField("messages")
+    for index, turn in enumerate(asked.turns):
+        if turn.role == "system":
+            raise InvalidField(f"messages.{index}.role", unsupported="system")
 
 
 def check_model(asked: CompletionRequest, revision: str) -> None:

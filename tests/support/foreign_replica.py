@@ -22,6 +22,8 @@ class ForeignReplica:
         self.headers: list[dict[str, str]] = []
         self.health_calls = 0
         self.refuse: dict[str, Any] | None = None
+        self.bare_errors = False
+        """Without `error` around them, as SGLang has them."""
         self.error_in_stream = False
         self.url = ""
 
@@ -59,7 +61,9 @@ class ForeignReplica:
             error = {"message": f"The model `{body['model']}` does not exist.", "code": 404}
             return JSONResponse({"error": {**error, "type": "NotFoundError", "param": None}}, 404)
         if self.refuse is not None:
-            return JSONResponse({"error": self.refuse}, self.refuse["code"])
+            error = self.refuse if self.bare_errors else {"error": self.refuse}
+            code = self.refuse["code"]
+            return JSONResponse(error, code if isinstance(code, int) else 400)
         return StreamingResponse(self._stream(body), media_type="text/event-stream; charset=utf-8")
 
     async def _stream(self, body: dict[str, Any]) -> Any:

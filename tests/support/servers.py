@@ -22,6 +22,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from gateway.api.server import CoalescingProtocol
 from gateway.app import create_app
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
@@ -157,12 +158,13 @@ def mariadb_server(
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
+def served(app: ASGIApp, port: int | None = None, http: Any = "auto") -> Iterator[str]:
     """An application on a real port, in a thread of the test: as fast to start as it is real."""
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
+    port = port or free_port()
+    config = uvicorn.Config(
+        app, port=port, http=http, ws="none", log_config=None, timeout_graceful_shutdown=1
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until("server", lambda: server.started or not thread.is_alive())
@@ -186,7 +188,8 @@ def gateway_server(folder: Path, **settings: Any) -> Iterator[str]:
     }
     migrate(known["database_url"])
     SPOOLS[known["database_url"]] = Path(known["spool_dir"])
-    with served(create_app(Settings(_env_file=None, **known), CollectorRegistry())) as url:
+    app = create_app(Settings(_env_file=None, **known), CollectorRegistry())
+    with served(app, http=CoalescingProtocol) as url:
         yield url
 
 

@@ -34,6 +34,8 @@ class StubReplica:
         """Before the first piece of questions that say "patience", or of all when `slow`."""
         self.slow = False
         self.answer: str | None = None
+        self.refusal: dict[str, Any] | None = None
+        """The error that it answers with 400 instead."""
         self.padding = ""  # behind an answer that names the question
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -71,6 +73,8 @@ class StubReplica:
         self.calls.append(body)
         self.headers.append(dict(request.headers))
         headers = {"x-model-revision": self.revision}
+        if self.refusal is not None:
+            return JSONResponse({"error": self.refusal}, 400, headers)
         if self.behaviour in ("500", "503"):
             return JSONResponse({"oops": "a stack trace"}, int(self.behaviour), headers)
         if self.behaviour == "garbage":

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 
-from contract.errors import LogUnavailable
+from gateway.errors import LogUnavailable
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.spool import MAX_GROUP, Spool
 

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from sqlalchemy import Engine
 from starlette.requests import ClientDisconnect
 
-from contract.errors import InternalError, LogUnavailable, ShopsightError
+from contract.errors import InternalError, ShopsightError
+from gateway.errors import LogUnavailable
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.log.event import to_event
 from gateway.log.interaction import Interaction

@@ -18,6 +18,7 @@ from gateway.pool.http.connection import UpstreamError
 PASSED_ON: dict[str, type[ShopsightError]] = {
     error.code: error
     for error in (
+        errors.ContextLengthExceeded,
         errors.InvalidField,
         errors.InvalidSchema,
         errors.UnsupportedImageType,
@@ -29,6 +30,8 @@ PASSED_ON: dict[str, type[ShopsightError]] = {
         errors.DeadlineExceeded,
     )
 }
+# How vLLM, OpenAI, SGLang and llama.cpp say that a conversation is too long.
+_TOO_LONG = re.compile(r"context (length|size|window)|maximum model length", re.IGNORECASE)
 _OUR_FIELD = re.compile(r"[a-z_]+(\.[a-z0-9_]+)*")
 # The largest integer of the log's columns. No model's context is longer than a thousandth of it.
 MAX_TOKENS = 2**31 - 1
@@ -70,15 +73,33 @@ async def answer_pieces(
     yield Finished(reason, usage)
 
 
+def error_object(body: bytes) -> dict[str, Any]:
+    """Of an answer that is none; empty for what has no such object."""
+    try:
+        answer = json.loads(body)
+        error = answer.get("error", answer)  # SGLang's stands alone
+    except _MALFORMED:
+        return {}
+    return error if isinstance(error, dict) else {}
+
+
 def request_error(error: Any) -> ShopsightError | None:
     """The error to pass on, if this error object of a replica blames the request; else None."""
-    code = error.get("code") if isinstance(error, dict) else None
-    if not isinstance(code, str) or code not in PASSED_ON:
+    if not isinstance(error, dict):
         return None
-    param = error.get("param")
-    return PASSED_ON[code](
-        param if isinstance(param, str) and _OUR_FIELD.fullmatch(param) else None
-    )
+    code = error.get("code")
+    if isinstance(code, str) and code in PASSED_ON:
+        return PASSED_ON[code](_our_field(error.get("param")))
+    if _TOO_LONG.search(str(error.get("message"))):
+        return errors.ContextLengthExceeded("messages")
+    return None
+
+
+def _our_field(param: Any) -> str | None:
+    if not isinstance(param, str) or not _OUR_FIELD.fullmatch(param):
+        return None
+    # The replica's messages are not the asker's: an instruction of ours stands before them.
+    return "messages" if param.startswith("messages.") else param
 
 
 def _piece(choice: dict[str, Any], logprobs: bool) -> Delta:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contract.errors import DeadlineExceeded
+from contract.errors import DeadlineExceeded, InvalidSchema, Overloaded, ShopsightError
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.answers import AnswerCache, answer_name, read_answer
@@ -141,3 +141,15 @@ async def test_without_redis_it_is_computed_here(leases: Leases) -> None:
     assert await pieces_of(one) == WHOLE
     assert (one.outcome, runs) == ("miss", [1])
     assert await one.may_cancel()
+
+
+@pytest.mark.parametrize("error", [Overloaded.retried_after(17), InvalidSchema("response_format")])
+async def test_an_error_of_the_leader_reaches_followers_whole(
+    leases: Leases, error: ShopsightError
+) -> None:
+    claim = await leases.claim(KEY.digest, answer_name(KEY), True)
+    await leases.publish(KEY.digest, claim.token, [error], False)
+    with pytest.raises(type(error)) as caught:
+        await leases.read(KEY.digest, claim.token, "0")
+    told = caught.value
+    assert (told.param, told.retry_after_s) == (error.param, error.retry_after_s)

@@ -3,10 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
+import openai
 import pytest
-from openai import OpenAI
 from sqlalchemy import create_engine, text
 
 from gateway.cli.embedded import Stack
@@ -26,7 +27,7 @@ def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_official_client_works_streamed_or_not(
     embedded_stack: Stack, sample_photo: Path
 ) -> None:
-    client = OpenAI(base_url=f"{embedded_stack.url}/v1", api_key="unused")
+    client = openai.OpenAI(base_url=f"{embedded_stack.url}/v1", api_key="unused")
     content = [
         {"type": "image_url", "image_url": {"url": data_uri(sample_photo.read_bytes())}},
         {"type": "text", "text": "这是什么?"},
@@ -38,6 +39,42 @@ def test_the_official_client_works_streamed_or_not(
     assert whole.choices[0].message.content == "".join(pieces) != ""
     assert whole.choices[0].finish_reason == "stop"
     assert client.models.list().data[0].id == "shopsight"
+
+
+def test_the_official_client_goes_on_with_an_answer_and_meets_its_own_errors(
+    embedded_stack: Stack, sample_photo: Path
+) -> None:
+    client = openai.OpenAI(base_url=f"{embedded_stack.url}/v1", api_key="unused", max_retries=0)
+    photo = {"type": "image_url", "image_url": {"url": data_uri(sample_photo.read_bytes())}}
+    messages: list[Any] = [
+        {"role": "user", "content": [photo, {"type": "text", "text": "What is it?"}]}
+    ]
+
+    def ask(*more: Any, **fields: Any) -> Any:
+        asked = [*messages, *more]
+        return client.chat.completions.create(model="shopsight", messages=asked, **fields)
+
+    first = ask(logprobs=True, top_logprobs=1, metadata={"a": "b"}, tool_choice="none")
+    message = first.choices[0].message
+    assert first.system_fingerprint.startswith("fp_")
+    why = {"role": "user", "content": "Why?"}
+    assert ask(message.model_dump(), why).choices[0].message.content
+    tokens = [token.token for token in first.choices[0].logprobs.content]
+    assert "".join(tokens) == message.content
+    stopped = ask(stop=[message.content[-5:]], logprobs=True, seed=-1, top_p=0).choices[0]
+    assert message.content.startswith("".join(t.token for t in stopped.logprobs.content[:-1]))
+    made = ask(response_format={"type": "json_object"}, max_tokens=5, max_completion_tokens=60)
+    assert made.choices[0].message.content.startswith("{")
+
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(tools=[{"type": "function", "function": {"name": "f"}}])
+    assert (caught.value.code, caught.value.param) == ("invalid_field", "tools")
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask({"role": "assistant", "content": "龘" * 3000}, why)
+    assert (caught.value.code, caught.value.param) == ("context_length_exceeded", "messages")
+    assert client.models.retrieve("shopsight").id == "shopsight"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("gpt-4o")
 
 
 def test_the_page_is_served_with_a_strict_policy(embedded_stack: Stack) -> None:

@@ -104,12 +104,67 @@ def test_a_deadline_is_kept(ours: str, data: bytes) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
 
 
-def test_a_prompt_beyond_the_context_is_refused(replica: str, data: bytes) -> None:
-    body = chat("x" * 2000, data)
-    earlier = [{"role": role, "content": "词" * 1999} for role in ("user", "assistant")]
-    body["messages"] = [*earlier * 4, *body["messages"]]
-    answer = post(replica, body)
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "messages")
+def test_a_prompt_beyond_the_context_is_refused_in_openai_s_words(
+    replica: str, data: bytes
+) -> None:
+    long = "龘" * 2000  # three tokens each
+    for body, param in (
+        (chat(long, data), "messages"),
+        ({"prompt": long, "image": data_uri(data)}, "prompt"),
+    ):
+        answer = post(replica, body)
+        assert answer.status_code == 400
+        error = answer.json()["error"]
+        assert (error["code"], error["param"]) == ("context_length_exceeded", param)
+
+
+def test_the_longest_conversation_is_answered_beside_its_instructions(
+    replica: str, data: bytes
+) -> None:
+    body = chat("What is it?", data, max_tokens=5)
+    earlier = [{"role": ("user", "assistant")[n % 2], "content": f"{n}"} for n in range(20)]
+    instructions = [{"role": role, "content": "be brief"} for role in ("system", "developer")]
+    body["messages"] = [*instructions, *earlier, *body["messages"]]
+    assert text_of(post(replica, body))
+
+
+def test_its_own_answer_is_taken_back(replica: str, data: bytes) -> None:
+    body = chat("What is it?", data, max_tokens=5)
+    message = post(replica, body).json()["choices"][0]["message"]
+    assert message["refusal"] is None
+    body["messages"] += [message, {"role": "user", "content": "Why?"}]
+    assert text_of(post(replica, body))
+
+
+def test_a_photo_s_error_names_its_place(ours: str, data: bytes) -> None:
+    body = chat("What is it?", data[:200])
+    for asked, param in (
+        (body, "messages.0.content.0.image_url.url"),
+        ({"prompt": "?", "image": data_uri(data[:200])}, "image"),
+        ({"prompt": "?", "image_id": "img_" + "0" * 32}, "image_id"),
+    ):
+        error = post(ours, asked).json()["error"]
+        assert error["param"] == param
+    assert error["code"] == "image_not_found"
+
+
+def test_its_addresses_are_as_the_gateway_s(ours: str) -> None:
+    (model,) = httpx.get(f"{ours}/v1/models").json()["data"]
+    for name in ("shopsight", model["name"], model["model_revision"]):
+        assert httpx.get(f"{ours}/v1/models/{name}").json()["id"] == name
+    assert httpx.get(f"{ours}/v1/models/gpt-4o").json()["error"]["code"] == "model_not_found"
+    for path in ("/v1/models", "/healthz", "/readyz"):
+        assert httpx.head(ours + path).status_code == 200
+        posted = httpx.post(ours + path)
+        assert (posted.status_code, posted.headers["allow"]) == (405, "GET, HEAD")
+    assert httpx.get(f"{ours}/v1/chat/completions").headers["allow"] == "POST"
+    assert httpx.get(f"{ours}/v1/models/", headers={"host": "evil.example"}).status_code == 404
+    assert httpx.get(f"{ours}/healthz/", headers={"host": "evil.example"}).status_code == 404
+
+
+def test_it_passes_over_an_offer_of_http2(ours: str, data: bytes) -> None:
+    headers = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMA"}
+    assert text_of(post(ours, chat("What is it?", data, max_tokens=5), **headers))
 
 
 def test_an_unknown_model_is_refused(replica: str, data: bytes) -> None:
@@ -183,6 +238,59 @@ def test_log_probabilities_come_with_their_tokens(replica: str, data: bytes) -> 
     spelled = b"".join(bytes(token["bytes"]) for token in tokens).decode()
     assert spelled == choice["message"]["content"]
     assert all(token["logprob"] <= 0 and len(token["top_logprobs"]) == 2 for token in tokens)
+
+
+def test_a_stop_string_takes_the_log_probabilities_of_its_text_with_it(
+    replica: str, data: bytes
+) -> None:
+    whole = text_of(post(replica, chat("Describe it.", data)))
+    stop = whole[len(whole) // 2 :][:6]
+    kept = whole[: whole.index(stop)]
+    for stream in (False, True):
+        answer = post(
+            replica, chat("Describe it.", data, stop=[stop], logprobs=True, stream=stream)
+        )
+        if stream:
+            pieces = [choice for event in events_of(answer) for choice in event["choices"]]
+            found = [piece["logprobs"]["content"] for piece in pieces if piece["logprobs"]]
+            tokens = [token for tokens in found for token in tokens]
+        else:
+            tokens = answer.json()["choices"][0]["logprobs"]["content"]
+        spelled = b"".join(bytes(token["bytes"]) for token in tokens).decode("utf-8", "replace")
+        assert spelled.startswith(kept)
+        before_last = b"".join(bytes(token["bytes"]) for token in tokens[:-1])
+        assert len(before_last) < len(kept.encode())
+
+
+def test_any_object_is_an_object(replica: str, data: bytes) -> None:
+    body = chat("Describe it.", data, response_format={"type": "json_object"}, max_tokens=200)
+    answer = post(replica, body).json()["choices"][0]
+    assert answer["message"]["content"].startswith("{")
+    if answer["finish_reason"] == "stop":
+        assert isinstance(json.loads(answer["message"]["content"]), dict)
+
+
+def test_an_answer_has_the_order_of_its_schema_s_keys(replica: str, data: bytes) -> None:
+    short = {"type": "string", "maxLength": 3}
+    for names in (("b", "a", "c"), ("c", "b", "a")):
+        schema = {
+            "type": "object",
+            "properties": dict.fromkeys(names, short),
+            "required": list(names),
+            "additionalProperties": False,
+        }
+        wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+        answer = text_of(post(replica, chat("Describe it.", data, response_format=wanted)))
+        assert tuple(json.loads(answer)) == names
+
+
+def test_a_top_p_of_nothing_and_a_seed_below_zero_are_answered(replica: str, data: bytes) -> None:
+    def answer(**sampling: float) -> str:
+        return text_of(post(replica, chat("Describe it.", data, max_tokens=20, **sampling)))
+
+    assert answer(top_p=0, temperature=2.0) == answer()
+    assert answer(temperature=2.0, seed=-1) == answer(temperature=2.0, seed=-1)
+    assert answer(temperature=2.0, seed=-(2**63))
 
 
 def test_a_later_attempt_looks_more_closely(ours: str, data: bytes) -> None:

@@ -176,7 +176,8 @@ def test_with_every_replica_down_it_says_so_at_once_and_still_gives_what_is_cach
             body = chat(f"new {number}?", PHOTOS[number % len(PHOTOS)])
             answer = shopper.post("/v1/chat/completions", json=body)
             times.append(time.monotonic() - begun)
-            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert answer.status_code == 503
+            assert 1 < int(answer.headers["retry-after"]) <= 10
     assert median(times) < 0.1
     assert text_of(post(url, chat("known?", photo()))) == known
 
@@ -230,7 +231,8 @@ def test_a_question_waits_for_a_place_and_the_one_too_many_is_refused_at_once(
                 begun = time.monotonic()
                 refused = shopper.post("/v1/chat/completions", json=chat(f"more {number}?"))
                 times.append(time.monotonic() - begun)
-                assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+                assert refused.status_code == 503
+                assert 1 < int(refused.headers["retry-after"]) <= 60
                 assert refused.json()["error"]["code"] == "overloaded"
         assert median(times) < 0.05
         answers = [future.result() for future in asked]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image, ImageChops
 
-from tests.support.asking import chat, photo, post, text_of
+from tests.support.asking import chat, data_uri, photo, post, text_of
 from tests.support.foreign_replica import ForeignReplica, foreign_replica
 from tests.support.pictures import encoded
 from tests.support.servers import wait_until
@@ -99,8 +99,7 @@ def test_with_the_wrong_key_a_server_is_not_ready(
 def test_what_it_refuses_is_the_question_s_fault_and_not_held_against_it(
     gateway: str, vllm: ForeignReplica, fields: dict[str, Any], code: str, param: str
 ) -> None:
-    text = "This model's maximum context length is 4096 tokens"
-    vllm.refuse = {"message": text, "type": "BadRequestError", "param": None, "code": 400}
+    vllm.refuse = {"message": "secret 4096", "type": "BadRequestError", "param": None, "code": 400}
     for number in range(5):
         error = post(gateway, chat(f"what {number}?", photo(), **fields)).json()["error"]
         assert (error["code"], error["param"]) == (code, param)
@@ -108,6 +107,43 @@ def test_what_it_refuses_is_the_question_s_fault_and_not_held_against_it(
     assert len(vllm.calls) == 5
     vllm.refuse = None
     assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
+
+
+TOO_LONG = [  # as vLLM, older and newer, OpenAI, SGLang and llama.cpp say it
+    {"message": "This model's maximum context length is 4096 tokens. However, you asked for 5000."},
+    {"message": "The prompt (length 5000) is longer than the maximum model length of 4096."},
+    {"message": "Too many tokens: 4096", "code": "context_length_exceeded"},
+    {"message": "The input (5000 tokens) is longer than the model's context length (4096 tokens)."},
+    {"message": "the request exceeds the available context size (4096 tokens), try increasing it"},
+]
+
+
+def test_a_conversation_too_long_for_it_is_told_in_openai_s_words(
+    gateway: str, vllm: ForeignReplica
+) -> None:
+    for number, refusal in enumerate(TOO_LONG):
+        vllm.refuse = {"type": "BadRequestError", "param": None, "code": 400, **refusal}
+        vllm.bare_errors = number % 2 == 1
+        asked = {"prompt": f"what {number}?", "image": data_uri(photo())}
+        for body, param in (
+            (chat(f"{number}?", response_format=SCHEMA), "messages"),
+            (asked, "prompt"),
+        ):
+            answer = post(gateway, body)
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"]) == (400, "context_length_exceeded")
+            assert error["param"] == param
+            assert "4096" not in error["message"]
+    vllm.refuse = None
+    assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
+
+
+def test_it_is_sent_a_seed_that_it_takes_for_one(gateway: str, vllm: ForeignReplica) -> None:
+    for seed in (-1, 2**63 - 1, 2**32 - 1, 7):
+        text_of(post(gateway, chat("what?", photo(), seed=seed, temperature=1)))
+    sent = [call["seed"] for call in vllm.calls]
+    assert sent[-1] == 7
+    assert all(0 <= seed < 2**31 - 1 for seed in sent)
 
 
 def test_an_error_inside_the_stream_before_the_answer_is_tried_elsewhere(

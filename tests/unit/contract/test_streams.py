@@ -2,16 +2,25 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
 import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from contract import render, sse
 from contract.completion import CompletionRequest, Turn
-from contract.errors import InternalError, ReplicaFailed
+from contract.errors import ContextLengthExceeded, InternalError, ReplicaFailed
 from contract.render import AnswerPiece
-from contract.response import AnswerFrame, Delta, Finished, Usage
+from contract.response import (
+    AnswerFrame,
+    Delta,
+    Finished,
+    TokenLogprob,
+    Usage,
+    fingerprint,
+)
 
-FRAME = AnswerFrame("chatcmpl-1", "shopsight", "r1")
+FRAME = AnswerFrame("chatcmpl-1", "shopsight", "r1", counts_tokens=True)
 ASKED = CompletionRequest((Turn("user", "?"),), None, include_usage=True)
 PIECES: list[AnswerPiece] = [Delta("荔枝纹"), Delta("皮\n"), Finished("stop", Usage(3, 2))]
 
@@ -34,8 +43,13 @@ async def chunked(data: bytes, size: int) -> AsyncIterator[bytes]:
         yield data[start : start + size]
 
 
-async def streamed(*items: AnswerPiece | Exception) -> bytes:
-    return b"".join([part async for part in render.stream(events(*items), FRAME, ASKED, "zh")])
+async def streamed(*items: AnswerPiece | Exception, frame: AnswerFrame = FRAME) -> bytes:
+    return b"".join([part async for part in render.stream(events(*items), frame, ASKED, "zh")])
+
+
+async def objects(frame: AnswerFrame = FRAME) -> list[dict[str, Any]]:
+    data = await streamed(*PIECES, frame=frame)
+    return [json.loads(item) async for item in sse.payloads(chunked(data, 10_000))]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 10_000])
@@ -64,12 +78,54 @@ async def test_the_joined_stream_equals_the_whole_answer() -> None:
     assert whole["choices"][0]["message"]["content"] == "荔枝纹皮\n"
 
 
+async def test_all_chunks_of_a_stream_are_of_one_moment_and_one_model() -> None:
+    frame = AnswerFrame("chatcmpl-1", "shopsight", "r1", created=1763800000)
+    for name in ("id", "created", "model", "model_revision", "system_fingerprint"):
+        assert len({chunk[name] for chunk in await objects(frame)}) == 1
+    assert {chunk["created"] for chunk in await objects(frame)} == {1763800000}
+
+
+async def test_usage_is_null_until_the_end_where_it_is_asked_for_and_absent_elsewhere() -> None:
+    *chunks, last = await objects()
+    assert all(chunk["usage"] is None for chunk in chunks)
+    assert last["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+    assert last["choices"] == []
+    plain = AnswerFrame("chatcmpl-1", "shopsight", "r1")
+    assert all("usage" not in chunk for chunk in await objects(plain))
+
+
+def test_the_fingerprint_is_the_revision_s() -> None:
+    assert fingerprint("r1") == fingerprint("r1") != fingerprint("r2")
+    assert fingerprint("模型/8B").startswith("fp_")
+    assert FRAME.whole(Delta("a"), Finished("stop"))["system_fingerprint"] == fingerprint("r1")
+
+
+async def test_an_answer_has_all_that_the_official_client_knows_of() -> None:
+    answer = Delta("皮", (TokenLogprob("皮".encode(), -0.5),))
+    whole = ChatCompletion.model_validate(FRAME.whole(answer, Finished("stop")))
+    choice = whole.choices[0]
+    assert "refusal" in choice.message.model_fields_set
+    assert choice.message.refusal is None
+    assert choice.logprobs is not None
+    assert choice.logprobs.content is not None
+    assert choice.logprobs.content[0].token == "皮"
+    for chunk in await objects():
+        ChatCompletionChunk.model_validate(chunk, strict=True)
+
+
 async def test_a_failure_in_mid_stream_is_an_event_and_no_done_follows() -> None:
     data = await streamed(Delta("荔"), ReplicaFailed())
     last = json.loads(data.decode().strip().split("\n\n")[-1].removeprefix("data: "))
     assert last["error"]["code"] == "replica_failed"
     assert last["error"]["message"] == ReplicaFailed.zh
     assert sse.DONE not in data
+
+
+async def test_a_failure_in_mid_stream_names_the_asker_s_own_field() -> None:
+    asked = CompletionRequest((Turn("user", "?"),), None, question_field="prompt")
+    source = events(Delta("荔"), ContextLengthExceeded("messages"))
+    data = [part async for part in render.stream(source, FRAME, asked, "en")]
+    assert json.loads(data[-1].removeprefix(b"data: "))["error"]["param"] == "prompt"
 
 
 async def test_an_unforeseen_failure_tells_nothing_of_itself() -> None:

@@ -20,6 +20,7 @@ def test_a_vote_is_read() -> None:
     read = parse_vote(body(reason="答非所问", user="u-1"))
     assert read == Vote(uuid.UUID(ID), "down", "答非所问", "u-1")
     assert parse_vote(body(vote="up")).reason is None
+    assert parse_vote(body(vote="up", reason=None, user=None)) == parse_vote(body(vote="up"))
 
 
 def test_the_id_of_an_answer_in_openais_form_will_do() -> None:
@@ -45,7 +46,8 @@ def test_a_reason_is_masked_before_anything_else_sees_it() -> None:
         (body(reason=" "), InvalidField, "reason"),
         (body(reason="a\x00"), InvalidField, "reason"),
         (body(user=""), InvalidField, "user"),
-        (body(stars=5), InvalidField, None),
+        (body(stars=5), InvalidField, "stars"),
+        (body(**{"stars!": 5}), InvalidField, None),
         (b'{"vote": "up"}', InvalidField, "interaction_id"),
         (b'{"vote": "up", "vote": "down"}', InvalidJSON, None),
         (b'{"interaction_id": "\\ud800"}', InvalidField, None),

@@ -1,7 +1,7 @@
 import pytest
 
-from contract.errors import InvalidKey
 from gateway.config import Settings
+from gateway.errors import InvalidKey
 from gateway.identity.callers import (
     ANONYMOUS_TENANT,
     SESSION_COOKIE,

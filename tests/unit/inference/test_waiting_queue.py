@@ -79,3 +79,13 @@ def test_everybody_who_came_in_goes_out_once(questions: list[tuple[str, float]])
     assert len(queue) == len(added)
     assert sorted(map(id, drained(queue, 50))) == sorted(map(id, added))
     assert len(queue) == 0
+
+
+def test_the_longest_wait_is_that_of_whoever_is_next() -> None:
+    queue: WaitingQueue[Question] = WaitingQueue(10)
+    assert queue.longest_wait_s(5) == 0
+    queue.add(Question("interactive", 3))
+    queue.add(Question("interactive", 4))
+    assert queue.longest_wait_s(5) == 2
+    queue.add(Question("batch", 1))
+    assert queue.longest_wait_s(5) == 4

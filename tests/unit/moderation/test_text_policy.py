@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.errors import ContentBlocked
 from contract.response import Delta, TokenLogprob
+from gateway.errors import ContentBlocked
 from gateway.moderation.text import StreamScreen, TextPolicy
 
 POLICY = TextPolicy.load()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from contract.errors import LogUnavailable
+from gateway.errors import LogUnavailable
 from gateway.log.outbox.group_commit import GroupCommit
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.spool import Spool

@@ -1,0 +1,90 @@
+"""Fields of OpenAI's form that are not read. What changes nothing is ignored. What would change the
+answer is refused by name. docs/integrators.md lists both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+# The kind of pydantic's error that names what is not supported.
+UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True)
+class UnreadFields:
+    """Of one object. `ignored`: at any value. `refused`: with the values, if any, at which a field
+    changes nothing and is ignored."""
+
+    ignored: frozenset[str] = frozenset()
+    refused: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def left_out(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The fields that are to be read. A field that is null is absent."""
+        read = {}
+        for name, value in given.items():
+            if value is None or name in self.ignored:
+                continue
+            if name not in self.refused:
+                read[name] = value
+            elif not any(_same(value, harmless) for harmless in self.refused[name]):
+                raise unsupported(name, name)
+        return read
+
+
+def _same(value: Any, other: Any) -> bool:
+    return bool(value == other) and not isinstance(value, bool)  # true is not 1
+
+
+def unsupported(what: str, step: str = "") -> PydanticCustomError:
+    """An error that names `what` is asked for. `step`: from where it is raised to its field."""
+    return PydanticCustomError(UNSUPPORTED, "not supported", {"what": what, "step": step})
+
+
+NOTHING = UnreadFields()
+REQUEST = UnreadFields(
+    ignored=frozenset(
+        {
+            "metadata",
+            "parallel_tool_calls",
+            "prediction",
+            "prompt_cache_key",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "service_tier",
+            "store",
+        }
+    ),
+    refused={
+        "audio": (),
+        "frequency_penalty": (0,),
+        "function_call": ("none", "auto"),
+        "functions": ([],),
+        "logit_bias": ({},),
+        "min_p": (0,),
+        "modalities": (["text"],),
+        "moderation": (),
+        "n": (1,),
+        "presence_penalty": (0,),
+        "reasoning_effort": (),
+        "tool_choice": ("none", "auto"),
+        "tools": ([],),
+        "verbosity": (),
+        "web_search_options": (),
+    },
+)
+STREAM_OPTIONS = UnreadFields(frozenset({"include_obfuscation"}))
+# Of a client's own turn, and of an answer that it sends back as it got it.
+MESSAGE = UnreadFields(frozenset({"name"}))
+ANSWER = UnreadFields(
+    ignored=frozenset({"annotations", "name", "reasoning", "reasoning_content"}),
+    refused={"audio": (), "function_call": (), "tool_calls": ([],)},
+)
+PART = UnreadFields(frozenset({"cache_control", "prompt_cache_breakpoint"}))
+IMAGE_URL = UnreadFields(frozenset({"detail"}))
+JSON_SCHEMA = UnreadFields(frozenset({"description", "strict"}))  # an answer always keeps to it
+
+# Values that OpenAI's form knows, and that are refused by name.
+REFUSED_ROLES = frozenset({"function", "tool"})
+REFUSED_PARTS = frozenset({"audio_url", "file", "input_audio", "video_url"})

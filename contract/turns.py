@@ -1,0 +1,122 @@
+"""The messages of OpenAI's form → turns and the photo among them, each text checked."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from contract.completion import Turn
+from contract.errors import InvalidField
+from contract.forms import (
+    MAX_EARLIER_TURNS,
+    MAX_INSTRUCTIONS,
+    EarlierAnswer,
+    ImagePart,
+    Message,
+    RefusalPart,
+    TextPart,
+)
+from contract.images import EncodedImage, parse_image_text
+
+# Characters of a shopper's turn. A question has about 20; a caption pasted with it some hundred.
+MAX_TURN_CHARS = 2000
+# All turns of shopper and model together; about ten questions with their answers.
+MAX_CONVERSATION_CHARS = 12_000
+# All instructions together. Ours, which a replica gets beside them, has about 500.
+MAX_INSTRUCTION_CHARS = 4000
+# The name of an upload, where a photo is expected.
+_IMAGE_ID = re.compile(r"img_[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo or the id of an upload, and its place in the client's form."""
+
+    place: str
+    image: EncodedImage | None = None
+    image_id: str | None = None
+
+
+def read_photo(text: str, place: str, *, by_id: bool | None = None) -> Photo:
+    """`by_id`: whether an id is expected; None where both are. Raises the named errors of what is
+    neither."""
+    if by_id is not False and _IMAGE_ID.fullmatch(text):
+        return Photo(place, image_id=text)
+    if by_id:
+        raise InvalidField(place)
+    return Photo(place, parse_image_text(text, place))
+
+
+def read_messages(messages: list[Message | EarlierAnswer]) -> tuple[tuple[Turn, ...], Photo | None]:
+    """Raises InvalidField and the errors of a photo."""
+    turns = []
+    photo: Photo | None = None
+    for index, message in enumerate(messages):
+        place = f"messages.{index}.content"
+        if isinstance(message, EarlierAnswer):
+            turns.append(Turn("assistant", _answer_text(message, place)))
+            continue
+        parts = _parts(message.content)
+        for number, part in enumerate(parts):
+            part_place = f"{place}.{number}"
+            if isinstance(part, RefusalPart):
+                raise InvalidField(f"{part_place}.type")
+            if isinstance(part, ImagePart):
+                if photo is not None or message.role != "user":  # one photo a question
+                    raise InvalidField(f"{part_place}.image_url.url")
+                photo = read_photo(part.image_url.url, f"{part_place}.image_url.url")
+        text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+        if message.role == "user":
+            turns.append(Turn("user", checked_text(text, place)))
+        else:
+            turns.append(Turn("system", checked_text(text, place, MAX_INSTRUCTION_CHARS)))
+    _check_amount(turns)
+    return tuple(turns), photo
+
+
+def checked_text(text: str, param: str, max_chars: int = MAX_TURN_CHARS) -> str:
+    """Refuse blank, over-long or unprintable text: lone surrogates, NUL, only zero-width marks."""
+    if len(text) > max_chars:
+        raise InvalidField(param)
+    visible = False
+    for char in text:
+        category = unicodedata.category(char)
+        if category == "Cs" or (category == "Cc" and char not in "\t\n\r\x1b"):
+            raise InvalidField(param)
+        visible = visible or category[0] not in "CZ"
+    if not visible:
+        raise InvalidField(param)
+    return text
+
+
+def _parts(
+    content: str | list[TextPart | ImagePart | RefusalPart],
+) -> list[TextPart | ImagePart | RefusalPart]:
+    return [TextPart(type="text", text=content)] if isinstance(content, str) else content
+
+
+def _answer_text(answer: EarlierAnswer, place: str) -> str:
+    """As long as the conversation allows, and of whatever characters: a model wrote it. A blocked
+    answer is empty."""
+    if answer.content is None:
+        return answer.refusal or ""
+    texts = []
+    for number, part in enumerate(_parts(answer.content)):
+        if isinstance(part, ImagePart):
+            raise InvalidField(f"{place}.{number}.type")
+        texts.append(part.text if isinstance(part, TextPart) else part.refusal)
+    return "\n".join(texts)
+
+
+def _check_amount(turns: list[Turn]) -> None:
+    instructions = [turn for turn in turns if turn.role == "system"]
+    spoken = [turn for turn in turns if turn.role != "system"]
+    if turns[-1].role != "user" or len(spoken) > MAX_EARLIER_TURNS + 1:
+        raise InvalidField("messages")
+    if len(instructions) > MAX_INSTRUCTIONS or _chars(instructions) > MAX_INSTRUCTION_CHARS:
+        raise InvalidField("messages")
+    if _chars(spoken) > MAX_CONVERSATION_CHARS:
+        raise InvalidField("messages")
+
+
+def _chars(turns: list[Turn]) -> int:
+    return sum(len(turn.text) for turn in turns)
