@@ -1,4 +1,4 @@
-"""`shopsight`, the command for the terminal: one file beside this for each subcommand."""
+"""`shopsight`, the command for the terminal. Each subcommand has a file beside this one."""
 
 import argparse
 import sys
@@ -76,11 +76,12 @@ def main() -> None:
     command.set_defaults(run=lambda args: keys.run(args.tenant))
 
     args = parser.parse_args()
-    sys.exit(_ended(args))
+    sys.exit(_run(args))
 
 
-def _ended(args: argparse.Namespace) -> int:
-    """The exit status; what a person can do something about is a sentence, not a traceback."""
+def _run(args: argparse.Namespace) -> int:
+    """Run the subcommand and return the exit status. An error that the user can repair is shown as
+    a sentence, not as a traceback."""
     try:
         return int(args.run(args))
     except SQLAlchemyError as error:

@@ -1,5 +1,6 @@
-"""The embedded default: gateway and one replica as two processes of this machine, SQLite, the
-in-process cache and the demo checkpoint. The same code as in compose, no server, no GPU."""
+"""The embedded default: gateway and one replica as two processes of this machine, with SQLite, the
+in-process cache and the demo checkpoint. It runs the same code as compose, without server and
+GPU."""
 
 import contextlib
 import os
@@ -21,12 +22,14 @@ from gateway.config import PROJECT, Settings
 
 # Loading the demo checkpoint takes 3-10 s; an 8B one from a slow disk some minutes.
 START_TIMEOUT_S = 600
-# Made once: without them sessions would end, and people not be found again, at each start.
+# Created once and kept. With new ones at each start, sessions would end and pseudonyms would
+# change.
 SECRETS = ("PSEUDONYM_KEY", "SESSION_SECRET")
 DATA = PROJECT / ".run"
-# Below those that the kernel gives to outgoing connections, which would take one before its server.
+# Below the ports that the kernel gives to outgoing connections: one of these could take a port
+# before its server does.
 PORTS = range(20_000, 32_000)
-_given: set[int] = set()
+_used_ports: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -43,15 +46,15 @@ class Stack:
 
 
 def free_port() -> int:
-    """One that nothing listens at, and that was not given out before: the first server may not
-    listen yet when the port for the second is looked for."""
+    """A port that nobody listens on and that was not returned before: the first server may not
+    listen yet when the second one needs a port."""
     while True:
         port = random.choice(PORTS)  # noqa: S311
-        if port in _given:
+        if port in _used_ports:
             continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            _given.add(port)
+            _used_ports.add(port)
             return port
 
 
@@ -59,12 +62,12 @@ def free_port() -> int:
 def embedded_stack(
     data: Path, *, bind: str = "127.0.0.1", port: int | None = None, **environment: str
 ) -> Iterator[Stack]:
-    """Start both processes, wait until a question can be asked, and stop them at the end. Their
-    logs are `gateway.log` and `inference.log` in `data`."""
+    """Start both processes, wait until a question can be asked, and stop them at the end. They log
+    to `gateway.log` and `inference.log` in `data`. Raises SystemExit if they do not start."""
     data.mkdir(parents=True, exist_ok=True)
     settings = Settings()
-    given = settings.model_fields_set
-    internal_port = settings.internal_port if port and "internal_port" in given else free_port()
+    explicit = settings.model_fields_set
+    internal_port = settings.internal_port if port and "internal_port" in explicit else free_port()
     if port:
         _check_free(bind, port, "make run PORT=…")
         _check_free("127.0.0.1", internal_port, "INTERNAL_PORT in .env")
@@ -84,12 +87,12 @@ def embedded_stack(
         "SPOOL_DIR": str(data / "spool"),
         "IMAGE_DIR": str(data / "images"),
         "REDIS_URL": "",  # even where .env names one: this stack needs no server
-        **{name: _secret(data / name.lower()) for name in SECRETS if name.lower() not in given},
+        **{name: _secret(data / name.lower()) for name in SECRETS if name.lower() not in explicit},
         **environment,
     }
-    subprocess.run(
-        [sys.executable, "-m", "gateway.cli", "migrate"], cwd=PROJECT, env=env, check=True
-    )
+    migrate = [sys.executable, "-m", "gateway.cli", "migrate"]
+    if subprocess.run(migrate, cwd=PROJECT, env=env).returncode:
+        raise SystemExit(1)  # it has said why
     processes = stack.processes
     try:
         for name, host in (("inference", "127.0.0.1"), ("gateway", bind)):
@@ -115,26 +118,29 @@ def embedded_stack(
                 process.kill()
 
 
-def _check_free(bind: str, port: int, another: str) -> None:
-    """Else the server that is there would be asked whether this one is ready."""
+def _check_free(bind: str, port: int, setting: str) -> None:
+    """Raises SystemExit if the port is in use. Otherwise the stack would start, and the readiness
+    check would ask a foreign server. `setting` tells how to choose another port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((bind, port))
         except OSError as error:
             why = f"Port {port} cannot be used: {error.strerror}."
-            raise SystemExit(f"{why} Another: {another}") from None
+            raise SystemExit(f"{why} Another: {setting}") from None
 
 
 def settings_of_run() -> Settings:
-    """Settings as `shopsight run` gives them to its gateway: with the secrets that it keeps."""
-    given = Settings().model_fields_set
+    """The settings of the gateway that `shopsight run` starts, with the secrets that it has
+    created."""
+    explicit = Settings().model_fields_set
     files = {name.lower(): DATA / name.lower() for name in SECRETS}
-    kept = {name: file for name, file in files.items() if name not in given and file.exists()}
-    return Settings(**{name: file.read_text().strip() for name, file in kept.items()})  # type: ignore[arg-type]
+    created = {name: file for name, file in files.items() if name not in explicit and file.exists()}
+    return Settings(**{name: file.read_text().strip() for name, file in created.items()})  # type: ignore[arg-type]
 
 
 def _secret(file: Path) -> str:
+    """The secret in a file, which is created if it is missing."""
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_hex(32))
@@ -170,7 +176,7 @@ def _stay_up(bind: str, port: int) -> NoReturn:
     print("Loading the model …", flush=True)
     with embedded_stack(DATA, bind=bind, port=port) as stack:
         print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
-        print(f"RequestMetrics and administration, for this machine alone: {stack.internal_url}")
+        print(f"Metrics and administration, for this machine alone: {stack.internal_url}")
         if bind == "0.0.0.0":  # noqa: S104 - asked for by name
             print(f"From a phone in this network: http://{_address()}:{port}", flush=True)
         while all(process.poll() is None for process in stack.processes):
@@ -179,7 +185,7 @@ def _stay_up(bind: str, port: int) -> NoReturn:
 
 
 def _address() -> str:
-    """This machine's address in the local network: the one a packet outwards would carry."""
+    """This machine's address in the local network: the source address of an outgoing packet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # documentation range; connecting UDP sends nothing

@@ -18,7 +18,7 @@ import httpx
 from sqlalchemy import Engine, create_engine
 
 from gateway.cli.embedded import free_port
-from gateway.log.outbox.reconcile import waiting_ids
+from gateway.log.outbox.reconcile import spooled_ids
 from gateway.log.outbox.spool_folder import spools_in
 from tests.support.servers import Server, mariadb_server, migrate, running, wait_until
 from tests.support.stub_replica import StubReplica, stub_replica
@@ -169,7 +169,7 @@ class Fleet:
         return time.monotonic() - begun
 
     def waiting(self) -> int:
-        return len(waiting_ids(self.spool_dir))
+        return len(spooled_ids(self.spool_dir))
 
     def drained_after(self, timeout_s: float = 120) -> float:
         """Wait until no spool holds anything; answers the seconds."""

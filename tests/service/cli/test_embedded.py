@@ -8,10 +8,13 @@ from pathlib import Path
 import httpx
 import pytest
 from openai import OpenAI
+from sqlalchemy import create_engine, text
 
 from gateway.cli.embedded import Stack
+from gateway.cli.embedded import embedded_stack as start
 from tests.support import ROOT
 from tests.support.asking import data_uri, rows
+from tests.support.schema import upgrade
 
 
 def cli(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -91,6 +94,22 @@ def test_a_taken_port_is_said_before_anything_starts(embedded_stack: Stack) -> N
     assert taken.returncode == 1
     assert "PORT=" in taken.stderr
     assert "is up" not in taken.stdout
+
+
+def test_a_log_of_a_newer_version_is_a_sentence_and_nothing_starts(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'shopsight.db'}")
+    upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0099'"))
+    engine.dispose()
+    with pytest.raises(SystemExit, match="1"), start(tmp_path):
+        pass
+    said = capfd.readouterr().err
+    assert "0099" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "gateway.log").exists()
 
 
 def test_the_demo_shows_the_main_job() -> None:

@@ -56,7 +56,7 @@ def test_status_tells_what_waits_and_whether_somebody_sees_to_it(
 ) -> None:
     assert shopsight("log", "status").stdout == "dead letters: 0\n"
     spools = SpoolFolder(tmp_path / "spool", "process")
-    used, orphaned = spools.claim(), spools.claim()
+    used, orphaned = spools.create_spool(), spools.create_spool()
     used.append([event(), event()])
     orphaned.append([event()])
     orphaned.release()
@@ -70,7 +70,7 @@ def test_stats_say_how_many_rows_are_still_on_their_way(
 ) -> None:
     deliver(engine, [event(question="what?", cache="hit")])
     assert "on their way" not in shopsight("stats").stdout
-    SpoolFolder(tmp_path / "spool", "process").claim().append([event(), event()])
+    SpoolFolder(tmp_path / "spool", "process").create_spool().append([event(), event()])
     assert "on their way into the log: 2" in shopsight("stats").stdout
 
 
@@ -80,7 +80,7 @@ def test_reconcile_finds_what_is_lost_and_says_what_became_of_the_rest(
     recorded, waiting, dead, surplus = event(), event(), event(), event()
     lost = uuid.uuid4()
     deliver(engine, [recorded, surplus])
-    SpoolFolder(tmp_path / "spool", "process").claim().append([waiting])
+    SpoolFolder(tmp_path / "spool", "process").create_spool().append([waiting])
     letter = {"interaction_id": uuid.UUID(ids_of([dead])[0]), "reason": "bad taste", "event": dead}
     with engine.begin() as connection:
         row = {**letter, "died_at": datetime.now(UTC), "attempts": 5}

@@ -17,7 +17,7 @@ from PIL import Image
 from sqlalchemy import Engine, update
 
 from contract.images import EncodedImage, check_image
-from gateway.cli.export import told
+from gateway.cli.export import coverage_lines
 from gateway.feedback.examples import Examples, inline
 from gateway.identity.callers import hash_key
 from gateway.log.schema.tables import images, interactions
@@ -66,7 +66,7 @@ def exported(engine: Engine, folder: Path, **wanted: Any) -> tuple[list[dict[str
     """The examples and what is told of the rest."""
     examples = Examples(engine, folder, inline)
     found = list(examples.read(wanted.get("tenant"), wanted.get("since")))
-    return found, told(examples.coverage)
+    return found, coverage_lines(examples.coverage)
 
 
 def picture_in(example: dict[str, Any]) -> Image.Image:
