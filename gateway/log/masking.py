@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator
 
 from contract.looks import ENCLOSED, ranges
+from gateway.cache.sharing import SharePolicy
 from gateway.log.personal.accounts import accounts, addresses
 from gateway.log.personal.found import Findings, Found
 from gateway.log.personal.legible import CHINESE, Legible, legible
 from gateway.log.personal.numbers import numbers
+from gateway.log.personal.settled import settled
 
 # A text with something personal has one of these; most have none, and are not looked at again. Each
 # begins with a class of characters: that is what makes it fast.
@@ -59,6 +61,10 @@ def masked(text: str) -> str:
 def personal(*texts: str) -> bool:
     """Whether one of them names a person."""
     return any(_suspicious(text) and next(_found(text), None) is not None for text in texts)
+
+
+SHARED = SharePolicy(personal, settled)
+"""What of an answer may be given to others than its asker."""
 
 
 def _suspicious(text: str) -> bool:
