@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-_ENGLISH = "is it red leather"
+_ENGLISH = ("is it red leather", "can i wash it?")
 _CHINESE = "这是真皮吗"
 
 
@@ -39,10 +39,23 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
     "directions": lambda text: "\u202e" + _between("\u2066")(text) + "\u202c",
     "selectors": _between("\ufe0f"),
 }  # fmt: skip
+# Chinese has no other letters, but as much that is not seen.
+_UNSEEN = ("\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u034f", "\u200e", "\u2066")
+_CHINESE_SPELLINGS: tuple[Callable[[str], str], ...] = (
+    *map(_between, _UNSEEN),
+    _between("\U000e0100"),
+    lambda text: text.replace("皮", "⽪"),
+    lambda text: text + "？" * 1900,
+    lambda text: text + "。" * 900,
+    lambda text: text + "！？…~～ 。" * 20,
+    lambda text: "\n" * 300 + text + "\u2029" * 300,
+    lambda text: "\u3000" * 450 + text + " " * 450,
+    lambda text: "\u2800" * 9 + text + "\u3164" * 9,
+    lambda text: "\u202e" + text + "\u202c",
+)
 POISON = [
-    (spell(text), text)
-    for text in (_ENGLISH, _CHINESE, "can i wash it?")
-    for spell in _SPELLINGS.values()
+    *((spell(text), text) for text in _ENGLISH for spell in _SPELLINGS.values()),
+    *((spell(_CHINESE), _CHINESE) for spell in _CHINESE_SPELLINGS),
 ]
 
 

@@ -43,18 +43,18 @@ def test_a_spelling_is_asked_as_the_plain_text_is_or_is_another_question(
     ("typed", "asked"),
     [
         ("is it red", "Is it red?"),
-        ("这是真皮吗？！", "这是真皮吗?"),
-        ("适合送给妈妈。", "适合送给妈妈?"),
-        ("請問，這是真皮嗎", "請問,這是真皮嗎?"),
+        ("这是真皮吗?!", "这是真皮吗？"),
+        ("适合送给妈妈。", "适合送给妈妈？"),
+        ("請問,這是真皮嗎", "請問，這是真皮嗎？"),
         ("IS THIS REAL LEATHER", "Is this real leather?"),
         ("can i wash it", "Can I wash it?"),
         ("LG OLED TV", "LG OLED TV?"),
         ("iPhone 15 case", "iPhone 15 case?"),
         ("5² cm", "5² cm?"),
         ("①③⑧ or 2", "138 or 2?"),
-        ("款式②5件", "款式2 5件?"),
-        ("1️⃣2️⃣ 号", "12 号?"),
-        ("ﾚｻﾞｰですか", "レザーですか?"),
+        ("款式②5件", "款式2 5件？"),
+        ("1️⃣2️⃣ 号", "12 号？"),
+        ("ﾚｻﾞｰですか", "レザーですか？"),
         ("I ❤️ it 👩‍👧", "I ❤️ it 👩‍👧"),
         ("🏴󠁧󠁢󠁥󠁮󠁧󠁿 flag", "🏴󠁧󠁢󠁥󠁮󠁧󠁿 flag?"),
         ("می‌خواهم", "می‌خواهم?"),
@@ -78,6 +78,7 @@ odd = st.sampled_from(
 
 @given(st.one_of(st.text(max_size=40), st.text(odd, max_size=25)))
 @example("１️⃣")
+@example("①\u20e3\u20e3")
 @example("Ⓜ\u200b\ufe0f")
 @example("ⓐ\u200dⓑ")
 @example("İ I i")
