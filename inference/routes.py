@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import render
 from contract.attempts import attempt_of, pixel_bound
+from contract.canonical import canonical_request
 from contract.completion import CompletionRequest
 from contract.errors import (
     DeadlineExceeded,
@@ -45,7 +46,8 @@ async def chat_completions(request: Request) -> Response:
     if not replica.ready:
         raise NoReplica
     check_media_type(request, "application/json")
-    asked = parse_completion((await read_body(request)).data)
+    # Of a gateway's question nothing is left to change.
+    asked = canonical_request(parse_completion((await read_body(request)).data))
     facts = replica.model.facts
     if asked.model not in (MODEL_ALIAS, facts.name, facts.revision):
         raise ModelNotFound("model")

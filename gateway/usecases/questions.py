@@ -1,6 +1,7 @@
 """A request's body → the question in it. A body seen before is known by its digest, within its
 tenant, and neither parsed nor screened again."""
 
+import json
 import math
 import time
 from collections import OrderedDict
@@ -92,9 +93,9 @@ def _known(asked: CompletionRequest) -> Known:
     texts = [turn.text for turn in asked.turns]
     if canonical is not asked:
         texts += [turn.text for turn in canonical.turns]
-    return Known(
-        asked, canonical, personal(*texts, asked.sampling.schema or "", *asked.sampling.stop)
-    )
+    if asked.sampling.schema is not None:  # as it reads, not as JSON escapes it
+        texts.append(json.dumps(json.loads(asked.sampling.schema), ensure_ascii=False))
+    return Known(asked, canonical, personal(*texts, *asked.sampling.stop))
 
 
 def check_turns(asked: CompletionRequest) -> None:

@@ -60,7 +60,7 @@ async def test_the_least_recently_asked_is_forgotten_and_giants_are_not_kept(
         True,
     ]
     # As typed and as asked: "😀😀 …" is asked without its second space.
-    for giant in (asked(schema="x" * 5000), asked("😀😀  " * 150)):
+    for giant in (asked(schema=f'"{"x" * 5000}"'), asked("😀😀  " * 150)):
         await questions.identify(new_question(giant, ("shop", "giant")), CALLER)
         assert questions.recall(("shop", "giant")) is None
 
