@@ -1,6 +1,6 @@
 """Leaves of the error tree that only the gateway raises.
 
-ClientError: 429 RateLimited · Unavailable: 503 CacheUnavailable · ErasureIncomplete
+ClientError: 400 UndecodableText (an InvalidMultipart) · 429 RateLimited · Unavailable: 503 CacheUnavailable · ErasureIncomplete
 """
 
 from contract.errors import ClientError, InvalidMultipart, Unavailable
@@ -9,7 +9,7 @@ from contract.errors import ClientError, InvalidMultipart, Unavailable
 class UndecodableText(InvalidMultipart):
     """`language`: that of the text as far as it can be guessed, None where it cannot."""
 
-    en = "A text of the form is not in UTF-8. Send UTF-8, or declare its charset in its Content-Type."
+    en = "A text of the form is not in UTF-8. Send UTF-8, or name the charset in its Content-Type."
     zh = "表单中的文字不是 UTF-8 编码。请使用 UTF-8，或在 Content-Type 中注明 charset。"
 
     def __init__(self, language: str | None = None) -> None:
