@@ -1,6 +1,7 @@
 """Leaves of the error tree that only the gateway raises.
 
-ClientError: 400 UndecodableText (an InvalidMultipart) · 429 RateLimited · Unavailable: 503 CacheUnavailable · ErasureIncomplete
+ClientError: 400 UndecodableText, which is an InvalidMultipart · 429 RateLimited
+Unavailable: 503 CacheUnavailable · ErasureIncomplete
 """
 
 from contract.errors import ClientError, InvalidMultipart, Unavailable

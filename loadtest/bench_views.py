@@ -19,7 +19,8 @@ from gateway.log.schema.analysts import VIEWS
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import interactions
 from loadtest.seed_log import BEGIN, fill
-from tests.support.servers import mariadb_server, migrate
+from tests.support.migrating import migrate
+from tests.support.servers import mariadb_server
 from tests.support.views_from_rows import FROM_ROWS
 
 ZONE = ZoneInfo("Asia/Shanghai")

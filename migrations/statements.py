@@ -30,7 +30,7 @@ def create(
         return
     op.execute(f"CREATE TABLE {name} ({', '.join(parts)})")
     for column in index:
-        op.create_index(_index_name(name, column), name, [column])
+        op.execute(f"CREATE INDEX {_index_name(name, column)} ON {name} ({column})")
 
 
 def alter(table: str, *, add: Sequence[Column[Any]] = (), index: Sequence[str] = ()) -> None:

@@ -1,5 +1,4 @@
-"""Stores answers under their key. A value repeats the key's fields: if they differ, it is a
-miss."""
+"""Stores answers under their key. A value repeats the key's fields: other fields are a miss."""
 
 import random
 import time
@@ -44,8 +43,7 @@ class Store(WriteOnlyStore, Protocol):
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """A cached answer as the log's rows name it: revision, digest of the photo, digest of the
-    key."""
+    """A cached answer as the log names it: revision, digest of the photo, digest of the key."""
 
     revision: str
     image: str
@@ -59,8 +57,7 @@ class CachedAnswer:
     policy_version: str
     stored_at: float
     fresh_until: float
-    """Unix seconds. Later the answer is stale: it is given out, and recomputed in the
-    background."""
+    """Unix seconds. Later the answer is given out as stale, and recomputed in the background."""
 
     @property
     def age_s(self) -> int:
@@ -142,8 +139,7 @@ class AnswerCache(AnswerWriter):
 
 
 def answer_name(key: AnswerKey) -> str:
-    """The name of an answer in the store. It holds revision and photo, so that a purge finds
-    them."""
+    """The name of an answer in the store. A purge finds it by revision and photo."""
     return f"{PREFIX}:{key.revision}:{key.image}:{key.digest}"
 
 

@@ -1,5 +1,4 @@
-"""One computation of an answer for all gateways. This gateway leads it, or follows the one that
-does."""
+"""One computation of an answer for all gateways: this one leads it or follows another's."""
 
 import asyncio
 import contextlib
@@ -30,8 +29,8 @@ class HolderGoneError(Exception):
 
 
 class Computation:
-    """A computation that no other gateway can follow: there is no Redis, or the answer is not
-    deterministic."""
+    """A computation for this gateway alone: without Redis, or for answers that may not be
+    shared."""
 
     outcome: Outcome = "miss"
 

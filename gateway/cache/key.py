@@ -1,5 +1,4 @@
-"""The key of a question in the answer cache: only questions with equal keys may share an answer.
-Pure."""
+"""The key of a question in the answer cache: only equal keys may share an answer. Pure."""
 
 import hashlib
 from dataclasses import dataclass, fields, replace
@@ -31,8 +30,7 @@ class AnswerKey:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over length-prefixed fields: ("ab","c") and ("a","bc") differ. The digest of a
-        later attempt is derived from that of attempt 0, so that it can be computed from a digest
-        alone."""
+        later attempt is derived from that of attempt 0, so a digest alone is enough to find it."""
         if self.attempt:
             return digest_of_attempt(replace(self, attempt=0).digest, self.attempt)
         hasher = hashlib.sha256()

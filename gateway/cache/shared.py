@@ -24,8 +24,7 @@ DELETE_TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class SharedAnswers:
-    """`leases` is None if the cache is in this process: no other gateway can follow a
-    computation."""
+    """`leases` is None with a cache in this process: other gateways cannot follow."""
 
     answers: AnswerCache
     leases: Leases | None

@@ -1,5 +1,4 @@
-"""`shopsight ask`: asks one question from the terminal and shows the answer while it is
-generated."""
+"""`shopsight ask`: asks one question from the terminal and streams the answer."""
 
 import json
 import sys

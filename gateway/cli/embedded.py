@@ -1,6 +1,5 @@
 """The embedded default: gateway and one replica as two processes of this machine, with SQLite, the
-in-process cache and the demo checkpoint. It runs the same code as compose, without server and
-GPU."""
+in-process cache and the demo checkpoint. The code is that of compose; no server, no GPU."""
 
 import contextlib
 import os
@@ -131,8 +130,7 @@ def _check_free(bind: str, port: int, setting: str) -> None:
 
 
 def settings_of_run() -> Settings:
-    """The settings of the gateway that `shopsight run` starts, with the secrets that it has
-    created."""
+    """The settings of the gateway of `shopsight run`, with the secrets that it has created."""
     explicit = Settings().model_fields_set
     files = {name.lower(): DATA / name.lower() for name in SECRETS}
     created = {name: file for name, file in files.items() if name not in explicit and file.exists()}

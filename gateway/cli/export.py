@@ -9,19 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from gateway.cli.moment import moment
 from gateway.config import Settings
 from gateway.feedback.examples import Examples, files_in, inline
 from gateway.log.schema.database import open_database
-
-
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--format", choices=["jsonl"], default="jsonl")
-    command.add_argument("--out", type=Path, help="a file; else standard output")
-    command.add_argument("--photos", type=Path, help="a folder for photos; else data URIs")
-    command.add_argument("--since", type=moment, help="only what was asked since (ISO, UTC)")
-    command.add_argument("--tenant", help="only this tenant's")
-    command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

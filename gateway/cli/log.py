@@ -1,7 +1,7 @@
 """`shopsight log …`: shows what waits, was refused or was lost on the way to the database."""
 
-import argparse
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from gateway.cli.moment import moment
 from gateway.config import Settings
 from gateway.log.faults import reason_of
 from gateway.log.outbox import dead_letters
@@ -20,31 +19,12 @@ from gateway.log.outbox.spool_folder import ids_in, is_owned, spools_in
 from gateway.log.schema.database import open_database
 
 
-def add_commands(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    command = commands.add_parser("status", help="what waits in the spools of this machine")
-    command.set_defaults(run=lambda args: _with_database(status))
-
-    command = commands.add_parser("dead", help="events that the database refused, and why")
-    command.set_defaults(run=lambda args: _with_database(dead))
-
-    command = commands.add_parser("replay", help="send dead letters to the database again")
-    command.set_defaults(run=lambda args: _with_database(replay))
-
-    command = commands.add_parser("reconcile", help="compare spools, database and a ledger")
-    command.add_argument("--ledger", type=Path, help="file of acknowledged ids, one a line")
-    command.add_argument("--since", type=moment, help="only interactions begun since (ISO, UTC)")
-    command.set_defaults(
-        run=lambda args: _with_database(reconcile, ledger=args.ledger, since=args.since)
-    )
-
-
-def _with_database(run: Any, **arguments: Any) -> int:
+def run(command: Callable[..., int], **arguments: Any) -> int:
+    """One of the commands below, with the log that the settings name."""
     settings = Settings()
     engine = open_database(settings)
     try:
-        return int(run(settings, engine, **arguments))
+        return command(settings, engine, **arguments)
     finally:
         engine.dispose()
 

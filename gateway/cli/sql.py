@@ -1,5 +1,4 @@
-"""`shopsight sql "SELECT …"`: runs one read-only query on the log and prints its rows as a
-table."""
+"""`shopsight sql "SELECT …"`: runs one read-only query on the log and prints a table."""
 
 import sys
 import unicodedata

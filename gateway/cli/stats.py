@@ -1,5 +1,4 @@
-"""`shopsight stats`: shows what shoppers asked and how they were answered, from the analysts'
-views."""
+"""`shopsight stats`: what shoppers asked and how they were answered, from the views."""
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo

@@ -48,11 +48,10 @@ class LogErasure:
 
     def begin(self, actor: str) -> None:
         """Commit the tombstones and a row of the audit. From then on, earlier events of the person
-        are inserted redacted. The given subjects come first, since finding the visits takes a
-        while."""
+        are inserted redacted. The given subjects come first: finding the visits takes a while."""
         person = self._person
         with self._engine.begin() as connection:
-            given = tombstones.upsert(connection, self._subjects, self._at)
+            named = tombstones.upsert(connection, self._subjects, self._at)
             self._audit(connection, actor, "erasure begun")
         sessions = {
             session
@@ -62,8 +61,8 @@ class LogErasure:
         person.visits += sorted(sessions.difference(person.visits))
         visits = [Subject(person.tenant, "visit", name) for name in person.visits]
         with self._engine.begin() as connection:
-            found = tombstones.upsert(connection, visits, self._at)
-        self.tombstones = Tombstones({**given.erased_at, **found.erased_at})
+            visited = tombstones.upsert(connection, visits, self._at)
+        self.tombstones = Tombstones({**named.erased_at, **visited.erased_at})
 
     def end(self, actor: str, receipt: Mapping[str, Any]) -> None:
         """Add a row of the audit that tells what was erased."""
@@ -77,8 +76,8 @@ class LogErasure:
 
     def _values(self, wanted: Column[Any], which: ColumnElement[bool]) -> Iterator[Any]:
         """The values of a column in the person's interactions, read by pages. `which` must select
-        one value of one index: such an index returns keys in order, so a page costs no more than
-        itself. The time is compared here, because MariaDB would use its index of times and sort."""
+        one value of one index: such an index returns keys in order, so a page reads only its own
+        rows. The time is compared here, because MariaDB would use its index of times and sort."""
         key = column.interaction_id
         query = select(key, wanted, column.asked_at).where(which).order_by(key).limit(PAGE_ROWS)
         page = query

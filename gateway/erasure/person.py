@@ -17,8 +17,7 @@ column = interactions.c
 
 @dataclass
 class Person:
-    """The identities of one person, and the moment of the erasure. Later rows are not the
-    person's."""
+    """The identities of one person. Rows from after the erasure are not the person's."""
 
     tenant: str
     pseudonyms: list[str]
@@ -30,8 +29,7 @@ class Person:
     """In UTC."""
 
     def owns(self, table: Table) -> ColumnElement[bool]:
-        """The person's rows of a table that has a tenant, a pseudonym, a session and
-        `created_at`."""
+        """The person's rows of a table with tenant, pseudonym, session and `created_at`."""
         user, session = table.c.user_pseudonym, table.c.session_id
         is_person = or_(
             user.in_(self.pseudonyms),
@@ -53,8 +51,8 @@ class Person:
 
     def interaction_conditions(self, photos: Sequence[str]) -> list[ColumnElement[bool]]:
         """The interactions to redact, in this order. Rows that are found only by means of other
-        rows come first, so that an interrupted erasure can be repeated. Each condition needs one
-        value of one index: given several, the server would read all rows of all values for each
+        rows come first, so that an interrupted erasure can be repeated. Each condition has one
+        value of one index: given several, the server would read the rows of all values for each
         batch."""
         by_session = [self._until_erasure(column.session_id == name) for name in self.sessions]
         uploads = [self._unnamed_uploads(chunk) for chunk in chunks(photos)]

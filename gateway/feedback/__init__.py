@@ -1,2 +1,1 @@
-"""Votes on answers: who may vote, how votes are counted, and the quarantine of answers voted
-down."""
+"""Votes on answers: who may vote, how votes count, and the quarantine of answers voted down."""

@@ -58,6 +58,6 @@ class StoredPhotos:
             raise PhotoWithheld("damaged") from None
         if checked.facts.digest != digest:
             raise PhotoWithheld("damaged")
-        made = BytesIO()
-        checked.pixels.save(made, "JPEG", quality=JPEG_QUALITY)
-        return made.getvalue()
+        output = BytesIO()
+        checked.pixels.save(output, "JPEG", quality=JPEG_QUALITY)
+        return output.getvalue()

@@ -1,6 +1,5 @@
-"""Answers that were voted down, and the attempt at which each of their questions is now. Kept in
-memory, because every question looks it up, and in SQL, because Redis evicts and gateways
-restart."""
+"""Answers that were voted down, and the attempt at which each of their questions is now. In memory,
+because every question looks it up; in SQL, because Redis evicts and gateways restart."""
 
 import time
 from dataclasses import replace
@@ -21,8 +20,7 @@ FULL_REFRESH_S = 60.0
 
 
 class Quarantine:
-    """One thread calls `refresh` and `quarantine_if_voted_down`; the event loop calls
-    `current_key`."""
+    """`current_key` is for the event loop; one thread calls the other methods."""
 
     def __init__(self) -> None:
         self._attempts: dict[str, int] = {}  # by digest of attempt 0; replaced, never mutated

@@ -72,8 +72,7 @@ class Tally:
         self._thread.start()
 
     def stop(self) -> None:
-        """Votes that are not counted yet are counted by another gateway, or after the next
-        start."""
+        """Uncounted votes are left to another gateway, or to the next start."""
         self._stopping.set()
         self._thread.join(INTERVAL_S)
 
@@ -96,8 +95,7 @@ class Tally:
         self._quarantine.refresh(self._engine)
 
     def _countable_votes(self) -> list[Row[Any]]:
-        """Votes whose interaction is in the database, the oldest first. `counts`: from the
-        asker."""
+        """Votes whose interaction is stored, the oldest first; `counts` if the asker votes."""
         asked = interactions.c
         query = (
             select(
@@ -131,7 +129,7 @@ class Tally:
         return rows
 
     def _count(self, vote: Row[Any]) -> None:
-        """Move a vote into `feedback`. If the process dies between two steps, all may be
+        """Move a vote into `feedback`. If the process dies in between, all of it may be
         repeated."""
         is_vote = votes.c.vote_id == vote.vote_id
         if vote.counts:

@@ -68,8 +68,8 @@ class TableShape:
         )
 
     def row(self, event: str) -> tuple[Row, set[str]]:
-        """The row to insert, and the names of fields that have no column. A column that the event
-        does not fill is NULL. A mandatory one is absent, so that it takes its default. Raises
+        """The row to insert, and the names of fields without a column. A column that the event does
+        not fill is NULL. A mandatory one is absent, so that it takes its default. Raises
         BadEvent."""
         try:
             fields = json.loads(event)

@@ -1,5 +1,4 @@
-"""The record of one request. Each step fills in what it knows; at the end it becomes a row of the
-log."""
+"""The record of one request. Each step fills in what it knows; at the end it becomes a row."""
 
 import time
 from collections.abc import Iterator

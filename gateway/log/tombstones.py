@@ -12,13 +12,13 @@ from gateway.log.schema.privacy_tables import tombstones
 
 # user: a pseudonym. session: everything that the holder of a cookie asked. visit: those requests of
 # a session that name no user; they are erased together with a user of that session.
-Kind = Literal["user", "session", "visit"]
+SubjectKind = Literal["user", "session", "visit"]
 
 
 @dataclass(frozen=True)
 class Subject:
     tenant: str
-    kind: Kind
+    kind: SubjectKind
     name: str
 
 

@@ -20,7 +20,8 @@ from sqlalchemy import Engine, create_engine
 from gateway.cli.embedded import free_port
 from gateway.log.outbox.reconcile import spooled_ids
 from gateway.log.outbox.spool_folder import spools_in
-from tests.support.servers import Server, mariadb_server, migrate, running, wait_until
+from tests.support.migrating import migrate
+from tests.support.servers import Server, mariadb_server, running, wait_until
 from tests.support.stub_replica import StubReplica, stub_replica
 
 # An event younger than this is on its way; the forwarder looks every 0.1 s.

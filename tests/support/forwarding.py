@@ -17,7 +17,8 @@ from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import interactions
 from tests.support.events import ids_of
-from tests.support.servers import migrate, wait_until
+from tests.support.migrating import migrate
+from tests.support.servers import wait_until
 
 
 class Running:

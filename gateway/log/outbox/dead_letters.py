@@ -87,12 +87,12 @@ def replay(engine: Engine, report: Callable[[DeadLetter, str | None], None]) -> 
     last: UUID | None = None
     while letters := read_page(engine, last):
         last = letters[-1].interaction_id
-        outcome = delivery.deliver(
+        result = delivery.deliver(
             [SpooledEvent(n, 0.0, letter.event) for n, letter in enumerate(letters)]
         )
-        for spooled, error in outcome.rejected:
+        for spooled, error in result.rejected:
             report(letters[spooled.seq], reason_of(error))
-        accepted = [letters[spooled.seq] for spooled in outcome.accepted]
+        accepted = [letters[spooled.seq] for spooled in result.accepted]
         # Deleted only after the rows are committed. A replay that is killed in between may be
         # repeated: it inserts no row twice.
         with engine.begin() as connection:

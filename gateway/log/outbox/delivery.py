@@ -1,6 +1,5 @@
-"""Inserts events into the database, each once however often it is sent, thanks to the table's
-unique key. Tells which events the database refuses; what becomes of those is the forwarder's
-decision."""
+"""Inserts events into the database, each once however often it is sent, thanks to a unique key.
+Tells which events the database refuses; the forwarder decides what becomes of them."""
 
 import random
 import time
@@ -46,7 +45,7 @@ FailedEvent = tuple[SpooledEvent, Exception]
 
 
 @dataclass
-class Outcome:
+class DeliveryResult:
     """`unknown_fields`: fields that the database has no column for. `erased`: events, as they were
     spooled, of persons who have been erased; their rows were inserted redacted."""
 
@@ -67,9 +66,8 @@ class Delivery:
         self._tombstones = Tombstones()
         self._last_inserted: Row | None = None
 
-    def deliver(self, events: Events) -> Outcome:
-        """Insert a batch. Raises ServerFault: some of it may be stored then, and may be sent
-        again."""
+    def deliver(self, events: Events) -> DeliveryResult:
+        """Insert a batch. Raises ServerFault: part of it may be stored then, and be sent again."""
         try:
             while True:
                 try:
@@ -85,20 +83,20 @@ class Delivery:
                 raise
             raise ServerFault from error
 
-    def _deliver(self, events: Events) -> Outcome:
-        outcome = Outcome()
+    def _deliver(self, events: Events) -> DeliveryResult:
+        result = DeliveryResult()
         unknown_faults: list[FailedEvent] = []
-        event_rows = self._event_rows(self._redact_erased(events, outcome), outcome)
-        self._insert_or_split(event_rows, outcome, unknown_faults)
+        event_rows = self._event_rows(self._redact_erased(events, result), result)
+        self._insert_or_split(event_rows, result, unknown_faults)
         if unknown_faults:
-            if not self._accepts_rows(outcome):
+            if not self._accepts_rows(result):
                 raise ServerFault from unknown_faults[0][1]
-            outcome.rejected += unknown_faults
-        if outcome.rejected:
+            result.rejected += unknown_faults
+        if result.rejected:
             self._shape = None  # the table may have changed: read it before these are tried again
-        return outcome
+        return result
 
-    def _redact_erased(self, events: Events, outcome: Outcome) -> Events:
+    def _redact_erased(self, events: Events, result: DeliveryResult) -> Events:
         """The events, without person and content where the person has been erased."""
         self._table_shape()
         oldest = min((spooled.at for spooled in events), default=0.0) - LONGEST_REQUEST_S
@@ -107,38 +105,38 @@ class Delivery:
             self._tombstones = self._read_tombstones(connection)
         if not self._tombstones:
             return events
-        return [self._redact_if_erased(spooled, outcome) for spooled in events]
+        return [self._redact_if_erased(spooled, result) for spooled in events]
 
     def _read_tombstones(self, connection: Connection) -> Tombstones:
         if not self._has_tombstones:
             return Tombstones()
         return tombstones.read_since(connection, self._since)
 
-    def _redact_if_erased(self, spooled: SpooledEvent, outcome: Outcome) -> SpooledEvent:
+    def _redact_if_erased(self, spooled: SpooledEvent, result: DeliveryResult) -> SpooledEvent:
         try:
             if not self._tombstones.cover(fields_of(spooled.event)):
                 return spooled
             redacted = without_person(spooled.event)
         except BadEvent:  # `_event_rows` rejects it
             return spooled
-        outcome.erased.append(spooled)
+        result.erased.append(spooled)
         return replace(spooled, event=redacted)
 
-    def _event_rows(self, events: Events, outcome: Outcome) -> list[EventRow]:
+    def _event_rows(self, events: Events, result: DeliveryResult) -> list[EventRow]:
         shape = self._table_shape()
         event_rows: dict[object, EventRow] = {}
         for spooled in events:
             try:
                 row, unknown_fields = shape.row(spooled.event)
             except BadEvent as error:
-                outcome.rejected.append((spooled, error))
+                result.rejected.append((spooled, error))
                 continue
-            outcome.unknown_fields |= unknown_fields - {VOTE_FIELD}  # votes have their own table
+            result.unknown_fields |= unknown_fields - {VOTE_FIELD}  # votes have their own table
             if row["interaction_id"] in event_rows:  # twice in a batch: one row stands for both
-                outcome.accepted.append(spooled)
+                result.accepted.append(spooled)
             else:
                 event_rows[row["interaction_id"]] = (spooled, row)
-        if outcome.unknown_fields and time.monotonic() - self._shape_read_at > TABLE_SHAPE_AGE_S:
+        if result.unknown_fields and time.monotonic() - self._shape_read_at > TABLE_SHAPE_AGE_S:
             self._shape = None  # a migration may add the column before the next batch
         return list(event_rows.values())
 
@@ -155,7 +153,7 @@ class Delivery:
         return self._shape
 
     def _insert_or_split(
-        self, event_rows: list[EventRow], outcome: Outcome, unknown_faults: list[FailedEvent]
+        self, event_rows: list[EventRow], result: DeliveryResult, unknown_faults: list[FailedEvent]
     ) -> None:
         """Insert all rows. If that fails, split them until each row that fails is alone. An error
         that may be the event's fault or the server's goes into `unknown_faults`."""
@@ -173,22 +171,22 @@ class Delivery:
                 # Shuffled: MAX_UNKNOWN_FAULTS bad events in a row must not look like a bad server.
                 random.shuffle(event_rows)
                 middle = len(event_rows) // 2
-                self._insert_or_split(event_rows[:middle], outcome, unknown_faults)
-                self._insert_or_split(event_rows[middle:], outcome, unknown_faults)
+                self._insert_or_split(event_rows[:middle], result, unknown_faults)
+                self._insert_or_split(event_rows[middle:], result, unknown_faults)
                 return
-            failed = unknown_faults if fault is Fault.UNKNOWN else outcome.rejected
+            failed = unknown_faults if fault is Fault.UNKNOWN else result.rejected
             failed.append((event_rows[0][0], error))
-            if len(unknown_faults) == MAX_UNKNOWN_FAULTS and not self._accepts_rows(outcome):
+            if len(unknown_faults) == MAX_UNKNOWN_FAULTS and not self._accepts_rows(result):
                 raise ServerFault from error
         else:
-            outcome.accepted += [spooled for spooled, _ in event_rows]
+            result.accepted += [spooled for spooled, _ in event_rows]
             self._last_inserted = event_rows[-1][1]
 
-    def _accepts_rows(self, outcome: Outcome) -> bool:
+    def _accepts_rows(self, result: DeliveryResult) -> bool:
         """Whether the database accepts other rows, so that an unknown fault is the event's own.
         Some row of this batch proves it, or else a trial insert of the last row that succeeded."""
-        if outcome.accepted or self._last_inserted is None:
-            return bool(outcome.accepted)
+        if result.accepted or self._last_inserted is None:
+            return bool(result.accepted)
         try:
             with self._engine.connect() as connection:  # no commit: its person may be erased by now
                 connection.execute(insert(self._table_shape().table), self._last_inserted)

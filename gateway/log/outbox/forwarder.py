@@ -16,7 +16,7 @@ from gateway.log.audit import FORWARDER, Audit
 from gateway.log.faults import loggable
 from gateway.log.given_answers import given_answers
 from gateway.log.outbox.dead_letters import insert_dead_letter
-from gateway.log.outbox.delivery import Delivery, Outcome, ServerFault
+from gateway.log.outbox.delivery import Delivery, DeliveryResult, ServerFault
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.pending_deletions import PendingDeletions
 from gateway.log.outbox.retry_schedule import RetrySchedule
@@ -157,7 +157,7 @@ class Forwarder:
     def _forward(self, spool: Spool, batch: list[SpooledEvent]) -> bool:
         """Send a batch. Returns whether any event has left the spool."""
         try:
-            outcome = self._delivery.deliver(batch)
+            result = self._delivery.deliver(batch)
         except ServerFault as fault:
             if not self._failures:
                 why = loggable(fault.__cause__)
@@ -168,39 +168,39 @@ class Forwarder:
         if self._failures:
             log.info("database takes rows again", extra={"fields": {"waiting": self.depth}})
         self._failures = 0
-        done = self._delete_cached(spool, outcome)
+        done = self._delete_cached(spool, result)
         if done:
             self._remove(spool, done)
             self._metrics.forwarded.inc(len(done))
-        if outcome.unknown_fields:
-            self._metrics.unknown_fields.labels(",".join(sorted(outcome.unknown_fields))).inc()
-        return self._handle_rejected(spool, outcome) or bool(done)
+        if result.unknown_fields:
+            self._metrics.unknown_fields.labels(",".join(sorted(result.unknown_fields))).inc()
+        return self._handle_rejected(spool, result) or bool(done)
 
     def _remove(self, spool: Spool, done: Sequence[SpooledEvent]) -> None:
         spool.remove(done)
         self._retry_schedule.discard(spool, done)
         self._pending_deletions.discard(spool, done)
 
-    def _delete_cached(self, spool: Spool, outcome: Outcome) -> list[SpooledEvent]:
+    def _delete_cached(self, spool: Spool, result: DeliveryResult) -> list[SpooledEvent]:
         """Delete the cached answers of erased persons. Returns the events that may leave the spool.
         If the deletion fails, an erased person's event stays and is sent again, without effect."""
-        events = [spooled.event for spooled in outcome.erased]
+        events = [spooled.event for spooled in result.erased]
         if not events:
-            return outcome.accepted
+            return result.accepted
         if self._pending_deletions.retry_due:
             if self._delete_answers(given_answers(events)):
                 self._metrics.erased.inc(len(events))
                 self._audit.add(FORWARDER, "late events erased", events=len(events))
-                return outcome.accepted
+                return result.accepted
             self._pending_deletions.postpone_retry()
-        self._pending_deletions.add(spool, outcome.erased)
-        pending = {spooled.seq for spooled in outcome.erased}
-        return [spooled for spooled in outcome.accepted if spooled.seq not in pending]
+        self._pending_deletions.add(spool, result.erased)
+        pending = {spooled.seq for spooled in result.erased}
+        return [spooled for spooled in result.accepted if spooled.seq not in pending]
 
-    def _handle_rejected(self, spool: Spool, outcome: Outcome) -> bool:
+    def _handle_rejected(self, spool: Spool, result: DeliveryResult) -> bool:
         """Count refusals. Returns whether any event has become a dead letter."""
         any_dead = False
-        for spooled, error in outcome.rejected:
+        for spooled, error in result.rejected:
             attempts = self._retry_schedule.record_refusal(spool, spooled)
             if attempts is None:  # it is tried again
                 continue

@@ -1,6 +1,5 @@
-"""Group commit: events of one iteration of the event loop share a commit. The loop itself commits
-if that takes microseconds. A thread commits if it may have to wait for the disk or another
-writer."""
+"""Group commit: events of one iteration of the event loop share a commit. The loop commits if that
+takes microseconds. A thread does if it may have to wait for the disk or another writer."""
 
 import asyncio
 import logging

@@ -1,5 +1,4 @@
-"""Prometheus metrics of the outbox: commits to the spool, and the way from there to the
-database."""
+"""Prometheus metrics of the outbox: commits to the spool, and the way to the database."""
 
 from collections.abc import Callable
 

@@ -201,8 +201,7 @@ class Spool:
         return max(0, int(frames))
 
     def close(self) -> None:
-        """Release the spool. If it is empty, its folder is removed, else it waits for its next
-        owner."""
+        """Release the spool. An empty one is removed, another one waits for its next owner."""
         if self._reader.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None:
             self._disconnect()
             # Renamed first: once its lock file is deleted, another process might claim the folder.

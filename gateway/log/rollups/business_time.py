@@ -1,5 +1,4 @@
-"""Hours and days of the business's time zone as spans of UTC, also on days when clocks change.
-Pure."""
+"""Hours and days of the business's time zone as spans of UTC, changes of clocks included. Pure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,8 +41,7 @@ def days(first: datetime, last: datetime, zone: tzinfo) -> Iterator[Span]:
 
 
 def hours(first: datetime, last: datetime, zone: tzinfo) -> Iterator[Span]:
-    """The hours that hold the moments from `first` to `last`. Hours count from each day's
-    midnight."""
+    """The hours that hold the moments from `first` to `last`, counted from midnight."""
     for day in days(first, last, zone):
         starts_at = day.starts_at
         while starts_at < day.ends_at:

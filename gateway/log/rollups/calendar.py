@@ -13,8 +13,7 @@ AHEAD = timedelta(days=400)
 
 
 def fill(connection: Connection, zone: tzinfo) -> bool:
-    """Add the missing days. If the stored days belong to another zone, replace them and return
-    True."""
+    """Add the missing days. Replace the days of another zone; returns whether there were any."""
     stored = {row.business_day: row.starts_at for row in connection.execute(select(business_days))}
     zone_changed = any(day_span(day, zone).starts_at != start for day, start in stored.items())
     if zone_changed:

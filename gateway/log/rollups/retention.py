@@ -74,9 +74,8 @@ def drop_content(engine: Engine, before: datetime) -> int:
 
 
 def drop_rows(engine: Engine, before: datetime) -> int:
-    """Delete older votes, dead letters, quarantines and tombstones, and rows of the audit older
-    than AUDIT_DAYS. Interactions are dropped by months, see `partitions`. Returns the number of
-    rows."""
+    """Delete older votes, dead letters, quarantines and tombstones, and rows of the audit after
+    AUDIT_DAYS. Interactions are dropped by months, see `partitions`. Returns how many rows."""
     deleted = 0
     for table, old in (
         (feedback, feedback.c.created_at < before),
@@ -125,8 +124,7 @@ def _clear_dead_letters(engine: Engine, before: datetime) -> None:
 
 
 def _batches(engine: Engine, table: Table, which: ColumnElement[bool]) -> Iterator[list[UUID]]:
-    """The keys of the rows that match `which`, in order, BATCH_ROWS at a time; each row comes
-    once."""
+    """The keys of the rows that match `which`, in order, BATCH_ROWS at a time, each key once."""
     key = table.c.interaction_id
     last: UUID | None = None
     while True:

@@ -174,8 +174,8 @@ def drop_details(engine: Engine, before: date) -> None:
 
 
 def recount_details(connection: Connection, which: ColumnElement[bool]) -> None:
-    """Delete from DETAIL_TABLES what names the questions and photos of these interactions, and have
-    their days counted again, since others may have asked the same. In the caller's transaction."""
+    """Delete from DETAIL_TABLES what names the questions and photos of these interactions. Others
+    may have asked the same, so their days are counted again. In the caller's transaction."""
     interaction, day = interactions.c, business_days.c
     in_day = and_(interaction.asked_at >= day.starts_at, interaction.asked_at < day.ends_at)
     # This comes first, as in `roll_up`: two transactions that lock in the same order cannot

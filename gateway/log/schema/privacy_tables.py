@@ -1,5 +1,4 @@
-"""The tables of tombstones and of the audit. They are no part of the log: an erasure leaves
-them."""
+"""The tables of tombstones and of the audit. An erasure does not touch them."""
 
 from sqlalchemy import Column, Index, Table
 

@@ -1,9 +1,6 @@
 """The behaviour log on real databases: one row a request, outages, many that start at once."""
 
-import os
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,8 +18,8 @@ from gateway.cli.stats import summary
 from gateway.log.outbox.spool_folder import ids_in, spools_in
 from gateway.moderation.text import TextPolicy
 from gateway.pool.addresses import replica_name
-from tests.support import ROOT
 from tests.support.asking import chat, events_of, photo, post, rows, text_of
+from tests.support.command_line import shopsight
 from tests.support.servers import mariadb_server, wait_until
 from tests.support.stub_replica import StubReplica, stub_replica
 
@@ -218,12 +215,10 @@ def test_without_free_space_on_the_spools_disk_questions_are_refused(
 
 
 def test_gateways_that_start_at_once_migrate_once(database_url: str, engine: Engine) -> None:
-    command = [sys.executable, "-m", "gateway.cli", "migrate"]
-    environment = {**os.environ, "DATABASE_URL": database_url}
-    starting = [
-        subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    said = [process.communicate(timeout=60)[1] for process in starting]
-    assert [process.returncode for process in starting] == [0] * 4, said
+    with ThreadPoolExecutor(4) as threads:
+        starting = [
+            threads.submit(shopsight, "migrate", DATABASE_URL=database_url) for _ in range(4)
+        ]
+    ended = [future.result() for future in starting]
+    assert [process.returncode for process in ended] == [0] * 4, ended
     assert "interactions" in inspect(engine).get_table_names()

@@ -19,7 +19,8 @@ from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics, upkeep_lock
 from gateway.log.schema.partitions import month_of
 from gateway.log.schema.tables import interactions
 from loadtest.seed_log import fill
-from tests.support.servers import migrate, running, wait_until
+from tests.support.migrating import migrate
+from tests.support.servers import running, wait_until
 
 
 def total(engine: Engine) -> int:

@@ -11,13 +11,13 @@ import gateway.log.schema.privacy_tables  # noqa: F401 - adds its tables to the 
 from gateway.log.rollups.tables import metadata
 from gateway.log.schema.analysts import VIEWS
 from gateway.log.schema.partitions import (
-    clauses,
+    existing_months,
+    last_month_ahead,
     month_of,
     months,
-    name_of,
     next_month,
-    present,
-    until,
+    partition_clauses,
+    partition_name,
 )
 from loadtest.seed_log import fill
 from tests.support.schema import (
@@ -53,7 +53,8 @@ def test_it_makes_what_the_revisions_before_it_made(engine: Engine, another: Eng
     restore(another)
     if another.dialect.name != "sqlite":  # they were run in another month
         now = datetime.now(UTC)
-        by_month = f"RANGE COLUMNS (interaction_id) ({clauses(months(now, until(now)))})"
+        clauses = partition_clauses(months(now, last_month_ahead(now)))
+        by_month = f"RANGE COLUMNS (interaction_id) ({clauses})"
         with another.begin() as connection:
             connection.execute(text(f"ALTER TABLE interactions PARTITION BY {by_month}"))
     upgrade(engine, "0001")
@@ -110,15 +111,15 @@ def test_rows_lie_in_the_month_of_their_id(engine: Engine) -> None:
     this = month_of(datetime.now(UTC))
     following = next_month(this)
     with engine.connect() as connection:
-        made = present(connection)
-    assert made == list(months(this, until(this))), "this month and those ahead"
+        made = existing_months(connection)
+    assert made == list(months(this, last_month_ahead(this))), "this month and those ahead"
     for seed, begin in enumerate(
         (this - timedelta(days=9), this, following, made[-1], next_month(made[-1]))
     ):
         fill(engine, 10, seed=seed, days=1, begin=begin)
     assert partition_rows(engine) == {
-        name_of(this): 20,
-        name_of(following): 10,
-        name_of(made[-1]): 10,
+        partition_name(this): 20,
+        partition_name(following): 10,
+        partition_name(made[-1]): 10,
         "p_rest": 10,
     }

@@ -16,8 +16,8 @@ from gateway.log.schema.partitions import (
 )
 from gateway.log.schema.tables import interactions
 from loadtest.seed_log import fill
+from tests.support.migrating import migrate
 from tests.support.schema import partition_rows
-from tests.support.servers import migrate
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
 # The generator's days are of this month, the ones that it is told to make of others.
