@@ -29,6 +29,7 @@ from gateway.images.identify import ImageIdentifier
 from gateway.images.metrics import ImageMetrics
 from gateway.images.render import PictureRenderer
 from gateway.images.uploads import Uploads
+from gateway.log import client
 from gateway.log.audit import Audit
 from gateway.log.masking import SHARED
 from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S
@@ -162,6 +163,7 @@ async def running_gateway(
     )
     if upkeep is not None:
         upkeep.start()
+    await asyncio.to_thread(client.prepare)
     recorder.start()
     uploads.start()
     deleting = asyncio.create_task(cache.delete_old_forms())
