@@ -157,7 +157,7 @@ def test_a_client_that_leaves_while_its_row_is_committed_has_one_row(
     body = chat("what?", photo(), stream=True)
     with httpx.stream("POST", f"{gateway}/v1/chat/completions", json=body) as answer:
         for line in answer.iter_lines():
-            if "what?" in line:  # all of the text, and not yet the end
+            if "What?" in line:  # all of the text, and not yet the end
                 break
     time.sleep(0.3)
     log = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
