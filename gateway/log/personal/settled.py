@@ -11,6 +11,8 @@ _GAP = 4
 _REACH = 300
 # `name at gmail dot com`, and all that may still come of it.
 _SPOKEN = re.compile(r"\S+ ?(?:at|\(at\)|\[at\])(?: \S*){0,7}\Z", re.IGNORECASE)
+# An address of mail, whose host may have Chinese full stops in it.
+_MAIL = re.compile(r"[^\s，！？；：]{0,64}[@＠]\S{0,80}\Z")
 _END_OF_WORD = "，。！？、；：“”‘’《》「」…"
 
 
@@ -21,8 +23,8 @@ def settled(text: str) -> int:
     at = _beginning(text, len(text), least)
     if at == len(text) and at > least and text[at - 1] == " ":
         at = _beginning(text, at - 1, least)  # ` at ` may follow
-    spoken = _SPOKEN.search(text, least)
-    return min(at, spoken.start()) if spoken else at
+    begun = (pattern.search(text, least) for pattern in (_SPOKEN, _MAIL))
+    return min([at, *(found.start() for found in begun if found)])
 
 
 def _beginning(text: str, at: int, least: int) -> int:

@@ -22,9 +22,9 @@ def _bare(text: str) -> str:
     return _SIGNS.sub("", plain).casefold()
 
 
-def leaks(personal: Personal) -> bool:
-    """Whether a piece of the secret is left, digits or letters that name nothing else."""
-    left, secret = _bare(masked(personal.text)), _bare(personal.secret)
+def leaks(personal: Personal, text: str) -> bool:
+    """Whether `text` has a piece of the secret, with a digit, that nothing else around it has."""
+    left, secret = _bare(text), _bare(personal.secret)
     carrier = _bare(personal.text.replace(personal.secret, "|"))
     pieces = (secret[at : at + LEAK] for at in range(len(secret) - LEAK + 1))
     return any(
@@ -37,7 +37,9 @@ def _tells(char: str) -> bool:
 
 
 def recall(kind: str, seed: int = 1, count: int = POSITIVES) -> tuple[float, list[str]]:
-    missed = [text.text for text in personal_texts(kind, count, seed) if leaks(text)]
+    missed = [
+        text.text for text in personal_texts(kind, count, seed) if leaks(text, masked(text.text))
+    ]
     return 1 - len(missed) / count, missed
 
 
