@@ -22,8 +22,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from contract import errors
 from contract.errors import ShopsightError
 from contract.images import MAX_IMAGE_BYTES
-from contract.language import preferred_language
 from contract.request import is_plain_name
+from contract.text.language import preferred_language
 
 # The largest photo as base64, with room for the turns around it.
 MAX_BODY_BYTES = MAX_IMAGE_BYTES * 4 // 3 + 256 * 1024

@@ -29,7 +29,9 @@ from gateway.images.identify import ImageIdentifier
 from gateway.images.metrics import ImageMetrics
 from gateway.images.render import PictureRenderer
 from gateway.images.uploads import Uploads
+from gateway.log import client
 from gateway.log.audit import Audit
+from gateway.log.masking import SHARED
 from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.recorder import Recorder
@@ -145,7 +147,7 @@ async def running_gateway(
             quarantine=quarantine,
             answers=cache.answers,
             leases=cache.leases,
-            flights=Flights(),
+            flights=Flights(SHARED),
             pool=pool,
             renderer=renderer,
             recorder=recorder,
@@ -162,13 +164,16 @@ async def running_gateway(
     )
     if upkeep is not None:
         upkeep.start()
+    await asyncio.to_thread(client.prepare)
     recorder.start()
     uploads.start()
+    deleting = asyncio.create_task(cache.delete_old_forms())
     tally.start()
     await pool.start()
     try:
         yield gateway
     finally:
+        deleting.cancel()
         await pool.close()
         await uploads.close()
         await asyncio.to_thread(tally.stop)

@@ -1,7 +1,7 @@
 """Leaves of the error tree that only the gateway raises.
 
-ClientError: 400 InvalidMultipart · 401 InvalidKey · 408 RequestTimeout · 422 ContentBlocked
-· 429 (Retry-After) RateLimited
+ClientError: 400 InvalidMultipart > UndecodableText · 401 InvalidKey · 408 RequestTimeout
+· 422 ContentBlocked · 429 (Retry-After) RateLimited
 Unavailable: 503 (Retry-After) ImageStoreUnavailable · LogUnavailable · CacheUnavailable
 · ErasureIncomplete
 """
@@ -13,6 +13,17 @@ class InvalidMultipart(ClientError):
     code = "invalid_multipart"
     en = "The multipart form is malformed."
     zh = "表单格式不正确。"
+
+
+class UndecodableText(InvalidMultipart):
+    """`language`: that of the text as far as it can be guessed, None where it cannot."""
+
+    en = "A text of the form is not in UTF-8. Send UTF-8, or name the charset in its Content-Type."
+    zh = "表单中的文字不是 UTF-8 编码。请使用 UTF-8，或在 Content-Type 中注明 charset。"
+
+    def __init__(self, language: str | None = None) -> None:
+        super().__init__()
+        self.language = language
 
 
 class InvalidKey(ClientError):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from contract.completion import CompletionRequest, Turn
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 SYSTEM = (
     "You are a shopping assistant. Answer the shopper's question about the product photo in the "
     "language of the question, in one to three plain sentences. Name material, style, audience "

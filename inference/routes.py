@@ -24,9 +24,10 @@ from contract.errors import (
 from contract.forms import MODEL_ALIAS
 from contract.http import EventStream, check_media_type, read_body
 from contract.images import check_image
-from contract.language import language_of
 from contract.request import parse_completion
 from contract.response import AnswerFrame
+from contract.text.canonical import canonical_request
+from contract.text.language import language_of
 from inference.job import Job, Priority
 from inference.model.grammar import Grammar
 from inference.model.prompts import Prompt
@@ -48,7 +49,8 @@ async def chat_completions(request: Request) -> Response:
     if not replica.ready:
         raise NoReplica
     check_media_type(request, "application/json")
-    asked = parse_completion((await read_body(request)).data)
+    # Of a gateway's question nothing is left to change.
+    asked = canonical_request(parse_completion((await read_body(request)).data))
     facts = replica.model.facts
     if asked.model not in (MODEL_ALIAS, facts.name, facts.revision):
         raise ModelNotFound("model")

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, insert
 
-from contract.language import language_of
+from contract.text.language import language_of
 from gateway.config import Settings
 from gateway.log.question import logged_question
 from gateway.log.schema.database import open_database

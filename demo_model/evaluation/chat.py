@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
+from contract.text.canonical import canonical
 from demo_model.training.checkpoint import CHECKPOINT
 
 LONGEST_ANSWER = 96
@@ -24,9 +25,10 @@ class Question:
     def messages(self) -> list[dict[str, Any]]:
         turns: list[dict[str, Any]] = []
         for question, answer in self.earlier:
-            turns.append({"role": "user", "content": [{"type": "text", "text": question}]})
+            asked = canonical(question)
+            turns.append({"role": "user", "content": [{"type": "text", "text": asked}]})
             turns.append({"role": "assistant", "content": [{"type": "text", "text": answer}]})
-        turns.append({"role": "user", "content": [{"type": "text", "text": self.text}]})
+        turns.append({"role": "user", "content": [{"type": "text", "text": canonical(self.text)}]})
         if self.photo is not None:
             turns[0]["content"].insert(0, {"type": "image"})
         return turns

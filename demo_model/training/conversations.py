@@ -1,4 +1,5 @@
-"""Conversations about one picture as token ids, exactly as the chat template writes them."""
+"""Conversations about one picture as token ids, exactly as the chat template writes them, and asked
+as shoppers' questions are: in their canonical text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,6 +7,7 @@ from random import Random
 
 from transformers import Qwen2TokenizerFast
 
+from contract.text.canonical import canonical
 from demo_model.language.answers_en import NO_PHOTO as NO_PHOTO_EN
 from demo_model.language.answers_zh import NO_PHOTO as NO_PHOTO_ZH
 from demo_model.language.drills import Opening
@@ -52,7 +54,7 @@ class Transcriber:
         learnt = [False] * len(ids)
         for turn, exchange in enumerate(exchanges):
             opening = [*self.newline, *self.user] if turn else []
-            asked = [*opening, *self._ids(exchange.question), *self.assistant]
+            asked = [*opening, *self._ids(canonical(exchange.question)), *self.assistant]
             answered = [*self._ids(exchange.answer), *self.stop]
             ids += asked + answered
             learnt += [False] * len(asked) + [True] * len(answered)
@@ -61,7 +63,8 @@ class Transcriber:
     def transcribe_opening(self, opening: Opening, *, sees_photo: bool) -> Conversation:
         """Only the first token of an unended answer is learnt."""
         given = [] if sees_photo else list(self.user)
-        given += [*self._ids(opening.question), *self.assistant, *self._ids(opening.given)]
+        asked = self._ids(canonical(opening.question))
+        given += [*asked, *self.assistant, *self._ids(opening.given)]
         rest = self._ids(opening.learnt)
         rest = rest[:1] if opening.unended else [*rest, *self.stop]
         return Conversation(given + rest, [False] * len(given) + [True] * len(rest), sees_photo)
@@ -83,5 +86,5 @@ def corpus(count: int = 40_000) -> Iterator[str]:
     yield from (" ".join(BRANDS), NO_PHOTO_EN, NO_PHOTO_ZH)
     for seed in range(count):
         for exchange in converse(rng, scene_of(seed))[0]:
-            yield exchange.question
+            yield canonical(exchange.question)
             yield exchange.answer

@@ -4,8 +4,9 @@ from fastapi import Request, Response
 
 from contract.errors import ShopsightError
 from contract.http import json_error, request_id
-from contract.language import preferred_language
+from contract.text.language import preferred_language
 from gateway.cache.control import cache_control
+from gateway.errors import UndecodableText
 from gateway.gateway import Gateway
 from gateway.log.client import client_of
 from gateway.log.interaction import Interaction
@@ -36,6 +37,8 @@ def error_response(
     language = preferred_language(request.headers.get("accept-language"))
     if interaction.language in ("zh", "en"):
         language = interaction.language
+    elif isinstance(error, UndecodableText) and "accept-language" not in request.headers:
+        language = error.language or language
     return json_error(error, language, response_headers(gateway, interaction))
 
 

@@ -3,14 +3,16 @@
 from collections.abc import AsyncGenerator
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from contract.errors import InvalidField
 from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
+from gateway.api.form_text import FormTextParser
 from gateway.errors import InvalidMultipart
 
+# With `_charset_`, which says how the others are written.
 MAX_FIELDS = 8
 # Of one text field. A question of 2,000 characters is at most 8,000 bytes in UTF-8.
 MAX_FIELD_BYTES = 16 * 1024
@@ -20,7 +22,7 @@ TAIL_BYTES = 256
 
 async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | None]:
     """The text fields and the photo. Raises InvalidMultipart for a bad or missing boundary, an
-    incomplete body, a second photo; InvalidField for a file in another field."""
+    incomplete body, a second photo; UndecodableText; InvalidField for a file in another field."""
     check_media_type(request, "multipart/form-data")
     tail = b""
 
@@ -30,7 +32,7 @@ async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | No
             tail = (tail + chunk)[-TAIL_BYTES:]
             yield chunk
 
-    parser = MultiPartParser(
+    parser = FormTextParser(
         request.headers,
         body(),
         max_files=1,
@@ -45,12 +47,11 @@ async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | No
         if not tail.rstrip().endswith(b"--"):
             raise InvalidMultipart
         items = form.multi_items()
-        fields = {name: value for name, value in items if isinstance(value, str)}
         if len(items) != len(dict(items)):
             raise InvalidMultipart
         if any(isinstance(value, UploadFile) and name != "photo" for name, value in items):
             raise InvalidField("photo")
-        return fields, await _photo(form.get("photo"))
+        return parser.texts(), await _photo(form.get("photo"))
     finally:
         await form.close()
 

@@ -11,7 +11,9 @@ import orjson
 from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.key import AnswerKey
 
-PREFIX = "shopsight:answer"
+# Raised with the form of what is stored. Older answers may name a person, and are deleted.
+PREFIX = "shopsight:answer2"
+OLD_PREFIXES = ("shopsight:answer",)
 # The TTL is varied by this part, so that answers stored together do not expire together.
 TTL_JITTER = 0.1
 # Log-probabilities per answer, `top` ones included, about 100 bytes each. An answer with more is
@@ -114,11 +116,22 @@ class AnswerCache(AnswerWriter):
         Raises RedisUnavailableError."""
         parts = ["*" if part is None else part.translate(_ESCAPES) for part in (revision, image)]
         last = "*" if key is None else key.translate(_ESCAPES)
-        return await self._store.delete_matching(":".join([PREFIX, *parts, last]))
+        deleted = 0
+        for prefix in (PREFIX, *OLD_PREFIXES):
+            deleted += await self._store.delete_matching(":".join([prefix, *parts, last]))
+        return deleted
+
+    async def delete_old_forms(self) -> int:
+        """Returns how many there were. Raises RedisUnavailableError."""
+        return sum([await self._store.delete_matching(f"{old}:*") for old in OLD_PREFIXES])
 
     async def delete(self, answers: Sequence[GivenAnswer]) -> int:
         """Delete these answers. Returns how many were stored. Raises RedisUnavailableError."""
-        names = [f"{PREFIX}:{given.revision}:{given.image}:{given.key}" for given in answers]
+        names = [
+            f"{prefix}:{given.revision}:{given.image}:{given.key}"
+            for given in answers
+            for prefix in (PREFIX, *OLD_PREFIXES)
+        ]
         deleted = 0
         for begin in range(0, len(names), DELETED_AT_A_TIME):
             deleted += await self._store.delete(names[begin : begin + DELETED_AT_A_TIME])

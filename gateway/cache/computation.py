@@ -14,6 +14,7 @@ from gateway.cache.answers import answer_name
 from gateway.cache.key import AnswerKey
 from gateway.cache.lease import LEASE_MS, Claim, Leases
 from gateway.cache.redis import RedisUnavailableError
+from gateway.cache.sharing import SHARE_ALL, SharePolicy, Sharing
 
 # How often a follower asks for new pieces: too short a delay to be seen in a growing text.
 POLL_S = 0.02
@@ -54,6 +55,7 @@ class SharedComputation(Computation):
         read_stored: Callable[[bytes], list[AnswerPiece] | None],
         accept_stored: bool,
         deadline: float,
+        policy: SharePolicy = SHARE_ALL,
     ) -> None:
         """`read_stored` turns a value of the answer cache into pieces, None if it is not usable.
         `accept_stored`: an answer that was stored meanwhile may be given out. `deadline` is in
@@ -64,6 +66,7 @@ class SharedComputation(Computation):
         self._read_stored = read_stored
         self._accept_stored = accept_stored
         self._deadline = deadline
+        self._policy = policy
         self._token: str | None = None  # of the lease, while this gateway leads
 
     async def pieces(self) -> AsyncGenerator[AnswerPiece]:
@@ -71,7 +74,7 @@ class SharedComputation(Computation):
         sent = ""
         while True:
             try:
-                async with aclosing(_skip_text(await self._claim_and_start(), sent)) as pieces:
+                async with aclosing(skip_text(await self._claim_and_start(), sent)) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, Delta):
                             sent += piece.text
@@ -97,7 +100,7 @@ class SharedComputation(Computation):
                 return _iterate(pieces)
             self._accept_stored = False
             claim = await self._claim()
-        if claim is None:
+        if claim is None or claim.state == "alone":
             self.outcome = "miss"
             return self._compute()
         if claim.state == "following":
@@ -117,10 +120,14 @@ class SharedComputation(Computation):
     async def _lead(self, token: str) -> AsyncGenerator[AnswerPiece]:
         self._token = token
         publisher = _Publisher(self._leases, self._key.digest, token)
+        sharing = Sharing(self._policy)
         try:
             async with aclosing(self._compute()) as pieces:
                 async for piece in pieces:
-                    publisher.add(piece)
+                    for shared in sharing.add(piece):
+                        publisher.add(shared)
+                    if sharing.withheld:
+                        publisher.withhold()
                     yield piece
         except ShopsightError as error:
             publisher.add(error)
@@ -155,10 +162,16 @@ class _Publisher:
         self._unpublished: list[AnswerPiece | ShopsightError] = []
         self._has_news = asyncio.Event()
         self._closing = asyncio.Event()
+        self._withheld = False
         self._task = asyncio.create_task(self._run())
 
     def add(self, piece: AnswerPiece | ShopsightError) -> None:
         self._unpublished.append(piece)
+        self._has_news.set()
+
+    def withhold(self) -> None:
+        """Take back what was published, and tell who follows to compute for itself."""
+        self._withheld = True
         self._has_news.set()
 
     async def close(self) -> None:
@@ -177,6 +190,11 @@ class _Publisher:
                 async with asyncio.timeout(PUBLISH_S):
                     await self._closing.wait()
             self._has_news.clear()
+            if self._withheld:
+                # In an outage the lease ends by itself; what was published names nobody.
+                with contextlib.suppress(RedisUnavailableError):
+                    await self._leases.withhold(self._digest, self._token)
+                return
             ended = self._closing.is_set()
             pieces, self._unpublished = self._unpublished, []
             # In an outage followers see that the lease is not renewed. The answer here goes on.
@@ -184,9 +202,9 @@ class _Publisher:
                 await self._leases.publish(self._digest, self._token, pieces, ended)
 
 
-async def _skip_text(pieces: AnswerPieces, sent: str) -> AsyncGenerator[AnswerPiece]:
-    """The pieces without the text `sent`, which came from a leader that died. Raises ReplicaFailed
-    if the pieces do not begin with it."""
+async def skip_text(pieces: AnswerPieces, sent: str) -> AsyncGenerator[AnswerPiece]:
+    """The pieces without the text `sent`, which came from another computation that cannot be
+    followed to its end. Raises ReplicaFailed if the pieces do not begin with it."""
     async with aclosing(pieces):
         async for piece in pieces:
             if not sent:

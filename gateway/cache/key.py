@@ -1,15 +1,11 @@
 """The key of a question in the answer cache: only equal keys may share an answer. Pure."""
 
 import hashlib
-import unicodedata
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from contract.completion import CompletionRequest
 from gateway.prompt import PROMPT_VERSION
-
-# Closing characters that do not change what a question asks.
-TRAILING = " ?!.。?!…~"
 
 
 @dataclass(frozen=True)
@@ -45,13 +41,14 @@ class AnswerKey:
 
 
 def answer_key(asked: CompletionRequest, image: str, revision: str, namespace: str) -> AnswerKey:
-    """`image` is the digest of the photo's pixels, empty when there is none."""
+    """`asked` in its canonical form, as the model is asked: the key names exactly that. `image` is
+    the digest of the photo's pixels, empty when there is none."""
     return AnswerKey(
         namespace=namespace,
         revision=revision,
         prompt_version=PROMPT_VERSION,
         image=image,
-        question=normalised(asked.question),
+        question=asked.question,
         earlier_turns=tuple((turn.role, turn.text) for turn in asked.turns[:-1]),
         sampling=tuple(f"{name}={value!r}" for name, value in vars(asked.sampling).items()),
     )
@@ -60,12 +57,6 @@ def answer_key(asked: CompletionRequest, image: str, revision: str, namespace: s
 def digest_of_attempt(first: str, attempt: int) -> str:
     """The digest of a question's later attempt; `first` is that of attempt 0."""
     return hashlib.sha256(f"{first}:{attempt}".encode()).hexdigest() if attempt else first
-
-
-def normalised(question: str) -> str:
-    """NFKC, case and white space folded, trailing punctuation gone."""
-    text = unicodedata.normalize("NFKC", question).casefold()
-    return " ".join(text.split()).rstrip(TRAILING)
 
 
 def _flat(value: object) -> list[str]:

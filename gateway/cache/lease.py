@@ -14,7 +14,9 @@ from contract.render import AnswerPiece
 from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.redis import RedisClient, RedisUnavailableError
 
-PREFIX = "shopsight:flight"
+# Raised with the form of what is published, as the prefix of answers is.
+PREFIX = "shopsight:flight2"
+OLD_PREFIXES = ("shopsight:flight",)
 # A holder renews its lease after a third of this time. If it dies, another gateway can lead once
 # the lease has expired.
 LEASE_MS = 3000
@@ -27,6 +29,7 @@ if ARGV[3] == '1' then
   local answer = redis.call('GET', KEYS[1])
   if answer then return {'answered', answer} end
 end
+if redis.call('HEXISTS', KEYS[2], 'alone') == 1 then return {'alone', ''} end
 if redis.call('HSETNX', KEYS[2], 'holder', ARGV[1]) == 1 then
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
   return {'leading', ARGV[1]}
@@ -49,14 +52,22 @@ if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 1 end
 if redis.call('HEXISTS', KEYS[1], 'followers') == 1 then return 0 end
 return redis.call('DEL', KEYS[1])
 """
+# KEYS: lease, stream. ARGV: token, seconds. Who claims the lease meanwhile computes for itself.
+WITHHOLD = """
+redis.call('UNLINK', KEYS[2])
+if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'alone', 1)
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
 
 
 @dataclass(frozen=True)
 class Claim:
     """In state `answered`, `value` is the stored answer. In `leading` and `following`, it is the
-    token of the lease's holder."""
+    token of the lease's holder. `alone`: the answer to this question is not shared."""
 
-    state: Literal["answered", "leading", "following"]
+    state: Literal["answered", "leading", "following", "alone"]
     value: bytes = b""
 
     @property
@@ -86,6 +97,11 @@ class Leases:
         encoded = [_encode(piece) for piece in pieces]
         await self._run(PUBLISH, keys, token, LEASE_MS, int(end), PIECES_TTL_S, *encoded)
 
+    async def withhold(self, digest: str, token: str) -> None:
+        """Delete what was published of an answer that names a person, and release the lease."""
+        keys = _lease(digest), _stream(digest, token)
+        await self._run(WITHHOLD, keys, token, PIECES_TTL_S)
+
     async def release_unless_followed(self, digest: str, token: str) -> bool:
         """Release the lease if no other gateway follows. Returns False if one does."""
         return bool(await self._run(RELEASE_UNLESS_FOLLOWED, (_lease(digest),), token))
@@ -109,10 +125,15 @@ class Leases:
         """Delete published pieces. They stay for PIECES_TTL_S after the computation has ended."""
         if not digests:
             return
-        names = await self._client.scan(f"{PREFIX}:*:*")
-        streams = [name for name in names if name.decode().split(":")[2] in digests]
-        if streams:
-            await self._client.call("UNLINK", *streams)
+        for prefix in (PREFIX, *OLD_PREFIXES):
+            names = await self._client.scan(f"{prefix}:*:*")
+            streams = [name for name in names if name.decode().split(":")[2] in digests]
+            if streams:
+                await self._client.call("UNLINK", *streams)
+
+    async def delete_old_forms(self) -> int:
+        """Returns how many leases and streams there were."""
+        return sum([await self._client.delete_matching(f"{old}:*") for old in OLD_PREFIXES])
 
     async def _run(self, script: str, keys: tuple[str, ...], *args: Any) -> Any:
         """Run a script with EVALSHA. Its text is sent only if Redis does not know it yet."""

@@ -20,6 +20,8 @@ BREAK_AFTER = 3
 BREAK_S = 1.0
 # Extra time for replies that have arrived while this process was too busy to read them.
 GRACE_S = 0.005
+# Names in one UNLINK command.
+DELETED_AT_A_TIME = 500
 
 Call = tuple[tuple[Any, ...], asyncio.Future[Any]]
 
@@ -69,6 +71,24 @@ class RedisClient:
                 return [name async for name in self._redis.scan_iter(pattern, count=2000)]
         except (RedisError, OSError, TimeoutError):
             raise RedisUnavailableError from None
+
+    async def delete_matching(self, pattern: str) -> int:
+        """Delete what matches, name by name as they are found: a million names would not fit into
+        a gateway's memory. Returns how many. Raises RedisUnavailableError."""
+        deleted = 0
+        names: list[bytes] = []
+        try:
+            async with asyncio.timeout(60):
+                async for name in self._redis.scan_iter(pattern, count=2000):
+                    names.append(name)
+                    if len(names) == DELETED_AT_A_TIME:
+                        deleted += await self._redis.unlink(*names)
+                        names.clear()
+                if names:
+                    deleted += await self._redis.unlink(*names)
+        except (RedisError, OSError, TimeoutError):
+            raise RedisUnavailableError from None
+        return deleted
 
     async def close(self) -> None:
         if self._sender is not None:
@@ -156,10 +176,7 @@ class RedisStore:
 
     async def delete_matching(self, pattern: str) -> int:
         """Raises RedisUnavailableError: ops have to know that a purge was not done."""
-        names = await self._client.scan(pattern)
-        for start in range(0, len(names), 500):
-            await self._client.call("UNLINK", *names[start : start + 500])
-        return len(names)
+        return await self._client.delete_matching(pattern)
 
     async def close(self) -> None:
         await self._client.close()

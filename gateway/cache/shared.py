@@ -2,6 +2,7 @@
 where nothing is shared with other gateways."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -12,6 +13,11 @@ from gateway.cache.memory import MemoryStore
 from gateway.cache.redis import RedisClient, RedisStore, RedisUnavailableError
 from gateway.cache.settings import CacheSettings
 
+log = logging.getLogger(__name__)
+
+# While an update rolls, gateways of the version before may still write: look again so much later.
+OLD_GATEWAYS_S = 600
+RETRY_S = 10
 # Deleting some names in Redis takes milliseconds, scanning a million names takes a second.
 DELETE_TIMEOUT_S = 60
 
@@ -56,6 +62,27 @@ class SharedAnswers:
             return True
 
         return delete
+
+    async def delete_old_forms(self) -> None:
+        """Delete what versions before this one have stored, for they stored what names people. To
+        be run in the background from the start on: it looks at every name in Redis, a second for a
+        million, and waits for Redis where it is down."""
+        for pause in (0, OLD_GATEWAYS_S):
+            await asyncio.sleep(pause)
+            await self._delete_old_forms()
+
+    async def _delete_old_forms(self) -> None:
+        while True:
+            try:
+                deleted = await self.answers.delete_old_forms()
+                if self.leases is not None:
+                    deleted += await self.leases.delete_old_forms()
+            except RedisUnavailableError:
+                await asyncio.sleep(RETRY_S)
+                continue
+            if deleted:
+                log.info("answers of an older form deleted", extra={"fields": {"count": deleted}})
+            return
 
     async def close(self) -> None:
         await self.answers.close()

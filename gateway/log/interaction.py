@@ -12,9 +12,9 @@ from uuid6 import uuid7
 
 from contract.completion import CompletionRequest
 from contract.images import ImageFacts
-from contract.language import language_of
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished
+from contract.text.language import language_of
 from gateway.cache.answers import CachedAnswer
 from gateway.cache.control import NO_DIRECTIVES, CacheControl
 from gateway.identity.callers import Caller

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.cache.key import normalised
+from contract.text.canonical import canonical
 from gateway.log.intent import intent_of
 from gateway.log.masking import masked
 
@@ -13,14 +13,16 @@ from gateway.log.masking import masked
 class LoggedQuestion:
     text: str
     hash: str
-    """32 hex digits, equal for questions that differ in case, space or closing punctuation only. It
-    is made from the masked text: from the hash of a phone number the number could be guessed."""
+    """32 hex digits, equal for questions that the model is asked as the same text, see
+    contract/text/canonical.py. That is masked first: from the hash of a phone number the number
+    could be guessed."""
     intent: str
 
 
 @lru_cache(maxsize=4096)  # repeated questions, mostly cache hits, cost nothing; about 2 MB
 def logged_question(question: str) -> LoggedQuestion:
     text = masked(question)
+    asked = masked(canonical(question))
     # A client's text may hold half a surrogate pair.
-    digest = hashlib.sha256(normalised(text).encode(errors="surrogatepass")).hexdigest()
+    digest = hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()
     return LoggedQuestion(text, digest[:32], intent_of(text))

@@ -1,7 +1,5 @@
 """The way of one question, in eight steps; each step's detail lives in the folder it names."""
 
-import asyncio
-import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
@@ -9,26 +7,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contract import attempts
-from contract.completion import CompletionRequest
-from contract.errors import DeadlineExceeded, ReplicaFailed, ShopsightError
+from contract.errors import DeadlineExceeded, ReplicaFailed
 from contract.images import EncodedImage
 from contract.render import AnswerPiece, AnswerPieces, joined
 from contract.response import Delta, Finished
 from gateway.cache.answers import AnswerCache, CachedAnswer, read_answer
-from gateway.cache.computation import Computation, SharedComputation
+from gateway.cache.computation import Computation, SharedComputation, skip_text
 from gateway.cache.control import CacheControl
 from gateway.cache.flights import Flight, Flights
 from gateway.cache.key import AnswerKey
 from gateway.cache.lease import Leases
+from gateway.cache.sharing import NotSharedError
 from gateway.feedback.quarantine import Quarantine
 from gateway.images.render import PictureRenderer
 from gateway.log.interaction import Interaction
+from gateway.log.masking import SHARED, personal
 from gateway.log.outbox.recorder import Recorder
 from gateway.moderation.images import ImagePolicy
 from gateway.moderation.text import StreamScreen, TextPolicy
 from gateway.pool.pool import Pool
 from gateway.usecases.deadline import arrived
 from gateway.usecases.questions import Question, Questions, check_model, check_turns
+from gateway.usecases.refresh import Refreshes
 
 # With less time than this a follower does not try again what its leader had no time for.
 LEAST_LEFT_S = 0.5
@@ -47,7 +47,7 @@ class Answering:
     renderer: PictureRenderer
     recorder: Recorder
     deadline_ms: int
-    _refreshing: set[asyncio.Task[None]] = field(default_factory=set)
+    _refreshes: Refreshes = field(default_factory=Refreshes)
 
     async def answer(
         self, read: Callable[[], Coroutine[Any, Any, Question]], interaction: Interaction
@@ -72,10 +72,11 @@ class Answering:
             interaction.revision = revision
             key = question.known.key(revision, interaction.caller.tenant)
             key = self.quarantine.current_key(key)
-            interaction.answer_key = key.digest
+            if not question.known.personal:  # a digest could be guessed, and nothing lies there
+                interaction.answer_key = key.digest
 
             with interaction.step("look-up"):  # 4 was it answered before
-                cached = await self._look_up(asked, key, interaction.control)
+                cached = await self._look_up(question, key, interaction.control)
 
             if cached is not None:
                 interaction.cache_hit(cached)
@@ -98,15 +99,16 @@ class Answering:
     def _screen(self, question: Question, flags: list[str]) -> None:
         known = question.known
         if known.passed != self.text_policy.version:
-            self.text_policy.check_question([turn.text for turn in known.asked.turns], flags)
+            turns = known.asked.turns + known.canonical.turns
+            self.text_policy.check_question([turn.text for turn in turns], flags)
             known.passed = self.text_policy.version
         if known.image is not None:
             self.image_policy.check(known.image.digest, flags)
 
     async def _look_up(
-        self, asked: CompletionRequest, key: AnswerKey, control: CacheControl
+        self, question: Question, key: AnswerKey, control: CacheControl
     ) -> CachedAnswer | None:
-        if not (asked.sampling.repeatable and control.look_up):
+        if not (question.known.shareable and control.look_up):
             return None
         cached = await self.answers.get(key)
         usable = cached is not None and self._allowed(cached) and control.accepts(cached.age_s)
@@ -123,18 +125,24 @@ class Answering:
         self, question: Question, key: AnswerKey, interaction: Interaction
     ) -> AsyncGenerator[AnswerPiece]:
         """The events of a computation, one's own or another's. Who follows one whose leader runs
-        out of time, before its first word, has time of its own left and goes on."""
+        out of time, before its first word, has time of its own left and goes on. So does who
+        follows one that turns out to name a person: alone."""
+        begun, alone, sent = False, False, ""
         while True:
-            flight, under_way = self._join_or_lead(question, key, interaction)
-            begun = False
+            flight, under_way = self._join_or_lead(question, key, interaction, alone=alone)
             try:
-                async with aclosing(flight.follow()) as events:
+                followed = flight.follow(own=not under_way)
+                async with aclosing(skip_text(followed, sent)) as events:
                     async for event in events:
                         if not begun:
                             begun = True
                             interaction.first_piece("joined" if under_way else flight.outcome)
+                        if isinstance(event, Delta):
+                            sent += event.text
                         yield event
                 return
+            except NotSharedError:
+                alone = True
             except DeadlineExceeded:
                 led_elsewhere = under_way or flight.outcome == "joined"
                 spent_s = time.monotonic() - interaction.started
@@ -142,11 +150,18 @@ class Answering:
                     raise
 
     def _join_or_lead(
-        self, question: Question, key: AnswerKey, interaction: Interaction, refresh: bool = False
+        self,
+        question: Question,
+        key: AnswerKey,
+        interaction: Interaction,
+        *,
+        refresh: bool = False,
+        alone: bool = False,
     ) -> tuple[Flight, bool]:
-        """The flight that computes this answer, and whether it was under way already."""
+        """The flight that computes this answer, and whether it was under way already. `alone`: it
+        is known to name a person."""
         control = interaction.control
-        shared = question.asked.sampling.repeatable and control.share
+        shared = question.known.shareable and control.share and not alone
         deadline = interaction.started + self.deadline_ms / 1000
 
         def compute() -> AnswerPieces:
@@ -167,6 +182,7 @@ class Answering:
                 read_stored=stored,
                 accept_stored=control.look_up and control.max_age_s is None and not refresh,
                 deadline=deadline,
+                policy=SHARED,
             )
 
         return self.flights.join_or_lead(key.digest if shared else None, computation)
@@ -175,9 +191,7 @@ class Answering:
         """Compute a stale answer anew, once for all who meet it, while they have the old one."""
         flight, was_under_way = self._join_or_lead(question, key, interaction, refresh=True)
         if not was_under_way:
-            task = asyncio.create_task(_watch(flight))
-            self._refreshing.add(task)
-            task.add_done_callback(self._refreshing.discard)
+            self._refreshes.watch(flight)
 
     async def _compute(
         self, question: Question, key: AnswerKey, keep: bool, request_id: str, deadline: float
@@ -222,19 +236,12 @@ class Answering:
         if piece := screen.flush():
             pieces.append(piece)
             yield piece
-        if keep and end.reason != "content_filter":  # 8 keep it
-            await self.answers.put(key, joined(pieces), end, self.text_policy.version)
+        answer = joined(pieces)
+        if keep and end.reason != "content_filter" and not personal(answer.text):  # 8 keep it
+            await self.answers.put(key, answer, end, self.text_policy.version)
         yield end
 
 
 async def _replay(cached: CachedAnswer) -> AsyncGenerator[AnswerPiece]:
     yield cached.answer
     yield cached.end
-
-
-async def _watch(flight: Flight) -> None:
-    """See a refresh to its end. That it failed is in the pool's own log; the old answer stays."""
-    with contextlib.suppress(ShopsightError):
-        async with aclosing(flight.follow()) as events:
-            async for _ in events:
-                pass

@@ -1,6 +1,7 @@
 """A request's body → the question in it. A body seen before is known by its digest, within its
 tenant, and neither parsed nor screened again."""
 
+import json
 import math
 import time
 from collections import OrderedDict
@@ -11,16 +12,18 @@ from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, InvalidField, ModelNotFound
 from contract.forms import MODEL_ALIAS
 from contract.images import EncodedImage, ImageFacts
-from gateway.cache.key import AnswerKey, answer_key, normalised
+from contract.text.canonical import canonical_request
+from gateway.cache.key import AnswerKey, answer_key
 from gateway.identity.callers import Caller
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
+from gateway.log.masking import personal
 from gateway.usecases.deadline import in_time
 
 # About 2 KB an entry: 8 MB of a gateway's 150. A hit that is not remembered costs its parsing.
 REMEMBERED_BODIES = 4_000
-# Longer conversations and schemas are rare, and would take the room of many. Normalising can make
-# a text 18 times as long, and one rare character makes all of it four bytes each.
+# Longer conversations and schemas are rare, and would take the room of many: they are kept as typed
+# and as asked, and one rare character makes all of a text four bytes each.
 REMEMBERED_CHARS = 1_000
 
 BodyName = tuple[str, str]
@@ -32,22 +35,32 @@ class Known:
     """What is known of a question from its body alone; shared by all requests with that body."""
 
     asked: CompletionRequest
-    """Without the bytes of its photo."""
+    """As it was typed, for the log. Without the bytes of its photo, as the next."""
+    canonical: CompletionRequest
+    """As the model is asked, and as the answer cache's key names it."""
+    personal: bool
+    """Whether its texts name a person: then its answer is its asker's alone."""
     image: ImageFacts | None = None
     passed: str = ""
     """The version of the text policy that let it pass."""
     _key: AnswerKey | None = None
 
     @property
+    def shareable(self) -> bool:
+        """Whether others may be given its answer."""
+        return self.asked.sampling.repeatable and not self.personal
+
+    @property
     def chars(self) -> int:
-        turns = sum(len(turn.text) for turn in self.asked.turns)
-        return turns + len(normalised(self.asked.question)) + len(self.asked.sampling.schema or "")
+        forms = (self.asked,) if self.asked is self.canonical else (self.asked, self.canonical)
+        turns = sum(len(turn.text) for form in forms for turn in form.turns)
+        return turns + len(self.asked.sampling.schema or "")
 
     def key(self, revision: str, namespace: str) -> AnswerKey:
         key = self._key
         if key is None or key.revision != revision or key.namespace != namespace:
             image = self.image.digest if self.image else ""
-            key = self._key = answer_key(self.asked, image, revision, namespace)
+            key = self._key = answer_key(self.canonical, image, revision, namespace)
         return key
 
 
@@ -65,14 +78,24 @@ class Question:
         return self.known.asked
 
     async def complete(self) -> CompletionRequest:
-        return replace(self.known.asked, image=await self.photo())
+        return replace(self.known.canonical, image=await self.photo())
 
 
 def new_question(asked: CompletionRequest, name: BodyName | None = None) -> Question:
     async def photo() -> EncodedImage | None:
         return asked.image
 
-    return Question(Known(replace(asked, image=None)), photo, name)
+    return Question(_known(replace(asked, image=None)), photo, name)
+
+
+def _known(asked: CompletionRequest) -> Known:
+    canonical = canonical_request(asked)
+    texts = [turn.text for turn in asked.turns]
+    if canonical is not asked:
+        texts += [turn.text for turn in canonical.turns]
+    if asked.sampling.schema is not None:  # as it reads, not as JSON escapes it
+        texts.append(json.dumps(json.loads(asked.sampling.schema), ensure_ascii=False))
+    return Known(asked, canonical, personal(*texts, *asked.sampling.stop))
 
 
 def check_turns(asked: CompletionRequest) -> None:
@@ -121,7 +144,7 @@ class Questions:
             question.photo = upload.read
         elif known.image is None and (photo := await question.photo()) is not None:
             known.image = await self._images.identify(photo)
-        if question.name is not None and known.chars <= REMEMBERED_CHARS:
+        if question.name is not None and known.chars <= REMEMBERED_CHARS and not known.personal:
             self._known[question.name] = known
             if len(self._known) > REMEMBERED_BODIES:
                 self._known.popitem(last=False)

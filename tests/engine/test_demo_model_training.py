@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import Qwen2VLImageProcessorPil
 
+from contract.text.canonical import canonical
 from demo_model.language.drills import gift_drill, language_drill, name_drill, word_drill
 from demo_model.language.questions import Exchange, ask, follow_up, without_photo
 from demo_model.language.tokenizer import token_ids, train_tokenizer
@@ -59,7 +60,8 @@ def loss_alone(parts, photo: Image.Image | None, exchanges: list[Exchange]) -> t
     model, tokenizer, processor = parts
     messages = []
     for exchange in exchanges:
-        messages.append({"role": "user", "content": [{"type": "text", "text": exchange.question}]})
+        asked = canonical(exchange.question)
+        messages.append({"role": "user", "content": [{"type": "text", "text": asked}]})
         messages.append({"role": "assistant", "content": exchange.answer})
     extra = {}
     if photo:

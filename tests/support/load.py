@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from contract.text.canonical import canonical
 from tests.support.asking import chat, photo, text_of
 
 # Different photos, so that every replica is somebody's favourite.
@@ -64,7 +65,7 @@ class Load:
         return [
             one
             for one in self.asked
-            if one.status == 200 and one.text != f"关于「{one.question}」:好"
+            if one.status == 200 and one.text != f"关于「{canonical(one.question)}」:好"
         ]
 
     def _pace(self) -> None:

@@ -21,7 +21,7 @@ from tests.support.stub_replica import StubReplica
 
 Start = Callable[..., str]
 PATH = "/v1/chat/completions"
-ANSWER = "关于「what?」:好"
+ANSWER = "关于「What?」:好"
 # Both gateways, the replica and 50 clients share one interpreter here: Redis is not what is slow.
 PATIENT_MS = 2000
 

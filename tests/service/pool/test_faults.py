@@ -293,7 +293,7 @@ def test_a_busy_replica_is_not_taken_for_a_hung_one(start: Start) -> None:
         answers = []
         with ThreadPoolExecutor(4) as threads:
             for number in range(4):
-                body = chat(f"patience {number}?", PHOTOS[number])
+                body = chat(f"have patience {number}?", PHOTOS[number])
                 answers.append(threads.submit(post, url, body))
             assert [answer.result().status_code for answer in answers] == [200] * 4
     assert not load.failed
@@ -306,7 +306,7 @@ def test_a_gateway_that_was_busy_itself_does_not_blame_the_replica(start: Start)
         stack.behave(index, first_delay_s=0.5)
     url = stack.gateway.url
     with ThreadPoolExecutor(4) as threads:
-        bodies = [chat(f"patience {number}?", PHOTOS[number]) for number in range(4)]
+        bodies = [chat(f"have patience {number}?", PHOTOS[number]) for number in range(4)]
         answers = [threads.submit(post, url, body) for body in bodies]
         wait_until("asked", lambda: stack.calls(0) + stack.calls(1) == 4)
         stack.gateway.process.send_signal(signal.SIGSTOP)
@@ -327,5 +327,5 @@ def test_a_gateway_told_to_stop_answers_all_that_it_has_taken(start: Start) -> N
         wait_until("16 wait", lambda: stack.metric("gateway_pool_waiting") == 16, 10)
         stack.gateway.process.terminate()
         texts = [text_of(future.result()) for future in asked]
-    assert texts == [f"关于「question {number}?」:好" for number in range(24)]
+    assert texts == [f"关于「Question {number}?」:好" for number in range(24)]
     assert stack.gateway.process.wait(10) == 0

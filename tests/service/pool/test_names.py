@@ -66,7 +66,7 @@ def replicas(gateway: Server) -> dict[str, int]:
 def ask(gateway: Server, questions: range) -> None:
     for number in questions:
         body = chat(f"question {number}?", PHOTOS[number % len(PHOTOS)])
-        assert text_of(post(gateway.url, body)) == f"关于「question {number}?」:好"
+        assert text_of(post(gateway.url, body)) == f"关于「Question {number}?」:好"
 
 
 def test_new_addresses_of_a_name_are_used_and_gone_ones_are_not(

@@ -33,7 +33,7 @@ def test_a_question_is_answered_once_and_then_from_the_cache(
 ) -> None:
     first = post(gateway, chat("这是真皮吗?", photo()))
     again = post(gateway, chat("这是真皮吗", photo()))
-    assert text_of(first) == text_of(again) == "关于「这是真皮吗?」:好"
+    assert text_of(first) == text_of(again) == "关于「这是真皮吗？」:好"
     assert [first.headers["x-cache"], again.headers["x-cache"]] == ["miss", "hit"]
     assert len(stub.calls) == 1
     assert [row["cache"] for row in rows(log_url)] == ["miss", "hit"]
@@ -69,7 +69,7 @@ def test_all_forms_share_the_answer_streamed_or_not(gateway: str, stub: StubRepl
         httpx.post(f"{url}/v1/ask", data=form, files=files),
         httpx.post(f"{url}/v1/ask", data={**form, "stream": "true"}, files=files),
     ]
-    assert {text_of(answer) for answer in answers} == {"关于「what?」:好"}
+    assert {text_of(answer) for answer in answers} == {"关于「What?」:好"}
     assert len(stub.calls) == 1
 
 
@@ -106,7 +106,7 @@ def test_every_answer_carries_its_ids_and_times(gateway: str, log_url: str) -> N
     assert (row["prompt_tokens"], row["completion_tokens"]) == (7, 3)
     assert (row["image_width"], row["image_height"], row["image_format"]) == (64, 48, "JPEG")
     assert row["question"] == "what?"
-    assert row["answer"] == "关于「what?」:好"
+    assert row["answer"] == "关于「What?」:好"
     assert row["language"] == "en"
 
 
@@ -135,7 +135,7 @@ def test_equal_questions_at_once_are_one_call(
     bodies = [chat("what?", photo(), stream=index % 2 == 0) for index in range(50)]
     with ThreadPoolExecutor(50) as threads:
         answers = list(threads.map(lambda body: post(gateway, body), bodies))
-    assert {text_of(answer) for answer in answers} == {"关于「what?」:好"}
+    assert {text_of(answer) for answer in answers} == {"关于「What?」:好"}
     assert len(stub.calls) == 1
     outcomes = [row["cache"] for row in rows(log_url)]
     assert len(outcomes) == 50
@@ -154,7 +154,7 @@ def test_a_follower_has_its_own_time_when_its_leader_s_is_up(
         time.sleep(0.3)
         stub.behaviour = "answer"
         assert leader.result().status_code == 504
-        assert text_of(follower.result()) == "关于「what?」:好"
+        assert text_of(follower.result()) == "关于「What?」:好"
 
 
 def test_the_leader_s_client_leaving_changes_nothing_for_the_others(
@@ -168,7 +168,7 @@ def test_the_leader_s_client_leaving_changes_nothing_for_the_others(
         leader.close()
         follower.read()
     assert [leader.headers["x-cache"], follower.headers["x-cache"]] == ["miss", "joined"]
-    assert text_of(follower) == "关于「what?」:好"
+    assert text_of(follower) == "关于「What?」:好"
     assert len(stub.calls) == 1
     wait_until("two rows", lambda: len(rows(log_url)) == 2)
     assert sorted(row["outcome"] for row in rows(log_url)) == ["answered", "cancelled"]
@@ -210,7 +210,7 @@ def test_what_a_broken_replica_says_is_never_an_answer(
     (row,) = rows(log_url)
     assert (row["outcome"], row["error_code"]) == ("failed", "replica_failed")
     stub.behaviour = "answer"
-    assert text_of(post(gateway, chat("what?", photo()))) == "关于「what?」:好"
+    assert text_of(post(gateway, chat("what?", photo()))) == "关于「What?」:好"
 
 
 def test_a_replica_that_is_full_is_told_as_such(gateway: str, stub: StubReplica) -> None:
@@ -281,7 +281,7 @@ def test_without_any_replica_it_says_so_at_once_and_still_gives_what_is_cached(
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_replica")
     assert 5 < int(refused.headers["retry-after"]) <= 10  # as long as a restart may take
     assert time.monotonic() - begun < 0.5
-    assert text_of(post(gateway, chat("what?", photo()))) == "关于「what?」:好"
+    assert text_of(post(gateway, chat("what?", photo()))) == "关于「What?」:好"
 
 
 def test_a_new_revision_does_not_give_the_answers_of_the_old(
@@ -397,6 +397,6 @@ def test_a_gateway_told_to_stop_finishes_what_it_has_begun(
         answer = threads.submit(post, gateway.url, chat("what?", photo()))
         wait_until("asked", lambda: len(stub.calls) == 1)
         gateway.process.terminate()
-        assert text_of(answer.result()) == "关于「what?」:好"
+        assert text_of(answer.result()) == "关于「What?」:好"
         assert gateway.process.wait(10) == 0
     assert len(rows(log_url)) == 1

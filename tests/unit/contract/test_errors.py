@@ -1,6 +1,6 @@
 from contract import errors
 from contract.errors import ShopsightError
-from contract.language import language_of, preferred_language
+from contract.text.language import language_of, preferred_language
 from gateway import errors as gateway_errors
 
 

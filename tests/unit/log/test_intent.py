@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from contract.language import language_of
+from contract.text.language import language_of
 from gateway.log.intent import INTENTS, intent_of
 from tests.support import ROOT
 

@@ -59,10 +59,27 @@ async def test_the_least_recently_asked_is_forgotten_and_giants_are_not_kept(
         True,
         True,
     ]
-    # U+FDFA is one character and eighteen when it is normalised.
-    for giant in (asked(schema="x" * 5000), asked("\ufdfa" * 60)):
+    # As typed and as asked: "😀😀 …" is asked without its second space.
+    for giant in (asked(schema=f'"{"x" * 5000}"'), asked("😀😀  " * 150)):
         await questions.identify(new_question(giant, ("shop", "giant")), CALLER)
         assert questions.recall(("shop", "giant")) is None
+
+
+async def test_what_names_a_person_is_not_remembered(questions: Questions) -> None:
+    for text in ("我的电话是13812345678", "我的电话是１３８１２３４５６７８", "vx: abc_1234"):
+        question = new_question(asked(text), ("shop", text))
+        assert question.known.personal
+        assert not question.known.shareable
+        await questions.identify(question, CALLER)
+        assert questions.recall(("shop", text)) is None
+
+
+async def test_the_model_is_asked_what_the_key_names(questions: Questions) -> None:
+    question = new_question(asked("  ｉｓ\u200b it\n𝐫𝐞𝐝？？"))
+    await questions.identify(question, CALLER)
+    sent = await question.complete()
+    assert sent.question == question.known.key("r", "n").question == "Is it red?"
+    assert question.asked.question == "  ｉｓ\u200b it\n𝐫𝐞𝐝？？", "the log keeps what was typed"
 
 
 async def test_the_key_follows_revision_and_tenant(questions: Questions) -> None:

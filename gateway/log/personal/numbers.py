@@ -1,0 +1,85 @@
+"""Numbers that name a person by their shape alone: phones, identity cards, bank cards. Pure."""
+
+import re
+from itertools import accumulate
+
+from gateway.log.personal.found import Findings, Found, digits_of, is_luhn, is_upc
+
+# Where a number may begin: not in a longer one, nor in a code such as SKU-13812345678X, unless a
+# word for a phone stands there.
+_OPENING = re.compile(
+    r"(?:(?<![\da-z_])(?<!\d\.)|(?<=tel)|(?<=mob)|(?<=cell)|(?<=call)|(?<=phone)|(?<=\bwx)|(?<=\bvx)"
+    r"|(?<=[^a-z]wx)|(?<=[^a-z]vx))[+(]{0,2}\s?\d"
+)
+END = r"(?![\da-z_])(?!\.\d)(?!,\d{3}(?!\d))"
+# Between the digits of one number; in a mobile number, whose groups are well known, any sign.
+GAP = r"[\s.\-‐-―·_/()]{0,3}"
+_ANY = r"[\W_]{0,3}"
+# What an article's number is called; what follows is none of a person's.
+_ARTICLE = re.compile(
+    r"(?:[货型款编批单]号|[条形]码|sku|ean|upc|isbn|model|item|lot|order(?: no\.?)?)[ :#.]{0,2}\Z"
+)
+_ARTICLE_CHARS = 12
+
+_MOBILE = (
+    rf"1[3-9]\d{_ANY}\d{{4}}{_ANY}\d{{4}}|1[3-9]\d\d{_ANY}\d{{3}}{_ANY}\d{{4}}|1[3-9]\d{_ANY}\d{{8}}"
+    rf"|1[3-9]\d{_ANY}\d{{3}}{_ANY}\d{{5}}|1[3-9]\d(?:[ .\-]\d\d){{4}}"
+    r"|1(?P<sign>[ .\-])[3-9](?:(?P=sign)\d){9}"
+)
+_AREA = r"0(?:10|2\d|[3-9]\d\d)"
+# On end it begins as local numbers do; behind a sign as it likes.
+_LOCAL = rf"(?:[2-8]|(?<=[\s\-)])\d)\d{{2,3}}{GAP}\d{{4}}"
+_EXTENSION = r"(?:(?:\s?(?:转|分机)\s?|-|\s?(?:ext|extension|x)\.?\s?)\d{1,5}(?!\d))?"
+# GB 11643: region, birth date, sequence, check character.
+_BIRTH = rf"(?:18|19|20)\d\d{GAP}(?:0[1-9]|1[0-2]){GAP}(?:0[1-9]|[12]\d|3[01])"
+_OWNER = r"(?= is my (?:phone|number|cell)|\s?是我的?(?:电话|手机|号))"
+
+
+_SHAPES = {
+    "id": rf"\d{{6}}{GAP}{_BIRTH}{GAP}\d{{3}}[\dx](?![\da-z_])",
+    "social": rf"(?!000|666|9)\d{{3}}-(?!00)\d\d-\d{{4}}{END}",
+    "mobile": rf"\(?(?:\+?\s?(?:00)?86\)?{GAP}|0)?(?:{_MOBILE})\)?{END}",
+    "landline": rf"\(?{_AREA}\)?{GAP}{_LOCAL}{_EXTENSION}{END}",
+    "abroad": rf"\(?\+\s?\d(?:{GAP}\d){{7,14}}{_EXTENSION}{END}",
+    "dialled": rf"00[1-9]\d{{0,2}}[\s\-](?:{GAP}\d){{7,12}}{END}",
+    "american": r"(?:1[ .\-])?(?:\([2-9]\d\d\)[ .\-]{0,2}\d{3}[ .\-]|[2-9]\d\d[ .\-]\d{3}[.\-])"
+    rf"\d{{4}}{END}",
+    "owned": rf"\d(?:{GAP}\d){{7,10}}{_OWNER}",
+}
+_SHAPE = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES.items()))
+_LABELS = {name: "id" if name in ("id", "social") else "phone" for name in _SHAPES}
+_RUN = re.compile(rf"\d(?:{GAP}\d){{13,40}}")
+_CARD = range(14, 20)
+_ISSUERS = re.compile("3[0-9]|[4-6]|9[0-9]|2[2-7]")
+
+
+def numbers(text: str) -> Findings:
+    for opening in _OPENING.finditer(text):
+        start, first = opening.start(), opening.end() - 1
+        if _ARTICLE.search(text, max(0, start - _ARTICLE_CHARS), start):
+            continue
+        for at in range(start, first + 1):  # a sign in front may be none of the number's
+            if (found := _SHAPE.match(text, at)) and _is_one(found):
+                yield Found(*found.span(), _LABELS[found.lastgroup or ""])
+                break
+        yield from _cards(text, first)
+
+
+def _is_one(found: re.Match[str]) -> bool:
+    text = found[0]
+    if found.lastgroup == "abroad":  # nine digits with the country's code, or eight in groups
+        return len(digits_of(text)) > 8 or not text.lstrip("(+ ").isdigit()
+    return not is_upc(text)
+
+
+def _cards(text: str, at: int) -> Findings:
+    """Groups from here on that together are a card's number by length, issuer and check digit."""
+    run = _RUN.match(text, at)
+    if run is None or not _ISSUERS.match(run[0]):
+        return
+    groups = list(re.finditer(r"\d+", run[0]))
+    sizes = list(accumulate(len(group[0]) for group in groups))
+    digits = digits_of(run[0])
+    for last, size in enumerate(sizes):
+        if size in _CARD and len(groups[0][0]) > 3 and is_luhn(digits[:size]):
+            yield Found(at, at + groups[last].end(), "card")

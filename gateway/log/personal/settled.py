@@ -1,0 +1,50 @@
+"""How much of a growing text is settled: nothing that follows can make it part of something that
+names a person. Pure."""
+
+import re
+
+from gateway.log.personal.legible import CHINESE
+
+# Signs between the digits of one number.
+_GAP = 4
+# Enough for a number or a name with signs in it; a longer text without a space is searched so far.
+_REACH = 300
+# `name at gmail dot com`, and all that may still come of it.
+_SPOKEN = re.compile(r"\S+ ?(?:at|\(at\)|\[at\])(?: \S*){0,7}\Z", re.IGNORECASE)
+# An address of mail, whose host may have Chinese full stops in it.
+_MAIL = re.compile(r"[^\s，！？；：]{0,64}[@＠]\S{0,80}\Z")
+_END_OF_WORD = "，。！？、；：“”‘’《》「」…"
+
+
+def settled(text: str) -> int:
+    """Characters from the front. Held back is the last word in Latin letters, or a number in any
+    digits with the signs between them."""
+    least = max(0, len(text) - _REACH)
+    at = _beginning(text, len(text), least)
+    if at == len(text) and at > least and text[at - 1] == " ":
+        at = _beginning(text, at - 1, least)  # ` at ` may follow
+    begun = (pattern.search(text, least) for pattern in (_SPOKEN, _MAIL))
+    return min([at, *(found.start() for found in begun if found)])
+
+
+def _beginning(text: str, at: int, least: int) -> int:
+    while at > least:
+        if _is_of_word(text[at - 1]):
+            at -= 1
+            continue
+        before = at
+        while before > least and at - before < _GAP and not text[before - 1].isalnum():
+            before -= 1
+        if before == least or not _is_digit(text[before - 1]):
+            break
+        at = before
+    return at
+
+
+def _is_digit(char: str) -> bool:
+    return char.isdigit() or char in CHINESE
+
+
+def _is_of_word(char: str) -> bool:
+    han = "\u3040" <= char <= "\u9fff" and char not in CHINESE
+    return not (han or char.isspace() or char in _END_OF_WORD)
