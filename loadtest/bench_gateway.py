@@ -21,9 +21,9 @@ from typing import Any
 
 import httpx
 
+from contract.home import PROJECT
 from contract.images import EncodedImage, check_image
 from gateway.cli.embedded import free_port
-from gateway.config import PROJECT
 from loadtest.closed_loop import (
     PATH,
     Figures,

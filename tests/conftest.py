@@ -1,5 +1,6 @@
 """What several tiers of tests share: the embedded stack, which is two real processes."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from gateway.cli.embedded import Stack, embedded_stack
 from tests.support import ROOT
 
 SAMPLES = ROOT / "web" / "samples"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What somebody's `make run` keeps is no part of a test."""
+    os.environ["SHOPSIGHT_HOME"] = str(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session", name="embedded_stack")

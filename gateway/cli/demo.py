@@ -8,13 +8,14 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, select
 
+from contract.home import shipped
 from gateway.cli.ask import Answered, ask
 from gateway.cli.embedded import embedded_stack
 from gateway.cli.stats import summary
-from gateway.config import PROJECT, Settings
+from gateway.config import Settings
 from gateway.log.schema.tables import interactions
 
-SAMPLES = PROJECT / "web" / "samples"
+SAMPLES = shipped("web") / "samples"
 # Which question of which sample: a key of samples.json, or a question of our own.
 QUESTIONS = (
     ("brown-leather-handbag.jpg", "ask_zh"),

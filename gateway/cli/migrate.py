@@ -6,7 +6,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from gateway.config import PROJECT, Settings
+from contract.home import shipped
+from gateway.config import Settings
 from gateway.log.schema.analysts import grant_reading
 from gateway.log.schema.database import open_database
 
@@ -15,7 +16,7 @@ def run() -> int:
     settings = Settings()
     if settings.sqlalchemy_url.get_backend_name() == "sqlite" and settings.sqlalchemy_url.database:
         Path(settings.sqlalchemy_url.database).parent.mkdir(parents=True, exist_ok=True)
-    command.upgrade(Config(PROJECT / "migrations" / "alembic.ini"), "head")
+    command.upgrade(Config(shipped("migrations") / "alembic.ini"), "head")
     if settings.analyst_account:
         engine = open_database(settings)
         with engine.connect() as connection:
