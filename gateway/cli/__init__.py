@@ -10,7 +10,6 @@ from gateway import worker
 from gateway.cli import (
     ask,
     demo,
-    embedded,
     erasures,
     export,
     keys,
@@ -18,6 +17,7 @@ from gateway.cli import (
     migrate,
     pseudonyms,
     rollup,
+    run,
     sql,
     stats,
 )
@@ -38,7 +38,7 @@ def main() -> None:
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
     command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
     command.add_argument("--port", type=int, default=8080)
-    command.set_defaults(run=lambda args: embedded.run(args.bind, args.port))
+    command.set_defaults(run=lambda args: run.run(args.bind, args.port))
 
     command = commands.add_parser("demo", help="ask real questions about sample photos, then stop")
     command.set_defaults(run=lambda args: demo.run())
