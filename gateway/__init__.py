@@ -1,1 +1,1 @@
-"""The gateway: from a shopper's request to a recorded answer. Never imports inference."""
+"""The gateway: answers shoppers' requests and records them. It never imports inference."""

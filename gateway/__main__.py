@@ -1,4 +1,4 @@
-"""`python -m gateway`: serve one gateway until SIGTERM, public and internal port in one process."""
+"""`python -m gateway`: serves one gateway until SIGTERM, on its public and its internal port."""
 
 import asyncio
 import signal
@@ -7,7 +7,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from contract.logs import configure_logging
-from gateway.api.server import give_back_memory_of_photos, server
+from gateway.api.server import limit_mmap_threshold, make_server
 from gateway.app import create_app, create_internal_app
 from gateway.config import Settings
 
@@ -16,9 +16,9 @@ async def serve(settings: Settings) -> None:
     registry = CollectorRegistry()
     drain_s = settings.deadline_ms // 1000
     app = create_app(settings, registry)
-    public = server(app, settings.host, settings.gateway_port, drain_s)
-    inside = create_internal_app(registry, app.state)
-    internal = server(inside, settings.host, settings.internal_port, 1)
+    public = make_server(app, settings.host, settings.gateway_port, drain_s)
+    internal_app = create_internal_app(registry, app.state)
+    internal = make_server(internal_app, settings.host, settings.internal_port, 1)
     servers = [public, internal]
 
     def stop() -> None:
@@ -32,7 +32,7 @@ async def serve(settings: Settings) -> None:
 
 def main() -> None:
     settings = Settings()
-    give_back_memory_of_photos()
+    limit_mmap_threshold()
     configure_logging(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))

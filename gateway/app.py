@@ -1,4 +1,4 @@
-"""Composition root of a gateway: everything is made here, and handed on."""
+"""Composition root of a gateway: constructs all its parts and passes them on."""
 
 import asyncio
 import logging
@@ -49,9 +49,9 @@ from gateway.usecases.vote import Voting
 
 log = logging.getLogger(__name__)
 
-# What a request asks of the database itself: who owns an upload, which answer to purge.
+# For queries within a request: who owns an upload, which answer to purge.
 SQL_TIMEOUT_S = 3
-# An erasure reads as many rows as a person has, and waits for locks.
+# An erasure reads all rows of a person, and waits for locks.
 ERASURE_SQL_TIMEOUT_S = 60
 
 
@@ -69,24 +69,24 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> FastPath:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        redirect_slashes=False,  # it would send to whatever host the client has named
+        redirect_slashes=False,  # a redirect would go to whatever host the client named
     )
-    ask = {
+    ask_endpoints = {
         "/v1/chat/completions": AskEndpoint(json_question, app.state),
         "/v1/ask": AskEndpoint(form_question, app.state),
     }
-    for path, endpoint in ask.items():  # known to the router too, for its 405
+    for path, endpoint in ask_endpoints.items():  # the router needs them too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     for routes in (images, feedback, models, users):
         app.include_router(routes.router)
     install_error_handlers(app)
     if settings.web_dir is not None:
         app.mount("/", Page(settings.web_dir))
-    return FastPath(ask, app)
+    return FastPath(ask_endpoints, app)
 
 
 def create_internal_app(registry: CollectorRegistry, public: State) -> FastAPI:
-    """What ops and Prometheus see, on a port of its own that is never published."""
+    """Metrics and administration, on a port of their own that is never published."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(admin_router(public))
     install_error_handlers(app)
@@ -102,11 +102,11 @@ def create_internal_app(registry: CollectorRegistry, public: State) -> FastAPI:
 async def running_gateway(
     settings: Settings, registry: CollectorRegistry
 ) -> AsyncIterator[Gateway]:
-    """Every part, made and started in this order, stopped in the reverse one."""
+    """All parts of a gateway, started on entry and stopped on exit."""
     if "pseudonym_key" not in settings.model_fields_set:
         log.warning("PSEUDONYM_KEY is not set: after a restart nobody is found for an erasure")
     engine = open_database(settings, answer_timeout_s=SQL_TIMEOUT_S)
-    forwarding = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
+    forwarding_engine = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
     erasing_engine = open_database(settings, answer_timeout_s=ERASURE_SQL_TIMEOUT_S)
     deadline_ms = settings.deadline_ms
 
@@ -122,7 +122,7 @@ async def running_gateway(
     )
     recorder = Recorder(
         settings,
-        forwarding,
+        forwarding_engine,
         RequestMetrics(registry),
         OutboxMetrics(registry),
         pseudonyms,
@@ -130,7 +130,7 @@ async def running_gateway(
     )
     quarantine = Quarantine()
     tally = Tally(settings, engine, quarantine, FeedbackMetrics(registry))
-    # A file has no worker beside it: its gateway keeps it in order.
+    # An SQLite file has no worker: the gateway itself does the upkeep of the log.
     upkeep = None
     if engine.dialect.name == "sqlite":
         upkeep = Upkeep(settings, engine, UpkeepMetrics(registry))
@@ -175,7 +175,7 @@ async def running_gateway(
         if upkeep is not None:
             await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
         erasing.close()
-        forwarding.dispose()
+        forwarding_engine.dispose()
         engine.dispose()
         await cache.close()
         photo_threads.shutdown(cancel_futures=True)

@@ -1,5 +1,5 @@
-"""Every setting of the gateway, read once from the environment and /run/secrets in `app`. Each
-folder names those that it needs; here they are one."""
+"""All settings of the gateway, read once from the environment, .env and /run/secrets. Each folder
+declares those that it needs, and they are joined here."""
 
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -17,7 +17,7 @@ from gateway.log.rollups.settings import UpkeepSettings
 from gateway.log.schema.settings import DatabaseSettings
 from gateway.pool.settings import PoolSettings
 
-# Compose mounts one file a secret there, named like the setting.
+# Compose mounts each secret as a file here, named like its setting.
 SECRETS = Path("/run/secrets")
 
 
@@ -36,15 +36,18 @@ class Settings(
 
     web_dir: Annotated[Path | None, Place()] = Field(
         default_factory=lambda: shipped("web"),
-        description="The page, served at /; unset where nginx serves it.",
+        description="Folder of the page, served at /; empty where nginx serves it.",
     )
     blocked_images: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Pixel digests (image_digest of the log) that are refused, comma-separated."
+        (),
+        description="Pixel digests (image_digest in the log) of blocked photos, comma-separated.",
     )
-    deadline_ms: int = Field(30_000, description="From arrival to the last byte of an answer.")
+    deadline_ms: int = Field(
+        30_000, description="From the arrival of a request to the last byte of its answer."
+    )
     host: str = "127.0.0.1"
     gateway_port: int = 8080
-    internal_port: int = Field(9100, description="RequestMetrics; never published.")
+    internal_port: int = Field(9100, description="Metrics and administration; never published.")
     log_level: str = "INFO"
 
     def __init__(self, **values: Any) -> None:
@@ -66,7 +69,7 @@ class Settings(
 
     @model_validator(mode="after")
     def _rows_outlive_answers(self) -> Self:
-        """An erasure finds a person's cached answers by the rows that say who was given them."""
+        """An erasure finds a person's cached answers by the log's rows: rows must live longer."""
         days = self.content_retention_days
         if days and days * 86_400 < self.answer_fresh_s + self.answer_stale_s:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Leaves of the error tree that a replica has no use for.
+"""Leaves of the error tree that only the gateway raises.
 
 ClientError: 429 RateLimited · Unavailable: 503 CacheUnavailable · ErasureIncomplete
 """
@@ -16,7 +16,7 @@ class RateLimited(ClientError):
 
 
 class CacheUnavailable(Unavailable):
-    code = "cache_unavailable"  # of the internal port; for a question it is a miss
+    code = "cache_unavailable"  # of the internal port only: for a question it is a cache miss
     en = "The answer cache cannot be reached; nothing was purged."
     zh = "无法连接答案缓存，未清除任何内容。"
 

@@ -1,4 +1,4 @@
-"""What one gateway consists of, for the routes that call it. `app` makes it."""
+"""The parts of one gateway, as the routes call them. `app` constructs it."""
 
 from dataclasses import dataclass
 

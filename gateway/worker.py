@@ -1,6 +1,5 @@
-"""Composition root of `shopsight worker`: work that belongs to no request. It forwards what dead
-gateways without a successor left in their spools. It keeps the log in order: roll-ups, partitions,
-retention."""
+"""Composition root of `shopsight worker`, which does what belongs to no request. It forwards the
+spools of dead gateways, and does the upkeep of the log: roll-ups, partitions, retention."""
 
 import asyncio
 import signal
@@ -17,31 +16,33 @@ from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
 from gateway.log.schema.database import open_database
 
-# Nobody waits for the worker.
+# No request waits for the worker, so Redis may take longer.
 REDIS_BUDGET_MS = 2_000
 
 
 def run() -> int:
-    """Until SIGTERM."""
+    """Run until SIGTERM; returns the exit code."""
     settings = Settings()
     configure_logging(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(settings))
+        runner.run(_run(settings))
     return 0
 
 
-async def _work(settings: Settings) -> None:
+async def _run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     registry = CollectorRegistry()
-    forwarding = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
-    # Its own engine: a month's roll-up may take longer than the forwarder waits for any answer.
-    counting = open_database(settings)
+    forwarding_engine = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
+    # Without the forwarder's timeout: the roll-up of a month may take longer.
+    upkeep_engine = open_database(settings)
     cache = SharedAnswers.open(settings, REDIS_BUDGET_MS)
     folder = SpoolFolder(settings.spool_dir, settings.log_durability)
     folder.path.mkdir(parents=True, exist_ok=True)
     forget = cache.forget_from_thread(loop)
-    forwarder = Forwarder(settings, folder, None, forwarding, OutboxMetrics(registry), forget)
-    upkeep = Upkeep(settings, counting, UpkeepMetrics(registry))
+    forwarder = Forwarder(
+        settings, folder, None, forwarding_engine, OutboxMetrics(registry), forget
+    )
+    upkeep = Upkeep(settings, upkeep_engine, UpkeepMetrics(registry))
     start_http_server(settings.internal_port, settings.host, registry)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -51,6 +52,6 @@ async def _work(settings: Settings) -> None:
     await stop.wait()
     await asyncio.to_thread(forwarder.stop, settings.log_drain_s)
     await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
-    forwarding.dispose()
-    counting.dispose()
+    forwarding_engine.dispose()
+    upkeep_engine.dispose()
     await cache.close()

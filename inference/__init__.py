@@ -1,1 +1,1 @@
-"""A replica: a Qwen3-VL checkpoint behind the HTTP contract. Never imports gateway."""
+"""A replica: a Qwen3-VL checkpoint behind the HTTP contract. It never imports gateway."""

@@ -1,4 +1,4 @@
-"""`python -m inference`: serve one replica until SIGTERM."""
+"""`python -m inference`: serves one replica until SIGTERM."""
 
 import uvicorn
 

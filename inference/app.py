@@ -1,4 +1,4 @@
-"""Composition root of a replica: everything is made here, and handed on."""
+"""Composition root of a replica: constructs all its parts and passes them on."""
 
 import logging
 import time
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # Loading blocks on purpose: no port is open before the weights are in memory.
+        # Loading may block: the port only opens once the weights are in memory.
         replica = app.state.replica = load_replica(settings)
-        await replica.warm()
+        await replica.warm_up()
         yield
         await replica.drain()
 
@@ -35,7 +35,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def load_replica(settings: Settings) -> Replica:
-    """Blocks: seconds for the demo checkpoint, minutes for 17 GB."""
+    """Load the model and construct its engine. Blocks: seconds for the demo checkpoint, minutes for
+    17 GB."""
     started = time.monotonic()
     metrics = Metrics()
     watch_gpus(metrics.registry)

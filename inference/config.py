@@ -1,4 +1,4 @@
-"""Every setting of a replica, read once from the environment in `__main__`."""
+"""All settings of a replica, read once from the environment in `__main__`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,39 +17,47 @@ def _folder_within(folder: Path, name: str) -> str:
 
 
 class ModelSettings(BaseModel):
-    """Which checkpoint, in which precision, with how much room."""
+    """The checkpoint, its precision, its device, and the sizes of its caches."""
 
-    # Pydantic would keep names that begin with `model_` for itself.
+    # Pydantic reserves names that begin with `model_` otherwise.
     model_config = ConfigDict(protected_namespaces=())
 
     checkpoint: Annotated[str, Place(_folder_within)] = Field(
         str(DEMO_CHECKPOINT), description="Folder or hub name, e.g. Qwen/Qwen3-VL-8B-Instruct."
     )
     model_revision: str | None = Field(
-        None, description="Name of these weights in headers and cache keys; default: a fingerprint."
+        None,
+        description="Name of the weights in headers and cache keys; unset: a fingerprint.",
     )
     device_map: str = Field("auto", description="`auto`, `cpu`, `cuda:0`, as in transformers.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="`auto`: float32 on a CPU (exact), bfloat16 on a GPU."
     )
     quantisation: Literal["none", "int8", "int4"] = Field(
-        "none", description="Language model in 8 or 4 bits (bitsandbytes); the tower stays whole."
+        "none",
+        description="Of the language model, in 8 or 4 bits (bitsandbytes); not of the tower.",
     )
     vision_attention: Literal["sdpa", "flash_attention_2"] = Field(
-        "sdpa", description="Of the tower only: FlashAttention takes no mask of our batches' kind."
+        "sdpa",
+        description="Of the tower only: FlashAttention does not take our batches' masks.",
     )
     max_image_tokens: int | None = Field(
-        None, description="Bound of a photo in visual tokens (32 px square each); fewer are faster."
+        None, description="Limit of visual tokens a photo (each 32 × 32 px); fewer are faster."
     )
     torch_threads: int = Field(
-        1, ge=1, description="Two threads on a contended two-core machine are 4-15 times slower."
+        1,
+        ge=1,
+        description="On a busy two-core machine 2 threads are 4-15 times slower than 1.",
     )
     max_context_tokens: int = Field(
         4096, description="Prompt (photo included) and answer together, in tokens."
     )
-    slots: int = Field(8, ge=1, description="Questions in flight at once; each holds KV memory.")
+    slots: int = Field(
+        8, ge=1, description="Questions in flight at once; each reserves memory of the KV cache."
+    )
     vision_cache_bytes: int = Field(
-        64 * 1024 * 1024, description="Photos' features kept: 8 MB a 1024² photo of the 8B model."
+        64 * 1024 * 1024,
+        description="Cache of photos' features: 8 MB a photo of 1024² at 8B.",
     )
 
 
@@ -57,10 +65,16 @@ class Settings(ModelSettings, HomeSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
     prefill_tokens: int = Field(
-        512, ge=1, description="Prompt tokens read in one step: bounds how long answers stall."
+        512,
+        ge=1,
+        description="Prompt tokens in one step: bounds how long answers are delayed.",
     )
-    queue_limit: int = Field(64, description="Waiting questions; beyond it 503 with Retry-After.")
-    default_deadline_ms: int = Field(30_000, description="Used when x-deadline-ms is not sent.")
+    queue_limit: int = Field(
+        64, description="Waiting questions; more are refused (503 with Retry-After)."
+    )
+    default_deadline_ms: int = Field(
+        30_000, description="Deadline of requests without x-deadline-ms."
+    )
     host: str = "127.0.0.1"
     inference_port: int = 8081
     log_level: str = "INFO"

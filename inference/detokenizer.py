@@ -1,12 +1,12 @@
-"""Token ids → text, piece by piece: never breaks a character, holds back what may become a stop
-string. Pure; the joined pieces equal the tokenizer's own `decode`."""
+"""Token ids → pieces of text. It never splits a character, and holds back what may become a stop
+string. Pure. The joined pieces equal the tokenizer's own `decode`."""
 
 import codecs
 from collections.abc import Callable
 
 
 def _byte_of_char() -> dict[str, int]:
-    """Inverse of GPT-2's table, which writes each byte of a token as one printable character."""
+    """The inverse of GPT-2's table, which writes each byte of a token as a printable character."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     table = {chr(byte): byte for byte in printable}
@@ -23,7 +23,8 @@ def token_bytes(token: str) -> bytes:
 
 
 class Detokenizer:
-    """One answer's text. `push` ids in order, then `flush`; `stopped` once a stop string came."""
+    """The text of one answer: `push` the ids in order, then `flush`. `stopped`: a stop string
+    came."""
 
     def __init__(self, bytes_of: Callable[[int], bytes], stops: tuple[str, ...] = ()) -> None:
         self._bytes_of = bytes_of
@@ -37,6 +38,7 @@ class Detokenizer:
         return self._release(self._decoder.decode(self._bytes_of(token_id)))
 
     def flush(self) -> str:
+        """The rest of the text, at the end of the answer."""
         text = self._release(self._decoder.decode(b"", final=True)) + self._held
         self._held = ""
         return text
@@ -45,17 +47,17 @@ class Detokenizer:
         if self.stopped:
             return ""
         text = self._held + text
-        found = [at for stop in self._stops if (at := text.find(stop)) >= 0]
-        if found:
+        stop_indexes = [at for stop in self._stops if (at := text.find(stop)) >= 0]
+        if stop_indexes:
             self.stopped, self._held = True, ""
-            return text[: min(found)]
-        keep = max((_overlap(text, stop) for stop in self._stops), default=0)
-        self._held = text[len(text) - keep :]
-        return text[: len(text) - keep]
+            return text[: min(stop_indexes)]
+        held_chars = max((_overlap(text, stop) for stop in self._stops), default=0)
+        self._held = text[len(text) - held_chars :]
+        return text[: len(text) - held_chars]
 
 
 def _overlap(text: str, stop: str) -> int:
-    """Length of the longest end of `text` that is a beginning of `stop`."""
+    """Length of the longest suffix of `text` that is a proper prefix of `stop`."""
     for size in range(min(len(stop) - 1, len(text)), 0, -1):
         if text.endswith(stop[:size]):
             return size

@@ -1,5 +1,5 @@
-"""In-flight batching: one thread owns the model, and each step serves whoever is there. Questions
-join and leave between steps; nobody waits for the longest answer of a batch."""
+"""In-flight batching: one thread owns the model and runs it step by step. Questions join and leave
+between steps, so that none waits for the longest answer of a batch."""
 
 import logging
 import threading
@@ -17,27 +17,28 @@ from inference.waiting_queue import WaitingQueue
 
 log = logging.getLogger(__name__)
 
-# Steps without trouble after which a batch that lack of memory has shrunk may grow by one again.
-RECOVERY_STEPS = 200
+# After running out of memory the batch is smaller. After so many good passes it may grow by a row.
+RECOVERY_PASSES = 200
 
 
 class Engine:
-    """Rows of the KV cache: first those that are decoding, then those in prefill, in the order of
-    these two lists. Of the latter only the first can be partly read."""
+    """The KV cache holds the rows in decode first, then those in prefill, in the order of the two
+    lists. Of the rows in prefill only the first can have tokens in the cache."""
 
     def __init__(
         self, model: Model, metrics: Metrics, *, queue_limit: int, prefill_tokens: int
     ) -> None:
+        """`prefill_tokens`: at most so many prompt tokens a step, padding included."""
         self._model = model
         self._metrics = metrics
         self._prefill_tokens = prefill_tokens
         self._waiting: WaitingQueue[Sequence] = WaitingQueue(queue_limit)
-        self._wake = threading.Condition()
+        self._condition = threading.Condition()  # guards _waiting and _stopping
         self._stopping = False
         self._decoding: list[Sequence] = []
         self._prefilling: list[Sequence] = []
-        self._room = model.network.cache.slots
-        self._calm_steps = 0
+        self._max_rows = model.network.cache.slots
+        self._passes_since_oom = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -45,24 +46,24 @@ class Engine:
 
     def stop(self) -> None:
         """Finish what is in flight, refuse what waits, end the thread."""
-        with self._wake:
+        with self._condition:
             self._stopping = True
-            self._wake.notify()
+            self._condition.notify()
         self._thread.join(timeout=60)
 
     async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
-        """The answer's pieces and its end. Leaving the iterator frees the slot in the next step.
-        Raises Overloaded at once, DeadlineExceeded or InternalError when it comes to that."""
-        row = Sequence(job, self._model.bytes_of, self._model.ends)
-        with self._wake:
+        """The pieces of the answer. When the caller closes the iterator, the next step frees the
+        slot. Raises Overloaded or NoReplica at once, DeadlineExceeded or InternalError later."""
+        row = Sequence(job, self._model.bytes_of, self._model.is_end_token)
+        with self._condition:
             if self._stopping:
                 raise NoReplica
             if not self._waiting.add(row):
                 self._metrics.requests.labels(Overloaded.code).inc()
                 raise Overloaded
-            self._wake.notify()
-        async for event in job.events():
-            yield event
+            self._condition.notify()
+        async for piece in job.pieces():
+            yield piece
 
     def _run(self) -> None:
         while self._has_work():
@@ -73,109 +74,109 @@ class Engine:
                 self._fail_all()
 
     def _has_work(self) -> bool:
-        """Wait until there is something to do; false when told to stop and nothing is left."""
-        with self._wake:
+        """Wait for work. False when the engine is stopping and nothing is in flight."""
+        with self._condition:
             busy = bool(self._decoding or self._prefilling)
-            self._wake.wait_for(lambda: busy or self._waiting or self._stopping)
+            self._condition.wait_for(lambda: busy or self._waiting or self._stopping)
             if self._stopping:
                 for row in self._waiting.remove(lambda _: True):
                     self._end(row, NoReplica())
             return bool(busy or self._waiting)
 
     def step(self) -> None:
-        """One turn for everybody."""
-        self._sweep()
+        self._drop_cancelled_and_expired()
         self._admit()
         self._prefill()
         self._decode()
-        self._measure()
+        self._recover_max_rows()
+        self._update_gauges()
 
-    def _sweep(self) -> None:
-        """Let go of who has left and who is out of time."""
+    def _drop_cancelled_and_expired(self) -> None:
         now = time.monotonic()
 
-        def gone(row: Sequence) -> bool:
+        def is_over(row: Sequence) -> bool:
             return row.job.cancelled or now > row.job.deadline
 
-        with self._wake:
-            leaving = self._waiting.remove(gone)
-        for row in [row for row in self._decoding + self._prefilling if gone(row)]:
+        with self._condition:
+            dropped = self._waiting.remove(is_over)
+        for row in [row for row in self._decoding + self._prefilling if is_over(row)]:
             self._remove(row)
-            leaving.append(row)
-        for row in leaving:
+            dropped.append(row)
+        for row in dropped:
             self._end(row, None if row.job.cancelled else DeadlineExceeded())
 
     def _admit(self) -> None:
-        """Give free slots to those whose turn it is."""
+        """Give free slots to waiting questions."""
         now = time.monotonic()
-        while len(self._decoding) + len(self._prefilling) < self._room:
-            with self._wake:
-                row = self._waiting.next(now)
+        while len(self._decoding) + len(self._prefilling) < self._max_rows:
+            with self._condition:
+                row = self._waiting.pop_next(now)
             if row is None:
                 return
-            self._metrics.wait_s.observe(now - row.arrived)
+            self._metrics.wait_s.observe(now - row.arrived_at)
             self._prefilling.append(row)
 
     def _prefill(self) -> None:
-        """Read prompts, as many tokens as one step may take: several short ones together, a long
-        one in parts, so that answers being decoded never wait longer than that."""
+        """One pass over prompts: several short ones together, or a part of a long one. The limit of
+        prefill_tokens bounds how long it delays the answers in decode."""
         if not self._prefilling:
             return
-        group = self._prefilling[:1]
-        width = min(group[0].remaining, self._prefill_tokens)
-        if not group[0].filled:
+        rows = self._prefilling[:1]
+        width = min(rows[0].uncached_tokens, self._prefill_tokens)
+        if not rows[0].cached_tokens:
             for row in self._prefilling[1:]:
-                wider = max(width, row.remaining)
-                if wider * (len(group) + 1) > self._prefill_tokens:
+                wider = max(width, row.uncached_tokens)
+                if wider * (len(rows) + 1) > self._prefill_tokens:
                     break
-                group.append(row)
+                rows.append(row)
                 width = wider
-        self._extend(group, width)
+        self._forward(rows, width)
 
     def _decode(self) -> None:
-        """One more token for every answer being decoded."""
+        """One more token for every answer in decode."""
         if self._decoding:
-            self._extend(list(self._decoding), 1)
+            self._forward(list(self._decoding), 1)
 
-    def _extend(self, group: list[Sequence], width: int) -> None:
-        """One pass over neighbouring rows, and the next token of those read to their end."""
-        first = (self._decoding + self._prefilling).index(group[0])
-        extensions = [row.extension(width) for row in group]
+    def _forward(self, rows: list[Sequence], width: int) -> None:
+        """One pass over adjacent rows, at most `width` tokens each. Rows whose tokens are then all
+        in the cache get their next token."""
+        first = (self._decoding + self._prefilling).index(rows[0])
+        inputs = [row.next_input(width) for row in rows]
         try:
-            logits = self._model.network.extend(first, extensions).cpu()
+            logits = self._model.network.forward(first, inputs).cpu()
         except OutOfMemory:
-            self._shrink()
+            self._shrink_batch()
             return
         except Exception:
-            log.exception("a pass of %d rows failed", len(group))
-            if len(group) == 1:  # a question that breaks fails alone
-                self._remove(group[0])
-                self._end(group[0], InternalError())
-            else:
-                for row in group:
-                    self._extend([row], width)
+            log.exception("a pass of %d rows failed", len(rows))
+            if len(rows) == 1:
+                self._remove(rows[0])
+                self._end(rows[0], InternalError())
+            else:  # each alone, so that only the faulty question fails
+                for row in rows:
+                    self._forward([row], width)
             return
-        kind = "completion" if group[0] in self._decoding else "prompt"
-        self._metrics.passed(kind, len(group), sum(len(item.ids) for item in extensions))
-        self._calm_steps += 1
-        for row, item in zip(group, extensions, strict=True):
-            row.filled += len(item.ids)
-            if row.remaining == 0 and row in self._prefilling:
+        kind = "completion" if rows[0] in self._decoding else "prompt"
+        self._metrics.record_pass(kind, len(rows), sum(len(item.ids) for item in inputs))
+        self._passes_since_oom += 1
+        for row, item in zip(rows, inputs, strict=True):
+            row.cached_tokens += len(item.ids)
+            if row.uncached_tokens == 0 and row in self._prefilling:
                 self._prefilling.remove(row)
                 self._decoding.append(row)
-        self._choose([row for row in group if row.remaining == 0], logits)
+        self._sample([row for row in rows if row.uncached_tokens == 0], logits)
 
-    def _choose(self, rows: list[Sequence], logits: Logits) -> None:
+    def _sample(self, rows: list[Sequence], logits: Logits) -> None:
         """The next token of each row; `logits` [rows, vocabulary]."""
         likeliest = logits.argmax(-1).tolist()
         for index, row in enumerate(rows):
             try:
-                plain = row.sampler.plain
-                token_id = likeliest[index] if plain else row.sampler.choose(logits[index])
+                greedy = row.sampler.argmax_suffices
+                token_id = likeliest[index] if greedy else row.sampler.sample(logits[index])
                 if row.first_token_at is None:
                     row.first_token_at = time.monotonic()
-                    self._metrics.ttft_s.observe(row.first_token_at - row.arrived)
-                ended = row.accept(token_id, logits[index])
+                    self._metrics.ttft_s.observe(row.first_token_at - row.arrived_at)
+                ended = row.add_token(token_id, logits[index])
             except Exception:
                 log.exception("choosing a token failed")
                 self._remove(row)
@@ -186,33 +187,39 @@ class Engine:
                 self._end(row, None)
 
     def _remove(self, row: Sequence) -> None:
-        """Take a row out and close the gap in the cache."""
-        if row in self._prefilling:  # nothing behind the first is in the cache yet
+        """Take a row out, and move rows of the cache so that no gap is left."""
+        if row in self._prefilling:  # no row behind it has tokens in the cache
             self._prefilling.remove(row)
             return
-        hole = self._decoding.index(row)
+        gap = self._decoding.index(row)
         last = self._decoding.pop()
         cache = self._model.network.cache
         if last is not row:
-            self._decoding[hole] = last
-            cache.move(len(self._decoding), hole, last.filled)
-        if self._prefilling and self._prefilling[0].filled:
-            cache.move(len(self._decoding) + 1, len(self._decoding), self._prefilling[0].filled)
+            self._decoding[gap] = last
+            cache.move(len(self._decoding), gap, last.cached_tokens)
+        if self._prefilling and self._prefilling[0].cached_tokens:
+            target = len(self._decoding)
+            cache.move(target + 1, target, self._prefilling[0].cached_tokens)
 
-    def _shrink(self) -> None:
-        """Out of memory: the youngest row waits again, and begins anew with what it has so far."""
+    def _shrink_batch(self) -> None:
+        """Out of memory: the newest row waits again. It keeps its answer so far."""
         rows = self._decoding + self._prefilling
-        youngest = max(rows, key=lambda row: row.arrived)
-        self._remove(youngest)
-        self._model.network.release()
-        self._room, self._calm_steps = max(1, len(rows) - 1), 0
+        newest = max(rows, key=lambda row: row.arrived_at)
+        self._remove(newest)
+        self._model.network.release_memory()
+        self._max_rows, self._passes_since_oom = max(1, len(rows) - 1), 0
         log.warning("out of memory with %d rows", len(rows))
         if len(rows) == 1:
-            self._end(youngest, Overloaded())
+            self._end(newest, Overloaded())
             return
-        youngest.filled = 0
-        with self._wake:
-            self._waiting.put_back(youngest)
+        newest.cached_tokens = 0
+        with self._condition:
+            self._waiting.put_back(newest)
+
+    def _recover_max_rows(self) -> None:
+        slots = self._model.network.cache.slots
+        if self._passes_since_oom >= RECOVERY_PASSES and self._max_rows < slots:
+            self._max_rows, self._passes_since_oom = self._max_rows + 1, 0
 
     def _fail_all(self) -> None:
         for row in self._decoding + self._prefilling:
@@ -222,24 +229,22 @@ class Engine:
         self._model.network.reset()
 
     def _end(self, row: Sequence, error: ShopsightError | None) -> None:
-        """Every question ends here, once."""
+        """Send the error, if any, and count the outcome. Called exactly once for each question."""
         outcome = error.code if error else "cancelled" if row.job.cancelled else "answered"
-        if row.first_token_at is not None and row.produced > 1:
-            spent = time.monotonic() - row.first_token_at
-            self._metrics.token_s.observe(spent / (row.produced - 1))
+        if row.first_token_at is not None and row.answer_tokens > 1:
+            spent_s = time.monotonic() - row.first_token_at
+            self._metrics.token_s.observe(spent_s / (row.answer_tokens - 1))
         if error is not None:
             row.job.send(error)
         self._metrics.requests.labels(outcome).inc()
 
-    def _measure(self) -> None:
-        network = self._model.network
+    def _update_gauges(self) -> None:
+        rows = self._decoding + self._prefilling
         self._metrics.queue_depth.set(len(self._waiting))
-        self._metrics.slots_used.set(len(self._decoding) + len(self._prefilling))
-        tokens = sum(row.filled for row in self._decoding + self._prefilling)
+        self._metrics.slots_used.set(len(rows))
+        tokens = sum(row.cached_tokens for row in rows)
         self._metrics.kv_bytes.set(tokens * self._model.facts.kv_bytes_per_token)
-        self._metrics.vision_bytes.set(network.vision.bytes)
-        hits, misses = network.vision.pop_counts()
-        self._metrics.vision_lookups.labels("hit").inc(hits)
-        self._metrics.vision_lookups.labels("miss").inc(misses)
-        if self._calm_steps >= RECOVERY_STEPS and self._room < network.cache.slots:
-            self._room, self._calm_steps = self._room + 1, 0
+        vision_cache = self._model.network.vision
+        self._metrics.vision_bytes.set(vision_cache.bytes)
+        for result, count in zip(("hit", "miss"), vision_cache.pop_counts(), strict=True):
+            self._metrics.vision_lookups.labels(result).inc(count)

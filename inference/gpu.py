@@ -1,4 +1,4 @@
-"""GPU utilisation and memory from NVML, where there is a GPU and the `gpu` extra is installed."""
+"""Metrics of GPU utilisation and memory from NVML, where a GPU and the `gpu` extra are present."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
 
-class _Nvml(Collector):
-    """Asks the driver at each scrape; nothing runs between scrapes."""
+class _NvmlCollector(Collector):
+    """Asks the driver at each scrape, and does nothing in between."""
 
     def __init__(self, nvml: Any) -> None:
         self._nvml = nvml
@@ -30,13 +30,13 @@ class _Nvml(Collector):
 
 
 def watch_gpus(registry: CollectorRegistry) -> bool:
-    """Add the GPUs' gauges; false where there is no driver or no binding to it."""
+    """Register the GPUs' gauges. False where the driver or its Python binding is missing."""
     if importlib.util.find_spec("pynvml") is None:
         return False
     import pynvml
 
     try:
-        registry.register(_Nvml(pynvml))
+        registry.register(_NvmlCollector(pynvml))
     except pynvml.NVMLError:
         return False
     return True

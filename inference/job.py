@@ -1,4 +1,4 @@
-"""One question on its way through an engine."""
+"""One question in an engine, and the way of its answer back to the event loop."""
 
 import asyncio
 import time
@@ -18,25 +18,26 @@ Item = Delta | Finished | ShopsightError
 
 @dataclass(eq=False)
 class Job:
-    """`deadline` is in time.monotonic seconds. The loop's side reads `items`, the engine's thread
-    writes them; `cancelled` goes the other way."""
+    """`deadline` in time.monotonic seconds. The engine thread writes `items`, and the event loop
+    reads them. The event loop sets `cancelled`, and the engine thread reads it."""
 
     prompt: Prompt
     sampling: Sampling
     deadline: float
     priority: Priority = "interactive"
     grammar: Grammar | None = None
-    arrived: float = field(default_factory=time.monotonic)
+    arrived_at: float = field(default_factory=time.monotonic)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     items: asyncio.Queue[Item] = field(default_factory=asyncio.Queue)
     cancelled: bool = False
 
     def send(self, item: Item) -> None:
-        """From the engine thread to whoever awaits the answer."""
+        """Called on the engine thread; `item` reaches the reader of `pieces`."""
         self.loop.call_soon_threadsafe(self.items.put_nowait, item)
 
-    async def events(self) -> AsyncGenerator[Delta | Finished]:
-        """The answer's pieces and its end; raises what went wrong. Leaving cancels the job."""
+    async def pieces(self) -> AsyncGenerator[Delta | Finished]:
+        """The pieces of the answer. Raises the error that the engine sent. Closing the iterator
+        early cancels the job."""
         ended = False
         try:
             while not ended:

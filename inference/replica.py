@@ -1,4 +1,4 @@
-"""What a running replica consists of, and its life: warm, answer, drain. `app` makes it."""
+"""The parts of a running replica, its warm-up and its drain. `app` constructs it."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from inference.job import Job
 from inference.model.model import Model
 from inference.telemetry import Metrics
 
-# A day: warming up an 8B model on a slow disk has no deadline of its own.
+# A day, which means none: an 8B model on a slow disk may take minutes.
 WARM_UP_DEADLINE_S = 86_400
 
 
@@ -24,8 +24,9 @@ class Replica:
     default_deadline_ms: int
     ready: bool = field(default=False)
 
-    async def warm(self) -> None:
-        """One short answer about a blank photo: the first one pays for lazy set-up."""
+    async def warm_up(self) -> None:
+        """Start the engine and answer one question about a blank photo. The first answer is slow,
+        since libraries initialise lazily. Then the replica is ready."""
         self.engine.start()
         asked = CompletionRequest((Turn("user", "?"),), None, Sampling(max_tokens=4))
         blank = Image.new("RGB", (256, 256), "white")
@@ -36,5 +37,6 @@ class Replica:
         self.ready = True
 
     async def drain(self) -> None:
+        """Become not ready, and finish what is in flight."""
         self.ready = False
         await asyncio.to_thread(self.engine.stop)

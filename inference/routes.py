@@ -1,4 +1,4 @@
-"""The replica's HTTP interface: parse, hand over to the engine, serialise."""
+"""The replica's HTTP interface: parses a request, calls the engine, serialises the answer."""
 
 import asyncio
 import time
@@ -49,9 +49,9 @@ async def chat_completions(request: Request) -> Response:
     facts = replica.model.facts
     if asked.model not in (MODEL_ALIAS, facts.name, facts.revision):
         raise ModelNotFound("model")
-    wait_ms = request.headers.get("x-deadline-ms", "")
-    sane = wait_ms.isdecimal() and len(wait_ms) < 9
-    budget_ms = int(wait_ms) if sane else replica.default_deadline_ms
+    header = request.headers.get("x-deadline-ms", "")
+    valid = header.isdecimal() and len(header) < 9
+    budget_ms = int(header) if valid else replica.default_deadline_ms
     deadline = time.monotonic() + budget_ms / 1000
     namespace = request.headers.get("x-cache-namespace", "")
     try:
@@ -62,28 +62,29 @@ async def chat_completions(request: Request) -> Response:
         raise DeadlineExceeded from None
     priority: Priority = "batch" if request.headers.get("x-priority") == "batch" else "interactive"
     job = Job(prompt, asked.sampling, deadline, priority, grammar)
-    events = await render.primed(replica.engine.answer(job))
+    pieces = await render.primed(replica.engine.answer(job))
     frame = AnswerFrame(f"chatcmpl-{uuid.uuid4().hex}", facts.name, facts.revision)
     headers = {"x-model-revision": facts.revision}
     if not asked.stream:
-        return JSONResponse(await render.whole(events, frame, asked), headers=headers)
-    body = render.stream(events, frame, asked, language_of(asked.question))
+        return JSONResponse(await render.whole(pieces, frame, asked), headers=headers)
+    body = render.stream(pieces, frame, asked, language_of(asked.question))
     return EventStream(body, headers)
 
 
 def _prepare(
     replica: Replica, asked: CompletionRequest, namespace: str, attempt: int
 ) -> tuple[Prompt, Grammar | None]:
-    """Raises InvalidField for a conversation that is too long."""
+    """Raises ImageNotFound for an `image_id`, InvalidSchema, and InvalidField for a conversation
+    longer than the context."""
     grammar = replica.model.grammar(asked.sampling)
     if asked.image_id is not None:
         raise ImageNotFound("image_id")
-    room = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
+    max_prompt_tokens = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
     prompt = _prompt(replica, asked, namespace, attempt)
-    while len(prompt.ids) > room:
+    while len(prompt.ids) > max_prompt_tokens:
         if attempt == 0 or asked.image is None:
             raise InvalidField("messages")
-        attempt -= 1  # rather less closely than not at all
+        attempt -= 1  # a smaller photo is better than no answer
         prompt = _prompt(replica, asked, namespace, attempt)
     return prompt, grammar
 
@@ -92,7 +93,7 @@ def _prompt(replica: Replica, asked: CompletionRequest, namespace: str, attempt:
     if asked.image is None:
         return replica.model.prompt(asked, None)
     photo = check_image(asked.image, pixel_bound(attempt))
-    # The tenant is in the key: how fast an answer comes must not tell of another tenant's photos.
+    # The key contains the tenant: the time of an answer must not reveal another tenant's photos.
     key = f"{len(namespace)}:{namespace}{attempt}:{photo.facts.digest}"
     return replica.model.prompt(asked, photo.pixels, key, attempt)
 

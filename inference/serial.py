@@ -1,5 +1,5 @@
-"""One question at a time by transformers' own `generate`: the reference that the in-flight engine
-must equal token for token, and the floor of its benchmark. Gives no log-probabilities."""
+"""Answers one question at a time with transformers' own `generate`, without log-probabilities. The
+in-flight engine must give the same tokens, and is measured against it."""
 
 import queue
 import threading
@@ -29,8 +29,8 @@ class SerialEngine:
 
     async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
         self._waiting.put(job)
-        async for event in job.events():
-            yield event
+        async for piece in job.pieces():
+            yield piece
 
     def _run(self) -> None:
         while (job := self._waiting.get()) is not None:
@@ -42,13 +42,13 @@ class SerialEngine:
                 job.send(InternalError())
 
     def _answer(self, job: Job) -> None:
-        row = Sequence(job, self._model.bytes_of, self._model.ends)
+        row = Sequence(job, self._model.bytes_of, self._model.is_end_token)
         ended = False
         no_logits = Logits()
 
         def on_token(token_id: int) -> None:
             nonlocal ended
-            ended = ended or row.accept(token_id, no_logits)
+            ended = ended or row.add_token(token_id, no_logits)
 
         def should_stop() -> bool:
             return ended or job.cancelled or time.monotonic() > job.deadline

@@ -1,12 +1,12 @@
-"""Who is answered next: interactive questions before batch ones, oldest first. Pure.
+"""Which waiting question is next: interactive before batch, each in the order of arrival. Pure.
 
-Batch never starves: one that has waited AGING_S counts as interactive from its arrival."""
+Batch questions do not starve: after AGING_S in the queue one competes as if it were interactive."""
 
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-# A batch question's longest wait behind interactive ones while the engine is saturated.
+# The longest wait of a batch question behind interactive ones while the engine is saturated.
 AGING_S = 30.0
 
 
@@ -14,7 +14,7 @@ class Waiting(Protocol):
     @property
     def priority(self) -> str: ...
     @property
-    def arrived(self) -> float: ...
+    def arrived_at(self) -> float: ...
 
 
 W = TypeVar("W", bound=Waiting)
@@ -30,35 +30,35 @@ class WaitingQueue(Generic[W]):
         return len(self._interactive) + len(self._batch)
 
     def add(self, item: W) -> bool:
-        """False when the queue is full: shedding now costs the asker less than waiting in vain."""
+        """False when the queue is full: an early refusal is better than waiting in vain."""
         if len(self) >= self._limit:
             return False
         self._queue(item).append(item)
         return True
 
     def put_back(self, item: W) -> None:
-        """What had begun and must begin again goes first, whatever the limit."""
+        """Put a question that was in flight at the front, whatever the limit."""
         self._queue(item).appendleft(item)
 
-    def next(self, now: float) -> W | None:
-        """Take the one whose turn it is; `now` in the clock of `arrived`."""
-        aged = self._batch and now - self._batch[0].arrived >= AGING_S
+    def pop_next(self, now: float) -> W | None:
+        """Take out the next question, if any; `now` on the clock of `arrived_at`."""
+        aged = self._batch and now - self._batch[0].arrived_at >= AGING_S
         if aged and (
-            not self._interactive or self._batch[0].arrived < self._interactive[0].arrived
+            not self._interactive or self._batch[0].arrived_at < self._interactive[0].arrived_at
         ):
             return self._batch.popleft()
         if self._interactive:
             return self._interactive.popleft()
         return self._batch.popleft() if self._batch else None
 
-    def remove(self, gone: Callable[[W], bool]) -> list[W]:
-        """Take out those who have left or are out of time."""
+    def remove(self, condition: Callable[[W], bool]) -> list[W]:
+        """Take out all questions that fulfil `condition`."""
         removed = [
-            item for queue in (self._interactive, self._batch) for item in queue if gone(item)
+            item for queue in (self._interactive, self._batch) for item in queue if condition(item)
         ]
         if removed:
-            self._interactive = deque(item for item in self._interactive if not gone(item))
-            self._batch = deque(item for item in self._batch if not gone(item))
+            self._interactive = deque(item for item in self._interactive if not condition(item))
+            self._batch = deque(item for item in self._batch if not condition(item))
         return removed
 
     def _queue(self, item: W) -> deque[W]:

@@ -17,12 +17,21 @@ from inference.config import Settings
 from inference.engine import Engine
 from inference.model.model import Model
 from inference.telemetry import Metrics
-from loadtest.engine_load import SLOTS, Figures, Outcome, Request, arriving, requests, run, served
+from loadtest.engine_load import (
+    SLOTS,
+    EngineFigures,
+    Outcome,
+    Request,
+    ask,
+    requests,
+    run,
+    with_poisson_arrivals,
+)
 from loadtest.random_checkpoint import SHAPE_25M, make_checkpoint
 
 
 async def compare(model: Model, number: int, rounds: int) -> dict[str, float]:
-    """The three ways at three loads, interleaved; ratios are medians over the rounds."""
+    """All three ways at three loads, interleaved. The ratios are medians over the rounds."""
     alone = await run(model, "naive", requests(model, 8, 99))
     capacity = len(alone.outcomes) / max(outcome.total_s for outcome in alone.outcomes)
     result: dict[str, float] = {}
@@ -31,30 +40,31 @@ async def compare(model: Model, number: int, rounds: int) -> dict[str, float]:
     print(head + "   against naive: tokens/s, mean latency")
     for name, factor in (("low", 0.5), ("medium", 0.8), ("saturated", 20.0)):
         ratios: dict[str, list[tuple[float, float]]] = {"collect": [], "in-flight": []}
-        for turn in range(rounds):
-            # Below saturation the arrivals, not the engine, set how long a round lasts.
+        for round_number in range(rounds):
+            # Below saturation the arrivals set the length of a round, so fewer are enough.
             count = number if factor > 1 else number // 4
-            load = arriving(requests(model, count, turn), factor * capacity, turn)
+            load = requests(model, count, round_number)
+            load = with_poisson_arrivals(load, factor * capacity, round_number)
             floor = await run(model, "naive", load)
-            _line(name, "naive", floor, None)
-            for way, kept in ratios.items():
+            _print_row(name, "naive", floor, None)
+            for way, of_way in ratios.items():
                 figures = await run(model, way, load)
                 ratio = figures.tokens_per_s / floor.tokens_per_s, floor.mean_s / figures.mean_s
-                kept.append(ratio)
-                _line(name, way, figures, ratio)
+                of_way.append(ratio)
+                _print_row(name, way, figures, ratio)
                 if way == "in-flight":
                     same = [
                         a.text == b.text
                         for a, b in zip(floor.outcomes, figures.outcomes, strict=True)
                     ]
                     result["token_exact"] = min(result.get("token_exact", 1.0), mean(same))
-        for way, kept in ratios.items():
-            result[f"{way}_{name}_tokens"] = round(median(a for a, _ in kept), 2)
-            result[f"{way}_{name}_latency"] = round(median(b for _, b in kept), 2)
+        for way, of_way in ratios.items():
+            result[f"{way}_{name}_tokens"] = round(median(a for a, _ in of_way), 2)
+            result[f"{way}_{name}_latency"] = round(median(b for _, b in of_way), 2)
     return result
 
 
-def _line(load: str, way: str, f: Figures, ratio: tuple[float, float] | None) -> None:
+def _print_row(load: str, way: str, f: EngineFigures, ratio: tuple[float, float] | None) -> None:
     against = f"   {ratio[0]:.2f}× {ratio[1]:.2f}×" if ratio else ""
     print(
         f"{load:>10} {way:>9} {f.tokens_per_s:9.1f} {f.mean_s:7.2f} {f.p95_s:7.2f}"
@@ -64,7 +74,7 @@ def _line(load: str, way: str, f: Figures, ratio: tuple[float, float] | None) ->
 
 
 async def second_question(model: Model, number: int, side: int) -> float:
-    """Time to first token of a first and of a second question about a photo, alone: their ratio."""
+    """Time to first token of the first question about a photo, as a multiple of the second's."""
     firsts, seconds = [], []
     for index in range(number):
         pair = []
@@ -72,22 +82,24 @@ async def second_question(model: Model, number: int, side: int) -> float:
             asked = CompletionRequest((Turn("user", words),), None, Sampling(max_tokens=2))
             photo = Image.effect_noise((side, side), 60).convert("RGB")
             prompt = model.prompt(asked, photo, f"second-{side}-{index}")
-            pair.append((await run_keeping(model, Request(prompt, asked.sampling))).first_s)
+            outcome = await run_with_vision_cache(model, Request(prompt, asked.sampling))
+            pair.append(outcome.first_s)
         firsts.append(pair[0])
         seconds.append(pair[1])
     return median(firsts) / median(seconds)
 
 
-async def run_keeping(model: Model, request: Request) -> Outcome:
+async def run_with_vision_cache(model: Model, request: Request) -> Outcome:
+    """One request alone, without emptying the vision cache before."""
     engine = Engine(model, Metrics(), queue_limit=10, prefill_tokens=2048)
     engine.start()
-    outcome = await served(engine, request, time.monotonic())
+    outcome = await ask(engine, request, time.monotonic())
     engine.stop()
     return outcome
 
 
 async def growth(model: Model, number: int) -> None:
-    """How throughput grows with the rows in flight, and what a larger photo costs."""
+    """Print how throughput grows with the rows in flight."""
     print("\nrows in flight → tokens/s")
     load = requests(model, number, 5)
     for slots in (1, 2, 4, 8, 16):

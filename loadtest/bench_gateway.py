@@ -1,5 +1,5 @@
 """`make bench-gateway`: gateways with production settings against the floor (floor.py) and against
-nginx's own cache, the same requests in interleaved rounds of one run. The last line is
+nginx's own cache. All get the same requests, in interleaved rounds of one run. The last line is
 `RESULT {json}`."""
 
 import argparse
@@ -26,20 +26,20 @@ from contract.images import EncodedImage, check_image
 from gateway.cli.embedded import free_port
 from loadtest.closed_loop import (
     PATH,
-    Figures,
-    about,
-    about_photo,
+    LoadFigures,
+    ask_photo_request,
+    ask_request,
     body_of,
     cpu_s,
-    drive,
     photo,
     process,
     resident_mb,
+    run_closed_loop,
 )
-from loadtest.many_answers import any_of, fill
+from loadtest.many_answers import fill, random_requests
 from loadtest.nginx_cache import nginx_cache
 
-# Photos of a phone, shrunk by the page, and as an app might send them; bytes of the file.
+# Bytes of a phone photo: as the page shrinks it, and as an app might send it.
 SIZES = {"200 KB": 200_000, "1.5 MB": 1_500_000}
 QUESTION = "这是真皮吗?"
 
@@ -91,15 +91,15 @@ def start(stack: ExitStack) -> Servers:
     return Servers(ports, running)
 
 
-def uploaded(servers: Servers, data: bytes) -> tuple[str, str]:
-    """The id of an upload, and the cookie of its owner."""
+def upload_photo(servers: Servers, data: bytes) -> tuple[str, str]:
+    """Upload a photo. Returns its id, and the cookie of its owner."""
     answer = httpx.post(f"{servers.url('ours')}/v1/images", content=data, trust_env=False)
     answer.raise_for_status()
     return answer.json()["id"], answer.headers["set-cookie"].partition(";")[0]
 
 
 async def hits(servers: Servers, seconds: float, rounds: int) -> dict[str, float]:
-    """Requests/s of a cached answer as multiples of the floor's, by `way size concurrency`."""
+    """Requests/s of a cached answer as multiples of the floor's, under `way size concurrency`."""
     ratios: dict[str, float] = {}
     print(
         "Hits: requests/s as multiples of the floor's; p50 and p99 of ours, in ms; and the CPU time"
@@ -108,30 +108,30 @@ async def hits(servers: Servers, seconds: float, rounds: int) -> dict[str, float
     print("   photo at once  floor/s   nginx    ours   by id  p50, p99    CPU: floor, ours, by id")
     for size_name, size in SIZES.items():
         data = photo(size, 1)
-        sent = about_photo(data, QUESTION)
-        upload, cookie = uploaded(servers, data)
+        sent = ask_photo_request(data, QUESTION)
+        upload, cookie = upload_photo(servers, data)
         ways = {
             "floor": ("floor", sent),
             "nginx": ("nginx", sent),
             "ours": ("ours", sent),
-            "by id": ("ours", about(upload, QUESTION, cookie)),
+            "by id": ("ours", ask_request(upload, QUESTION, cookie)),
         }
         for concurrent in (1, 16, 64):
-            seen: list[dict[str, Figures]] = []
-            spent_us: dict[str, list[float]] = {way: [] for way in ways if way != "nginx"}
+            seen: list[dict[str, LoadFigures]] = []
+            used_us: dict[str, list[float]] = {way: [] for way in ways if way != "nginx"}
             for name, request in ways.values():
-                await drive(servers.ports[name], 1, 0.3, itertools.repeat(request))
+                await run_closed_loop(servers.ports[name], 1, 0.3, itertools.repeat(request))
             for _ in range(rounds):
                 seen.append({})
                 for way, (name, request) in ways.items():
                     asked = itertools.repeat(request)
-                    before = cpu_s(servers.running[name]) if way in spent_us else 0
-                    figures = await drive(servers.ports[name], concurrent, seconds, asked)
-                    assert not figures.bad, way
+                    before = cpu_s(servers.running[name]) if way in used_us else 0
+                    figures = await run_closed_loop(servers.ports[name], concurrent, seconds, asked)
+                    assert not figures.errors, way
                     seen[-1][way] = figures
-                    if way in spent_us:
-                        spent = cpu_s(servers.running[name]) - before
-                        spent_us[way].append(spent / len(figures.times_ms) * 1e6)
+                    if way in used_us:
+                        used_s = cpu_s(servers.running[name]) - before
+                        used_us[way].append(used_s / len(figures.times_ms) * 1e6)
             row = {way: median(f[way].per_s / f["floor"].per_s for f in seen) for way in ways}
             ratios |= {f"{way} {size_name} {concurrent}": ratio for way, ratio in row.items()}
             floor, ours = seen[-1]["floor"], seen[-1]["ours"]
@@ -139,7 +139,7 @@ async def hits(servers: Servers, seconds: float, rounds: int) -> dict[str, float
                 f"{size_name:>8} {concurrent:>7} {floor.per_s:8.0f}"
                 + "".join(f" {row[way]:6.2f}×" for way in ("nginx", "ours", "by id"))
                 + f"  {ours.percentile(0.5):.1f}, {ours.percentile(0.99):.1f}".ljust(24)
-                + ", ".join(f"{median(us):.0f}" for us in spent_us.values()),
+                + ", ".join(f"{median(us):.0f}" for us in used_us.values()),
                 flush=True,
             )
     return ratios
@@ -148,27 +148,31 @@ async def hits(servers: Servers, seconds: float, rounds: int) -> dict[str, float
 async def misses(
     servers: Servers, what: str, requests: list[bytes], seconds: float, rounds: int
 ) -> tuple[float, float]:
-    """What a miss costs over the floor's, p50 and p99 in ms, 16 at once; no request comes twice to
-    the same server."""
-    over: list[tuple[float, float]] = []
-    left = {name: iter(requests) for name in ("floor", "ours")}
+    """Time of a miss beyond the floor's: p50 and p99 in ms, 16 requests at once. No server gets a
+    request twice."""
+    added_ms: list[tuple[float, float]] = []
+    remaining = {name: iter(requests) for name in ("floor", "ours")}
     for _ in range(rounds):
-        figures = {n: await drive(servers.ports[n], 16, seconds, left[n]) for n in left}
-        marks = {n: (f.percentile(0.5), f.percentile(0.99)) for n, f in figures.items()}
-        over.append(tuple(b - a for a, b in zip(marks["floor"], marks["ours"], strict=True)))  # type: ignore[arg-type]
+        figures = {
+            name: await run_closed_loop(servers.ports[name], 16, seconds, left)
+            for name, left in remaining.items()
+        }
+        floor, ours = figures["floor"], figures["ours"]
+        p50, p99 = (ours.percentile(share) - floor.percentile(share) for share in (0.5, 0.99))
+        added_ms.append((p50, p99))
         shown = ", ".join(
-            f"{n} p50 {marks[n][0]:.1f} p99 {marks[n][1]:.1f} ({f.per_s:.0f}/s)"
-            for n, f in figures.items()
+            f"{name} p50 {f.percentile(0.5):.1f} p99 {f.percentile(0.99):.1f} ({f.per_s:.0f}/s)"
+            for name, f in figures.items()
         )
         print(f"Misses, {what}, 16 at once: {shown}", flush=True)
-        assert not any(f.bad for f in figures.values())
-    return median(a for a, _ in over), median(b for _, b in over)
+        assert not any(f.errors for f in figures.values())
+    return median(a for a, _ in added_ms), median(b for _, b in added_ms)
 
 
 def stampede(servers: Servers) -> int:
-    """Calls of the replica for 50 equal new questions at once, at two gateways."""
+    """The replica's calls for 50 equal new questions, sent to two gateways at once."""
     before = httpx.get(f"{servers.url('replica')}/calls").json()
-    body = body_of(about_photo(photo(SIZES["200 KB"], 3), f"stampede {time.time()}"))
+    body = body_of(ask_photo_request(photo(SIZES["200 KB"], 3), f"stampede {time.time()}"))
 
     async def ask_all() -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
@@ -183,18 +187,18 @@ def stampede(servers: Servers) -> int:
 
 
 def growth(servers: Servers, counts: list[int], seconds: float) -> None:
-    """The hit path while the cache grows; each question is one of all that are there."""
+    """Hits while the cache grows: each request draws one of all stored answers."""
     data = photo(SIZES["200 KB"], 4)
-    upload, cookie = uploaded(servers, data)
+    upload, cookie = upload_photo(servers, data)
     image = check_image(EncodedImage(data)).facts.digest
     redis_url = f"redis://127.0.0.1:{servers.ports['redis']}"
-    there = 0
+    stored = 0
     for count in counts:
-        asyncio.run(fill(redis_url, image, there, count))
-        there = count
-        asked = any_of(count, upload, cookie)
-        figures = asyncio.run(drive(servers.ports["ours"], 16, seconds, asked))
-        assert not figures.bad
+        asyncio.run(fill(redis_url, image, stored, count))
+        stored = count
+        asked = random_requests(count, upload, cookie)
+        figures = asyncio.run(run_closed_loop(servers.ports["ours"], 16, seconds, asked))
+        assert not figures.errors
         print(
             f"{count:>9,} answers: {figures.per_s:5.0f} hits/s by id,"
             f" p50 {figures.percentile(0.5):.1f} p99 {figures.percentile(0.99):.1f} ms",
@@ -209,10 +213,11 @@ def bench(seconds: float, rounds: int, counts: list[int]) -> dict[str, float]:
         ratios = asyncio.run(hits(servers, seconds, rounds))
         memory["after hits"] = resident_mb(servers.gateway)
         data = photo(SIZES["200 KB"], 2)
-        unasked = [about_photo(data, f"{random.random()}?") for _ in range(3000)]
+        unasked = [ask_photo_request(data, f"{random.random()}?") for _ in range(3000)]
         p50, p99 = asyncio.run(misses(servers, "photo seen before", unasked, seconds, rounds))
         del unasked
-        unseen = [about_photo(photo(SIZES["200 KB"], seed), QUESTION) for seed in range(10, 1010)]
+        photos = (photo(SIZES["200 KB"], seed) for seed in range(10, 1010))
+        unseen = [ask_photo_request(each, QUESTION) for each in photos]
         asyncio.run(misses(servers, "photo never seen", unseen, min(seconds, 2), 1))
         del unseen
         memory["after misses"] = resident_mb(servers.gateway)

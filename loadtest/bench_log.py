@@ -1,5 +1,5 @@
-"""`make bench-log`: what the behaviour log adds to a cached answer, against the same gateway
-without one, in interleaved rounds; and how fast a full spool goes into MariaDB."""
+"""`make bench-log`: how much time the behaviour log adds to a cached answer, against the same
+gateway without it, in interleaved rounds. Also, how fast a full spool is forwarded to MariaDB."""
 
 import argparse
 import asyncio
@@ -26,7 +26,7 @@ from gateway.log.outbox.spool import MAX_GROUP
 from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.database import open_database
 from loadtest.bench_gateway import SIZES
-from loadtest.closed_loop import about_photo, drive, photo, process
+from loadtest.closed_loop import ask_photo_request, photo, process, run_closed_loop
 from tests.support.servers import mariadb_server, migrate
 
 ROWS = 20_000
@@ -34,8 +34,8 @@ ANSWER = "看起来是荔枝纹皮革质感，简洁耐看，适合送给妈妈�
 
 
 def bench_hits(folder: Path, database_url: str, seconds: float, rounds: int) -> dict[str, float]:
-    """Milliseconds that the log adds to a hit, at p50 and p99; a file of 200 KB."""
-    wanted = about_photo(photo(SIZES["200 KB"], 1), "这是真皮吗?")
+    """Milliseconds that the log adds to a hit, at p50 and p99, with a photo of 200 KB."""
+    request = ask_photo_request(photo(SIZES["200 KB"], 1), "这是真皮吗?")
     with ExitStack() as stack:
         replica = free_port()
         command = [sys.executable, "-m", "uvicorn", "loadtest.echo_replica:app", "--no-access-log"]
@@ -58,32 +58,34 @@ def bench_hits(folder: Path, database_url: str, seconds: float, rounds: int) -> 
             }
             ready = f"http://127.0.0.1:{ports[way]}/readyz"
             stack.enter_context(process([sys.executable, "-m", module], ready, **environment))
-        return asyncio.run(compare(ports, wanted, seconds, rounds))
+        return asyncio.run(compare(ports, request, seconds, rounds))
 
 
 async def compare(
-    ports: dict[str, int], wanted: bytes, seconds: float, rounds: int
+    ports: dict[str, int], request: bytes, seconds: float, rounds: int
 ) -> dict[str, float]:
     added: dict[str, float] = {}
     for port in ports.values():
-        await drive(port, 1, 1, itertools.repeat(wanted))
+        await run_closed_loop(port, 1, 1, itertools.repeat(request))
     for concurrent in (1, 16):
         seen: dict[str, list[tuple[float, float, float]]] = {way: [] for way in ports}
         for _ in range(rounds):
             for way, port in ports.items():
-                figures = await drive(port, concurrent, seconds, itertools.repeat(wanted))
-                assert not figures.bad
-                marks = figures.percentile(0.5), figures.percentile(0.99)
-                seen[way].append((*marks, figures.per_s))
+                figures = await run_closed_loop(
+                    port, concurrent, seconds, itertools.repeat(request)
+                )
+                assert not figures.errors
+                percentiles = figures.percentile(0.5), figures.percentile(0.99)
+                seen[way].append((*percentiles, figures.per_s))
         off = seen["off"]
-        for way, marks_of in seen.items():
-            p50, p99, per_s = (median(column) for column in zip(*marks_of, strict=True))
+        for way, of_way in seen.items():
+            p50, p99, per_s = (median(column) for column in zip(*of_way, strict=True))
             print(
                 f"hits, {concurrent:>2} at once, log {way:<7}:"
                 f" p50 {p50:6.2f} ms, p99 {p99:6.2f} ms, {per_s:5.0f}/s",
                 flush=True,
             )
-            pairs = list(zip(marks_of, off, strict=True))
+            pairs = list(zip(of_way, off, strict=True))
             added[f"{way} {concurrent} p50"] = median(ours[0] - bare[0] for ours, bare in pairs)
             added[f"{way} {concurrent} p99"] = median(ours[1] - bare[1] for ours, bare in pairs)
             added[f"{way} {concurrent} rate"] = median(ours[2] / bare[2] for ours, bare in pairs)
@@ -91,11 +93,11 @@ async def compare(
 
 
 def events(count: int) -> list[str]:
-    """Rows as full as those of real answers."""
-    found = []
+    """Events with as many fields as those of real answers."""
+    made = []
     for number in range(count):
-        asked = Interaction(f"{number:032x}", caller=Caller("public", session="5" * 32))
-        row = asked.row(None) | {
+        interaction = Interaction(f"{number:032x}", caller=Caller("public", session="5" * 32))
+        row = interaction.row(None) | {
             "image_digest": "d" * 64,
             "image_format": "JPEG",
             "image_width": 1280,
@@ -115,12 +117,12 @@ def events(count: int) -> list[str]:
             "look_up_ms": 0.4,
             "first_text_ms": 240.5,
         }
-        found.append(to_event(row))
-    return found
+        made.append(to_event(row))
+    return made
 
 
 def bench_forwarding(folder: Path, database_url: str, rows: int) -> float:
-    """Rows a second from a full spool into MariaDB, each batch's commit synced to its disk."""
+    """Rows a second from a full spool to MariaDB, which syncs each batch's commit to its disk."""
     settings = Settings(database_url=database_url, spool_dir=folder / "full")
     spools = SpoolFolder(settings.spool_dir, "process")
     spool = spools.claim()
@@ -129,17 +131,17 @@ def bench_forwarding(folder: Path, database_url: str, rows: int) -> float:
         spool.append(waiting[begin : begin + MAX_GROUP])
     engine = open_database(settings)
     forwarder = Forwarder(settings, spools, spool, engine, OutboxMetrics(CollectorRegistry()))
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     forwarder.start()
     while forwarder.depth:
         time.sleep(0.005)
-    took = time.perf_counter() - begun
+    took_s = time.perf_counter() - started_at
     forwarder.stop(1)
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT COUNT(*) FROM interactions")) >= rows
     engine.dispose()
-    print(f"forwarding: {rows} rows of {len(waiting[0])} bytes in {took:.2f} s", flush=True)
-    return rows / took
+    print(f"forwarding: {rows} rows of {len(waiting[0])} bytes in {took_s:.2f} s", flush=True)
+    return rows / took_s
 
 
 def main() -> None:
@@ -152,7 +154,7 @@ def main() -> None:
         server = stack.enter_context(mariadb_server(folder))
         migrate(server.url)
         root = create_engine(server.url)
-        with root.connect() as connection:  # MySQL's default, and what the log's exactness needs
+        with root.connect() as connection:  # MySQL's default, which the log's guarantees need
             connection.execute(text("SET GLOBAL innodb_flush_log_at_trx_commit = 1"))
         root.dispose()
         per_s = median(bench_forwarding(folder, server.url, ROWS) for _ in range(3))

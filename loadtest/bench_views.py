@@ -1,5 +1,6 @@
-"""How the analysts' views and roll-ups grow with the log: times at several sizes of the same sixty
-days, on MariaDB with MySQL's default buffer pool. Ends with one line `RESULT {json}`."""
+"""`make bench-views`: times of the analysts' views and roll-ups for logs of several sizes. Each log
+covers the same sixty days, on MariaDB with MySQL's default buffer pool. The last line is
+`RESULT {json}`."""
 
 import argparse
 import json
@@ -23,7 +24,7 @@ from tests.support.views_from_rows import FROM_ROWS
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DAYS = 60
-# MySQL's own default; the log at the largest size is many times that.
+# MySQL's default. The largest log is many times that size.
 BUFFER_POOL = 128 * 1024 * 1024
 SPANS = {
     "a day": "WHERE business_day = '2026-11-20'",
@@ -32,7 +33,7 @@ SPANS = {
 DIFFERENT_SESSIONS = """(SELECT COUNT(DISTINCT session_id) FROM interactions
     WHERE asked_at >= (SELECT starts_at FROM business_days WHERE business_day = '2026-11-20')
     AND asked_at < (SELECT ends_at FROM business_days WHERE business_day = '2026-11-26')) AS v"""
-# What is wanted of those that may have as many rows as the log.
+# The query on views that may have as many rows as the log.
 TOP = """(SELECT {key}, MIN({shown}), SUM(asked) AS asked FROM {source} {condition}
     GROUP BY {key} ORDER BY asked DESC LIMIT 5) AS top"""
 KEYS = {"questions_by_day": ("question_hash", "question"), "images_by_day": 2 * ("image_digest",)}
@@ -42,8 +43,9 @@ WORDS_LAST = """(SELECT i.question, most.asked FROM
     GROUP BY question_hash ORDER BY asked DESC LIMIT 5) AS most
     LEFT JOIN interactions AS i ON i.interaction_id = most.example_id) AS v"""
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-# The id begins with six bytes of milliseconds: they are moved with the time. Each copy is other
-# visitors; half of its photos, and a third of its questions, are those of one visitor alone.
+# New values of a copied row. The id begins with six bytes of milliseconds, which move with
+# asked_at. Each copy has new sessions. Half of its photos and a third of its questions occur in one
+# session only.
 NEW = {
     "interaction_id": "UNHEX(CONCAT(LPAD(HEX(CONV(HEX(SUBSTR(interaction_id, 1, 6)), 16, 10)"
     " + seq * 1777), 12, '0'), HEX(SUBSTR(interaction_id, 7))))",
@@ -60,14 +62,15 @@ COPY = """
 """
 
 
-def settled(engine: Engine) -> None:
+def mark_as_settled(engine: Engine) -> None:
+    """Let all rows have arrived long ago, so that no roll-up is due for them."""
     with engine.begin() as connection:
         connection.execute(interactions.update().values(arrived_at=LONG_AGO))
 
 
 def grow(engine: Engine, rows: int) -> None:
-    """Copies of the first rows, each a few seconds later than the last, until there are so many. By
-    day and in the order of the key, as a log grows."""
+    """Copy the base rows until there are `rows`, each copy 1.777 s later than the one before. They
+    are inserted day by day and in the order of the key, as a log grows."""
     names = interactions.c.keys()
     values = ", ".join(NEW.get(name, name) for name in names)
     with engine.connect() as connection:
@@ -83,10 +86,10 @@ def grow(engine: Engine, rows: int) -> None:
             connection.commit()
 
 
-def timed(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+def seconds_of(work: Callable[[], object]) -> float:
+    started_at = time.perf_counter()
     work()
-    return round(time.perf_counter() - begun, 3)
+    return round(time.perf_counter() - started_at, 3)
 
 
 def read(engine: Engine, source: str) -> Callable[[], object]:
@@ -102,11 +105,11 @@ def measure(engine: Engine) -> dict[str, float]:
         for table in ("rollup_state", "rollup_due"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
         connection.execute(text("ANALYZE TABLE interactions"))
-    found = {"roll up all": timed(lambda: roll_up(engine, ZONE))}
+    figures = {"roll up all": seconds_of(lambda: roll_up(engine, ZONE))}
     last = BEGIN + timedelta(days=DAYS - 1, hours=12)
     fill(engine, 20, seed=int(time.time()), days=0.01, begin=last)
-    found["roll up the hour"] = timed(lambda: roll_up(engine, ZONE, HOURLY))
-    found["roll up hour and day"] = timed(lambda: roll_up(engine, ZONE))
+    figures["roll up the hour"] = seconds_of(lambda: roll_up(engine, ZONE, HOURLY))
+    figures["roll up hour and day"] = seconds_of(lambda: roll_up(engine, ZONE))
     again = "UPDATE interactions SET arrived_at = :at WHERE arrived_at > :at"
     with engine.begin() as connection:
         connection.execute(text(again), {"at": LONG_AGO.replace(tzinfo=None)})
@@ -120,14 +123,14 @@ def measure(engine: Engine) -> dict[str, float]:
                 if view in KEYS:
                     key, shown = KEYS[view]
                     wanted = TOP.format(key=key, shown=shown, source=source, condition=condition)
-                found[f"{view}{origin}, {span}"] = timed(read(engine, wanted))
-    found["most asked, words last, a week"] = timed(read(engine, WORDS_LAST))
-    found["different sessions, a week"] = timed(read(engine, DIFFERENT_SESSIONS))
+                figures[f"{view}{origin}, {span}"] = seconds_of(read(engine, wanted))
+    figures["most asked, words last, a week"] = seconds_of(read(engine, WORDS_LAST))
+    figures["different sessions, a week"] = seconds_of(read(engine, DIFFERENT_SESSIONS))
     for table in DETAILS:
         with engine.connect() as connection:
             count = connection.scalar(select(func.count()).select_from(table))
-        found[f"{table.name}, its rows"] = count or 0
-    return found
+        figures[f"{table.name}, its rows"] = count or 0
+    return figures
 
 
 def main() -> None:
@@ -143,12 +146,12 @@ def main() -> None:
         engine = open_database(Settings(_env_file=None, database_url=server.url))  # type: ignore[call-arg]
         with engine.begin() as connection:
             connection.execute(text(f"SET GLOBAL innodb_buffer_pool_size = {BUFFER_POOL}"))
-        print(f"base: {timed(lambda: fill(engine, given.rows[0], days=DAYS))} s", flush=True)
-        settled(engine)
+        print(f"base: {seconds_of(lambda: fill(engine, given.rows[0], days=DAYS))} s", flush=True)
+        mark_as_settled(engine)
         with engine.begin() as connection:
             connection.execute(text("CREATE TABLE base AS SELECT * FROM interactions"))
         for rows in given.rows:
-            print(f"{rows} rows, grown in {timed(lambda: grow(engine, rows))} s", flush=True)  # noqa: B023
+            print(f"{rows} rows, grown in {seconds_of(lambda: grow(engine, rows))} s", flush=True)  # noqa: B023
             results[str(rows)] = measure(engine)
             for name, figure in results[str(rows)].items():
                 print(f"  {name:45} {figure:10}", flush=True)

@@ -1,5 +1,5 @@
-"""`make check-gpu`, with an NVIDIA GPU: a random-weight Qwen3-VL-8B in the published shape; the
-in-flight engine's exactness (float32, few layers), speed and memory. Ends with `RESULT`."""
+"""`make check-gpu`, on an NVIDIA GPU: the in-flight engine's exactness (float32, few layers), speed
+and memory, with random weights in the published shape of Qwen3-VL-8B. Ends with `RESULT`."""
 
 import argparse
 import asyncio
@@ -21,8 +21,8 @@ from loadtest.random_checkpoint import SHAPE_8B, make_checkpoint
 GB = 1e9
 
 
-def thin(shape: dict[str, Any], layers: int) -> dict[str, Any]:
-    """The same widths, few layers: float32 fits, and rounding has less room to add up."""
+def with_fewer_layers(shape: dict[str, Any], layers: int) -> dict[str, Any]:
+    """The same widths, fewer layers: float32 fits, and rounding errors add up less."""
     made = copy.deepcopy(shape)
     made["text"]["num_hidden_layers"] = layers
     made["vision"] |= {"depth": layers, "deepstack_visual_indexes": [0]}
@@ -30,8 +30,8 @@ def thin(shape: dict[str, Any], layers: int) -> dict[str, Any]:
 
 
 async def exactness(folder: Path) -> float:
-    """Share of 32 answers in float32 that equal `generate`'s, staggered, with photos."""
-    path = make_checkpoint(folder / "thin", thin(SHAPE_8B, 4), pixels=512 * 512)
+    """Share of 32 staggered answers in float32, most about photos, that equal `generate`'s."""
+    path = make_checkpoint(folder / "thin", with_fewer_layers(SHAPE_8B, 4), pixels=512 * 512)
     model = Model(Settings(checkpoint=str(path), device_map="cuda:0", dtype="float32", slots=16))
     load = [Request(r.prompt, r.sampling, i * 0.05) for i, r in enumerate(requests(model, 32, 1))]
     alone = await run(model, "naive", load)
@@ -41,7 +41,7 @@ async def exactness(folder: Path) -> float:
 
 
 async def speed_and_memory(folder: Path, quantisation: str) -> dict[str, float]:
-    """8B: weights, KV cache and peak in GB, one answer alone, and 16 in flight."""
+    """8B: weights, KV cache and peak in GB; speed of one answer alone, and of 16 in flight."""
     path = folder / "8b"
     if not path.exists():
         make_checkpoint(path, SHAPE_8B, pixels=512 * 512, dtype="bfloat16")
@@ -57,10 +57,10 @@ async def speed_and_memory(folder: Path, quantisation: str) -> dict[str, float]:
     model = Model(settings)
     asked = CompletionRequest((Turn("user", "这是什么?"),), None, Sampling(max_tokens=40))
     one = Request(model.prompt(asked, None), asked.sampling)
-    await run(model, "in-flight", [one])  # warm
-    begun = time.monotonic()
+    await run(model, "in-flight", [one])  # warm-up
+    started_at = time.monotonic()
     await run(model, "in-flight", [one])
-    alone_s = time.monotonic() - begun
+    alone_s = time.monotonic() - started_at
     load = requests(model, 64, 2, side=512)
     naive = await run(model, "naive", load[:8])
     together = await run(model, "in-flight", load)

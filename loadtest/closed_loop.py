@@ -1,5 +1,5 @@
-"""What the gateway's benchmark is made of: servers as processes, requests as bytes, and clients
-that ask again as soon as they are answered."""
+"""Building blocks of the gateway's benchmarks: server processes, requests as bytes, and a closed
+loop of clients, each of which sends its next request as soon as it has its answer."""
 
 import asyncio
 import base64
@@ -27,7 +27,7 @@ PATH = "/v1/chat/completions"
 def process(
     command: list[str], ready: str | None = None, **env: str
 ) -> Iterator[subprocess.Popen[Any]]:
-    """Run a server of this project until it answers at `ready`; end it afterwards."""
+    """Run a server, enter once it answers at the URL `ready`, and end it on exit."""
     running = subprocess.Popen(  # noqa: S603
         command, cwd=PROJECT, env={**os.environ, **env}, stdout=subprocess.DEVNULL
     )
@@ -49,23 +49,24 @@ def process(
 
 
 def photo(size: int, seed: int) -> bytes:
-    """A noisy JPEG of about `size` bytes: noise neither compresses nor decodes faster than life."""
+    """A noisy JPEG of about `size` bytes: it neither compresses nor decodes faster than real
+    photos."""
     side = int((size / 0.55) ** 0.5)
-    made = Image.effect_noise((side, side), 40 + seed % 40).convert("RGB")
-    made.putpixel((0, 0), (seed % 256, seed // 256 % 256, 0))
+    image = Image.effect_noise((side, side), 40 + seed % 40).convert("RGB")
+    image.putpixel((0, 0), (seed % 256, seed // 256 % 256, 0))
     out = BytesIO()
-    made.save(out, "JPEG", quality=85)
+    image.save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
-def about_photo(data: bytes, question: str) -> bytes:
-    return about("data:image/jpeg;base64," + base64.b64encode(data).decode(), question)
+def ask_photo_request(data: bytes, question: str) -> bytes:
+    return ask_request("data:image/jpeg;base64," + base64.b64encode(data).decode(), question)
 
 
-def about(url: str, question: str, cookie: str | None = None) -> bytes:
-    """One HTTP request: a question about the photo at `url`, a data URI or the id of an upload."""
+def ask_request(image_url: str, question: str, cookie: str | None = None) -> bytes:
+    """One HTTP request with a question. `image_url`: a data URI or the id of an upload."""
     content = [
-        {"type": "image_url", "image_url": {"url": url}},
+        {"type": "image_url", "image_url": {"url": image_url}},
         {"type": "text", "text": question},
     ]
     body = json.dumps({"model": "shopsight", "messages": [{"role": "user", "content": content}]})
@@ -82,47 +83,52 @@ def body_of(request: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Figures:
+class LoadFigures:
     per_s: float
+    """Requests a second."""
     times_ms: list[float]
-    bad: int
+    errors: int
 
     def percentile(self, share: float) -> float:
         return sorted(self.times_ms)[int(share * (len(self.times_ms) - 1))]
 
 
-async def drive(port: int, concurrent: int, seconds: float, requests: Iterator[bytes]) -> Figures:
-    """Closed loop of `concurrent` kept-alive connections for `seconds`, or until none is left."""
+async def run_closed_loop(
+    port: int, concurrent: int, seconds: float, requests: Iterator[bytes]
+) -> LoadFigures:
+    """`concurrent` clients on kept-alive connections, for `seconds` or until `requests` is
+    exhausted."""
     times: list[float] = []
-    bad = 0
+    errors = 0
     stop_at = time.monotonic() + seconds
 
     async def client() -> None:
-        nonlocal bad
+        nonlocal errors
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.monotonic() < stop_at and (request := next(requests, None)) is not None:
-            begun = time.perf_counter()
+            sent_at = time.perf_counter()
             writer.write(request)
             await writer.drain()
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
             await reader.readexactly(length)
-            times.append((time.perf_counter() - begun) * 1000)
-            bad += not head.startswith(b"HTTP/1.1 200")
+            times.append((time.perf_counter() - sent_at) * 1000)
+            errors += not head.startswith(b"HTTP/1.1 200")
         writer.close()
 
-    begun = time.monotonic()
+    started_at = time.monotonic()
     await asyncio.gather(*(client() for _ in range(concurrent)))
-    return Figures(len(times) / (time.monotonic() - begun), times, bad)
+    return LoadFigures(len(times) / (time.monotonic() - started_at), times, errors)
 
 
 def cpu_s(running: subprocess.Popen[Any]) -> float:
     """CPU time that the process has taken so far, in all its threads."""
-    # After the name, which may hold spaces: utime is the 14th field of all, stime the 15th.
+    # utime is the 14th field, stime the 15th. Split after the second, which may contain spaces.
     fields = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(running: subprocess.Popen[Any]) -> float:
+    """Resident memory of the process in MB."""
     pages = int(Path(f"/proc/{running.pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,4 +1,4 @@
-"""A replica for the gateway's benchmark: answers at once, streamed or not, and counts its calls."""
+"""A replica for benchmarks of the gateway: answers at once, streamed or not, and counts calls."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Questions for an engine as they arrive, three ways of serving them, and the figures of a run."""
+"""Load for an engine: random questions, three ways of serving them, and the figures of a run."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ from inference.telemetry import Metrics
 
 SLOTS = 16
 DEADLINE_S = 3600.0
-# How long collect-then-generate waits for company: the usual figure of such micro-batchers.
+# How long collect-then-generate waits for more questions: usual for such micro-batching.
 COLLECT_S = 0.05
 
 
@@ -42,7 +42,7 @@ class Outcome:
 
 
 class CollectEngine:
-    """Waits a moment, then one left-padded `generate` for all who came; the next wait for it."""
+    """Collects questions for COLLECT_S, then runs one left-padded `generate` for all of them."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -58,8 +58,8 @@ class CollectEngine:
 
     async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
         self._waiting.put_nowait(job)
-        async for event in job.events():
-            yield event
+        async for piece in job.pieces():
+            yield piece
 
     async def _run(self) -> None:
         while True:
@@ -74,25 +74,25 @@ class CollectEngine:
         module = self._model._module
         width = max(len(job.prompt.ids) for job in jobs)
         ids = torch.zeros(len(jobs), width, dtype=torch.long)
-        seen = torch.zeros_like(ids)
-        kinds = torch.zeros_like(ids, dtype=torch.int)
+        attention = torch.zeros_like(ids)
+        token_types = torch.zeros_like(ids, dtype=torch.int)
         photos = []
         for row, job in enumerate(jobs):
             pad = width - len(job.prompt.ids)
             ids[row, pad:] = torch.tensor(job.prompt.ids)
-            seen[row, pad:] = 1
+            attention[row, pad:] = 1
             if (photo := job.prompt.photo) is not None:
-                kinds[row, pad + photo.start : pad + photo.start + photo.tokens] = 1
+                token_types[row, pad + photo.start : pad + photo.start + photo.tokens] = 1
                 photos.append(photo)
-        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": seen}
-        inputs["mm_token_type_ids"] = kinds
+        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": attention}
+        inputs["mm_token_type_ids"] = token_types
         if photos:
             inputs["pixel_values"] = torch.cat([photo.patches for photo in photos])
             inputs["image_grid_thw"] = torch.cat([photo.grid for photo in photos])
-        most = max(job.sampling.max_tokens for job in jobs)
-        config = self._model._generation_config(Sampling(max_tokens=most))
-        made = module.generate(**inputs, generation_config=config)[:, width:].tolist()
-        for job, tokens in zip(jobs, made, strict=True):
+        max_tokens = max(job.sampling.max_tokens for job in jobs)
+        config = self._model._generation_config(Sampling(max_tokens=max_tokens))
+        generated = module.generate(**inputs, generation_config=config)[:, width:].tolist()
+        for job, tokens in zip(jobs, generated, strict=True):
             own = tokens[: job.sampling.max_tokens]
             text = b"".join(map(self._model.bytes_of, own)).decode("utf-8", "replace")
             job.send(Delta(text))
@@ -100,7 +100,7 @@ class CollectEngine:
 
 
 def requests(model: Model, number: int, seed: int, side: int = 192) -> list[Request]:
-    """Seven of ten with a photo, 8 to 64 tokens of answer; Poisson arrivals are set later."""
+    """Questions that all arrive at once, seven of ten with a photo; answers of 8 to 64 tokens."""
     choose = random.Random(seed)
     made = []
     for index in range(number):
@@ -114,35 +114,37 @@ def requests(model: Model, number: int, seed: int, side: int = 192) -> list[Requ
     return made
 
 
-def arriving(made: Sequence[Request], per_s: float, seed: int) -> list[Request]:
+def with_poisson_arrivals(load: Sequence[Request], per_s: float, seed: int) -> list[Request]:
+    """The same requests at random times, `per_s` a second on average."""
     choose = random.Random(seed)
     at = 0.0
     out = []
-    for request in made:
+    for request in load:
         at += choose.expovariate(per_s)
         out.append(Request(request.prompt, request.sampling, at))
     return out
 
 
-async def served(engine: Any, request: Request, begun: float) -> Outcome:
-    await asyncio.sleep(begun + request.arrives_s - time.monotonic())
-    came = time.monotonic()
-    job = Job(request.prompt, request.sampling, came + DEADLINE_S)
+async def ask(engine: Any, request: Request, started_at: float) -> Outcome:
+    """Send the request at its time after `started_at`. `first_s` and `total_s` count from then."""
+    await asyncio.sleep(started_at + request.arrives_s - time.monotonic())
+    arrived_at = time.monotonic()
+    job = Job(request.prompt, request.sampling, arrived_at + DEADLINE_S)
     texts: list[str] = []
     first_s = 0.0
-    async for event in engine.answer(job):
-        if isinstance(event, Delta):
-            first_s = first_s or time.monotonic() - came
-            texts.append(event.text)
+    async for piece in engine.answer(job):
+        if isinstance(piece, Delta):
+            first_s = first_s or time.monotonic() - arrived_at
+            texts.append(piece.text)
         else:
-            total_s = time.monotonic() - came
-            tokens = event.usage.completion_tokens
+            total_s = time.monotonic() - arrived_at
+            tokens = piece.usage.completion_tokens
             return Outcome("".join(texts), tokens, first_s or total_s, total_s)
     raise AssertionError("no end")
 
 
 @dataclass(frozen=True)
-class Figures:
+class EngineFigures:
     tokens_per_s: float
     mean_s: float
     p95_s: float
@@ -150,8 +152,8 @@ class Figures:
     outcomes: list[Outcome]
 
 
-async def run(model: Model, kind: str, load: Sequence[Request]) -> Figures:
-    """One way of serving, with empty caches."""
+async def run(model: Model, kind: str, load: Sequence[Request]) -> EngineFigures:
+    """Serve the load in one way (`naive`, `collect` or `in-flight`), starting with empty caches."""
     model.network.vision.clear()
     model.network.reset()
     engine: Any
@@ -162,13 +164,13 @@ async def run(model: Model, kind: str, load: Sequence[Request]) -> Figures:
     else:
         engine = Engine(model, Metrics(), queue_limit=10_000, prefill_tokens=512)
     engine.start()
-    begun = time.monotonic()
-    outcomes = list(await asyncio.gather(*(served(engine, r, begun) for r in load)))
-    spent = time.monotonic() - begun
+    started_at = time.monotonic()
+    outcomes = list(await asyncio.gather(*(ask(engine, r, started_at) for r in load)))
+    took_s = time.monotonic() - started_at
     engine.stop()
     totals = sorted(outcome.total_s for outcome in outcomes)
-    return Figures(
-        sum(outcome.tokens for outcome in outcomes) / spent,
+    return EngineFigures(
+        sum(outcome.tokens for outcome in outcomes) / took_s,
         mean(totals),
         totals[int(0.95 * (len(totals) - 1))],
         mean(outcome.first_s for outcome in outcomes),

@@ -1,5 +1,5 @@
-"""The floor of the gateway's benchmark: a plain FastAPI handler that parses, base64-decodes,
-hashes, asks Redis once, and forwards on a miss. No log, no limits, no screening."""
+"""The baseline ("floor") of the gateway's benchmark: a plain FastAPI handler. It parses, decodes
+base64, hashes, asks Redis once, and forwards on a miss. It has no log, no limits, no screening."""
 
 import base64
 import hashlib
@@ -22,12 +22,12 @@ async def chat_completions(request: Request) -> Any:
     photo, question = body["messages"][0]["content"]
     data = base64.b64decode(photo["image_url"]["url"].partition(",")[2])
     key = hashlib.sha256(data + question["text"].encode()).hexdigest()
-    known = await redis.get(key)
-    if known is None:
+    cached = await redis.get(key)
+    if cached is None:
         answer = await http.post(f"{replica}/v1/chat/completions", json=body)
         text = answer.json()["choices"][0]["message"]["content"]
         await redis.set(key, text, ex=3600)
     else:
-        text = known.decode()
+        text = cached.decode()
     message = {"role": "assistant", "content": text}
     return {"object": "chat.completion", "choices": [{"index": 0, "message": message}]}

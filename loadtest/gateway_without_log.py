@@ -1,5 +1,5 @@
-"""The gateway with a log that records nothing, for `make bench-log`: what is left is what the rest
-costs, metrics and the line for ops among it."""
+"""The gateway with a log that records nothing, for `make bench-log`. It keeps the metrics and the
+log line for ops, so that the difference is the behaviour log alone."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,5 +1,5 @@
-"""Shoppers as they come: few photos and few questions are asked about most of the time. Each visit
-uploads a photo with a question, asks more about it, and some ask the very same again."""
+"""Simulated shoppers, for locust. Each visit asks one or more questions about one photo. A few
+photos and questions make up most of the traffic, so that some questions repeat."""
 
 import random
 from pathlib import Path
@@ -22,7 +22,7 @@ QUESTIONS = [
     "Describe it.",
     "是正品吗?",
 ]
-# Zipf with exponent 1, as measured for product views: the n-th gets 1/n of the first.
+# Zipf with exponent 1, as measured for product views: the n-th has 1/n of the first one's weight.
 PHOTO_WEIGHTS = [1 / rank for rank in range(1, len(PHOTOS) + 1)]
 QUESTION_WEIGHTS = [1 / rank for rank in range(1, len(QUESTIONS) + 1)]
 # A shopper asks this many questions about one photo on average.
@@ -48,7 +48,7 @@ class Shopper(HttpUser):
             files={"photo": (name, data, "image/jpeg")},
             catch_response=True,
         ) as answer:
-            # One row of the statistics for each way an answer came about.
+            # The statistics have one row for each value of x-cache: hit, miss, joined.
             answer.request_meta["name"] = answer.headers.get("x-cache", "error")
             if answer.status_code != 200 or not answer.json()["text"]:
                 answer.failure(f"status {answer.status_code}")

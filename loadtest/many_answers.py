@@ -1,5 +1,5 @@
-"""How the hit path behaves while the cache grows: answers put into Redis by the thousand, and
-questions drawn at random from all of them."""
+"""For hits in a large cache: puts thousands of answers into Redis, and draws random questions that
+they answer."""
 
 import asyncio
 import random
@@ -14,14 +14,14 @@ from gateway.cache.answers import AnswerWriter
 from gateway.cache.key import answer_key
 from gateway.identity.callers import ANONYMOUS_TENANT
 from gateway.moderation.text import TextPolicy
-from loadtest.closed_loop import about, body_of
+from loadtest.closed_loop import ask_request, body_of
 from loadtest.echo_replica import REVISION
 
 BATCH = 2000
 
 
 class PipelinedStore:
-    """A few thousand writes a round trip."""
+    """A store of answers that sends BATCH writes in one round trip."""
 
     def __init__(self, url: str) -> None:
         self._redis: Redis = Redis.from_url(url)
@@ -45,7 +45,7 @@ async def fill(url: str, image: str, first: int, last: int) -> None:
     """Store the answers to questions `first` to `last` about the photo with the digest `image`."""
     answers = AnswerWriter(PipelinedStore(url), fresh_s=86_400, stale_s=86_400)
     version = TextPolicy.load().version
-    asked = parse_completion(body_of(about("img_" + "0" * 32, "?")))
+    asked = parse_completion(body_of(ask_request("img_" + "0" * 32, "?")))
     for number in range(first, last):
         turn = replace(asked.turns[0], text=question(number))
         key = answer_key(replace(asked, turns=(turn,)), image, REVISION, ANONYMOUS_TENANT)
@@ -56,7 +56,7 @@ async def fill(url: str, image: str, first: int, last: int) -> None:
     await answers.close()
 
 
-def any_of(count: int, upload: str, cookie: str) -> Iterator[bytes]:
-    """Requests for answers that are there, in no order."""
+def random_requests(count: int, upload: str, cookie: str) -> Iterator[bytes]:
+    """Endless requests whose answers are stored, in random order."""
     while True:
-        yield about(upload, question(random.randrange(count)), cookie)
+        yield ask_request(upload, question(random.randrange(count)), cookie)

@@ -1,5 +1,5 @@
-"""nginx's own answer cache, a second mark for the gateway's benchmark: proxy_cache keyed by the
-body's MD5. nginx cannot take one without a module, so the client sends it along, for nothing."""
+"""nginx's own cache, a second baseline of the gateway's benchmark: proxy_cache with the body's MD5
+as its key. nginx cannot compute it without a module, so the client sends it in a header."""
 
 import importlib.util
 import os
@@ -45,7 +45,7 @@ def _program() -> str:
 @contextmanager
 def nginx_cache(folder: Path, port: int, upstream: int) -> Iterator[None]:
     config = folder / "nginx.conf"
-    user = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
+    user = "user root;" if os.geteuid() == 0 else ""  # the folder is readable by us only
     config.write_text(CONF.format(folder=folder, port=port, upstream=upstream, user=user))
     command = [_program(), "-p", str(folder), "-c", str(config)]
     with process(command, f"http://127.0.0.1:{port}/readyz"):

@@ -1,5 +1,5 @@
-"""A checkpoint with random weights, of any size, in the real layout: a new Qwen3-VL with the demo
-checkpoint's tokenizer and processor. For speed, memory, exactness: where answers need no sense."""
+"""Makes a Qwen3-VL checkpoint of any size with random weights, and with the demo checkpoint's
+tokenizer and processor. It serves to measure speed, memory and exactness, not answers."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ SHAPE_8B = {
     },
     "mrope_section": [24, 20, 20],
 }
-# About 25 million parameters: large enough for a pass to cost more than Python does.
+# About 25 million parameters: large enough that a pass takes longer than the Python around it.
 SHAPE_25M = {
     "text": {
         "hidden_size": 448,
@@ -53,7 +53,7 @@ SHAPE_25M = {
     "mrope_section": [12, 10, 10],
 }
 
-# Under a million parameters, for tests; one key head for two query heads, like the large ones.
+# Under a million parameters, for tests. Grouped-query attention (2:1), like the large models.
 SHAPE_TINY = {
     "text": {
         "hidden_size": 96,
@@ -100,7 +100,7 @@ def make_checkpoint(
     finally:
         torch.set_default_dtype(torch.float32)
     with torch.no_grad():
-        # The usual initialisation is so narrow that one token wins for ever; wider, answers wander.
+        # The default initialisation is so narrow that one token always wins. Wider, answers vary.
         for weight in model.parameters():
             if weight.dim() > 1:
                 weight.normal_(std=weight[0].numel() ** -0.5)

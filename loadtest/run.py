@@ -1,5 +1,5 @@
-"""`make loadtest`: the shoppers of locustfile.py against a stack, and what came of it: requests a
-second, percentiles and hit rate; the last line is `RESULT {json}`."""
+"""`make loadtest`: runs the shoppers of locustfile.py against a stack. Prints requests a second,
+percentiles and hit rate; the last line is `RESULT {json}`."""
 
 import argparse
 import json
@@ -16,17 +16,17 @@ HERE = Path(__file__).parent
 
 
 def percentile(histogram: dict[str, int], share: float) -> float:
-    """The time in ms below which `share` of the requests stayed; `histogram` counts by ms."""
-    wanted = share * sum(histogram.values())
+    """The time in ms that `share` of the requests did not exceed. `histogram`: ms → requests."""
+    remaining = share * sum(histogram.values())
     for ms, count in sorted((float(ms), count) for ms, count in histogram.items()):
-        wanted -= count
-        if wanted <= 0:
+        remaining -= count
+        if remaining <= 0:
             return ms
     return 0.0
 
 
 def load(url: str, users: int, seconds: int) -> list[dict[str, Any]]:
-    """Run locust; its statistics, one entry for each way an answer came about."""
+    """Run locust. Returns its statistics, one entry for each value of x-cache."""
     command = [sys.executable, "-m", "locust", "-f", str(HERE / "locustfile.py"), "--headless"]
     command += ["--host", url, "-u", str(users), "-r", str(users), "-t", f"{seconds}s"]
     command += ["--json", "--exit-code-on-error", "0"]
@@ -52,20 +52,20 @@ def main() -> None:
         entries = load(url, args.users, args.seconds)
     total = sum(entry["num_requests"] for entry in entries)
     failed = sum(entry["num_failures"] for entry in entries)
-    everything: dict[str, int] = {}
+    all_times: dict[str, int] = {}
     print(f"{'':>8} {'requests':>9} {'p50':>8} {'p95':>8} {'p99':>8}  ms")
     for entry in sorted(entries, key=lambda entry: str(entry["name"])):
         times = entry["response_times"]
         for ms, count in times.items():
-            everything[ms] = everything.get(ms, 0) + count
+            all_times[ms] = all_times.get(ms, 0) + count
         marks = " ".join(f"{percentile(times, share):8.0f}" for share in (0.5, 0.95, 0.99))
         print(f"{entry['name']:>8} {entry['num_requests']:>9} {marks}")
     hits = sum(entry["num_requests"] for entry in entries if entry["name"] == "hit")
     figures = {
         "requests_per_s": round(total / args.seconds, 1),
-        "p50_ms": percentile(everything, 0.5),
-        "p95_ms": percentile(everything, 0.95),
-        "p99_ms": percentile(everything, 0.99),
+        "p50_ms": percentile(all_times, 0.5),
+        "p95_ms": percentile(all_times, 0.95),
+        "p99_ms": percentile(all_times, 0.99),
         "hit_rate": round(hits / total, 3) if total else 0.0,
         "error_rate": round(failed / total, 4) if total else 1.0,
     }

@@ -1,5 +1,5 @@
-"""Shoppers that never were: rows of the log, the same for the same seed, to try queries on and to
-time them. `python -m loadtest.seed_log ROWS` writes them into DATABASE_URL."""
+"""Synthetic rows of the behaviour log, to try and time queries on. The same seed gives the same
+rows. `python -m loadtest.seed_log ROWS` writes them into DATABASE_URL."""
 
 import argparse
 import hashlib
@@ -44,14 +44,14 @@ CLIENTS = (("ios", "android", "desktop", "wechat", "mini-program"), ("openai-pyt
 REFUSED = (("unsupported_image_type", 3), ("content_blocked", 2), ("image_undecodable", 1))
 FAILED = (("overloaded", 3), ("deadline_exceeded", 2), ("replica_failed", 1))
 REASONS = ("wrong colour", "not helpful", None)
-# Rows of one statement.
+# Rows in one INSERT.
 BATCH = 2_000
 
 Row = dict[str, Any]
 
 
 def shoppers(seed: int, begin: datetime, per_day: float) -> Iterator[tuple[Row, Row | None]]:
-    """Interactions in the order of their time, each with its thumb, if it has one."""
+    """Endless interactions in the order of time, each with its vote or None."""
     draw = random.Random(seed)
     now = begin
     sessions: list[tuple[str, str]] = []
@@ -209,7 +209,7 @@ def _uuid7(draw: random.Random, at: datetime) -> UUID:
 def fill(
     engine: Engine, rows: int, seed: int = 7, days: float = 7, begin: datetime = BEGIN
 ) -> None:
-    """`rows` interactions spread over so many days."""
+    """Insert `rows` interactions, spread over `days` from `begin` on."""
     source = islice(shoppers(seed, begin, rows / days), rows)
     while batch := list(islice(source, BATCH)):
         thumbs = [thumb for _, thumb in batch if thumb]

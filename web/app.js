@@ -23,7 +23,7 @@ async function take(file, { key, sample = null }) {
   if (!conversations.has(key)) {
     say(at("hint"), "preparing");
     try {
-      conversations.set(key, converse(await prepare(file), sample));
+      conversations.set(key, converse(await prepare(file), sample, key));
     } catch (error) {
       if (error instanceof PhotoProblem) return problem(error.word);
       console.error(error); // a file that vanished, a canvas without memory
@@ -35,7 +35,17 @@ async function take(file, { key, sample = null }) {
   await show(conversations.get(key));
 }
 
-function converse(photo, sample) {
+/** The API cannot use the photo: said at once, and another one may be chosen. */
+async function giveUp(key, conversation, failure) {
+  if (!conversation.empty) return; // the question says it
+  conversations.delete(key);
+  conversation.element.remove();
+  if (conversation !== current) return describe();
+  await show(null);
+  problem(failure.word ?? "", failure.message);
+}
+
+function converse(photo, sample, key) {
   const number = conversations.size + 1;
   const conversation = new Conversation(photo, {
     name: () => (sample && nameOf(sample)) || word("photoNow", { n: number }),
@@ -45,6 +55,7 @@ function converse(photo, sample) {
     },
     answered: showBanner,
     changed: showComposer,
+    refused: (conversation, failure) => giveUp(key, conversation, failure),
   });
   at("threads").append(conversation.element);
   return conversation;
@@ -60,10 +71,16 @@ async function takeSample(sample, url) {
   await take(photo, { key: url, sample });
 }
 
-function problem(key) {
-  at("photo-problem").hidden = key === null;
+/** `key` of words.js, or the server's own `message`; null takes it away. */
+function problem(key, message = "") {
+  const line = at("photo-problem");
+  line.hidden = key === null;
   if (key === null) return;
-  say(at("photo-problem"), key);
+  if (key) say(line, key);
+  else {
+    delete line.dataset.word; // the server's words: they stay in the language they came in
+    line.textContent = message;
+  }
   window.scrollTo({ top: 0 });
 }
 
@@ -71,6 +88,7 @@ function problem(key) {
 
 async function show(conversation) {
   current = conversation;
+  problem(null);
   if (current) {
     at("photo").src = current.preview;
     await at("photo").decode().catch(() => {}); // so that the tag has its height at once
@@ -78,7 +96,6 @@ async function show(conversation) {
   document.body.dataset.view = current ? "ask" : "pick";
   for (const each of conversations.values()) each.element.hidden = each !== current;
   describe();
-  problem(null);
   window.scrollTo({ top: 0 });
   // A phone's keyboard would cover the suggestions, so there the focus goes to the photo.
   const focus = current ? (desk.matches ? at("question") : at("photo-name")) : at("choose");

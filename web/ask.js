@@ -1,21 +1,8 @@
 // One question about one photo over the API: the request, its answer as events, its failures named.
 
+import { AskFailure, failureOf } from "./failure.js";
 import { acceptLanguage } from "./language.js";
 import { events } from "./stream.js";
-
-// A Retry-After beyond this is not counted down on screen, in seconds.
-const LONGEST_COUNTDOWN = 60;
-
-/**
- * Why there is no (whole) answer: `message` is the server's own words, or `word` a key of words.js.
- * `retryAfter` is in seconds.
- */
-export class AskFailure extends Error {
-  constructor({ code, word = null, message = "", retryable = true, retryAfter = 0 }) {
-    super(message);
-    Object.assign(this, { code, word, retryable, retryAfter });
-  }
-}
 
 /**
  * Yields `{head: {cache, revision, interaction}}`, then `{text}` pieces, then `{end: reason}`.
@@ -24,7 +11,7 @@ export class AskFailure extends Error {
 export async function* ask(upload, question, signal) {
   let response = await send(upload, question, signal);
   if (response.status === 404 && upload.again()) response = await send(upload, question, signal);
-  if (!response.ok) throw await refusal(response);
+  if (!response.ok) throw await failureOf(response);
   yield {
     head: {
       cache: response.headers.get("x-cache") ?? "",
@@ -65,25 +52,4 @@ async function send(upload, question, signal) {
     if (signal.aborted) throw error;
     throw new AskFailure({ code: "offline", word: "offline" });
   }
-}
-
-async function refusal(response) {
-  const { status } = response;
-  const wait = Number(response.headers.get("retry-after"));
-  const facts = {
-    code: `http_${status}`,
-    retryable: status >= 500 || status === 429 || status === 408,
-    retryAfter: wait > 0 && wait <= LONGEST_COUNTDOWN ? wait : 0,
-  };
-  const error = await response.json().then((body) => body.error, () => null);
-  if (error?.message) return new AskFailure({ ...facts, ...pick(error) });
-  return new AskFailure({ ...facts, word: wordFor(status) }); // a proxy's own page
-}
-
-const pick = ({ message, code }) => ({ message, code });
-
-function wordFor(status) {
-  if (status === 413) return "tooLarge";
-  if (status === 429) return "tooMany";
-  return status < 500 ? "refused" : "unavailable";
 }

@@ -1,6 +1,7 @@
 // The questions and answers about one photo, as they stand on the screen.
 
-import { ask, AskFailure } from "./ask.js";
+import { ask } from "./ask.js";
+import { AskFailure } from "./failure.js";
 import { say, tagOf, word } from "./language.js";
 import { Thumbs } from "./thumbs.js";
 import { Upload } from "./upload.js";
@@ -11,11 +12,14 @@ const FOLLOWS_WITHIN = 120;
 export class Conversation {
   #answering = null; // the AbortController of the answer under way
 
-  /** `photo` is what photo.js prepared. `changed()` runs when answering begins or ends. */
-  constructor(photo, { name, suggestions, announce, answered, changed }) {
+  /**
+   * `photo` is what photo.js prepared. `changed()` runs when answering begins or ends, `refused()`
+   * when the API cannot use the photo.
+   */
+  constructor(photo, { name, suggestions, announce, answered, changed, refused }) {
     Object.assign(this, { photo, name, suggestions, announce, answered, changed });
     this.preview = URL.createObjectURL(photo.blob);
-    this.upload = new Upload(photo.blob);
+    this.upload = new Upload(photo.blob, (failure) => refused(this, failure));
     this.element = document.createElement("div");
     this.element.className = "conversation";
   }

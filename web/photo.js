@@ -81,30 +81,18 @@ async function redraw(picture) {
 }
 
 /**
- * The type by the bytes themselves (a name or a declared type may lie, and the API compares),
- * or null for what the API does not take as it is: other types, several pictures in one file.
+ * The type by the bytes themselves (a name or a declared type may lie), or null for what the API
+ * does not take as it is: other types, animations.
  */
 function plainType(bytes) {
   const text = (from, to) => String.fromCharCode(...bytes.subarray(from, to));
-  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) {
-    return hasSecondPicture(bytes, text) ? null : "image/jpeg";
-  }
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return "image/jpeg";
   if (text(0, 8) === "\x89PNG\r\n\x1a\n") return isAnimatedPng(bytes, text) ? null : "image/png";
   if (text(0, 4) === "RIFF" && text(8, 12) === "WEBP") {
     const animated = text(12, 16) === "VP8X" && (bytes[20] & 0b10) !== 0;
     return animated ? null : "image/webp";
   }
   return null;
-}
-
-/** MPO: a JPEG whose APP2 segment "MPF" points at further pictures (depth, HDR gain map). */
-function hasSecondPicture(bytes, text) {
-  let at = 2;
-  while (at + 8 < bytes.length && bytes[at] === 0xff && bytes[at + 1] !== 0xda) {
-    if (bytes[at + 1] === 0xe2 && text(at + 4, at + 8) === "MPF\0") return true;
-    at += 2 + bytes[at + 2] * 256 + bytes[at + 3];
-  }
-  return false;
 }
 
 function isAnimatedPng(bytes, text) {

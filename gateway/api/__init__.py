@@ -1,1 +1,1 @@
-"""HTTP: parse a request, hand it to its use case, serialise the result. Decides nothing."""
+"""The HTTP interface: parses a request, calls its use case, serialises the result. No decisions."""

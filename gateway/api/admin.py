@@ -1,4 +1,4 @@
-"""What ops may change at run time, on the internal listener only."""
+"""Administration at run time: weights, cached answers, erasure. On the internal port only."""
 
 import uuid
 from typing import Annotated, Any
@@ -26,37 +26,37 @@ class NewWeights(BaseModel):
 
 
 def admin_router(public: State) -> APIRouter:
-    """`public`: where the public application keeps the parts that are looked at and changed."""
+    """`public`: the state of the public application, which holds the running gateway."""
     router = APIRouter(prefix="/admin")
 
-    def gateway() -> Gateway:
-        found: Gateway | None = getattr(public, "gateway", None)
-        if found is None:  # not yet started
+    def running_gateway() -> Gateway:
+        gateway: Gateway | None = getattr(public, "gateway", None)
+        if gateway is None:  # not yet started
             raise NoReplica
-        return found
+        return gateway
 
     def pool() -> Pool:
-        return gateway().pool
+        return running_gateway().pool
 
-    def shown() -> dict[str, Any]:
+    def current_weights() -> dict[str, Any]:
         weights = pool().weights
         return {"version": weights.version, "weights": weights.in_force, "models": pool().models()}
 
     @router.get("/weights")
     async def get_weights() -> dict[str, Any]:
-        return shown()
+        return current_weights()
 
     @router.put("/weights")
     async def put_weights(new: NewWeights) -> dict[str, Any]:
         await pool().weights.change(new.weights)
-        await gateway().audit.acted("weights set", weights=new.weights)
-        return shown()
+        await running_gateway().audit.acted("weights set", weights=new.weights)
+        return current_weights()
 
     @router.delete("/weights")
     async def reset_weights() -> dict[str, Any]:
         await pool().weights.change(None)
-        await gateway().audit.acted("weights reset")
-        return shown()
+        await running_gateway().audit.acted("weights reset")
+        return current_weights()
 
     @router.delete("/answers")
     async def purge(
@@ -64,25 +64,29 @@ def admin_router(public: State) -> APIRouter:
         revision: Revision | None = None,
         interaction: uuid.UUID | None = None,
     ) -> dict[str, int]:
-        """Forget answers: about a photo, of a revision, or the one an interaction was given."""
-        found = gateway()
+        """Purge cached answers: about a photo, of a revision, or the answer of one interaction."""
+        gateway = running_gateway()
         key = None
         if interaction is not None:
-            key = await found.log.answer_key(interaction)
-        elif image is None and revision is None:  # not all of them by a forgotten parameter
+            key = await gateway.log.answer_key(interaction)
+        elif image is None and revision is None:  # a forgotten parameter must not purge all of them
             raise InvalidField("image")
         try:
-            purged = await found.answers.purge(image=image, revision=revision, key=key)
+            purged = await gateway.answers.purge(image=image, revision=revision, key=key)
         except RedisUnavailableError:
             raise CacheUnavailable from None
-        # Not the photo's digest: it may be a person's.
-        by = {"photo": image is not None, "revision": revision, "interaction": str(interaction)}
-        await found.audit.acted("answers purged", purged=purged, **by)
+        # The audit does not name the photo's digest, which may belong to a person.
+        filters = {
+            "photo": image is not None,
+            "revision": revision,
+            "interaction": str(interaction),
+        }
+        await gateway.audit.acted("answers purged", purged=purged, **filters)
         return {"purged": purged}
 
     @router.delete("/users")
     async def erase(tenant: Tenant, user: Annotated[str, Query(min_length=1)]) -> dict[str, Any]:
-        """As DELETE /v1/users/{id}/data, for whichever tenant; the id is no part of the address."""
-        return (await gateway().erasing.of_user(tenant, user)).wire()
+        """Like DELETE /v1/users/{id}/data, for any tenant. The id is a query parameter."""
+        return (await running_gateway().erasing.of_user(tenant, user)).wire()
 
     return router

@@ -1,5 +1,5 @@
-"""The two ways to ask over HTTP: parse, hand over to `usecases.answer`, serialise. Plain ASGI,
-because FastAPI's machinery would cost a cached answer more than all the rest."""
+"""The two endpoints for questions: parse, call `usecases.answer`, serialise. Plain ASGI, because
+FastAPI's layers would take longer than all the rest of a cached answer."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from contract.images import EncodedImage
 from contract.request import parse_completion, parse_form
 from contract.response import AnswerFrame
 from gateway.api.disconnect import DisconnectWatch
-from gateway.api.envelope import error_response, headers_of, new_interaction
+from gateway.api.envelope import error_response, new_interaction, response_headers
 from gateway.api.multipart import read_form
 from gateway.gateway import Gateway
 from gateway.log.interaction import Interaction
@@ -27,33 +27,33 @@ from gateway.usecases.questions import Question, Questions, new_question
 
 log = logging.getLogger(__name__)
 
-Reader = Callable[[Request, Questions, str], Awaitable[Question]]
+QuestionReader = Callable[[Request, Questions, str], Awaitable[Question]]
 
 
 async def json_question(request: Request, questions: Questions, tenant: str) -> Question:
-    """Either JSON form; a body that this tenant has sent before is not parsed again."""
+    """Either JSON form. A body that this tenant has sent before is not parsed again."""
     check_media_type(request, "application/json")
     body = await read_body(request)
-    name = tenant, body.digest
-    known = questions.recall(name)
-    if known is None:
-        return new_question(parse_completion(body.data), name)
+    memo_key = tenant, body.digest
+    memoised = questions.recall(memo_key)
+    if memoised is None:
+        return new_question(parse_completion(body.data), memo_key)
 
     async def photo() -> EncodedImage | None:
         return parse_completion(body.data).image
 
-    return Question(known, photo)
+    return Question(memoised, photo)
 
 
 async def form_question(request: Request, questions: Questions, tenant: str) -> Question:
-    """The multipart form. Browsers draw a new boundary each time: no body comes twice."""
+    """The multipart form. Not memoised: browsers draw a new boundary, so no body comes twice."""
     return new_question(parse_form(*await read_form(request)))
 
 
 class AskEndpoint:
-    """One path of questions. `state`: where the lifespan puts the gateway."""
+    """One endpoint for questions. `state`: where the lifespan puts the gateway."""
 
-    def __init__(self, read: Reader, state: State) -> None:
+    def __init__(self, read: QuestionReader, state: State) -> None:
         self._read = read
         self._state = state
 
@@ -86,24 +86,24 @@ class AskEndpoint:
         interaction: Interaction,
         disconnect: DisconnectWatch,
     ) -> Response:
-        """One question to its answer, in the form in which it was asked."""
+        """The response to one question, in the form in which it was asked."""
         answering = gateway.answering
 
         async def read() -> Question:
             caller = gateway.callers.identify(request.headers, request.cookies)
             interaction.caller = caller
             question = await self._read(request, answering.questions, caller.tenant)
-            disconnect.start()  # all of the body is here: what else comes is the client's leaving
+            disconnect.start()  # the body is complete: all that can follow is the disconnect
             return question
 
         pieces = await render.primed(answering.answer(read, interaction))
         asked = interaction.asked
         assert asked is not None
-        identity = f"chatcmpl-{interaction.id.hex}"
-        frame = AnswerFrame(identity, MODEL_ALIAS, interaction.revision or "")
+        completion_id = f"chatcmpl-{interaction.id.hex}"
+        frame = AnswerFrame(completion_id, MODEL_ALIAS, interaction.revision or "")
         if asked.stream:
             body = render.stream(pieces, frame, asked, interaction.language or "en")
-            return EventStream(body, headers_of(gateway, interaction))
+            return EventStream(body, response_headers(gateway, interaction))
         whole = await render.whole(pieces, frame, asked)
-        headers = headers_of(gateway, interaction)
+        headers = response_headers(gateway, interaction)
         return Response(orjson.dumps(whole), headers=headers, media_type="application/json")

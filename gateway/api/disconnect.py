@@ -1,39 +1,39 @@
-"""Ends the work on an answer whose client has left before it began: the work holds a place at a
-replica. A stream, once it has begun, looks after that itself."""
+"""Cancels the work on an answer when the client disconnects before the answer began. The work would
+go on to take a replica's capacity. A stream that has begun notices a disconnect itself."""
 
 import asyncio
 
 from starlette.types import Receive
 
-# Only answers that take longer are watched: a cached one would be slowed down by it.
+# Only answers that take longer are watched: watching would slow a cached one down.
 WATCH_AFTER_S = 0.05
 
 
 class DisconnectWatch:
-    """Made in the task that it cancels. `receive` must have nothing but the disconnect left."""
+    """Cancels the task that created it. `receive` may have nothing but the disconnect left."""
 
     def __init__(self, receive: Receive) -> None:
         self.happened = False
         self._receive = receive
-        self._answering = asyncio.current_task()
+        self._answer_task = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._watch_task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start_watching)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._watch_task is not None:
+            self._watch_task.cancel()
 
-    def _begin(self) -> None:
-        self._watch = asyncio.create_task(self._wait())
+    def _start_watching(self) -> None:
+        self._watch_task = asyncio.create_task(self._watch())
 
-    async def _wait(self) -> None:
+    async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.happened = True
-        if self._answering is not None:
-            self._answering.cancel()
+        if self._answer_task is not None:
+            self._answer_task.cancel()

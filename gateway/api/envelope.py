@@ -1,4 +1,4 @@
-"""What stands around every answer of the public interface: its ids, its headers, its errors."""
+"""What every public endpoint shares: the interaction's ids, response headers, error responses."""
 
 import re
 import uuid
@@ -22,9 +22,9 @@ def gateway_of(request: Request) -> Gateway:
 
 
 def new_interaction(request: Request, kind: str = "ask") -> Interaction:
-    given = request.headers.get("x-request-id", "")
+    request_id = request.headers.get("x-request-id", "")
     return Interaction(
-        given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+        request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
         kind=kind,
         route=request.scope["path"],
         control=cache_control(request.headers.get("cache-control")),
@@ -35,14 +35,14 @@ def new_interaction(request: Request, kind: str = "ask") -> Interaction:
 def error_response(
     error: ShopsightError, request: Request, gateway: Gateway, interaction: Interaction
 ) -> Response:
-    """The error in the asker's language, with the same ids as an answer."""
+    """The error in the language of the question, else of the client; with the ids of an answer."""
     language = preferred_language(request.headers.get("accept-language"))
     if interaction.language in ("zh", "en"):
         language = interaction.language
-    return json_error(error, language, headers_of(gateway, interaction))
+    return json_error(error, language, response_headers(gateway, interaction))
 
 
-def headers_of(gateway: Gateway, interaction: Interaction) -> dict[str, str]:
+def response_headers(gateway: Gateway, interaction: Interaction) -> dict[str, str]:
     headers = {
         "x-request-id": interaction.request_id,
         "x-interaction-id": str(interaction.id),

@@ -1,5 +1,5 @@
-"""Questions pass FastAPI by: its layers and its search for a route take a tenth of the time of a
-cached answer."""
+"""Sends questions past FastAPI, whose layers and route look-up take a tenth of the time of a cached
+answer."""
 
 from collections.abc import Mapping
 

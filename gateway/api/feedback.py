@@ -1,11 +1,11 @@
-"""`POST /v1/feedback`: a vote on an answer, by who has asked."""
+"""`POST /v1/feedback`: a vote on an answer, by the caller who asked."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
 from contract.http import check_media_type, read_body
-from gateway.api.envelope import error_response, gateway_of, headers_of, new_interaction
+from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 
 router = APIRouter()
 
@@ -21,7 +21,8 @@ async def vote(request: Request) -> Response:
         return (await read_body(request)).data
 
     try:
-        cast = await gateway.voting.vote(read, interaction)
-        return JSONResponse(cast.wire(interaction.id), 202, headers_of(gateway, interaction))
+        receipt = await gateway.voting.vote(read, interaction)
+        headers = response_headers(gateway, interaction)
+        return JSONResponse(receipt.wire(interaction.id), 202, headers)
     except ShopsightError as error:
         return error_response(error, request, gateway, interaction)

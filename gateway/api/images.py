@@ -1,4 +1,4 @@
-"""`POST /v1/images`: a photo goes up once, to be asked about by its id."""
+"""`POST /v1/images`: uploads a photo once, so that questions can name its id."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +10,7 @@ from contract.errors import InvalidField, ShopsightError
 from contract.forms import MAX_USER_CHARS
 from contract.http import read_body
 from contract.images import EncodedImage
-from gateway.api.envelope import error_response, gateway_of, headers_of, new_interaction
+from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.api.multipart import read_form
 from gateway.images.uploads import Consent
 
@@ -19,8 +19,8 @@ router = APIRouter()
 
 @router.post("/v1/images", status_code=201)
 async def upload(request: Request) -> Response:
-    """A photo, raw or as the form field `photo`. A form may say which `user` it is of, as questions
-    do."""
+    """The photo is the raw body, or the form field `photo`. A form may name the `user` whose photo
+    it is, as questions may."""
     gateway = gateway_of(request)
     interaction = new_interaction(request, kind="upload")
 
@@ -31,32 +31,32 @@ async def upload(request: Request) -> Response:
         return photo, _consent(fields)
 
     try:
-        kept = await gateway.uploading.upload(read, interaction)
-        return JSONResponse(kept.wire(), 201, headers_of(gateway, interaction))
+        uploaded = await gateway.uploading.upload(read, interaction)
+        return JSONResponse(uploaded.wire(), 201, response_headers(gateway, interaction))
     except ShopsightError as error:
         return error_response(error, request, gateway, interaction)
 
 
 async def _photo(request: Request) -> tuple[EncodedImage, Mapping[str, str]]:
-    """The photo, and what is said of it: parameters of the address, or fields of the form."""
-    given = dict(request.query_params)
-    given.pop("user", None)  # addresses are logged: no place for an id of a person
+    """The photo and its fields: query parameters, and for a form its fields too."""
+    parameters = dict(request.query_params)
+    parameters.pop("user", None)  # URLs are logged, and must not contain a person's id
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media == "multipart/form-data":
         fields, photo = await read_form(request)
         if photo is None or fields.keys() - {"consent", "user"}:
             raise InvalidField("photo")
-        return photo, {**given, **fields}
-    return EncodedImage((await read_body(request)).data), given
+        return photo, {**parameters, **fields}
+    return EncodedImage((await read_body(request)).data), parameters
 
 
-def _user(given: Mapping[str, str]) -> str | None:
-    if len(given.get("user", "")) > MAX_USER_CHARS:
+def _user(fields: Mapping[str, str]) -> str | None:
+    if len(fields.get("user", "")) > MAX_USER_CHARS:
         raise InvalidField("user")
-    return given.get("user")
+    return fields.get("user")
 
 
-def _consent(given: Mapping[str, str]) -> Consent | None:
-    if given.get("consent") not in (None, "improve"):
+def _consent(fields: Mapping[str, str]) -> Consent | None:
+    if fields.get("consent") not in (None, "improve"):
         raise InvalidField("consent")
-    return "improve" if "consent" in given else None
+    return "improve" if "consent" in fields else None

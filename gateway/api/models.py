@@ -1,4 +1,4 @@
-"""What models there are, and whether this gateway lives and can answer."""
+"""`/v1/models`, and the health checks `/healthz` (alive) and `/readyz` (can answer)."""
 
 from typing import Any
 

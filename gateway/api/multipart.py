@@ -1,4 +1,4 @@
-"""A multipart body: one photo and a few short fields, read with bounds."""
+"""Reads a multipart body within limits: one photo and a few short fields."""
 
 from collections.abc import AsyncGenerator
 
@@ -11,15 +11,15 @@ from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
 
 MAX_FIELDS = 8
-# One text field, in bytes: a question of 2,000 characters is at most 8,000 in UTF-8.
+# Of one text field. A question of 2,000 characters is at most 8,000 bytes in UTF-8.
 MAX_FIELD_BYTES = 16 * 1024
-# Enough of the body's end to see the closing boundary (at most 70 characters) in it.
+# The end of the body, long enough to contain the closing boundary (at most 70 characters).
 TAIL_BYTES = 256
 
 
 async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | None]:
-    """The fields and the photo. Raises InvalidMultipart for a bad or missing boundary, a cut body,
-    a second photo."""
+    """The text fields and the photo. Raises InvalidMultipart for a bad or missing boundary, an
+    incomplete body, a second photo; InvalidField for a file in another field."""
     check_media_type(request, "multipart/form-data")
     tail = b""
 

@@ -1,4 +1,4 @@
-"""The shopper's page as static files, for the embedded default; in compose nginx serves it."""
+"""The shopper's page as static files, for the embedded default. In compose nginx serves it."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 
-# The same lines stand in nginx/: nothing from elsewhere, nothing inline.
+# nginx/ sends the same headers. They forbid foreign and inline scripts and styles.
 HEADERS = {
     "content-security-policy": (
         "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
@@ -14,7 +14,7 @@ HEADERS = {
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    # Asked anew each time (answered 304): a page must not outlive its server's version.
+    # The browser revalidates each time (304): an old page must not meet a newer server.
     "cache-control": "no-cache",
 }
 

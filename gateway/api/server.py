@@ -1,4 +1,4 @@
-"""One gateway on its ports: uvicorn, with what costs a short answer most taken out of the way."""
+"""uvicorn as the gateway runs it, tuned for short answers and for the memory of large photos."""
 
 import asyncio
 import contextlib
@@ -10,27 +10,28 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-# Longer than nginx keeps an idle connection (60 s): the side that sends must be the one to close,
-# or a question is sent into a closing connection and fails.
+# Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. Otherwise
+# nginx sends a question into a connection that the gateway is closing, and the question fails.
 KEEP_ALIVE_S = 75
 
-# Blocks of this many bytes are the kernel's and go back to it when they are freed. By itself glibc
-# raises the bound to the largest block it has seen freed, and keeps the megabytes of every photo
-# that was ever in flight: 235 MB instead of 126 after 64 of 1.5 MB at once.
-MAPPED_BYTES = 300_000
+# Memory blocks from this size on are mapped, and return to the kernel when freed. By default glibc
+# raises this threshold to the largest block that was freed. Then it keeps the memory of all photos
+# that were in flight: 235 MB instead of 126 after 64 photos of 1.5 MB at once.
+MMAP_THRESHOLD_BYTES = 300_000
 _M_MMAP_THRESHOLD = -3  # of <malloc.h>
 
 
-def give_back_memory_of_photos() -> None:
-    """Where the C library is glibc; others do so anyway, or have no such bound."""
+def limit_mmap_threshold() -> None:
+    """Fix MMAP_THRESHOLD_BYTES in glibc. Other C libraries do not need it."""
     with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MAPPED_BYTES)
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
 
 
-class GatheringTransport:
-    """A transport that sends what is written in one turn of the event loop at once. uvicorn writes
-    an answer's head and body apart: two system calls, each of which wakes up the client, were 30 %
-    of the time of a cached answer."""
+class CoalescingTransport:
+    """Sends everything that is written in one iteration of the event loop in one system call.
+
+    uvicorn writes the head and the body of a response separately. Two system calls, each of which
+    wakes the client up, took 30 % of the time of a cached answer."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -55,26 +56,26 @@ class GatheringTransport:
         return getattr(self._transport, name)
 
 
-class GatheringProtocol(HttpToolsProtocol):
+class CoalescingProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(CoalescingTransport(transport, self.loop))  # type: ignore[arg-type]
 
 
 class Server(uvicorn.Server):
-    """Several servers share one process: its signals are handled once, by whoever runs them."""
+    """Leaves signals alone: several servers share one process, and their caller handles signals."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def server(app: ASGIApp, host: str, port: int, drain_s: int) -> Server:
-    """`drain_s`: how long answers in flight may take after it is told to stop."""
+def make_server(app: ASGIApp, host: str, port: int, drain_s: int) -> Server:
+    """`drain_s`: how long answers in flight may take after the server was told to stop."""
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=GatheringProtocol,
+        http=CoalescingProtocol,
         timeout_graceful_shutdown=drain_s,
         timeout_keep_alive=KEEP_ALIVE_S,
         log_config=None,

@@ -1,1 +1,1 @@
-"""Who asks: API keys, signed session cookies, pseudonyms."""
+"""Who the caller is: API keys, signed session cookies, pseudonyms."""

@@ -1,4 +1,4 @@
-"""Settings of who may ask, and under which names they are known."""
+"""Settings of who may ask, and of the keys for cookies and pseudonyms."""
 
 import secrets
 from typing import Literal
@@ -19,6 +19,6 @@ class IdentitySettings(BaseModel):
     )
     pseudonym_key: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(32)),
-        description="Turns user ids into the log's pseudonyms; the same on all gateways. Several,"
-        " apart by white space: the newest first, the others find what they made.",
+        description="Turns user ids into the log's pseudonyms; the same on all gateways. Several"
+        " are separated by white space, the newest first: older ones find older rows.",
     )

@@ -1,1 +1,1 @@
-"""What may be asked and answered."""
+"""Moderation: which photos, questions and answers are blocked."""

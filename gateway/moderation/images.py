@@ -1,4 +1,4 @@
-"""Which photos are refused: those whose pixel digest ops have put on the list."""
+"""Blocks photos whose pixel digest is listed in BLOCKED_IMAGES."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class ImagePolicy:
     blocked_digests: frozenset[str]
 
     def check(self, digest: str, flags: list[str]) -> None:
-        """Raises ContentBlocked; why is then in `flags`, for the log."""
+        """Raises ContentBlocked, and adds the reason to `flags` for the log."""
         if digest in self.blocked_digests:
             flags.append("image:listed")
             raise ContentBlocked

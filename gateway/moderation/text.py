@@ -1,5 +1,5 @@
-"""Screens questions and answers against a list of phrases; streams are held back only as far as
-the longest phrase needs."""
+"""Screens questions and answers for listed phrases. Of a streamed answer it holds back only text in
+which a phrase may have begun."""
 
 import re
 import tomllib
@@ -11,12 +11,12 @@ from contract.errors import ContentBlocked
 from contract.response import Delta, TokenLogprob
 
 RULES = Path(__file__).parent / "rules.toml"
-# Invisible marks that hide words: soft hyphen, joiners, fillers, direction, variation, tags.
+# Invisible characters that hide phrases: soft hyphen, joiners, fillers, bidi, variation, tags.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
-# Chinese has no spaces between words: one there only hides a phrase.
+# Chinese has no spaces between words: such a space only hides a phrase.
 _HAN_SPACE = re.compile("(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")
 _SPACE = re.compile(r"\s+")
 
@@ -31,7 +31,7 @@ class TextPolicy:
     def load(cls, path: Path = RULES) -> "TextPolicy":
         rules = tomllib.loads(path.read_text())
         categories: dict[str, list[str]] = rules["categories"]
-        phrases = {fold(phrase): name for name, many in categories.items() for phrase in many}
+        phrases = {fold(phrase): name for name, items in categories.items() for phrase in items}
         return cls(rules["version"], phrases)
 
     def category(self, text: str) -> str | None:
@@ -40,7 +40,7 @@ class TextPolicy:
         return next((name for phrase, name in self.phrases.items() if phrase in folded), None)
 
     def check_question(self, texts: list[str], flags: list[str]) -> None:
-        """Raises ContentBlocked; why is then in `flags`, for the log."""
+        """Raises ContentBlocked, and adds the reason to `flags` for the log."""
         for text in texts:
             if (category := self.category(text)) is not None:
                 flags.append(f"question:{category}")
@@ -48,29 +48,30 @@ class TextPolicy:
 
 
 def fold(text: str) -> str:
-    """NFKC (full width becomes plain), case folded, invisible marks out, white space single."""
+    """The form in which phrases are matched: NFKC, case folded, no invisible characters, single
+    spaces."""
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
     return _HAN_SPACE.sub("", _SPACE.sub(" ", plain).strip())
 
 
 class StreamScreen:
-    """One answer on its way out: text waits only while a phrase may have begun in it, and tokens'
-    log-probabilities wait with it, since they spell it too."""
+    """Screens one answer while it streams. It holds text back while a phrase may have begun in it,
+    and the tokens' log-probabilities too, because they contain the text."""
 
     def __init__(self, policy: TextPolicy) -> None:
         self._policy = policy
-        # Twice the phrase: marks between its characters fold away.
-        self._reach = 2 * max(map(len, policy.phrases), default=0)
+        # Twice the longest phrase, because invisible characters may stand between its characters.
+        self._window = 2 * max(map(len, policy.phrases), default=0)
         self._held = ""
         self._logprobs: tuple[TokenLogprob, ...] = ()
         self.blocked = False
 
     def push(self, piece: Delta) -> Delta | None:
-        """What may go out now; nothing more once `blocked`."""
+        """What may be sent now; None when that is nothing, and always once `blocked`."""
         self._held += piece.text
         self._logprobs += piece.logprobs
         self.blocked = self.blocked or self._policy.category(self._held) is not None
-        return None if self.blocked else self._release(self._beginning_of_a_phrase())
+        return None if self.blocked else self._release(self._possible_phrase_start())
 
     def flush(self) -> Delta | None:
         return None if self.blocked else self._release(len(self._held))
@@ -82,9 +83,9 @@ class StreamScreen:
             logprobs, self._logprobs = self._logprobs, ()
         return Delta(text, logprobs) if text or logprobs else None
 
-    def _beginning_of_a_phrase(self) -> int:
-        """Where in the held text a phrase may have begun; its length when nowhere."""
-        for start in range(max(0, len(self._held) - self._reach), len(self._held)):
+    def _possible_phrase_start(self) -> int:
+        """The first index of the held text at which a phrase may have begun; its length if none."""
+        for start in range(max(0, len(self._held) - self._window), len(self._held)):
             tail = fold(self._held[start:])
             if tail and any(phrase.startswith(tail) for phrase in self._policy.phrases):
                 return start

@@ -1,7 +1,7 @@
-"""The only folder of the service that knows torch and transformers."""
+"""The model: the only folder of the service that imports torch and transformers."""
 
 import torch
 
 Logits = torch.Tensor
-"""[vocabulary], float32 on the CPU: what the rest hands from a pass to the sampler."""
+"""[vocabulary] of one row, or [rows, vocabulary]; float32 on the CPU."""
 OutOfMemory = torch.OutOfMemoryError

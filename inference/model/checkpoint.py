@@ -1,4 +1,4 @@
-"""A checkpoint folder (or hub name) → weights in memory, and what can be told of them."""
+"""Loads a checkpoint from a folder or hub name, and describes it."""
 
 import hashlib
 import json
@@ -19,15 +19,15 @@ from transformers.utils.logging import disable_progress_bar
 
 from inference.config import ModelSettings
 
-# Read from each end of a weight file for its fingerprint: hashing 17 GB would take a minute.
+# Of each end of a weight file, for its fingerprint. Hashing all 17 GB would take a minute.
 FINGERPRINT_BYTES = 1024 * 1024
-# The side of the square of pixels that becomes one visual token (patch 16, merged 2 by 2).
+# One visual token stands for 32 × 32 pixels: patches of 16 × 16, merged 2 by 2.
 VISUAL_TOKEN_PIXELS = 32 * 32
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is told of the loaded weights at start-up and by /v1/models."""
+    """Facts about the loaded weights, for the log and for /v1/models."""
 
     name: str
     revision: str
@@ -42,7 +42,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The parts of a loaded checkpoint, as transformers makes them."""
+    """The parts of a loaded checkpoint, as transformers constructs them."""
 
     module: Any
     tokenizer: Any
@@ -53,7 +53,7 @@ class Checkpoint:
 def load_checkpoint(settings: ModelSettings) -> Checkpoint:
     """Load for inference. Blocks: seconds for the demo checkpoint, minutes for 17 GB."""
     torch.set_num_threads(settings.torch_threads)
-    disable_progress_bar()  # it would break the JSON lines of the log
+    disable_progress_bar()  # it would break the log's JSON lines
     name = settings.checkpoint
     cuda = torch.cuda.is_available() and settings.device_map != "cpu"
     dtype = settings.dtype
@@ -74,19 +74,19 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
         device_map=settings.device_map if cuda else "cpu",
         **options,
     ).eval()
-    # AutoProcessor would insist on torchvision for its video half; photos need only these two.
+    # Not AutoProcessor: its video part needs torchvision. Photos need only these two.
     image_processor = AutoImageProcessor.from_pretrained(name)
     if settings.max_image_tokens is not None:
         bound = settings.max_image_tokens * VISUAL_TOKEN_PIXELS
         size = image_processor.size
         size["longest_edge"] = min(size["longest_edge"], bound)
         size["shortest_edge"] = min(size["shortest_edge"], bound)
-    about = _about(name)
+    metadata = _project_metadata(name)
     text = module.config.text_config
     facts = ModelFacts(
-        name=about.get("name", name.rstrip("/").split("/")[-1]),
+        name=metadata.get("name", name.rstrip("/").split("/")[-1]),
         revision=settings.model_revision or _fingerprint(name),
-        demo=bool(about.get("demo", False)),
+        demo=bool(metadata.get("demo", False)),
         parameters=sum(p.numel() for p in module.parameters()),
         weight_bytes=sum(p.numel() * p.element_size() for p in module.parameters()),
         kv_bytes_per_token=2
@@ -102,9 +102,9 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
 
 
 def _quantisation(bits: str, dtype: str) -> BitsAndBytesConfig:
-    """Weights of the language model in 8 or 4 bits. The vision tower stays as it is: it is small,
-    and its errors would be in every answer about a photo."""
-    # Full prefixes: transformers matches from the start, and "visual" alone would skip nothing.
+    """Weights of the language model in 8 or 4 bits. The vision tower is not quantised: it is small,
+    and its errors would affect every answer about a photo."""
+    # transformers matches prefixes of full names: "visual" alone would match nothing.
     skip = ["model.visual", "lm_head"]
     if bits == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
@@ -124,17 +124,18 @@ def _files(name: str) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())
 
 
-def _about(name: str) -> dict[str, Any]:
-    """`shopsight.json`, which only checkpoints of this project carry."""
+def _project_metadata(name: str) -> dict[str, Any]:
+    """The content of `shopsight.json`, which only this project's checkpoints contain."""
     for path in _files(name):
         if path.name == "shopsight.json":
-            about: dict[str, Any] = json.loads(path.read_text())
-            return about
+            metadata: dict[str, Any] = json.loads(path.read_text())
+            return metadata
     return {}
 
 
 def _fingerprint(name: str) -> str:
-    """12 hex digits over all that shapes an answer: small files whole, weights by size and ends."""
+    """12 hex digits of a hash over all files that shape an answer. Of each file it covers the size,
+    the first and the last FINGERPRINT_BYTES."""
     digest = hashlib.sha256()
     for path in _files(name):
         if path.suffix not in {".json", ".jinja", ".safetensors", ".txt"}:

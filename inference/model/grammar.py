@@ -1,5 +1,6 @@
-"""JSON schemas as masks over the vocabulary: which token may come next. With llguidance; its torch
-helper is compiled on first use and stalls everybody for 15 s, so masks are unpacked with numpy."""
+"""JSON schemas as masks over the vocabulary: which token may come next. Uses llguidance, but not
+its torch helper: that compiles on first use and blocks the engine for 15 s, so numpy unpacks
+masks."""
 
 import json
 from typing import Any
@@ -12,6 +13,7 @@ from llguidance.hf import from_tokenizer
 from contract.errors import InvalidSchema
 from inference.model.checkpoint import Checkpoint
 
+# Keywords that intersect languages, see _refuse_intersections.
 INTERSECTING = {"allOf", "not", "if", "pattern", "patternProperties", "propertyNames"}
 
 
@@ -21,8 +23,9 @@ class GrammarCompiler:
         self._tokenizer = from_tokenizer(checkpoint.tokenizer, n_vocab=self._vocabulary)
 
     def compile(self, schema: str) -> "Grammar":
-        """Raises InvalidSchema. Not for the engine thread: a large schema takes tens of ms."""
-        _refuse_bombs(json.loads(schema))
+        """Raises InvalidSchema. Do not call it on the engine thread: a large schema takes tens of
+        ms."""
+        _refuse_intersections(json.loads(schema))
         try:
             grammar = LLMatcher.grammar_from_json_schema(
                 json.loads(schema), overrides={"whitespace_flexible": False}
@@ -35,9 +38,9 @@ class GrammarCompiler:
         return Grammar(matcher, self._vocabulary)
 
 
-def _refuse_bombs(schema: Any) -> None:
-    """A few hundred bytes of intersecting patterns compile for ever and eat gigabytes, and no limit
-    of llguidance ends that: what intersects languages is not taken."""
+def _refuse_intersections(schema: Any) -> None:
+    """A few hundred bytes of intersecting patterns compile endlessly and take gigabytes. No limit
+    of llguidance stops that, so schemas with such keywords are refused."""
     level = [schema]
     while level:
         if any(isinstance(item, dict) and INTERSECTING & item.keys() for item in level):
@@ -51,14 +54,15 @@ def _refuse_bombs(schema: Any) -> None:
 
 
 class Grammar:
-    """One answer's progress through its schema."""
+    """The state of one answer in its schema."""
 
     def __init__(self, matcher: Any, vocabulary: int) -> None:
         self._matcher = matcher
         self._vocabulary = vocabulary
 
     def mask(self) -> torch.Tensor:
-        """[vocabulary], true where a token may come next; the end token once it is complete."""
+        """Bool [vocabulary]: true for tokens that may come next. The end token may, once the answer
+        is complete."""
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         allowed = np.unpackbits(bits, bitorder="little")[: self._vocabulary]
         return torch.from_numpy(allowed.astype(bool))

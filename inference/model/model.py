@@ -1,4 +1,4 @@
-"""The loaded model as the engines use it: prompts in, logits or whole generations out."""
+"""The loaded model as the engines use it: builds prompts, runs forward passes or `generate`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,8 +23,8 @@ from inference.model.prompts import Prompt, PromptBuilder
 
 
 class Model:
-    """`prompt` and `grammar` may be called from any thread; `network` and `generate` belong to one
-    engine thread (the module keeps M-RoPE state)."""
+    """`prompt` and `grammar` may be called on any thread. `network` and `generate` may only be used
+    on the engine thread, because the module keeps M-RoPE state."""
 
     def __init__(self, settings: ModelSettings) -> None:
         checkpoint = load_checkpoint(settings)
@@ -45,13 +45,15 @@ class Model:
         photo_key: str = "",
         attempt: int = 0,
     ) -> Prompt:
+        """`photo_key` names the photo in the vision cache. `attempt`: 0, or more for a repeated
+        question, which the model answers from a larger photo."""
         return self._prompts.build(asked, pixels, photo_key, attempt)
 
     def grammar(self, sampling: Sampling) -> Grammar | None:
         """Raises InvalidSchema."""
         return self._grammars.compile(sampling.schema) if sampling.schema else None
 
-    def ends(self, token_id: int) -> bool:
+    def is_end_token(self, token_id: int) -> bool:
         return token_id in self._eos
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
@@ -63,33 +65,33 @@ class Model:
         on_token: Callable[[int], None],
         should_stop: Callable[[], bool],
     ) -> None:
-        """One whole answer by transformers' own `generate`: the reference for everything faster.
-        Calls `on_token` with each id, the end token included; asks `should_stop` after each."""
+        """One whole answer by transformers' own `generate`, the reference for the in-flight engine.
+        Calls `on_token` with each id, end token included, and `should_stop` after each."""
         if sampling.seed is not None:
             torch.manual_seed(sampling.seed)
         ids = torch.tensor([prompt.ids])
         inputs: dict[str, torch.Tensor] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         photo = prompt.photo
         if photo is not None:
-            kinds = torch.zeros_like(ids, dtype=torch.int)
-            kinds[0, photo.start : photo.start + photo.tokens] = 1
-            # Without the kinds `generate` silently uses text positions for the photo.
-            inputs |= {"mm_token_type_ids": kinds, "pixel_values": photo.patches}
+            token_types = torch.zeros_like(ids, dtype=torch.int)
+            token_types[0, photo.start : photo.start + photo.tokens] = 1
+            # Without mm_token_type_ids `generate` silently gives the photo text positions.
+            inputs |= {"mm_token_type_ids": token_types, "pixel_values": photo.patches}
             inputs["image_grid_thw"] = photo.grid
         self._module.generate(
             **{name: value.to(self._module.device) for name, value in inputs.items()},
             generation_config=self._generation_config(sampling),
-            logits_processor=LogitsProcessorList([_Masked(grammar)] if grammar else []),
-            streamer=_Callback(on_token),
-            stopping_criteria=StoppingCriteriaList([_Stop(should_stop)]),
+            logits_processor=LogitsProcessorList([_GrammarProcessor(grammar)] if grammar else []),
+            streamer=_TokenStreamer(on_token),
+            stopping_criteria=StoppingCriteriaList([_CallbackCriteria(should_stop)]),
         )
 
     def _generation_config(self, sampling: Sampling) -> GenerationConfig:
-        # Built afresh: a checkpoint's own generation_config samples, and a shopper's default is 0.
-        warm: dict[str, Any] = {}
+        # Not the checkpoint's own config, which samples: the default temperature here is 0.
+        options: dict[str, Any] = {}
         if sampling.temperature > 0:
-            warm = {"temperature": float(sampling.temperature), "top_p": sampling.top_p}
-            warm["top_k"] = sampling.top_k or 0
+            options = {"temperature": float(sampling.temperature), "top_p": sampling.top_p}
+            options["top_k"] = sampling.top_k or 0
         return GenerationConfig(
             max_new_tokens=sampling.max_tokens,
             do_sample=sampling.temperature > 0,
@@ -97,12 +99,13 @@ class Model:
             eos_token_id=sorted(self._eos),
             pad_token_id=self._pad,
             use_cache=True,
-            **warm,
+            **options,
         )
 
 
-class _Callback(BaseStreamer):  # type: ignore[misc]
-    """Hands each new token id on; `generate` first puts the prompt, which is passed over."""
+class _TokenStreamer(BaseStreamer):  # type: ignore[misc]
+    """Calls `on_token` with each new token id. `generate` puts the prompt first, which is
+    skipped."""
 
     def __init__(self, on_token: Callable[[int], None]) -> None:
         self._on_token = on_token
@@ -117,7 +120,7 @@ class _Callback(BaseStreamer):  # type: ignore[misc]
         pass
 
 
-class _Stop(StoppingCriteria):  # type: ignore[misc]
+class _CallbackCriteria(StoppingCriteria):  # type: ignore[misc]
     def __init__(self, should_stop: Callable[[], bool]) -> None:
         self._should_stop = should_stop
 
@@ -126,8 +129,8 @@ class _Stop(StoppingCriteria):  # type: ignore[misc]
         return torch.full((input_ids.shape[0],), stop, dtype=torch.bool, device=input_ids.device)
 
 
-class _Masked(LogitsProcessor):  # type: ignore[misc]
-    """A grammar inside `generate`: takes note of what was chosen, masks what may follow."""
+class _GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
+    """Applies a grammar in `generate`: accepts the token chosen last, then masks the next one."""
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar

@@ -1,5 +1,5 @@
-"""One forward pass over slots: extends any rows by any number of tokens, photos among them.
-Prefill, chunked prefill and decode are the same call."""
+"""Forward passes over rows of the KV cache. Each pass adds any number of tokens to adjacent rows,
+those of photos included: prefill, chunked prefill and decode are the same call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from inference.model.vision import Features, VisionCache
 
 
 @dataclass(frozen=True)
-class Extension:
-    """Tokens `start`…`start + len(ids)` of a sequence, to be added to a row of that length."""
+class RowInput:
+    """The tokens `ids` that a pass adds to a row which has `start` tokens in the KV cache."""
 
     prompt: Prompt
     ids: list[int]
@@ -22,7 +22,7 @@ class Extension:
 
 
 class Network:
-    """Not thread-safe: the engine thread owns it, the cache and all tensors on the device."""
+    """Not thread-safe: only the engine thread may use it, its cache and tensors on the device."""
 
     def __init__(self, checkpoint: Checkpoint, slots: int, vision_cache_bytes: int) -> None:
         module = checkpoint.module
@@ -38,34 +38,36 @@ class Network:
         self.reset()
 
     def reset(self) -> None:
-        """A new, empty cache: after a pass that crashed half-way nothing in the old one counts."""
+        """Replace the KV cache by an empty one. After a pass that failed midway the old one is
+        invalid."""
         self.cache = SlotCache(self._config, self.slots, self._capacity, self._dtype, self._device)
 
-    def release(self) -> None:
-        """Give back what can be made again: after the device ran out of memory."""
+    def release_memory(self) -> None:
+        """Free what can be computed again, after the device ran out of memory."""
         self.vision.clear()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
-    def extend(self, first: int, rows: Sequence[Extension]) -> torch.Tensor:
-        """Extend cache rows `first`… and give the logits [rows, vocabulary], float32, behind each
-        row's last token. Rows of several tokens must all start at the same length."""
+    def forward(self, first: int, rows: Sequence[RowInput]) -> torch.Tensor:
+        """Add the tokens to the cache rows from `first` on. Returns the logits after each row's
+        last token: float32 [rows, vocabulary]. In a pass of several tokens a row, all rows must
+        have the same `start`."""
         width = max(len(row.ids) for row in rows)
         starts = [row.start for row in rows]
         ids = torch.zeros(len(rows), width, dtype=torch.long)
         positions = torch.zeros(3, len(rows), width, dtype=torch.long)
         for index, row in enumerate(rows):
-            # Rows are filled up on the right: a later, real token overwrites the filling's keys
-            # before any query may see them.
+            # Rows are padded on the right. The next real token overwrites the padding's keys
+            # before any query can see them.
             ids[index, : len(row.ids)] = torch.tensor(row.ids)
             positions[:, index, : len(row.ids)] = _positions(row)
         embeds = self._language.embed_tokens(ids.to(self._device))
-        visual, deepstack = self._place_photos(rows, embeds)
+        visual, deepstack = self._insert_photos(rows, embeds)
         self.cache.begin_pass(first, starts, width)
-        span = max(starts) + width
-        reach = torch.tensor(starts)[:, None] + torch.arange(width)
-        mask = torch.arange(span) <= reach[:, :, None]
+        kv_length = max(starts) + width
+        query_indexes = torch.tensor(starts)[:, None] + torch.arange(width)
+        mask = torch.arange(kv_length) <= query_indexes[:, :, None]
         output = self._language(
             inputs_embeds=embeds,
             position_ids=positions.to(self._device),
@@ -76,14 +78,16 @@ class Network:
             deepstack_visual_embeds=deepstack,
         ).last_hidden_state
         last = torch.tensor([len(row.ids) - 1 for row in rows], device=output.device)
-        behind = output[torch.arange(len(rows), device=output.device), last]
-        logits: torch.Tensor = self._head(behind).float()
+        last_hidden = output[torch.arange(len(rows), device=output.device), last]
+        logits: torch.Tensor = self._head(last_hidden).float()
         return logits
 
-    def _place_photos(
-        self, rows: Sequence[Extension], embeds: torch.Tensor
+    def _insert_photos(
+        self, rows: Sequence[RowInput], embeds: torch.Tensor
     ) -> tuple[torch.Tensor | None, list[torch.Tensor] | None]:
-        """Put the photos' features where their tokens stand in these stretches of their rows."""
+        """Put the photos' features into `embeds`, for those of their tokens that are in this pass.
+        Returns the mask of visual tokens [rows, width] and the DeepStack features, each [visual,
+        hidden]."""
         parts: list[tuple[int, int, int, Features, int]] = []
         for index, row in enumerate(rows):
             photo = row.prompt.photo
@@ -97,9 +101,9 @@ class Network:
             return None, None
         visual = torch.zeros(embeds.shape[:2], dtype=torch.bool, device=self._device)
         for index, begin, end, features, origin in parts:
-            here = slice(begin - rows[index].start, end - rows[index].start)
-            embeds[index, here] = features.tokens[begin - origin : end - origin]
-            visual[index, here] = True
+            columns = slice(begin - rows[index].start, end - rows[index].start)
+            embeds[index, columns] = features.tokens[begin - origin : end - origin]
+            visual[index, columns] = True
         deepstack = [
             torch.cat([f.deepstack[level][b - o : e - o] for _, b, e, f, o in parts])
             for level in range(len(parts[0][3].deepstack))
@@ -107,25 +111,26 @@ class Network:
         return visual, deepstack
 
     def _features(self, photo: Photo) -> Features:
-        known = self.vision.get(photo.key)
-        if known is not None:
-            return known
-        seen = self._tower.get_image_features(
+        cached = self.vision.get(photo.key)
+        if cached is not None:
+            return cached
+        output = self._tower.get_image_features(
             photo.patches.to(self._device), photo.grid.to(self._device), return_dict=True
         )
         features = Features(
-            seen.pooler_output[0].to(self._dtype),
-            tuple(level[0].to(self._dtype) for level in seen.deepstack_features),
+            output.pooler_output[0].to(self._dtype),
+            tuple(level[0].to(self._dtype) for level in output.deepstack_features),
         )
         self.vision.put(photo.key, features)
         return features
 
 
-def _positions(row: Extension) -> torch.Tensor:
-    """[3, n] of a stretch that may begin in the prompt and end behind it."""
-    known = row.prompt.positions[:, row.start : row.start + len(row.ids)]
-    behind = len(row.ids) - known.shape[1]
-    if not behind:
-        return known
-    begin = row.prompt.position(row.start + known.shape[1])
-    return torch.cat([known, torch.arange(begin, begin + behind).expand(3, -1)], dim=1)
+def _positions(row: RowInput) -> torch.Tensor:
+    """M-RoPE positions [3, n] of the tokens, which may begin in the prompt and end in the
+    answer."""
+    in_prompt = row.prompt.positions[:, row.start : row.start + len(row.ids)]
+    in_answer = len(row.ids) - in_prompt.shape[1]
+    if not in_answer:
+        return in_prompt
+    begin = row.prompt.position(row.start + in_prompt.shape[1])
+    return torch.cat([in_prompt, torch.arange(begin, begin + in_answer).expand(3, -1)], dim=1)

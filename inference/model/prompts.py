@@ -1,4 +1,4 @@
-"""A question → token ids, their positions, and the photo's patches. Only reads the checkpoint, so
+"""A request → token ids, their positions, and the photo's patches. It only reads the checkpoint, so
 any thread may call it."""
 
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ _BOUNDS = ("shortest_edge", "longest_edge")
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo as the vision tower takes it, and where its tokens stand in the prompt."""
+    """A photo as the vision tower takes it, and the place of its `tokens` tokens in the prompt."""
 
     key: str
-    """Names the picture's features in the vision cache: whose it is, and its digest."""
+    """Key of its features in the vision cache: tenant, attempt and image digest."""
     patches: torch.Tensor
     """[patches, channels × 2 × 16 × 16], float32."""
     grid: torch.Tensor
@@ -36,12 +36,12 @@ class Prompt:
     positions: torch.Tensor
     """[3, n]: time, height, width of each token (M-RoPE)."""
     offset: int
-    """What is added to a later token's index for its position: a photo takes less room than its
-    tokens."""
+    """Position minus index of the tokens after the prompt. It is negative after a photo, which
+    takes up fewer positions than it has tokens."""
     photo: Photo | None
 
     def position(self, index: int) -> int:
-        """Of a token behind the prompt, the same in all three dimensions."""
+        """The position of a token after the prompt, the same in all three dimensions."""
         return index + self.offset
 
 
@@ -57,14 +57,15 @@ class PromptBuilder:
     def build(
         self, asked: CompletionRequest, pixels: Image.Image | None, photo_key: str, attempt: int
     ) -> Prompt:
-        """Template, tokenise, preprocess. Control tokens in the users' text become plain text."""
+        """Apply the chat template, tokenise, preprocess the photo. Control tokens in the users'
+        text become plain text."""
         messages: list[dict[str, Any]] = []
-        photo_due = pixels is not None
+        photo_pending = pixels is not None
         for turn in asked.turns:
             parts = [{"type": "text", "text": turn.text}]
-            if photo_due and turn.role == "user":
+            if photo_pending and turn.role == "user":
                 parts.insert(0, {"type": "image"})
-                photo_due = False
+                photo_pending = False
             messages.append({"role": turn.role, "content": parts})
         ids: list[int] = self._tokenizer.apply_chat_template(
             messages,
@@ -76,34 +77,34 @@ class PromptBuilder:
         if pixels is None:
             positions = torch.arange(len(ids)).expand(3, -1)
             return Prompt(ids, positions, 0, None)
-        seen = self._image_processor(
+        processed = self._image_processor(
             images=[pixels], size=self._size(pixels, attempt), return_tensors="pt"
         )
-        grid = seen["image_grid_thw"]
+        grid = processed["image_grid_thw"]
         count = int(grid[0].prod()) // self._image_processor.merge_size**2
-        at = ids.index(self._image_token_id)
-        ids = ids[:at] + [self._image_token_id] * count + ids[at + 1 :]
+        start = ids.index(self._image_token_id)
+        ids = ids[:start] + [self._image_token_id] * count + ids[start + 1 :]
         tensor = torch.tensor([ids])
         positions, offset = self._module.model.get_rope_index(
             tensor,
             mm_token_type_ids=(tensor == self._image_token_id).int(),
             image_grid_thw=grid,
         )
-        photo = Photo(photo_key, seen["pixel_values"], grid, at, count)
+        photo = Photo(photo_key, processed["pixel_values"], grid, start, count)
         return Prompt(ids, positions[:, 0], int(offset), photo)
 
     def _size(self, pixels: Image.Image, attempt: int) -> dict[str, int]:
-        """The bounds in pixels, as the processor calls them, between which a photo is put."""
-        least, most = (int(self._image_processor.size[name]) for name in _BOUNDS)
+        """The smallest and the largest size of a photo in pixels, under the processor's names."""
+        minimum, maximum = (int(self._image_processor.size[name]) for name in _BOUNDS)
         if attempt:
-            # Beyond the checkpoint's own bound, and a small photo is blown up: whatever its size,
-            # the model gets so many times the tokens for it.
-            usual = min(max(pixels.width * pixels.height, least), most)
-            least = most = int(usual * closeness(attempt))
-        return dict(zip(_BOUNDS, (least, most), strict=True))
+            # So many times the usual tokens, whatever the photo's size: a small photo is enlarged,
+            # and a large one may exceed the checkpoint's own maximum.
+            usual = min(max(pixels.width * pixels.height, minimum), maximum)
+            minimum = maximum = int(usual * closeness(attempt))
+        return dict(zip(_BOUNDS, (minimum, maximum), strict=True))
 
     def bytes_of(self, token_id: int) -> bytes:
-        """The UTF-8 bytes of a token; none for control tokens."""
+        """The UTF-8 bytes of a token; empty for control tokens."""
         if token_id in self._special:
             return b""
         return token_bytes(self._tokenizer.convert_ids_to_tokens(token_id))

@@ -1,5 +1,5 @@
-"""Logits → the next token of one row, in the order of transformers' `generate`: repetition penalty,
-grammar, temperature, top-k, top-p; and the log-probabilities that were asked for."""
+"""Logits → the next token of one row, and its log-probabilities. The order is that of transformers'
+`generate`: repetition penalty, grammar, temperature, top-k, top-p."""
 
 from collections.abc import Callable
 
@@ -18,12 +18,12 @@ from inference.model.grammar import Grammar
 
 
 class Sampler:
-    """One answer's way of choosing. With a seed it draws what `generate` would draw, alone or in a
-    batch: it has a generator of its own."""
+    """Samples the tokens of one answer. It has its own random generator: with a seed it draws what
+    `generate` would draw, in any batch."""
 
     def __init__(self, sampling: Sampling, prompt_ids: list[int], grammar: Grammar | None) -> None:
         self._sampling = sampling
-        self._seen = list(prompt_ids)
+        self._ids = list(prompt_ids)
         self._grammar = grammar
         self._generator: torch.Generator | None = None
         self._warpers = LogitsProcessorList()
@@ -43,15 +43,16 @@ class Sampler:
                 self._warpers.append(TopPLogitsWarper(sampling.top_p))
 
     @property
-    def plain(self) -> bool:
-        """Whether the token is just the likeliest one, and nothing of the row needs to be kept."""
+    def argmax_suffices(self) -> bool:
+        """Whether the next token is the most likely one, and neither state nor log-probabilities
+        are needed. Then the caller may take the argmax and skip `sample`."""
         return not (self._generator or self._penalty or self._grammar or self._sampling.logprobs)
 
-    def choose(self, logits: torch.Tensor) -> int:
+    def sample(self, logits: torch.Tensor) -> int:
         """The next token of `logits` [vocabulary], float32 on the CPU."""
         scores = logits[None]
         if self._penalty is not None:
-            scores = self._penalty(torch.tensor([self._seen]), scores)
+            scores = self._penalty(torch.tensor([self._ids]), scores)
         if self._grammar is not None:
             scores = scores.masked_fill(~self._grammar.mask(), -torch.inf)
         if self._generator is None:
@@ -59,7 +60,7 @@ class Sampler:
         else:
             weights = self._warpers(None, scores).softmax(-1)
             token_id = int(torch.multinomial(weights, 1, generator=self._generator))
-        self._seen.append(token_id)
+        self._ids.append(token_id)
         if self._grammar is not None:
             self._grammar.accept(token_id)
         return token_id
@@ -67,7 +68,8 @@ class Sampler:
     def logprob(
         self, logits: torch.Tensor, token_id: int, bytes_of: Callable[[int], bytes]
     ) -> TokenLogprob | None:
-        """Of the model's own distribution, before any warping; None when not asked for."""
+        """The token's natural-log probability in the model's own distribution, before penalty,
+        grammar and temperature; None when not requested."""
         if not self._sampling.logprobs:
             return None
         values = logits.log_softmax(-1)

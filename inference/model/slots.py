@@ -1,4 +1,4 @@
-"""The KV cache: one slot for each question in flight, allocated once, rows of any length."""
+"""The KV cache: allocated once, with one slot for each question in flight."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import torch
 
 
 class SlotCache:
-    """Keys and values [slots, kv_heads, capacity, head_dim] for every layer. Rows 0…n-1 are in use;
-    each forward pass names the rows it writes to. Stands in for transformers' Cache, of which the
-    layers use only `update`."""
+    """Keys and values [slots, kv_heads, capacity, head_dim] of every layer. The rows in use are the
+    first ones, and `begin_pass` names those that a pass writes to. It replaces transformers' Cache,
+    of which the model only calls `update` and `get_seq_length`."""
 
     def __init__(self, config: Any, slots: int, capacity: int, dtype: Any, device: Any) -> None:
         shape = (slots, config.num_key_value_heads, capacity, config.head_dim)
-        # Zeros, not empty: a masked key still is multiplied, and garbage × 0 can be NaN.
+        # Zeros instead of empty: masked keys are multiplied too, and garbage × 0 can be NaN.
         self._keys = [
             torch.zeros(shape, dtype=dtype, device=device) for _ in range(config.num_hidden_layers)
         ]
@@ -22,7 +22,7 @@ class SlotCache:
         self._rows = slice(0)
         self._starts = torch.empty(0)
         self._index = torch.empty(0)
-        self._span = 0
+        self._kv_length = 0
 
     @property
     def bytes(self) -> int:
@@ -31,31 +31,33 @@ class SlotCache:
         return total
 
     def begin_pass(self, first: int, starts: list[int], width: int) -> None:
-        """The next pass extends rows `first`… by `width` tokens each, from these lengths on."""
+        """The next pass adds `width` tokens to each row from `first` on; `starts` are their
+        lengths."""
         device = self._keys[0].device
         self._rows = slice(first, first + len(starts))
-        self._span = max(starts) + width
+        self._kv_length = max(starts) + width
         self._starts = torch.tensor(starts, device=device)
         self._index = torch.arange(first, first + len(starts), device=device)
 
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write [rows, kv_heads, width, head_dim]; give back the rows up to the longest."""
+        """Write [rows, kv_heads, width, head_dim]. Returns the rows of the pass, up to the length
+        of the longest."""
         width = keys.shape[2]
         for store, new in ((self._keys[layer], keys), (self._values[layer], values)):
             if width == 1:
                 store[self._index, :, self._starts] = new[:, :, 0]
-            else:  # a prefill's rows begin at the same length
-                start = self._span - width
-                store[self._rows, :, start : self._span] = new
-        rows = self._rows, slice(None), slice(self._span)
+            else:  # the rows of a prefill all start at the same length
+                start = self._kv_length - width
+                store[self._rows, :, start : self._kv_length] = new
+        rows = self._rows, slice(None), slice(self._kv_length)
         return self._keys[layer][rows], self._values[layer][rows]
 
     def move(self, source: int, target: int, length: int) -> None:
-        """Row `source` takes the place of `target`: how a hole is filled."""
+        """Copy the first `length` tokens of row `source` to row `target`."""
         for store in (*self._keys, *self._values):
             store[target, :, :length] = store[source, :, :length]
 
     def get_seq_length(self, *_: Any) -> int:
-        return self._span
+        return self._kv_length

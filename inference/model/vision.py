@@ -1,4 +1,4 @@
-"""Photos' features, kept by photo: the second question about one skips the vision tower."""
+"""Cache of photos' features: the second question about a photo skips the vision tower."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import torch
 
 @dataclass(frozen=True)
 class Features:
-    """What the tower says of a photo: the visual tokens [v, hidden], and what is added to them in
-    the first layers of the language model (DeepStack), each [v, hidden]."""
+    """The tower's output for a photo: the visual tokens [v, hidden], and the DeepStack features
+    that the first layers of the language model add to them, each [v, hidden]."""
 
     tokens: torch.Tensor
     deepstack: tuple[torch.Tensor, ...]
@@ -20,7 +20,7 @@ class Features:
 
 
 class VisionCache:
-    """Least recently used out, bounded by bytes. The engine thread's alone."""
+    """Evicts the least recently used features beyond `limit_bytes`. Not thread-safe."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -30,13 +30,13 @@ class VisionCache:
         self._misses = 0
 
     def get(self, key: str) -> Features | None:
-        found = self._entries.get(key)
-        if found is None:
+        features = self._entries.get(key)
+        if features is None:
             self._misses += 1
             return None
         self._hits += 1
         self._entries.move_to_end(key)
-        return found
+        return features
 
     def pop_counts(self) -> tuple[int, int]:
         """Hits and misses since the last call."""

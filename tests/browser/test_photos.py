@@ -5,6 +5,7 @@ import os
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -94,7 +95,7 @@ def test_a_photo_is_declared_as_what_its_bytes_are(open_page: OpenPage) -> None:
     assert photo["sha256"] == hashlib.sha256(file.getvalue()).hexdigest()
 
 
-@pytest.mark.parametrize("kind", ["MPO", "WEBP", "PNG", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "GIF", "BMP"])
 def test_what_the_api_does_not_take_goes_up_as_a_plain_jpeg(open_page: OpenPage, kind: str) -> None:
     page = open_page(before=overhear)
     first, second = _picture(640, 480), _picture(640, 480).rotate(180)
@@ -202,3 +203,26 @@ def test_a_photo_that_the_api_has_forgotten_goes_up_again(open_page: OpenPage) -
     first, second = asked(page)
     assert first["image_id"] == "img_" + "0" * 32
     assert second["image_id"] != first["image_id"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"), [("zh-CN", "照片无法读取"), ("en-US", "The photo cannot be read")]
+)
+def test_a_cut_photo_is_told_at_once_and_not_sent_again(
+    open_page: OpenPage, locale: str, words: str
+) -> None:
+    page = open_page(locale=locale, expects=("422",))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(urlsplit(request.url).path))
+    whole = BytesIO()
+    _picture(640, 480).save(whole, "JPEG", quality=90)
+    half = whole.getvalue()[: len(whole.getvalue()) // 2]
+    photo = {"name": "half.jpg", "mimeType": "image/jpeg", "buffer": half}
+    page.set_input_files("#photo-file", photo)  # type: ignore[arg-type]
+    expect(page.locator("#photo-problem")).to_contain_text(words)
+    expect(page.locator("#choose")).to_be_visible()
+    expect(page.locator("#composer")).to_be_hidden()
+    assert requests.count("/v1/images") == 1
+    _pick(page)  # another one, and all is well
+    ask_and_wait(page, QUESTION)
+    assert (requests.count("/v1/images"), requests.count("/v1/ask")) == (2, 1)

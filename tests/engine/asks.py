@@ -60,7 +60,7 @@ def ask(model: Model, question: str, photo: int | None = None, **sampling: Any) 
 
 def mixed(model: Model, number: int) -> list[Ask]:
     """Photos of several sizes and several questions about one, text only, long prompts, schemas,
-    warm and penalised sampling, answers of 1 to 40 tokens."""
+    sampling with temperature and with penalty, answers of 1 to 40 tokens."""
     choose = random.Random(7)
     asks = []
     for index in range(number):
@@ -102,14 +102,14 @@ async def answered(engine: Engine | SerialEngine, model: Model, asked: Ask) -> R
         asked.prompt, asked.sampling, time.monotonic() + 120, grammar=model.grammar(asked.sampling)
     )
     texts: list[str] = []
-    events = engine.answer(job)
+    pieces = engine.answer(job)
     try:
-        async for event in events:
-            if isinstance(event, Finished):
-                return "".join(texts), event.reason
-            texts.append(event.text)
+        async for piece in pieces:
+            if isinstance(piece, Finished):
+                return "".join(texts), piece.reason
+            texts.append(piece.text)
             if asked.leaves_after is not None and len(texts) > asked.leaves_after:
-                await events.aclose()
+                await pieces.aclose()
                 return None
     except ShopsightError as error:
         return type(error)

@@ -1,4 +1,4 @@
-"""One small model with random weights, whose answers wander, for all tests of the engine."""
+"""One small model with random weights, whose answers vary, for all tests of the engine."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from inference.config import Settings
 from inference.model.model import Model
-from inference.model.network import Extension, Network
+from inference.model.network import Network, RowInput
 from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
 from tests.engine.asks import SLOTS
 
@@ -26,17 +26,17 @@ def _clean_slate(model: Model) -> None:
 
 
 class Failing:
-    """Stands before the network and fails as the test says."""
+    """Wraps the network, and fails where the test says."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self.fails: Any = lambda first, rows: None
 
-    def extend(self, first: int, rows: Sequence[Extension]) -> Any:
+    def forward(self, first: int, rows: Sequence[RowInput]) -> Any:
         error = self.fails(first, rows)
         if error is not None:
             raise error
-        return self._network.extend(first, rows)
+        return self._network.forward(first, rows)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
@@ -45,7 +45,7 @@ class Failing:
 @pytest.fixture
 def failing(model: Model) -> Iterator[Failing]:
     network = model.network
-    stand_in = Failing(network)
-    model.network = stand_in  # type: ignore[assignment]
-    yield stand_in
+    wrapper = Failing(network)
+    model.network = wrapper  # type: ignore[assignment]
+    yield wrapper
     model.network = network

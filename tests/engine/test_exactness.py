@@ -15,7 +15,7 @@ from contract.errors import (
 from contract.response import Delta, TokenLogprob
 from inference.job import Job
 from inference.model.model import Model
-from inference.model.network import Extension
+from inference.model.network import RowInput
 from tests.engine.asks import SCHEMA, Ask, answered, ask, engine, mixed, reference
 
 
@@ -109,12 +109,12 @@ async def test_log_probabilities_are_those_of_the_model(model: Model) -> None:
     ids: list[int] = []
     model.generate(asked.prompt, asked.sampling, None, ids.append, lambda: False)
     model.network.reset()
-    row = Extension(asked.prompt, asked.prompt.ids + ids[:-1], 0)
-    assert len(tokens) == len([i for i in ids if not model.ends(i)]) > 0
+    row = RowInput(asked.prompt, asked.prompt.ids + ids[:-1], 0)
+    assert len(tokens) == len([i for i in ids if not model.is_end_token(i)]) > 0
     for length, token in enumerate(tokens):
         end = len(asked.prompt.ids) + length
         model.network.reset()
-        logits = model.network.extend(0, [Extension(row.prompt, row.ids[:end], 0)])[0]
+        logits = model.network.forward(0, [RowInput(row.prompt, row.ids[:end], 0)])[0]
         values = logits.log_softmax(-1)
         assert token.logprob == pytest.approx(float(values.max()), abs=1e-3)
         assert [round(t.logprob, 2) for t in token.top] == [

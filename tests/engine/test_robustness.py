@@ -25,7 +25,7 @@ from inference.engine import Engine
 from inference.job import Job, Priority
 from inference.model import OutOfMemory
 from inference.model.model import Model
-from inference.model.network import Extension
+from inference.model.network import RowInput
 from inference.telemetry import Metrics
 from tests.engine.asks import (
     SCHEMA,
@@ -46,7 +46,7 @@ async def test_a_question_that_breaks_fails_alone(model: Model, failing: Failing
     expected = await reference(model, asks)
     bad = {id(asks[index].prompt) for index in (2, 5, 11)}
 
-    def breaks(first: int, rows: Sequence[Extension]) -> Exception | None:
+    def breaks(first: int, rows: Sequence[RowInput]) -> Exception | None:
         return ValueError("bad row") if any(id(row.prompt) in bad for row in rows) else None
 
     failing.fails = breaks
@@ -74,9 +74,9 @@ async def test_an_answer_that_must_make_room_goes_on_later_where_it_was(
     expected = await reference(model, asks)
     passes = itertools.count()
 
-    def now_and_then(first: int, rows: Sequence[Extension]) -> Exception | None:
-        growing = all(len(row.ids) == 1 for row in rows)
-        return OutOfMemory() if growing and len(rows) > 1 and next(passes) % 4 == 3 else None
+    def now_and_then(first: int, rows: Sequence[RowInput]) -> Exception | None:
+        decoding = all(len(row.ids) == 1 for row in rows)
+        return OutOfMemory() if decoding and len(rows) > 1 and next(passes) % 4 == 3 else None
 
     failing.fails = now_and_then
     with engine(model) as running:
@@ -180,7 +180,7 @@ async def test_a_thousand_questions_leave_nothing_behind(model: Model, failing: 
     pool = mixed(model, 40)
     bad = {id(asked.prompt) for asked in pool[:2]}
 
-    def breaks(first: int, rows: Sequence[Extension]) -> Exception | None:
+    def breaks(first: int, rows: Sequence[RowInput]) -> Exception | None:
         return ValueError("bad row") if any(id(row.prompt) in bad for row in rows) else None
 
     failing.fails = breaks
@@ -214,11 +214,11 @@ async def test_a_thousand_questions_leave_nothing_behind(model: Model, failing: 
     assert resident_mb() - before_mb < 20
 
 
-async def test_the_first_schema_does_not_stall_growing_answers(model: Model) -> None:
+async def test_the_first_schema_does_not_stall_answers_in_decode(model: Model) -> None:
     """A mask helper that is compiled on first use would stop everybody for seconds."""
     gaps: list[float] = []
 
-    async def growing() -> None:
+    async def timed_answer() -> None:
         one = ask(model, "hi", max_tokens=400)
         last = time.monotonic()
         async for _ in running.answer(Job(one.prompt, one.sampling, last + 120)):
@@ -226,32 +226,32 @@ async def test_the_first_schema_does_not_stall_growing_answers(model: Model) -> 
             last = time.monotonic()
 
     with engine(model) as running:
-        async with background(growing()) as first:
+        async with background(timed_answer()) as first:
             await answered(running, model, ask(model, "card", schema=SCHEMA, max_tokens=50))
             await first
     assert max(gaps) < 2
 
 
-async def test_a_long_prompt_does_not_stall_growing_answers(model: Model) -> None:
-    """Between two tokens of a growing answer at most one part of a prompt is read."""
+async def test_a_long_prompt_does_not_stall_answers_in_decode(model: Model) -> None:
+    """Between two tokens of an answer at most one part of a prompt is read."""
     widths: list[int] = []
-    extend = model.network.extend
+    forward = model.network.forward
 
-    def watched(first: int, rows: Sequence[Extension]) -> Any:
+    def recording(first: int, rows: Sequence[RowInput]) -> Any:
         widths.append(sum(len(row.ids) for row in rows))
-        return extend(first, rows)
+        return forward(first, rows)
 
     long = ask(model, "词语 " * 400, max_tokens=2)
     assert len(long.prompt.ids) > 400
     with engine(model, prefill_tokens=32) as running:
-        model.network.extend = watched  # type: ignore[method-assign]
+        model.network.forward = recording  # type: ignore[method-assign]
         try:
-            growing = answered(running, model, ask(model, "hi", max_tokens=60))
-            async with background(growing) as first:
+            answer = answered(running, model, ask(model, "hi", max_tokens=60))
+            async with background(answer) as first:
                 await answered(running, model, long)
                 await first
         finally:
-            del model.network.extend
+            del model.network.forward
     assert max(widths) <= 32
 
 

@@ -81,4 +81,4 @@ def test_a_cookie_padded_past_its_length_is_no_session_and_is_not_remembered() -
     for junk in range(1, 50):
         # The signer skips what is no base64, so each of these is signed as far as it can tell.
         assert who.identify({}, {SESSION_COOKIE: value + "!" * 1000 * junk}).is_new
-    assert who._signed.cache_info().currsize == 1
+    assert who._unsign.cache_info().currsize == 1
