@@ -1,6 +1,7 @@
 """`shopsight`, the command for the terminal: one file beside this for each subcommand."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -33,7 +34,12 @@ def main() -> None:
     command.add_argument("photo", type=Path)
     command.add_argument("question")
     command.add_argument("--url", default="http://127.0.0.1:8080")
-    command.set_defaults(run=lambda args: ask.run(args.url, args.photo, args.question))
+    command.add_argument(
+        "--key",
+        default=os.environ.get("SHOPSIGHT_API_KEY", ""),
+        help="API key. SHOPSIGHT_API_KEY in the environment keeps it out of the list of processes",
+    )
+    command.set_defaults(run=lambda args: ask.run(args.url, args.photo, args.question, args.key))
 
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
     command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
