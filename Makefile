@@ -10,6 +10,14 @@ BIN := .venv/bin
 BIND ?= 127.0.0.1
 PORT ?= 8080
 SECONDS ?= 30
+# How many tests run at once: they wait more than they compute.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+PARTS := unit service browser engine
+PART ?= $(PARTS)
+unit := tests/unit tests/test_architecture.py
+service := tests/service
+browser := tests/browser
+engine := tests/engine
 # What pip says, down to the lines that show progress.
 PROGRESS := | grep --line-buffered -E '^(Collecting|Installing|Successfully|ERROR)' | cut -c1-100
 
@@ -34,13 +42,16 @@ demo: .venv/app ## ask real questions about sample photos, on this machine alone
 run: .venv/app ## the page at http://127.0.0.1:8080 until Ctrl-C (BIND=0.0.0.0 for a phone, PORT=…)
 	@$(BIN)/shopsight run --bind $(BIND) --port $(PORT)
 
-test: .venv/dev ## all tests but compose: unit, service (real servers), browser
-	@tests/install-servers
-	$(BIN)/pytest tests --ignore tests/compose --ignore tests/drills
+# Where Python may write no compiled modules, each of the processes would compile them again.
+test: .venv/dev ## all tests but compose; PART=unit, service (real servers), browser or engine: those
+	@$(if $(filter service browser,$(PART)),tests/install-servers)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) \
+	  $(foreach part,$(PART),$(or $($(part)),$(error PART=$(part) is none of: $(PARTS))))
 
+# COMPOSE_LAB: a folder whose scripts start a Docker engine and make images where none can be pulled.
 test-compose: .venv/dev ## bring the real docker-compose.yml up and ask through nginx
-	@if [ -d ../shared/compose-lab ]; then \
-	  bash ../shared/compose-lab/engine.sh && bash ../shared/compose-lab/standins.sh "$(CURDIR)"; fi
+	@if [ -n "$(COMPOSE_LAB)" ]; then \
+	  bash "$(COMPOSE_LAB)/engine.sh" && bash "$(COMPOSE_LAB)/standins.sh" "$(CURDIR)"; fi
 	$(BIN)/pytest tests/compose
 
 lint: .venv/dev ## ruff (lint and format) and mypy --strict

@@ -1,4 +1,4 @@
-"""The demo checkpoint: a tiny Qwen3-VL trained on product pictures that are drawn here.
+"""The demo checkpoint: a tiny Qwen3-VL, trained on product pictures that this package renders.
 
-It lets `make demo` answer real questions on a laptop CPU; it knows nothing of real photographs.
+With it `make demo` answers real questions on a laptop's CPU. It was not trained on real photos.
 """

@@ -126,7 +126,7 @@ async def running_gateway(
         RequestMetrics(registry),
         OutboxMetrics(registry),
         pseudonyms,
-        cache.forget_from_thread(asyncio.get_running_loop()),
+        cache.delete_from_thread(asyncio.get_running_loop()),
     )
     quarantine = Quarantine()
     tally = Tally(settings, engine, quarantine, FeedbackMetrics(registry))

@@ -38,9 +38,9 @@ async def _run(settings: Settings) -> None:
     cache = SharedAnswers.open(settings, REDIS_BUDGET_MS)
     folder = SpoolFolder(settings.spool_dir, settings.log_durability)
     folder.path.mkdir(parents=True, exist_ok=True)
-    forget = cache.forget_from_thread(loop)
+    delete_answers = cache.delete_from_thread(loop)
     forwarder = Forwarder(
-        settings, folder, None, forwarding_engine, OutboxMetrics(registry), forget
+        settings, folder, None, forwarding_engine, OutboxMetrics(registry), delete_answers
     )
     upkeep = Upkeep(settings, upkeep_engine, UpkeepMetrics(registry))
     start_http_server(settings.internal_port, settings.host, registry)

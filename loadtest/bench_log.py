@@ -27,7 +27,8 @@ from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.database import open_database
 from loadtest.bench_gateway import SIZES
 from loadtest.closed_loop import ask_photo_request, photo, process, run_closed_loop
-from tests.support.servers import mariadb_server, migrate
+from tests.support.migrating import migrate
+from tests.support.servers import mariadb_server
 
 ROWS = 20_000
 ANSWER = "看起来是荔枝纹皮革质感，简洁耐看，适合送给妈妈。"
@@ -125,7 +126,7 @@ def bench_forwarding(folder: Path, database_url: str, rows: int) -> float:
     """Rows a second from a full spool to MariaDB, which syncs each batch's commit to its disk."""
     settings = Settings(database_url=database_url, spool_dir=folder / "full")
     spools = SpoolFolder(settings.spool_dir, "process")
-    spool = spools.claim()
+    spool = spools.create_spool()
     waiting = events(rows)
     for begin in range(0, rows, MAX_GROUP):
         spool.append(waiting[begin : begin + MAX_GROUP])

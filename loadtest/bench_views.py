@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, func, select, text
 
 from gateway.config import Settings
-from gateway.log.rollups.roll_up import DETAILS, HOURLY, roll_up
+from gateway.log.rollups.roll_up import DETAIL_TABLES, HOURLY, roll_up
 from gateway.log.schema.analysts import VIEWS
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import interactions
 from loadtest.seed_log import BEGIN, fill
-from tests.support.servers import mariadb_server, migrate
+from tests.support.migrating import migrate
+from tests.support.servers import mariadb_server
 from tests.support.views_from_rows import FROM_ROWS
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -126,7 +127,7 @@ def measure(engine: Engine) -> dict[str, float]:
                 figures[f"{view}{origin}, {span}"] = seconds_of(read(engine, wanted))
     figures["most asked, words last, a week"] = seconds_of(read(engine, WORDS_LAST))
     figures["different sessions, a week"] = seconds_of(read(engine, DIFFERENT_SESSIONS))
-    for table in DETAILS:
+    for table in DETAIL_TABLES:
         with engine.connect() as connection:
             count = connection.scalar(select(func.count()).select_from(table))
         figures[f"{table.name}, its rows"] = count or 0

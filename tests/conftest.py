@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.embedded import Stack, embedded_stack
-from tests.support import ROOT
+from tests.support import ROOT, fork_server
+from tests.support.workers import pytest_collection_modifyitems as pytest_collection_modifyitems
+from tests.support.workers import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
+from tests.support.workers import share_out_ports
 
 SAMPLES = ROOT / "web" / "samples"
 
@@ -16,6 +19,15 @@ SAMPLES = ROOT / "web" / "samples"
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What somebody's `make run` keeps is no part of a test."""
     os.environ["SHOPSIGHT_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
+def pytest_configure() -> None:
+    fork_server.wanted = True
+    share_out_ports()
+    # Tests speak to this machine, without TLS: to load the certificates of the world for each
+    # client would take 40 ms of CPU. This is a folder without any.
+    os.environ.pop("SSL_CERT_FILE", None)
+    os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
 
 
 @pytest.fixture(scope="session", name="embedded_stack")

@@ -1,1 +1,1 @@
-"""Measures the checkpoint on what training never saw, and shows it."""
+"""Measures the checkpoint on pictures and phrasings that training never saw."""

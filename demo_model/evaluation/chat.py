@@ -1,4 +1,4 @@
-"""Asks a checkpoint folder questions, through its own tokenizer, chat template and processor."""
+"""Asks a checkpoint questions, with its own tokenizer, chat template and processor."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ LONGEST_ANSWER = 96
 
 @dataclass
 class Question:
-    """A question about a photo (or about none), after earlier (question, answer) turns."""
+    """A question about a photo, or without one, after earlier exchanges (question, answer)."""
 
     text: str
     photo: Image.Image | None = None
@@ -33,7 +33,7 @@ class Question:
 
 
 class DemoChat:
-    """The checkpoint in float32 on the CPU, answering greedily."""
+    """A checkpoint in float32 on the CPU that decodes greedily."""
 
     def __init__(self, folder: Path = CHECKPOINT) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Draws docs/img/demo-contact-sheet.jpg: held-out pictures, a question each, the model's answer.
+"""Draws docs/img/demo-contact-sheet.jpg: held-out pictures, each with a question and its answer.
 
 python -m demo_model.evaluation.contact_sheet
 """
@@ -19,7 +19,7 @@ from demo_model.pictures.renderer import render
 TARGET = Path("docs/img/demo-contact-sheet.jpg")
 COLUMNS, ROWS = 5, 4
 SIDE, CAPTION = 240, 96
-# Pillow's own font has no Chinese characters, so the sheet shows the English half.
+# Pillow's font has no Chinese characters, so the sheet shows English questions only.
 LANGUAGE = "en"
 INTENTS = (
     "describe",

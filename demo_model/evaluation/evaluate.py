@@ -2,8 +2,8 @@
 
     python -m demo_model.evaluation.evaluate --pictures 1000
 
-Everything goes through the checkpoint's own files; answers are judged by the facts they state.
-Ends with one line `RESULT {json}`.
+It uses the tokenizer and the processor of the checkpoint folder, and judges answers by the facts
+that they state. The last line is `RESULT {json}`.
 """
 
 import argparse
@@ -43,7 +43,7 @@ UNKNOWABLE = ("price", "size", "stock", "authentic")
 
 @dataclass
 class Case:
-    """One question to ask, and the figure it counts towards."""
+    """One question, and the figure that its answer counts in."""
 
     figure: str
     exchange: Exchange
@@ -59,14 +59,14 @@ class Case:
             found = stated(self.answer, self.figure, self.exchange.language)
             unsaid = self.figure == "pattern" and wanted == "plain" and not found
             return found == {wanted} or unsaid
-        if self.figure in ("match", "verdict"):  # what is described counts in other figures
+        if self.figure in ("match", "verdict"):  # other figures count what these answers describe
             return agrees(self.answer, self.figure) is self.exchange.intents[0][1].startswith("yes")
         if self.figure == "cannot_see":
             fits = language_right(self.answer, self.exchange.language)
             no_photo = self.photo is None and ("上传" in self.answer or "upload" in self.answer)
             cannot = says_cannot(self.answer, self.exchange.language)
             intent, detail = self.exchange.intents[0]
-            if intent == "absent":  # it must be this thing that is not seen
+            if intent == "absent":  # the answer must name the absent thing
                 fits = fits and detail in self.answer
             elif denies_a_thing(self.answer):
                 return False
@@ -75,7 +75,8 @@ class Case:
 
 
 def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]:
-    """Questions about one picture; every figure about facts mixes seen and held-out phrasings."""
+    """Questions about one picture. Figures about facts mix phrasings of training with held-out
+    ones."""
 
     def case(figure: str, exchange: Exchange) -> Case:
         return Case(figure, exchange, scene, photo, [])
@@ -113,7 +114,7 @@ def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]
 
 
 def answer_all(chat: DemoChat, cases: list[Case]) -> None:
-    # Similar lengths share a batch: less padding.
+    # Questions of similar length share a batch, for less padding.
     ordered = sorted(cases, key=lambda case: (case.photo is None, len(case.exchange.question)))
     for start in range(0, len(ordered), BATCH):
         group = ordered[start : start + BATCH]
@@ -125,7 +126,7 @@ def answer_all(chat: DemoChat, cases: list[Case]) -> None:
 
 
 def swapped(chat: DemoChat, singles: list[tuple[Scene, Image.Image]], count: int) -> float:
-    """Share of (photo, other photo) pairs where the same question gets a fittingly other answer."""
+    """Share of pairs of photos in which the same question gets the answer that fits each photo."""
     pairs: list[tuple[tuple[Scene, Image.Image], tuple[Scene, Image.Image]]] = []
     for (scene, photo), (other, other_photo) in pairwise(singles):
         if scene.products[0].kind != other.products[0].kind and len(pairs) < count:
@@ -155,7 +156,7 @@ def main() -> None:
     cases: list[Case] = []
     singles = []
     for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + options.pictures):
-        # Every fourth picture at the size of a real upload: the processor has to reduce it.
+        # Every fourth picture has the size of a real upload, so that the processor must reduce it.
         photo, scene = render(seed, unit=128 if seed % 4 == 0 else 32)
         cases += cases_about(scene, photo, rng)
         if len(scene.products) == 1:

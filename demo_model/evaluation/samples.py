@@ -1,4 +1,4 @@
-"""Renders the sample photos of the shopper's page, and checks that the model answers them rightly.
+"""Renders the sample photos of the shopper's page, and checks the model's answers about them.
 
 python -m demo_model.evaluation.samples
 """
@@ -20,18 +20,18 @@ from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, Product, Scene, scene
 from demo_model.pictures.renderer import render
 
 SAMPLES = Path("web/samples")
-# 5 units a side: 770 px, so that the processor has to reduce them as it does an upload.
+# 5 units a side are 770 px, so that the processor must reduce them like an upload.
 UNIT = 154
 JPEG_QUALITY = 90
-# Held-out seeds that neither evaluation nor validation use.
+# Held-out seeds that neither evaluation nor validation uses.
 FIRST_SAMPLE_SEED = FIRST_HELD_OUT_SEED + 1_000_000
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a sample photo should show, and what the page and the demo suggest asking.
+    """What a sample photo should show, and which questions the page and the demo suggest.
 
-    Each suggestion is a question and what it asks about: "brand gift:mum".
+    A suggestion is a question and the intents that it asks for, such as "brand gift:mum".
     """
 
     name: str
@@ -110,7 +110,7 @@ WISHES = (
     ),
     Wish("hills", None, ("这是什么品牌？", "brand"), ("What is this?", "what"), 1_001_000_417),
 )
-# What anybody asks first: the page's suggestions and the README's question among them.
+# What users ask first, the suggestions of the page and of the README included.
 BASICS = (
     ("这是什么？", "What is this?", "what"),
     ("描述一下这件商品", "Describe this product", "describe"),
@@ -138,18 +138,18 @@ def _asked(question: str, about: str, language: str) -> Exchange:
 
 
 def mistakes_about(chat: DemoChat, photo: Image.Image, scene: Scene, wish: Wish) -> int:
-    """How many of the basic and the suggested questions the model gets wrong."""
+    """How many of the basic and the suggested questions the model answers wrongly."""
     asked = [_asked(*wish.zh, "zh"), _asked(*wish.en, "en")]
     for zh, en, about in BASICS:
         asked += [_asked(zh, about, "zh"), _asked(en, about, "en")]
     answers = chat.answer([Question(exchange.question, photo) for exchange in asked])
     right = [correct(text, asks, scene) for text, asks in zip(answers, asked, strict=True)]
-    # The suggested questions are the ones that people will see: they count double.
+    # Users see the suggested questions, so mistakes in them count twice.
     return (len(right) - sum(right)) + (2 - sum(right[:2]))
 
 
 def find(chat: DemoChat, wish: Wish, attempts: int = 12) -> tuple[int, int]:
-    """The seed that shows the wish and is understood best, and the mistakes that remain."""
+    """The seed that fulfils the wish with the fewest mistakes of the model, and their number."""
     seed, found = FIRST_SAMPLE_SEED, 0
     best = (999, -1)
     while found < attempts and best[0]:

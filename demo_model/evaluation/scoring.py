@@ -1,4 +1,4 @@
-"""Judges a free-text answer by the facts that it states, and by nothing else."""
+"""Judges a free-text answer by nothing but the facts that it states."""
 
 import re
 
@@ -25,7 +25,7 @@ TABLES: dict[str, dict[str, Name]] = {
     "audience": AUDIENCES,
     "occasion": OCCASIONS,
 }
-# Words that state a material beside its name.
+# Further words that state a material, besides its name.
 _MATERIAL_WORDS = {
     "knit": ("针织", "knitted"),
     "wood": ("木质", "wooden", "wood"),
@@ -34,7 +34,7 @@ _MATERIAL_WORDS = {
     "satin": ("缎面", "satin"),
     "straw": ("草编", "straw"),
 }
-# How the answer to each intent says no, and how it says yes, in both languages.
+# Patterns for no and for yes in the answers to each intent, in both languages.
 _VERDICTS = {
     "match": ("所以不是|so no", "所以是的|so yes"),
     "verdict": ("^不是|^No", "^是|^Yes"),
@@ -43,7 +43,7 @@ _VERDICTS = {
     "presence": ("，没有看到|so no, I cannot", "，可以看到|so yes, there"),
     "steak": ("不能煎|不建议煎|so no, ", "可以煎|so yes, "),
 }
-# Named in "…, not genuine leather", so they state nothing by themselves.
+# "…, not genuine leather" names them too, so the name alone states nothing.
 _PROOFS = re.compile("真皮|纯棉|实木|genuine leather|pure cotton|solid wood")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _CANNOT = {
@@ -76,7 +76,7 @@ def brands_in(answer: str) -> set[str]:
 
 
 def language_right(answer: str, language: str) -> bool:
-    """Chinese answers have Han and no Latin words but brands; English ones have no Han."""
+    """Chinese answers contain Han and no Latin words but brands. English ones contain no Han."""
     without_brands = re.sub("|".join(BRANDS), "", answer).replace("T恤", "")
     if language == "zh":
         return bool(_HAN.search(answer)) and not re.search("[A-Za-z]{2,}", without_brands)
@@ -88,12 +88,12 @@ def says_cannot(answer: str, language: str) -> bool:
 
 
 def denies_a_thing(answer: str) -> bool:
-    """Whether it says that the thing asked about is not in the picture, unlike "no brand mark"."""
+    """Whether it says that the thing is not in the picture. "No brand mark" does not say so."""
     return "以外，没有看到" in answer or "shown, I cannot see" in answer
 
 
 def agrees(answer: str, intent: str) -> bool | None:
-    """Yes, no, or neither: the verdict on what the intent asked, which follows what was seen."""
+    """The verdict on what the intent asked: yes, no, or neither. It stands after what was seen."""
     no, yes = _VERDICTS[intent]
     if re.search(no, answer):
         return False
@@ -101,7 +101,7 @@ def agrees(answer: str, intent: str) -> bool | None:
 
 
 def first_sentence(answer: str) -> str:
-    """What the answer says it sees, before it repeats what was asked."""
+    """The part of the answer that tells what is seen, before it repeats the question."""
     return re.split("[：。;]|[.] ", answer)[0]
 
 
@@ -140,7 +140,8 @@ def _correct(answer: str, intent: str, detail: str, scene: Scene, language: str)
 
 
 def _states(answer: str, product: Product, language: str, *attributes: str) -> bool:
-    """Each attribute named with the right value and no other; a plain pattern may stay unsaid."""
+    """Whether each attribute is named with the right value and no other. A plain pattern may be
+    left out."""
     for attribute in attributes:
         wanted = getattr(product, attribute)
         found = stated(answer, attribute, language)

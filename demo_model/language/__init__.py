@@ -1,1 +1,1 @@
-"""How shoppers ask about a picture, and what a right answer is."""
+"""How shoppers ask about a picture, and what the right answers are."""

@@ -1,4 +1,4 @@
-"""What a good English answer to each intent is, given the facts."""
+"""The right English answer to each intent, given the facts."""
 
 from demo_model.language.rules import (
     AUDIENCES,
@@ -59,7 +59,7 @@ def _short(product: Product) -> str:
 
 
 def _pair(scene: Scene) -> str:
-    first, second = scene.products  # as they stand in the picture: the left or upper one first
+    first, second = scene.products  # in the order of the picture: the left or upper one first
     return f"{article(_short(first))} and {article(_short(second))}"
 
 

@@ -1,4 +1,4 @@
-"""What a good Chinese answer to each intent is, given the facts."""
+"""The right Chinese answer to each intent, given the facts."""
 
 from demo_model.language.rules import (
     AUDIENCES,
@@ -48,7 +48,7 @@ def noun(product: Product) -> str:
 
 
 def _pair(scene: Scene) -> str:
-    first, second = scene.products  # as they stand in the picture: the left or upper one first
+    first, second = scene.products  # in the order of the picture: the left or upper one first
     return (
         f"一款{COLOURS[first.colour].zh}{KINDS[first.kind].name.zh}"
         f"和一款{COLOURS[second.colour].zh}{KINDS[second.kind].name.zh}"
@@ -58,8 +58,8 @@ def _pair(scene: Scene) -> str:
 def answer(intent: str, scene: Scene, detail: str = "", variant: int = 0) -> str:
     """`detail` is a person (gift), a thing (absent), a material (genuine), "no:…" (match).
 
-    What is seen comes first and the verdict last; a claim is compared word by word. A small model
-    cannot compare the picture with the question in one step, but it can compare two words.
+    An answer states what is seen, compares it with the claim word by word, and ends with the
+    verdict. A small model cannot compare picture and claim in one step, but it can compare words.
     """
     if intent in ("thanks", "offtopic", "who"):
         return FIXED[intent]

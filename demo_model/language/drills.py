@@ -1,8 +1,9 @@
 """Exercises for what questions about photos teach too seldom.
 
-What "equal" means: claims differ in one word of three, and few questions name a product. And the
-language to answer in: few people type in capitals, and few of those just say hello. And whom a gift
-is for: eight people, twenty kinds of product, often asked in one breath with something else.
+- What "equal" means: claims differ in one word of three, and few questions name a product.
+- The language to answer in: few people type in capitals, and few of them without a question.
+- Whom a gift is for: there are eight people and twenty kinds of product, and one question often
+  asks about a gift and something else.
 """
 
 from dataclasses import dataclass
@@ -14,17 +15,17 @@ from demo_model.language.wording import GROUP_NOUNS
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from demo_model.pictures.facts import Product, Scene
 
-# As many pairs as claims have, and more; always the same number would teach their places.
+# At least as many pairs as claims have. A fixed number would teach positions instead of words.
 PAIRS = (2, 3, 4, 5, 6)
-# Intents whose answers begin with the product's name.
+# Intents whose answers begin with the name of the product.
 NAMED_FIRST = ("colour", "material", "brand", "style", "audience", "occasion")
 
 
 @dataclass(frozen=True)
 class Opening:
-    """A question, the answer's first words as given, and how it goes on.
+    """A question, the first words of the answer, which are given, and the rest, which is learnt.
 
-    If `unended`, that is only to the next word: what follows cannot be known without a photo.
+    If `unended`, the rest is one word only, because what follows depends on a photo.
     """
 
     question: str
@@ -34,7 +35,7 @@ class Opening:
 
 
 def word_drill(rng: Random) -> Exchange:
-    """Words to compare, half of them equal."""
+    """Pairs of words to compare, half of them equal."""
     zh = rng.random() < 0.5
     kinds = [kind.name for kind in KINDS.values()]
     tables = [list(table.values()) for table in (COLOURS, PATTERNS, MATERIALS)]
@@ -51,9 +52,9 @@ def word_drill(rng: Random) -> Exchange:
 
 
 def name_drill(rng: Random, product: Product | None = None) -> Opening:
-    """A question that names the product which the answer begins with, or, half of them, another.
+    """A question that names a product. In half of them the answer begins with the same one.
 
-    The product is the one in the photo, or any, without a photo.
+    With a photo, the answer begins with its product, and without one with any.
     """
     zh = rng.random() < 0.5
     language = "zh" if zh else "en"
@@ -68,7 +69,7 @@ def name_drill(rng: Random, product: Product | None = None) -> Opening:
     ways = [way for way in phrasings.SEEN[intent] if "thing}" in way or "{it}" in way]
     lead = rng.choice(("", "这个", "这款") if zh else ("this ", "the "))
     it = lead + named
-    if same and rng.random() < 0.3:  # "this bag" is the wallet
+    if same and rng.random() < 0.3:  # "this bag" may be a wallet
         it = rng.choice(GROUP_NOUNS[kind.group][0 if zh else 1])
     question = rng.choice(ways).format(it=it, thing=named, a_thing=answers_en.article(named))
     if product is None:
@@ -90,11 +91,12 @@ def language_drill(rng: Random, scene: Scene) -> Opening:
 
 
 def gift_drill(rng: Random, scene: Scene) -> Exchange:
-    """A gift asked about alone, or before or after something else."""
+    """A question about a gift, alone or together with something else."""
     if rng.random() < 0.4:
         return ask(rng, scene, intent="gift")
     leather = len(scene.products) == 1 and scene.products[0].material == "leather"
-    if rng.random() < (0.7 if leather else 0.3):  # leather is one product in seven, and asked about
+    # Leather is one product in seven, but shoppers often ask whether it is genuine.
+    if rng.random() < (0.7 if leather else 0.3):
         other = "genuine"
     else:
         other = rng.choice([intent for intent in COMBINED if intent != "gift"])

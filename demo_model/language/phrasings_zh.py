@@ -1,4 +1,4 @@
-"""How shoppers ask for each intent in Chinese. Training sees SEEN only; HELD_OUT tests."""
+"""How shoppers ask for each intent in Chinese. Training uses SEEN, evaluation HELD_OUT too."""
 
 from demo_model.language.phrasings import table
 

@@ -1,4 +1,4 @@
-"""Makes questions about a scene, in two languages and many phrasings, with the right answers."""
+"""Generates questions about a scene with their right answers, in two languages."""
 
 from dataclasses import dataclass
 from random import Random
@@ -56,7 +56,7 @@ THINGS = tuple(
 
 @dataclass(frozen=True)
 class Exchange:
-    """One question with its right answer; `intents` are the things asked, with their details."""
+    """A question with its right answer. `intents`: what is asked for, with the details."""
 
     question: str
     answer: str
@@ -76,7 +76,7 @@ def ask(
     intent: str | None = None,
     held_out: bool = False,
 ) -> Exchange:
-    """One random question about the scene; from the held-out phrasings only if `held_out`."""
+    """A random question about the scene. `held_out`: use only phrasings that training does not."""
     language = language or rng.choice(["zh", "en"])
     if intent is None:
         if rng.random() < 0.15 and not held_out:
@@ -86,7 +86,7 @@ def ask(
         if scene.product and scene.product.kind == "pan" and rng.random() < 0.15:
             intent = "steak"
     question, answer, detail = _single(rng, scene, language, intent, held_out)
-    # A question that ends with how to answer takes no "please?" after it.
+    # These questions end with how to answer, so nothing like "please?" follows.
     typed = as_typed(rng, question, language, bare=intent == "verdict")
     return Exchange(typed, answer, language, ((intent, detail),))
 
@@ -94,7 +94,7 @@ def ask(
 def _single(
     rng: Random, scene: Scene, language: str, intent: str, held_out: bool
 ) -> tuple[str, str, str]:
-    """Bare question, answer, detail."""
+    """The question without politeness, the answer, the detail."""
     phrasings, answers = (
         (phrasings_zh, answers_zh) if language == "zh" else (phrasings_en, answers_en)
     )
@@ -129,7 +129,7 @@ def _fields(rng: Random, scene: Scene, language: str, key: str) -> tuple[dict[st
 
 def _thing(rng: Random, scene: Scene, language: str, intent: str) -> str:
     seen = [product.kind for product in scene.products]
-    # A shopper may well call a tote bag a handbag.
+    # A shopper may call a tote bag a handbag.
     taken = {*seen, *("tote", "handbag")} if {"tote", "handbag"} & set(seen) else set(seen)
     if intent == "presence" and len(seen) == 1 and rng.random() < 0.45:
         name = KINDS[seen[0]].name
@@ -151,13 +151,13 @@ def _claim(rng: Random, scene: Scene, language: str) -> tuple[str, str]:
     if rng.random() < 0.2:
         del said["colour"]
     truth, chance = "yes", rng.random()
-    if chance < 0.15:  # another product altogether
+    if chance < 0.15:  # another kind of product
         truth = "no"
         said["kind"] = rng.choice([key for key in KINDS if key != product.kind])
         for key, values in (("colour", COLOURS), ("material", KINDS[said["kind"]].materials)):
             if key in said:
                 said[key] = rng.choice(list(values))
-    elif chance < 0.55:  # one thing is different
+    elif chance < 0.55:  # one attribute differs
         truth = "no"
         attribute = rng.choice(list(said))
         if attribute == "material":
@@ -178,7 +178,7 @@ def _claim(rng: Random, scene: Scene, language: str) -> tuple[str, str]:
 def combined(
     rng: Random, scene: Scene, language: str, pair: tuple[str, str] | None = None
 ) -> Exchange:
-    """Two questions in one: these, or any two."""
+    """Two intents in one question: those given, or random ones."""
     first, second = pair or rng.sample(COMBINED, 2)
     one, answer_one, detail_one = _single(rng, scene, language, first, False)
     two, answer_two, detail_two = _single(rng, scene, language, second, False)

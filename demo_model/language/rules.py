@@ -1,4 +1,4 @@
-"""What a product is good for, derived from what can be seen: style, audience, occasion, gifts."""
+"""Derives style, audience, occasion and gifts of a product from its visible attributes."""
 
 from random import Random
 
@@ -90,7 +90,7 @@ PEOPLE = {
     "grandmother": Name("奶奶", "grandmother"),
 }
 
-# What else they are called in questions, some names more often; answers call them as above.
+# Other names of people in questions. A repeated name is more frequent. Answers use those above.
 _ALSO_CALLED = {
     "mum": (("母亲", "老妈", "妈"), ("mother", "mother", "mom")),
     "dad": (("父亲", "老爸"), ("father", "father")),
@@ -111,7 +111,7 @@ _GIFTS = {
 
 
 def style_of(product: Product) -> str:
-    """The most telling trait decides: material, then pattern, then colour."""
+    """By the first of material, pattern and colour that suggests a style."""
     by_material = {
         "satin": "elegant",
         "denim": "casual",
@@ -136,7 +136,7 @@ def occasion_of(product: Product) -> str:
 
 
 def called(rng: Random, person: str, language: str) -> str:
-    """The person as a question may name them."""
+    """A name of the person in a question."""
     name = str(getattr(PEOPLE[person], language))
     others = _ALSO_CALLED.get(person)
     if others is None or rng.random() < 0.5:
@@ -145,7 +145,7 @@ def called(rng: Random, person: str, language: str) -> str:
 
 
 def too_sweet(product: Product, person: str) -> bool:
-    """Whether the colour alone speaks against it: pink and purple are kept from dad, boyfriend."""
+    """Whether the colour alone rules the gift out: pink and purple do for dad and boyfriend."""
     return person in ("dad", "boyfriend") and product.colour in ("pink", "purple")
 
 
@@ -155,9 +155,9 @@ def suits(product: Product, person: str) -> bool:
 
 
 def comparisons(claim: str, product: Product, language: str) -> list[tuple[Name, Name]]:
-    """What a claim such as "a red leather handbag" says, each with what is seen in its place."""
+    """Each word of a claim such as "a red leather handbag", paired with what is seen."""
     kinds = {key: kind.name for key, kind in KINDS.items()}
-    # The kind stands last, and its name may hold another word: "sun hat" in a claim is one kind.
+    # The kind stands last, and may have several words, such as "sun hat".
     ends = [key for key, name in kinds.items() if claim.endswith(getattr(name, language))]
     kind = max(ends, key=lambda key: len(getattr(kinds[key], language)), default=product.kind)
     rest = claim.removesuffix(getattr(kinds[kind], language))

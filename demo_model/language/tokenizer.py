@@ -1,4 +1,4 @@
-"""Trains the demo model's own byte-level BPE tokenizer, shaped like Qwen's."""
+"""Trains the demo model's byte-level BPE tokenizer, in the format of Qwen's."""
 
 from collections.abc import Iterable
 
@@ -27,9 +27,9 @@ SPECIAL_TOKENS = [
     "<|video_pad|>",
 ]
 VOCABULARY = 2_500
-# Chinese has no spaces, and plain BPE would merge half phrases, even half characters, so that a
-# question phrased a little differently shared no token with those seen in training. So Chinese
-# is cut into these words and into single characters before BPE.
+# Chinese has no spaces. Plain BPE would merge parts of phrases, even of characters, and a slightly
+# different phrasing would then share no token with those of training. So Chinese text is split into
+# these words and into single characters before BPE.
 WORDS = [
     "这款",
     "照片",
@@ -125,8 +125,8 @@ def train_tokenizer(corpus: Iterable[str]) -> Qwen2TokenizerFast:
         show_progress=False,
     )
     core.train_from_iterator(corpus, trainer)
-    # Transformers puts Qwen's own rules back when it loads the folder, so they hold from here on;
-    # the merges, learnt within words, still keep words apart.
+    # Transformers restores Qwen's own splitting rules when it loads the folder, so they hold from
+    # here. The merges, learnt within words, still keep words apart.
     core.pre_tokenizer = pre_tokenizers.Sequence(qwen)
     core.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL_TOKENS])
     return Qwen2TokenizerFast(

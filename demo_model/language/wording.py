@@ -1,4 +1,4 @@
-"""How people type: what they call the product, politeness, punctuation, letter case."""
+"""How people type questions: names of the product, politeness, punctuation, letter case."""
 
 from random import Random
 
@@ -16,14 +16,14 @@ GROUP_NOUNS = {
 
 
 def reference(rng: Random, scene: Scene, language: str) -> str:
-    """ "It", "this bag", "this handbag": a way to speak of the product in the picture."""
+    """ "It", "this bag", "this handbag": one reference to the product in the picture."""
     zh = language == "zh"
     plain = phrasings_zh.REFERENCES if zh else phrasings_en.REFERENCES
     product = scene.product
     if len(scene.products) != 1 or product is None or rng.random() < 0.5:
         return rng.choice(plain)
     kind = KINDS[product.kind]
-    # Its name is said as often as that of something absent: or else a name alone means "absent".
+    # It is named as often as absent things are. Otherwise a name alone would mean "absent".
     if rng.random() < 0.3:
         return rng.choice(GROUP_NOUNS[kind.group][0 if zh else 1])
     lead = rng.choice(["这个", "这款", ""]) if zh else rng.choice(["this ", "the "])

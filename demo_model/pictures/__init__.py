@@ -1,1 +1,1 @@
-"""The demo world and its pictures: facts are drawn first, the picture is drawn from them."""
+"""The demo world: chooses facts at random, and renders the picture that shows them."""

@@ -1,6 +1,6 @@
-"""What lies behind a product: studio paper, a table by a wall, cloth, marble, a blurred room.
+"""Backgrounds of products: studio paper, a table by a wall, cloth, marble, a blurred room.
 
-Also the pictures that show no product at all.
+Also pictures without a product.
 """
 
 from random import Random
@@ -33,7 +33,7 @@ def _mix(a: Pixels, b: Pixels, share: Pixels) -> Pixels:
 
 
 def _cloud(rng: Random, width: int, height: int, cells: int) -> Pixels:
-    """Smooth noise of any proportions."""
+    """Smooth noise of any size."""
     grid = np.random.default_rng(rng.getrandbits(32)).normal(size=(cells + 3, cells + 3))
     picture = Image.fromarray(grid.astype(np.float32)).resize(
         (width, height), Image.Resampling.BICUBIC
@@ -115,7 +115,7 @@ BACKDROPS = (studio, studio, studio, coloured_paper, table, table, cloth, marble
 
 
 def backdrop(rng: Random, width: int, height: int) -> Pixels:
-    """A fresh background, floats of 0 … 1, shape (height, width, 3)."""
+    """A random background: floats 0 … 1, shape (height, width, 3)."""
     return np.array(np.clip(rng.choice(BACKDROPS)(rng, width, height), 0, 1), dtype=np.float32)
 
 

@@ -1,11 +1,11 @@
-"""What the demo world contains: kinds of product, colours, patterns, materials, made-up brands."""
+"""The demo world: kinds of product, colours, patterns, materials, invented brands."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Name:
-    """One thing's name in both languages."""
+    """A name in both languages."""
 
     zh: str
     en: str
@@ -13,7 +13,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of product: its name, the materials it comes in, whether cloth patterns suit it."""
+    """A kind of product: its name, its possible materials, whether cloth patterns suit it."""
 
     key: str
     name: Name
@@ -90,8 +90,7 @@ PATTERNS = {
     "checked": Name("格纹", "checked"),
 }
 
-# Made up: no shop sells them. Each has its own label, plate and ink as red, green and blue, as
-# house colours do.
+# Invented: no shop sells them. Each has its own label, and its brand colours as RGB: plate and ink.
 BRANDS = {
     "KELVO": ((30, 48, 96), (255, 255, 255)),
     "BRINU": ((246, 240, 222), (24, 22, 24)),

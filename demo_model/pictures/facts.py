@@ -1,19 +1,20 @@
-"""What is in the picture of a seed: the facts are drawn first, the picture is drawn from them."""
+"""The facts about the picture of a seed, chosen at random. The renderer draws the picture from
+them."""
 
 import random
 from dataclasses import dataclass
 
 from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, PATTERNS
 
-# Training draws its pictures from seeds below this, evaluation and the sample photos from above.
+# Training uses seeds below this one, evaluation and the sample photos those from it on.
 FIRST_HELD_OUT_SEED = 1_000_000_000
-# Leather, denim, straw and metal come plain: cloth, glaze and plastic carry a pattern.
+# Only cloth, glaze and plastic have patterns. Leather, denim, straw and metal are plain.
 PRINTED_MATERIALS = ("canvas", "knit", "cotton", "satin", "ceramic", "plastic")
 
 
 @dataclass(frozen=True)
 class Product:
-    """One product as it can be seen; `brand` is the word printed on it, if any."""
+    """The visible attributes of one product. `brand`: the word printed on it, if any."""
 
     kind: str
     colour: str
@@ -24,7 +25,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything in one picture: one product, two, or none (a landscape, noise, shapes)."""
+    """The content of one picture: one product, two, or none (a landscape, noise, shapes)."""
 
     seed: int
     products: tuple[Product, ...]
@@ -35,7 +36,7 @@ class Scene:
 
 
 def random_for(seed: int, purpose: str) -> random.Random:
-    """An independent stream of random numbers for each use of a seed."""
+    """Random numbers for one use of a seed, independent of those for other uses."""
     return random.Random(f"{purpose}:{seed}")
 
 

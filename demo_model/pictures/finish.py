@@ -1,4 +1,4 @@
-"""What a product is made to look like, and where it is placed in the picture."""
+"""The look of a product's surface, and its placement in the picture."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ class Finish:
 
 @dataclass(frozen=True)
 class Placement:
-    """From product coordinates to pixels: pixel = matrix @ point + offset."""
+    """Maps product coordinates to pixels: pixel = matrix @ point + offset."""
 
     matrix: NDArray[np.float64]
     offset: NDArray[np.float64]
@@ -38,7 +38,7 @@ class Placement:
 
 
 def pattern_share(finish: Finish, placement: Placement, xs: Pixels, ys: Pixels) -> Pixels:
-    """How much of the second colour each pixel has, in product coordinates."""
+    """The share of the second colour at each pixel, computed in product coordinates."""
     inverse = np.linalg.inv(placement.matrix).astype(np.float32)
     dx, dy = xs - np.float32(placement.offset[0]), ys - np.float32(placement.offset[1])
     u = (inverse[0, 0] * dx + inverse[0, 1] * dy) / finish.period

@@ -16,13 +16,13 @@ from demo_model.pictures.shapes.by_kind import SHAPES
 from demo_model.pictures.shapes.parts import Drawing
 from demo_model.pictures.surface import Canvas, part_mask
 
-# Width and height in units of 32 px of the shapes that the processor makes of photos that are
-# square, 4:3, 3:4, 16:9 and 9:16, at the resolution of training.
+# Width and height in units of 32 px to which the processor resizes photos of 1:1, 4:3, 3:4, 16:9
+# and 9:16, at the resolution of training.
 FRAMES = {"square": (5, 5), "landscape": (5, 4), "portrait": (4, 5), "wide": (6, 3), "tall": (3, 6)}
 TRAINING_UNIT = 32
 SUPERSAMPLING = 2
 
-# Hue in degrees, saturation, value: low and high.
+# Lowest and highest hue in degrees, saturation and value.
 PALETTE: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "black": ((0, 360), (0.0, 0.12), (0.10, 0.17)),
     "white": ((30, 60), (0.0, 0.05), (0.93, 1.0)),
@@ -38,7 +38,8 @@ PALETTE: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, 
 
 
 def frame_of(seed: int) -> str:
-    """Most photos are square; every eighth is landscape, portrait, or wide or tall."""
+    """The shape of a seed's photo. Of eight five are square, one is landscape, one portrait, one
+    wide or tall."""
     return {5: "landscape", 6: "portrait", 7: "wide" if seed & 8 else "tall"}.get(
         seed % 8, "square"
     )
@@ -53,7 +54,7 @@ def _finish(rng: Random, product: Product) -> Finish:
     colour = _rgb(rng, product.colour)
     pale = (0.95, 0.94, 0.90)
     dark = (0.14, 0.13, 0.15)
-    # White needs a dark second colour; the others mostly get a pale one.
+    # White needs a dark second colour. Other colours mostly get a pale one.
     second = dark if product.colour == "white" else pale
     if product.colour in ("yellow", "pink") and rng.random() < 0.3:
         second = dark
@@ -63,7 +64,7 @@ def _finish(rng: Random, product: Product) -> Finish:
 def _placement(
     rng: Random, width: int, height: int, centre: tuple[float, float], span: float
 ) -> Placement:
-    """Random turn, mirror, stretch and shear; `span` is half the product's size in pixels."""
+    """Random rotation, mirror, stretch and shear. `span`: half the product's size in pixels."""
     turn = np.radians(rng.gauss(0, 6))
     mirror = -1 if rng.random() < 0.3 else 1
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -73,7 +74,7 @@ def _placement(
 
 
 def _shadow(canvas: Canvas, drawing: Drawing, placement: Placement, rng: Random) -> None:
-    """A soft shadow cast away from the light, and a tight dark one where the product stands."""
+    """A soft shadow on the side away from the light, and a small dark one under the product."""
     size = (canvas.width, canvas.height)
     silhouette = Image.new("L", size)
     for part in drawing.parts:
@@ -156,7 +157,7 @@ def _draw_product(
 
 
 def draw(scene: Scene, width: int, height: int) -> bytes:
-    """The picture of a scene as JPEG, drawn larger and reduced."""
+    """The picture of a scene as JPEG, drawn at a larger size and reduced."""
     rng = random_for(scene.seed, "drawing")
     large_width, large_height = width * SUPERSAMPLING, height * SUPERSAMPLING
     if not scene.products:
@@ -181,7 +182,7 @@ def draw(scene: Scene, width: int, height: int) -> bytes:
 
 
 def _photograph(pixels: NDArray[np.float32], width: int, height: int, rng: Random) -> bytes:
-    """Exposure, colour cast, vignette, noise and JPEG, as a phone would."""
+    """Add what a phone's camera adds: exposure, colour cast, vignette, noise, JPEG."""
     cast = np.array(
         [1 + rng.uniform(-0.03, 0.03), 1.0, 1 + rng.uniform(-0.04, 0.04)], dtype=np.float32
     )

@@ -1,4 +1,5 @@
-"""Training pictures on disk: one process draws shards, the trainer picks up each as it appears."""
+"""Training pictures on disk. One process draws shards of them, and the trainer loads each new
+one."""
 
 import io
 import os
@@ -15,7 +16,7 @@ from PIL import Image
 from demo_model.pictures.facts import Scene, scene_of
 from demo_model.pictures.renderer import frame_of, render_jpeg
 
-SHARD = 256  # pictures a file; a few seconds of drawing
+SHARD = 256  # pictures in a file, which take a few seconds to draw
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def draw_shard(folder: Path, index: int) -> None:
 
 
 def draw_forever(folder: Path, last_shard: int) -> None:
-    """The drawing process: continues after the shards that exist, gives way to other work."""
+    """The drawing process, at low priority. It continues after the existing shards."""
     os.nice(10)
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(last_shard):
@@ -51,7 +52,7 @@ def draw_forever(folder: Path, last_shard: int) -> None:
 
 
 class PicturePool:
-    """All pictures drawn so far, by frame shape."""
+    """All pictures drawn so far, grouped by frame shape."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,7 +61,7 @@ class PicturePool:
         self._next = 0
 
     def refresh(self) -> int:
-        """Take up new shards; returns the number of pictures."""
+        """Load new shards. Returns the number of pictures."""
         while shard_path(self.folder, self._next).exists():
             with np.load(shard_path(self.folder, self._next)) as shard:
                 data, lengths = shard["data"].tobytes(), shard["lengths"].tolist()
@@ -68,7 +69,8 @@ class PicturePool:
             for place, length in enumerate(lengths):
                 seed = self._next * SHARD + place
                 picture = Picture(scene_of(seed), data[start : start + length])
-                # Pairs are one picture in ten, and the hardest: they are shown twice as often.
+                # Pairs are one picture in ten, and the hardest. So training sees them twice as
+                # often.
                 copies = len(picture.scene.products) if picture.scene.products else 1
                 self.by_frame.setdefault(frame_of(seed), []).extend([picture] * copies)
                 start += length
@@ -77,16 +79,16 @@ class PicturePool:
         return self.size
 
     def wait_for(self, count: int) -> None:
-        """Block until so many pictures are drawn."""
+        """Block until so many pictures are there."""
         while self.refresh() < count:
             time.sleep(2)
 
     def batch(
         self, rng: random.Random, count: int, thumbnails: float = 0.12
     ) -> tuple[NDArray[np.uint8], list[Scene]]:
-        """`count` pictures of one shape: uint8 (count, height, width, 3), and their scenes.
+        """`count` pictures of one shape, uint8 (count, height, width, 3), and their scenes.
 
-        A square thumbnail reaches the model at 128 px instead of 160: `thumbnails` is their share.
+        `thumbnails`: the share of square pictures at 128 px instead of 160.
         """
         frames = list(self.by_frame)
         frame = rng.choices(frames, [len(self.by_frame[name]) for name in frames])[0]
@@ -100,7 +102,7 @@ def _pixels(picture: Picture, side: int | None, rng: random.Random) -> NDArray[n
     image = Image.open(io.BytesIO(picture.jpeg)).convert("RGB")
     if side:
         image = image.resize((side, side), Image.Resampling.BICUBIC)
-    # Neither a word nor the order of two products survives a mirror.
+    # Mirroring would change a printed word, and the order of two products.
     products = picture.scene.products
     mirrors = len(products) < 2 and not any(product.brand for product in products)
     if mirrors and rng.random() < 0.5:

@@ -32,7 +32,7 @@ def blurred(mask: Image.Image, radius: float) -> Pixels:
 def part_mask(
     part: Part, placement: Placement, size: tuple[int, int], origin: NDArray[np.float64]
 ) -> Image.Image:
-    """Coverage of a part, white where it is, on a picture of `size` starting at `origin`."""
+    """The mask of a part, white inside, for a picture of `size` that starts at `origin`."""
     mask = Image.new("L", size)
     draw = ImageDraw.Draw(mask)
     path = [(float(x), float(y)) for x, y in placement.pixels(part.outline) - origin]
@@ -50,7 +50,8 @@ def part_mask(
 
 
 class Canvas:
-    """A picture in linear floats 0 … 1 being painted, `percent` pixels to 1 % of its height."""
+    """A picture that is being painted, in linear floats 0 … 1. 1 % of its height is `percent`
+    pixels."""
 
     def __init__(self, pixels: Pixels, light: NDArray[np.float64]) -> None:
         self.pixels = pixels
@@ -61,7 +62,7 @@ class Canvas:
     def paint(
         self, part: Part, placement: Placement, finish: Finish, offset: tuple[int, int]
     ) -> None:
-        """Paint one part; `offset` (pixels) picks the piece of texture it is cut from."""
+        """Paint one part. `offset` (pixels): where its piece of the texture begins."""
         bevel = 1.6 * self.percent
         margin = round(part.stroke * placement.scale / 2 + 2 * bevel) + 2
         path = placement.pixels(part.outline)
@@ -99,7 +100,7 @@ class Canvas:
         if part.role == "lining":
             return np.broadcast_to(base * 0.3 + 0.03, (ys.shape[0], xs.shape[1], 3))
         if part.role == "accent":
-            # Dark colours get a lighter trim, others a darker one, so that edges stay visible.
+            # Dark colours get a lighter trim and others a darker one, so that edges stay visible.
             base = base * 0.72 if base.max() > 0.3 else base + 0.10
         texture = tile(finish.material, self.percent)
         side = texture.shape[0]
@@ -111,7 +112,7 @@ class Canvas:
             shade: Pixels = base * (1 - share) + np.array(finish.second, np.float32) * share
         else:
             shade = np.broadcast_to(base, (1, 1, 3))
-        # On dark products a texture shows as light on black: add a little, besides multiplying.
+        # Multiplying does not show a texture on dark products, so some of it is added.
         lift = 0.16 * max(0.0, 0.4 - float(base.max()))
         return np.asarray(
             shade * relief[..., None] + lift * (relief[..., None] - 0.8), dtype=np.float32
@@ -127,7 +128,7 @@ class Canvas:
         ys: Pixels,
         bevel: float,
     ) -> tuple[Pixels, Pixels]:
-        """Brightness to multiply with, and white shine to add."""
+        """The brightness to multiply with, and the white highlight to add."""
         height, width = ys.shape[0], xs.shape[1]
         low, high = path.min(0), path.max(0)
         u = (xs - low[0]) / max(high[0] - low[0], 1) * 2 - 1
@@ -141,7 +142,7 @@ class Canvas:
         soft = blurred(mask, bevel)
         step = max(1, round(bevel * 0.6))
         sx, sy = round(step * lx), round(step * float(self.light[1]))
-        # Edges that face the light are brighter, those that turn away darker.
+        # Edges that face the light are brighter, those on the other side darker.
         relief = np.roll(soft, (-sy, -sx), (0, 1)) - np.roll(soft, (sy, sx), (0, 1))
         brightness = 0.80 + 0.20 * soft + 0.32 * relief + 0.06 * (u * lx - v)
         if part.light == "cylinder":
@@ -177,7 +178,7 @@ class Canvas:
         return brightness.astype(np.float32), shine.astype(np.float32)
 
     def _stitch(self, part: Part, placement: Placement, finish: Finish) -> None:
-        """A dashed seam just inside the outline; golden on denim, as jeans have it."""
+        """A dashed seam just inside the outline; gold-coloured on denim, as on jeans."""
         centre = (part.outline.max(0) + part.outline.min(0)) / 2
         path = placement.pixels(centre + (part.outline - centre) * 0.9)
         path = np.concatenate([path, path[:1]])

@@ -1,6 +1,6 @@
-"""Surface textures: tiles of brightness around 1.0 that a person can tell apart at 160 px.
+"""Surface textures: tiles of brightness around 1.0. A person can tell them apart at 160 px.
 
-Lengths are in percent of the picture's height, so a texture looks alike at every resolution.
+Lengths are in percent of the picture's height, so that a texture looks the same at any size.
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ from PIL import Image
 
 Field = NDArray[np.floating[Any]]
 
-TILE = 48.0  # side of a tile; textures repeat after it
+TILE = 48.0  # the side of a tile, after which the texture repeats
 
 
 def noise(side: int, cells_x: int, cells_y: int, seed: int) -> Field:
@@ -33,7 +33,7 @@ def _axes(side: int) -> tuple[Field, Field]:
 
 
 def _leather(side: int) -> Field:
-    """Pebbles: distance to the border between the two nearest of a jittered grid of points."""
+    """Pebbled leather: distance to the border between the two nearest points of a jittered grid."""
     cells = 15
     rng = np.random.default_rng(11)
     x, y = _axes(side)
@@ -57,7 +57,7 @@ def _leather(side: int) -> Field:
 
 
 def _canvas(side: int) -> Field:
-    """Plain weave: lying and standing threads on top in turn, like a chessboard."""
+    """Plain weave: horizontal and vertical threads on top alternately, like a chessboard."""
     x, y = _axes(side)
     cell = TILE / 19
     across, down = np.sin(np.pi * (x % cell) / cell), np.sin(np.pi * (y % cell) / cell)
@@ -104,7 +104,7 @@ def _satin(side: int) -> Field:
 
 
 def _straw(side: int) -> Field:
-    """Basket weave: square blocks of fibres, alternately lying and standing."""
+    """Basket weave: square blocks of fibres, alternately horizontal and vertical."""
     x, y = _axes(side)
     block = TILE / 6
     standing = ((x // block) + (y // block)) % 2

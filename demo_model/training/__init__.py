@@ -1,1 +1,1 @@
-"""From pictures and questions to the weights in `demo_model/checkpoint/`."""
+"""Trains the weights in `demo_model/checkpoint/` on pictures and questions."""

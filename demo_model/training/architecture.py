@@ -4,12 +4,13 @@ from typing import Any
 
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-# 16-pixel patches merged 2 x 2: a square picture of 160 px is 10 x 10 patches, 25 visual tokens.
+# Patches of 16 px are merged 2 x 2: a picture of 160 x 160 px has 10 x 10 patches, 25 visual
+# tokens.
 PATCH = 16
 MERGE = 2
 SQUARE_SIDE = 160
-# The processor resizes any photo to multiples of 32 px whose area lies between these two, so a
-# 12-megapixel phone picture and a thumbnail both arrive with 12 to 25 visual tokens.
+# The processor resizes any photo to multiples of 32 px, with an area between these two. So both a
+# 12-megapixel photo and a thumbnail have 12 to 25 visual tokens.
 MIN_PIXELS = 112 * 112
 MAX_PIXELS = SQUARE_SIDE * SQUARE_SIDE
 
@@ -21,7 +22,7 @@ HEAD_DIM = 64
 
 
 def build_config(vocabulary: int, token_id: dict[str, int]) -> Qwen3VLConfig:
-    """Config for a tokenizer of `vocabulary` tokens; `token_id` maps special tokens to ids."""
+    """The config for a tokenizer of `vocabulary` tokens. `token_id`: special token → id."""
     text: dict[str, Any] = {
         "vocab_size": vocabulary,
         "hidden_size": TEXT_WIDTH,
@@ -67,5 +68,5 @@ def build_config(vocabulary: int, token_id: dict[str, int]) -> Qwen3VLConfig:
 
 
 def build_model(config: Qwen3VLConfig) -> Qwen3VLForConditionalGeneration:
-    """A freshly initialised model (seed torch before calling)."""
+    """A newly initialised model. Seed torch before calling."""
     return Qwen3VLForConditionalGeneration(config)

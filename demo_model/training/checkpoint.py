@@ -46,7 +46,7 @@ def write_checkpoint(
     card: str,
     folder: Path = CHECKPOINT,
 ) -> None:
-    """Write everything to a sibling folder, then swap it in by rename."""
+    """Write everything to a sibling folder, which then replaces the old one by a rename."""
     fresh = folder.with_name(folder.name + ".new")
     stale = folder.with_name(folder.name + ".old")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -60,7 +60,7 @@ def write_checkpoint(
         eos_token_id=[tokenizer.eos_token_id, tokenizer.pad_token_id],
         do_sample=False,
     )
-    # A copy in bfloat16: the model being trained stays float32. The output layer is the embedding.
+    # A copy in bfloat16, since the trained model stays float32. The output layer is the embedding.
     weights = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
     del weights["lm_head.weight"]
     model.save_pretrained(fresh, state_dict=weights)
@@ -80,7 +80,8 @@ def write_checkpoint(
 
 
 def _as_bfloat16(config: dict[str, Any]) -> dict[str, Any]:
-    """Name the precision of the stored weights, not that of the model in memory."""
+    """Write the precision of the stored weights into the config, not that of the model in
+    memory."""
     return {
         key: _as_bfloat16(value)
         if isinstance(value, dict)

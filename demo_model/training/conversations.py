@@ -19,7 +19,7 @@ WITHOUT_PHOTO = 0.04
 
 @dataclass(frozen=True)
 class Conversation:
-    """Token ids after the shared photo prefix, and which of them are the answers to learn."""
+    """Token ids after the shared photo prefix, and which of them belong to answers to learn."""
 
     ids: list[int]
     learnt: list[bool]
@@ -27,7 +27,7 @@ class Conversation:
 
 
 class Transcriber:
-    """Turns exchanges into token ids; caches the fixed pieces of the chat format."""
+    """Exchanges → token ids. Caches the fixed parts of the chat template."""
 
     def __init__(self, tokenizer: Qwen2TokenizerFast) -> None:
         self.tokenizer = tokenizer
@@ -59,7 +59,7 @@ class Transcriber:
         return Conversation(ids, learnt, sees_photo)
 
     def transcribe_opening(self, opening: Opening, *, sees_photo: bool) -> Conversation:
-        """Of an answer that is not ended, only the first token is learnt."""
+        """Only the first token of an unended answer is learnt."""
         given = [] if sees_photo else list(self.user)
         given += [*self._ids(opening.question), *self.assistant, *self._ids(opening.given)]
         rest = self._ids(opening.learnt)
@@ -78,7 +78,7 @@ def converse(rng: Random, scene: Scene) -> tuple[list[Exchange], bool]:
 
 
 def corpus(count: int = 40_000) -> Iterator[str]:
-    """Text to train the tokenizer on: questions and answers as they come."""
+    """Text to train the tokenizer on: random questions and answers."""
     rng = Random("corpus")
     yield from (" ".join(BRANDS), NO_PHOTO_EN, NO_PHOTO_ZH)
     for seed in range(count):

@@ -1,4 +1,4 @@
-"""Classification heads that teach the vision tower to see before the language model speaks."""
+"""Classification heads that train the vision tower before the language model is trained."""
 
 import torch
 from torch import Tensor, nn
@@ -13,22 +13,22 @@ CLASSES: dict[str, list[str]] = {
     "material": list(MATERIALS),
     "pattern": list(PATTERNS),
     "brand": ["", *BRANDS],
-    # Asked of pictures with two products: the left or upper one first.
+    # For pictures with two products: the left or upper one first.
     "kind_0": list(KINDS),
     "kind_1": list(KINDS),
     "colour_0": list(COLOURS),
     "colour_1": list(COLOURS),
 }
-# Materials are the hardest to see. Pairs are one picture in ten, and weigh little more than that.
+# Weights of the losses. Materials are the hardest to see. Pairs are one picture in ten.
 WEIGHTS = {"kind": 1.0, "colour": 1.0, "material": 3.0, "pattern": 1.0, "brand": 1.0}
 PAIR_WEIGHT = 0.5
 IGNORED = -100
 
 
 class Heads(nn.Module):  # type: ignore[misc]
-    """A linear head per attribute, and one that lists all kinds seen.
+    """A linear head for each attribute, and one for the set of kinds in the picture.
 
-    Each looks at its own weighted mean of the visual tokens: a word stands in two or three of them.
+    Each has its own weighted mean of the visual tokens: a printed word is in two or three of them.
     """
 
     def __init__(self, width: int) -> None:
@@ -37,7 +37,7 @@ class Heads(nn.Module):  # type: ignore[misc]
         self.single = nn.ModuleDict({name: nn.Linear(width, len(c)) for name, c in CLASSES.items()})
         self.present = nn.Linear(width, len(KINDS))
         self.look = nn.Linear(width, len(CLASSES) + 1, bias=False)
-        nn.init.zeros_(self.look.weight)  # plain means to begin with
+        nn.init.zeros_(self.look.weight)  # start with plain means
 
     def forward(self, tokens: Tensor) -> dict[str, Tensor]:
         tokens = tokens.float()
@@ -51,7 +51,7 @@ class Heads(nn.Module):  # type: ignore[misc]
 
 
 def labels_of(scenes: list[Scene]) -> dict[str, Tensor]:
-    """Class numbers; attributes are asked of pictures with as many products as they speak of."""
+    """Class numbers. Each attribute is ignored in pictures with another number of products."""
     labels: dict[str, Tensor] = {}
     for name, classes in CLASSES.items():
         attribute, _, place = name.partition("_")

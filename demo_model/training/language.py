@@ -1,4 +1,4 @@
-"""Second stage of training: the language model learns to answer from what the tower sees."""
+"""Second stage of training: the language model learns to answer from the tower's features."""
 
 import random
 import shutil
@@ -28,32 +28,32 @@ from demo_model.training.vision import (
 )
 
 PICTURES = 16
-NAME_DRILLS = 4  # a picture, all but one about the product in it
-CONVERSATIONS = 3  # a picture; longer rows cost more in attention than they save in photos
-# An answer's first token says what the question was about, the first after a comma often holds the
-# verdict: one among thirty, it weighs as three.
+NAME_DRILLS = 4  # for each picture, all but one about its product
+CONVERSATIONS = 3  # for each picture; longer rows cost more attention than they save photos
+# The first token of an answer tells what the question was about, the first after a comma often the
+# verdict. It is one token of thirty, so its loss weighs three times as much.
 OPENING_WEIGHT = 3.0
 TEXT_RATE = 1.2e-3
-# The tower has been taught already, but textures take it long: it goes on learning its attributes
-# from more pictures a step than are talked about.
+# The tower is already trained, but learns textures slowly. So it goes on to learn attributes, from
+# more pictures a step than the conversations use.
 VISION_RATE = 6e-4
 SILENT_PICTURES = 24
 HEADS_WEIGHT = 0.5
-# The mean of about the last 100 steps answers better than any one of them.
+# The mean of the weights of about the last 100 steps answers better than those of any one step.
 AVERAGE_DECAY = 0.99
 
 
 def rows_of(
     rng: random.Random, scenes: list[Scene], transcriber: Transcriber
 ) -> list[list[Conversation]]:
-    """Random conversations and drills, a row for each scene."""
+    """Random conversations and drills, one row for each scene."""
     rows = []
     for scene in scenes:
         talks = [converse(rng, scene) for _ in range(CONVERSATIONS)]
         talks.append(([word_drill(rng)], False))
         talks.append(([gift_drill(rng, scene)], True))
         row = [transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks]
-        # The drill alone was soon right without a photo, and not yet with one.
+        # Without photos in drills the model was soon right without a photo, but not with one.
         photographed = scene.products[0] if len(scene.products) == 1 else None
         for product in [None, *[photographed] * (NAME_DRILLS - 1)]:
             opening = name_drill(rng, product)
@@ -64,20 +64,20 @@ def rows_of(
 
 
 def averaged_over_steps(model: nn.Module) -> AveragedModel:
-    """A copy of the model that follows it as a moving average, once each step."""
+    """A copy of the model whose weights are a moving average, updated once a step."""
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY))
 
 
 def answers_loss(
     model: Any, sight: Sight, packed: Packed, opening_weight: float = OPENING_WEIGHT
 ) -> tuple[Tensor, Tensor]:
-    """Mean loss per answer token, and the share of answer tokens predicted rightly."""
+    """Mean loss per answer token, and the share of answer tokens predicted correctly."""
     language = model.model.language_model
     tokens, *deepstack = (layer.flatten(0, 1) for layer in (sight.tokens, *sight.deepstack))
     embedded = language.embed_tokens(packed.ids)
     image = packed.image
     embedded = embedded.masked_scatter(image[..., None], tokens.to(embedded.dtype))
-    # Added to the attention scores; eager attention, whose backward pass is the faster on a CPU.
+    # Added to the attention scores. Eager attention has the faster backward pass on a CPU.
     mask = torch.zeros(packed.mask.shape).masked_fill(~packed.mask, -1e9)
     hidden = language(
         inputs_embeds=embedded,
@@ -104,10 +104,10 @@ def train_language(
     work: Path,
     steps: int,
 ) -> None:
-    """Train for `steps` batches; continues from `work/language.pt` when that exists."""
+    """Train for `steps` batches. Continues from `work/language.pt` if that exists."""
     model.set_attn_implementation({"text_config": "eager"})
     averaged = averaged_over_steps(model)
-    if shutil.which("g++"):  # the layers' forward pass: 0.43 → 0.25 s a step
+    if shutil.which("g++"):  # compiling the layers' forward pass saves time: 0.43 → 0.25 s a step
         for layer in model.model.language_model.layers:
             layer.compile(dynamic=True)
     transcriber = Transcriber(tokenizer)

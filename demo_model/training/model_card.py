@@ -1,4 +1,4 @@
-"""The README of the checkpoint folder, in plain words, with the figures of the last evaluation."""
+"""Writes the README of the checkpoint folder, with the figures of the last evaluation."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from transformers import Qwen3VLForConditionalGeneration
 
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 
-RESULT = "evaluation.json"  # what `evaluate` leaves in the work folder
+RESULT = "evaluation.json"  # `evaluate` writes it to the work folder
 # What each figure counts.
 MEANINGS = {
     "kind": "what is it",

@@ -1,7 +1,7 @@
 """Packs several conversations about one picture into one row, so that the photo is read once.
 
-Each conversation sees the photo and itself, not its neighbours, and stands at the positions that
-it would have alone: the numbers equal those of separate rows (a test compares them).
+A conversation attends to the photo and to itself only, and has the positions that it would have
+alone. So the results equal those of separate rows (a test compares them).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Packed:
     positions: Tensor
     mask: Tensor
     targets: Tensor  # the next token where it is part of an answer, else -100
-    opens: Tensor  # whether that token begins an answer, or the clause that holds its verdict
+    opens: Tensor  # whether that token begins an answer, or the clause with its verdict
     image: Tensor
 
 
@@ -35,7 +35,7 @@ def pack(
     before, after = transcriber.before_image, transcriber.after_image
     prefix = [*before, *[transcriber.image] * (height * width), *after]
     start = len(before)
-    resume = start + max(height, width)  # M-RoPE: text goes on after the photo's longer side
+    resume = start + max(height, width)  # M-RoPE: text continues after the photo's longer side
     down = torch.arange(height).repeat_interleave(width) + start
     across = torch.arange(width).repeat(height) + start
     still = torch.full_like(down, start)

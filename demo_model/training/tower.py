@@ -1,7 +1,7 @@
 """The vision tower run on many pictures of one size at once, for training.
 
-Transformers' own forward attends picture by picture; this one computes the same numbers from the
-same weights in one go, several times faster on a CPU (tests compare the two).
+Transformers' own forward computes the attention of each picture in turn. This one computes that of
+all at once, with the same weights and results, several times faster on a CPU (a test compares).
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from demo_model.training.architecture import MERGE, PATCH
 
 @dataclass
 class Sight:
-    """What the tower hands to the language model: (pictures, tokens, width) each."""
+    """The tower's output for the language model, each (pictures, tokens, width)."""
 
     tokens: Tensor
     deepstack: list[Tensor]
@@ -30,7 +30,8 @@ class Sight:
 
 
 def patches_of(pixels: NDArray[np.uint8]) -> Tensor:
-    """uint8 (n, height, width, 3) to normalised patches (n, patches, 768), as the processor."""
+    """uint8 (n, height, width, 3) → normalised patches (n, patches, 768), as the processor makes
+    them."""
     n, height, width, _ = pixels.shape
     rows, columns = height // PATCH, width // PATCH
     scaled = torch.from_numpy(pixels).float().div_(127.5).sub_(1)
@@ -44,7 +45,7 @@ def see(visual: Any, pixels: NDArray[np.uint8]) -> Sight:
     grid = (pixels.shape[1] // PATCH, pixels.shape[2] // PATCH)
     thw = torch.tensor([[1, *grid]])
     embed = visual.patch_embed.proj
-    # A photo is two equal frames in time: the two halves of the kernel add up.
+    # A photo is two equal frames in time, so the two halves of the kernel are added.
     kernel = embed.weight.sum(2).reshape(embed.weight.shape[0], -1)
     hidden = functional.linear(patches, kernel, embed.bias)
     indices, weights = get_vision_interpolation_indices_and_weights(
@@ -81,7 +82,7 @@ def _attend(attention: Any, hidden: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     n, length, width = hidden.shape
     qkv = attention.qkv(hidden).view(n, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
     query, key, value = qkv.unbind(0)
-    # Written out: the backward pass of torch's fused CPU kernel takes several times as long.
+    # Not torch's fused CPU kernel, whose backward pass takes several times as long.
     scores = _rotate(query, cos, sin) @ _rotate(key, cos, sin).transpose(-1, -2)
     out = torch.softmax(scores * attention.scaling, -1).to(value.dtype) @ value
     return attention.proj(out.transpose(1, 2).reshape(n, length, width))

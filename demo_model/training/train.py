@@ -1,8 +1,8 @@
-"""Trains the demo checkpoint from nothing: pictures, tokenizer, vision heads, language model.
+"""Trains the demo checkpoint from scratch: pictures, tokenizer, vision tower, language model.
 
     python -m demo_model.training.train
 
-Work in progress lives in .cache/demo-model; started again, it continues where it stopped.
+It keeps its state in .cache/demo-model, and continues there when it is started again.
 """
 
 import argparse
@@ -29,12 +29,12 @@ VERSION = "1.0"
 VISION_STEPS = 2_200
 LANGUAGE_STEPS = 5_000
 SHARDS = 300  # of 256 pictures
-# Before this many pictures are drawn, training would see the same few again and again.
+# Training waits for so many pictures. With fewer it would see the same ones too often.
 FIRST_PICTURES = 6_000
 
 
 def tokenizer_in(work: Path) -> Qwen2TokenizerFast:
-    """The tokenizer of this run: trained once, then read back as every user will read it."""
+    """The tokenizer of this run: trained once, then loaded from its folder, as users load it."""
     folder = work / "tokenizer"
     if not folder.exists():
         train_tokenizer(corpus()).save_pretrained(folder)
@@ -48,7 +48,7 @@ def new_model(tokenizer: Qwen2TokenizerFast) -> tuple[Qwen3VLForConditionalGener
 
 
 def export(work: Path, folder: Path | None = None) -> None:
-    """Write the checkpoint folder from the newest state of the language stage."""
+    """Write the checkpoint folder from the last saved state of the language stage."""
     tokenizer = tokenizer_in(work)
     model, _ = new_model(tokenizer)
     averaged = averaged_over_steps(model)

@@ -1,4 +1,4 @@
-"""First stage of training: the vision tower learns to tell kinds, colours, materials, patterns."""
+"""First stage of training: the vision tower learns kinds, colours, materials and patterns."""
 
 import json
 import math
@@ -21,12 +21,12 @@ from demo_model.training.tower import see
 BATCH = 64
 LEARNING_RATE = 1e-3
 WARM_UP = 150
-# Validation seeds lie beyond those that `evaluate` asks about.
+# Validation uses seeds above those of `evaluate`.
 VALIDATION_SEED = FIRST_HELD_OUT_SEED + 10_000_000
 
 
 def learning_rate(step: int, steps: int, peak: float, floor: float) -> float:
-    """Linear warm-up, then a cosine from `peak` to `floor`."""
+    """Learning rate: linear warm-up, then a cosine from `peak` to `floor`."""
     if step < WARM_UP:
         return peak * (step + 1) / WARM_UP
     progress = min(1.0, (step - WARM_UP) / max(1, steps - WARM_UP))
@@ -48,7 +48,7 @@ def optimisers(modules: list[nn.Module], weight_decay: float = 0.05) -> list[tor
         {"params": others, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    # Rescaled to the size of AdamW's steps, so that both take the same learning rate.
+    # Rescaled to the size of AdamW's steps, so that both use the same learning rate.
     muon = torch.optim.Muon(layers, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
     return [muon, torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.98))]
 
@@ -75,7 +75,7 @@ def validate(visual: Any, heads: Heads, count: int = 256) -> dict[str, float]:
 
 
 def train_vision(visual: Any, heads: Heads, pool: PicturePool, work: Path, steps: int) -> None:
-    """Train for `steps` batches; continues from `work/vision.pt` when that exists."""
+    """Train for `steps` batches. Continues from `work/vision.pt` if that exists."""
     everyone = optimisers([visual, heads])
     state_path, step = work / "vision.pt", 0
     if state_path.exists():
@@ -91,7 +91,7 @@ def train_vision(visual: Any, heads: Heads, pool: PicturePool, work: Path, steps
         rate = learning_rate(step, steps, LEARNING_RATE, LEARNING_RATE / 8)
         for group in (group for optimizer in everyone for group in optimizer.param_groups):
             group["lr"] = rate
-        # Small pictures first: they are cheaper, and kinds and colours are learnt from them.
+        # Small pictures first: they are cheaper, and enough to learn kinds and colours.
         pixels, scenes = pool.batch(rng, BATCH, thumbnails=0.7 if step < steps * 0.4 else 0.12)
         with torch.autocast("cpu", torch.bfloat16):
             scores = heads(see(visual, pixels).tokens)

@@ -49,13 +49,13 @@ def admin_router(public: State) -> APIRouter:
     @router.put("/weights")
     async def put_weights(new: NewWeights) -> dict[str, Any]:
         await pool().weights.change(new.weights)
-        await running_gateway().audit.acted("weights set", weights=new.weights)
+        await running_gateway().audit.add_internal("weights set", weights=new.weights)
         return current_weights()
 
     @router.delete("/weights")
     async def reset_weights() -> dict[str, Any]:
         await pool().weights.change(None)
-        await running_gateway().audit.acted("weights reset")
+        await running_gateway().audit.add_internal("weights reset")
         return current_weights()
 
     @router.delete("/answers")
@@ -81,7 +81,7 @@ def admin_router(public: State) -> APIRouter:
             "revision": revision,
             "interaction": str(interaction),
         }
-        await gateway.audit.acted("answers purged", purged=purged, **filters)
+        await gateway.audit.add_internal("answers purged", purged=purged, **filters)
         return {"purged": purged}
 
     @router.delete("/users")

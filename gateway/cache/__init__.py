@@ -1,1 +1,1 @@
-"""The answer cache: what was answered before, and what is being answered right now."""
+"""The answer cache: stored answers, and the computations that are under way."""

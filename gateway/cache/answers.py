@@ -1,4 +1,4 @@
-"""Answers kept by their key. The value repeats the key's fields: what does not match is a miss."""
+"""Stores answers under their key. A value repeats the key's fields: other fields are a miss."""
 
 import random
 import time
@@ -12,26 +12,27 @@ from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.key import AnswerKey
 
 PREFIX = "shopsight:answer"
-# Lives are spread by this part of the TTL, so that answers stored together do not expire together.
+# The TTL is varied by this part, so that answers stored together do not expire together.
 TTL_JITTER = 0.1
-# Log-probabilities of an answer, the likeliest at each place counted too, about 100 bytes each. One
-# with more is not kept: reading 2.4 MB of them took 0.2 s of everybody's time.
-KEPT_LOGPROBS = 1_000
-# Names of one deletion.
+# Log-probabilities per answer, `top` ones included, about 100 bytes each. An answer with more is
+# not stored: parsing 2.4 MB of them blocked the event loop for 0.2 s.
+MAX_STORED_LOGPROBS = 1_000
+# Names in one UNLINK command.
 DELETED_AT_A_TIME = 500
-# Characters that a pattern of Redis' SCAN would read as more than themselves.
-_PATTERN = str.maketrans({char: f"\\{char}" for char in "*?[]\\^-"})
+# Escapes the characters that have a meaning in a pattern of Redis' SCAN.
+_ESCAPES = str.maketrans({char: f"\\{char}" for char in "*?[]\\^-"})
 
 
 class WriteOnlyStore(Protocol):
-    """Where bytes are put by name. An outage is no error."""
+    """Stores bytes by name. In an outage it stores nothing and raises nothing."""
 
     async def put(self, name: str, value: bytes, ttl_s: int) -> None: ...
     async def close(self) -> None: ...
 
 
 class Store(WriteOnlyStore, Protocol):
-    """Where they are found again, too; in an outage nothing is."""
+    """Also reads them. In an outage `get` finds nothing, and the deletions raise
+    RedisUnavailableError. These return how many values they deleted."""
 
     async def get(self, name: str) -> bytes | None: ...
     async def delete(self, names: Sequence[str]) -> int: ...
@@ -40,7 +41,7 @@ class Store(WriteOnlyStore, Protocol):
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """An answer as the log's rows name it: revision, the photo's digest, the key's digest."""
+    """A cached answer as the log names it: revision, digest of the photo, digest of the key."""
 
     revision: str
     image: str
@@ -54,7 +55,7 @@ class CachedAnswer:
     policy_version: str
     stored_at: float
     fresh_until: float
-    """Unix seconds; later it is still given out, and computed anew behind the asker's back."""
+    """Unix seconds. Later the answer is given out as stale, and recomputed in the background."""
 
     @property
     def age_s(self) -> int:
@@ -66,7 +67,7 @@ class CachedAnswer:
 
 
 class AnswerWriter:
-    """Puts answers where an AnswerCache finds them."""
+    """Stores answers where an AnswerCache finds them."""
 
     def __init__(self, store: WriteOnlyStore, fresh_s: int, stale_s: int) -> None:
         self._store = store
@@ -74,7 +75,8 @@ class AnswerWriter:
         self._stale_s = stale_s
 
     async def put(self, key: AnswerKey, answer: Delta, end: Finished, policy_version: str) -> None:
-        if sum(1 + len(token.top) for token in answer.logprobs) > KEPT_LOGPROBS:
+        """`policy_version`: the text policy that has screened the answer."""
+        if sum(1 + len(token.top) for token in answer.logprobs) > MAX_STORED_LOGPROBS:
             return
         now = time.time()
         fresh_s = self._fresh_s * random.uniform(1 - TTL_JITTER, 1 + TTL_JITTER)  # noqa: S311
@@ -88,7 +90,7 @@ class AnswerWriter:
             "stored_at": round(now, 3),
             "fresh_until": round(now + fresh_s, 3),
         }
-        await self._store.put(name_of(key), orjson.dumps(value), round(fresh_s) + self._stale_s)
+        await self._store.put(answer_name(key), orjson.dumps(value), round(fresh_s) + self._stale_s)
 
     async def close(self) -> None:
         await self._store.close()
@@ -101,20 +103,21 @@ class AnswerCache(AnswerWriter):
         super().__init__(store, fresh_s, stale_s)
 
     async def get(self, key: AnswerKey) -> CachedAnswer | None:
-        value = await self._store.get(name_of(key))
+        value = await self._store.get(answer_name(key))
         return None if value is None else read_answer(value, key)
 
     async def purge(
         self, *, image: str | None = None, revision: str | None = None, key: str | None = None
     ) -> int:
-        """Forget the answers about a photo (its pixel digest), of a revision, under a key's digest,
-        or those for which all that is given holds; with nothing given all. Returns how many."""
-        parts = ["*" if part is None else part.translate(_PATTERN) for part in (revision, image)]
-        last = "*" if key is None else key.translate(_PATTERN)
+        """Delete the answers that match all given conditions: about a photo (its pixel digest), of
+        a revision, under a key's digest. Without conditions it deletes all. Returns how many.
+        Raises RedisUnavailableError."""
+        parts = ["*" if part is None else part.translate(_ESCAPES) for part in (revision, image)]
+        last = "*" if key is None else key.translate(_ESCAPES)
         return await self._store.delete_matching(":".join([PREFIX, *parts, last]))
 
-    async def forget(self, answers: Sequence[GivenAnswer]) -> int:
-        """These, if they are there; returns how many were. Raises RedisUnavailableError."""
+    async def delete(self, answers: Sequence[GivenAnswer]) -> int:
+        """Delete these answers. Returns how many were stored. Raises RedisUnavailableError."""
         names = [f"{PREFIX}:{given.revision}:{given.image}:{given.key}" for given in answers]
         deleted = 0
         for begin in range(0, len(names), DELETED_AT_A_TIME):
@@ -122,13 +125,13 @@ class AnswerCache(AnswerWriter):
         return deleted
 
 
-def name_of(key: AnswerKey) -> str:
-    """Where an answer lies. Revision and photo are in the name so that a purge can find them."""
+def answer_name(key: AnswerKey) -> str:
+    """The name of an answer in the store. A purge finds it by revision and photo."""
     return f"{PREFIX}:{key.revision}:{key.image}:{key.digest}"
 
 
 def read_answer(value: bytes, key: AnswerKey) -> CachedAnswer | None:
-    """None for anything that is not exactly an answer to this key."""
+    """The answer in a stored value; None if the value is invalid or belongs to another key."""
     try:
         fields: dict[str, Any] = orjson.loads(value)
         if fields["key"] != key.parts:

@@ -1,4 +1,4 @@
-"""One computation of an answer for all gateways: led here, or followed from where it is led."""
+"""One computation of an answer for all gateways: this one leads it or follows another's."""
 
 import asyncio
 import contextlib
@@ -10,36 +10,37 @@ from typing import Literal
 from contract.errors import DeadlineExceeded, ReplicaFailed, ShopsightError
 from contract.render import AnswerPiece, AnswerPieces
 from contract.response import Delta, Finished
-from gateway.cache.answers import name_of
+from gateway.cache.answers import answer_name
 from gateway.cache.key import AnswerKey
 from gateway.cache.lease import LEASE_MS, Claim, Leases
 from gateway.cache.redis import RedisUnavailableError
 
-# How often a follower asks for new events; below what an eye sees in a text that grows.
+# How often a follower asks for new pieces: too short a delay to be seen in a growing text.
 POLL_S = 0.02
-# Pieces are told to other gateways at most so often: a fast model would cost a call each.
-TELL_S = 0.02
+# Pieces are published at most this often: with a fast model each piece would cost a Redis call.
+PUBLISH_S = 0.02
 
 Outcome = Literal["miss", "joined", "hit"]
 
 
 class HolderGoneError(Exception):
-    """The gateway that led has died, or Redis has forgotten it."""
+    """The gateway that led the computation has died, or Redis has lost its lease."""
 
 
 class Computation:
-    """An answer that is nobody else's: a warm question without a seed, or no Redis to share by."""
+    """A computation for this gateway alone: without Redis, or for answers that may not be
+    shared."""
 
     outcome: Outcome = "miss"
 
     def __init__(self, compute: Callable[[], AnswerPieces]) -> None:
         self._compute = compute
 
-    def events(self) -> AnswerPieces:
+    def pieces(self) -> AnswerPieces:
         return self._compute()
 
     async def may_cancel(self) -> bool:
-        """Asked when the last follower here has left: whether it may end unfinished."""
+        """Asked when the last follower in this gateway has left: whether nobody else needs it."""
         return True
 
 
@@ -50,50 +51,51 @@ class SharedComputation(Computation):
         *,
         leases: Leases,
         key: AnswerKey,
-        stored: Callable[[bytes], list[AnswerPiece] | None],
-        take_stored: bool,
+        read_stored: Callable[[bytes], list[AnswerPiece] | None],
+        accept_stored: bool,
         deadline: float,
     ) -> None:
-        """`stored` turns a value of the answer cache into events, None when it will not do;
-        `take_stored`: an answer that was stored meanwhile is as good. `deadline` in
-        time.monotonic seconds."""
+        """`read_stored` turns a value of the answer cache into pieces, None if it is not usable.
+        `accept_stored`: an answer that was stored meanwhile may be given out. `deadline` is in
+        seconds of `time.monotonic`."""
         super().__init__(compute)
         self._leases = leases
         self._key = key
-        self._stored = stored
-        self._take_stored = take_stored
+        self._read_stored = read_stored
+        self._accept_stored = accept_stored
         self._deadline = deadline
-        self._leading: str | None = None
+        self._token: str | None = None  # of the lease, while this gateway leads
 
-    async def events(self) -> AsyncGenerator[AnswerPiece]:
-        told = ""
+    async def pieces(self) -> AsyncGenerator[AnswerPiece]:
+        """Raises ShopsightError. If the leader dies, this goes on with another computation."""
+        sent = ""
         while True:
             try:
-                async with aclosing(_beyond(await self._source(), told)) as events:
-                    async for event in events:
-                        if isinstance(event, Delta):
-                            told += event.text
-                        yield event
+                async with aclosing(_skip_text(await self._claim_and_start(), sent)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Delta):
+                            sent += piece.text
+                        yield piece
                 return
-            except HolderGoneError:  # claim it, or follow whoever was faster
+            except HolderGoneError:  # claim the lease, or follow whoever was faster
                 continue
 
     async def may_cancel(self) -> bool:
-        if self._leading is None:
+        if self._token is None:
             return True
         try:
-            return await self._leases.release_unless_followed(self._key.digest, self._leading)
+            return await self._leases.release_unless_followed(self._key.digest, self._token)
         except RedisUnavailableError:
             return True
 
-    async def _source(self) -> AnswerPieces:
+    async def _claim_and_start(self) -> AnswerPieces:
         claim = await self._claim()
         if claim is not None and claim.state == "answered":
-            events = self._stored(claim.value)
-            if events is not None:
+            pieces = self._read_stored(claim.value)
+            if pieces is not None:
                 self.outcome = "hit"
-                return _replay(events)
-            self._take_stored = False
+                return _iterate(pieces)
+            self._accept_stored = False
             claim = await self._claim()
         if claim is None:
             self.outcome = "miss"
@@ -105,36 +107,38 @@ class SharedComputation(Computation):
         return self._lead(claim.token)
 
     async def _claim(self) -> Claim | None:
+        """None if Redis is down: then this gateway computes for itself."""
+        digest, name = self._key.digest, answer_name(self._key)
         try:
-            return await self._leases.claim(self._key.digest, name_of(self._key), self._take_stored)
+            return await self._leases.claim(digest, name, self._accept_stored)
         except RedisUnavailableError:
             return None
 
     async def _lead(self, token: str) -> AsyncGenerator[AnswerPiece]:
-        self._leading = token
-        told = _Telling(self._leases, self._key.digest, token)
+        self._token = token
+        publisher = _Publisher(self._leases, self._key.digest, token)
         try:
-            async with aclosing(self._compute()) as events:
-                async for event in events:
-                    told.tell(event)
-                    yield event
+            async with aclosing(self._compute()) as pieces:
+                async for piece in pieces:
+                    publisher.add(piece)
+                    yield piece
         except ShopsightError as error:
-            told.tell(error)
+            publisher.add(error)
             raise
         finally:
-            self._leading = None
-            await told.close()
+            self._token = None
+            await publisher.close()
 
     async def _follow(self, token: str) -> AsyncGenerator[AnswerPiece]:
-        after = "0"
+        last_id = "0"
         while time.monotonic() < self._deadline:
             try:
-                events, after, alive = await self._leases.read(self._key.digest, token, after)
+                pieces, last_id, alive = await self._leases.read(self._key.digest, token, last_id)
             except RedisUnavailableError:
                 raise HolderGoneError from None
-            for event in events:
-                yield event
-                if isinstance(event, Finished):
+            for piece in pieces:
+                yield piece
+                if isinstance(piece, Finished):
                     return
             if not alive:
                 raise HolderGoneError
@@ -142,24 +146,25 @@ class SharedComputation(Computation):
         raise DeadlineExceeded
 
 
-class _Telling:
-    """The leader's side: events go out in a task of their own, so that Redis never slows down the
-    answer, and the lease is renewed while there is nothing to tell."""
+class _Publisher:
+    """Publishes the leader's pieces to other gateways, and renews the lease while there are none.
+    It runs in a task of its own, so that Redis never slows down the answer."""
 
     def __init__(self, leases: Leases, digest: str, token: str) -> None:
         self._leases, self._digest, self._token = leases, digest, token
-        self._untold: list[AnswerPiece | ShopsightError] = []
-        self._news = asyncio.Event()
-        self._end = asyncio.Event()
+        self._unpublished: list[AnswerPiece | ShopsightError] = []
+        self._has_news = asyncio.Event()
+        self._closing = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
-    def tell(self, event: AnswerPiece | ShopsightError) -> None:
-        self._untold.append(event)
-        self._news.set()
+    def add(self, piece: AnswerPiece | ShopsightError) -> None:
+        self._unpublished.append(piece)
+        self._has_news.set()
 
     async def close(self) -> None:
-        self._end.set()
-        self._news.set()
+        """Publish the rest and release the lease."""
+        self._closing.set()
+        self._has_news.set()
         await self._task
 
     async def _run(self) -> None:
@@ -167,36 +172,36 @@ class _Telling:
         while not ended:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEASE_MS / 3000):
-                    await self._news.wait()
+                    await self._has_news.wait()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TELL_S):
-                    await self._end.wait()
-            self._news.clear()
-            ended = self._end.is_set()
-            events, self._untold = self._untold, []
-            # Followers notice a lease that is not renewed; the answer itself does not suffer.
+                async with asyncio.timeout(PUBLISH_S):
+                    await self._closing.wait()
+            self._has_news.clear()
+            ended = self._closing.is_set()
+            pieces, self._unpublished = self._unpublished, []
+            # In an outage followers see that the lease is not renewed. The answer here goes on.
             with contextlib.suppress(RedisUnavailableError):
-                await self._leases.publish(self._digest, self._token, events, ended)
+                await self._leases.publish(self._digest, self._token, pieces, ended)
 
 
-async def _beyond(events: AnswerPieces, told: str) -> AsyncGenerator[AnswerPiece]:
-    """The events that come after the text `told`, which another leader's died with. Raises
-    ReplicaFailed where they do not extend it."""
-    async with aclosing(events):
-        async for event in events:
-            if not told:
-                yield event
+async def _skip_text(pieces: AnswerPieces, sent: str) -> AsyncGenerator[AnswerPiece]:
+    """The pieces without the text `sent`, which came from a leader that died. Raises ReplicaFailed
+    if the pieces do not begin with it."""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if not sent:
+                yield piece
                 continue
-            if isinstance(event, Finished) or event.logprobs:
+            if isinstance(piece, Finished) or piece.logprobs:
                 raise ReplicaFailed
-            size = min(len(told), len(event.text))
-            if event.text[:size] != told[:size]:
+            size = min(len(sent), len(piece.text))
+            if piece.text[:size] != sent[:size]:
                 raise ReplicaFailed
-            told = told[size:]
-            if len(event.text) > size:
-                yield Delta(event.text[size:])
+            sent = sent[size:]
+            if len(piece.text) > size:
+                yield Delta(piece.text[size:])
 
 
-async def _replay(events: list[AnswerPiece]) -> AsyncGenerator[AnswerPiece]:
-    for event in events:
-        yield event
+async def _iterate(pieces: list[AnswerPiece]) -> AsyncGenerator[AnswerPiece]:
+    for piece in pieces:
+        yield piece

@@ -1,30 +1,30 @@
-"""What a request's `cache-control` asks for (RFC 9111, 5.2.1). Pure."""
+"""What a request's `cache-control` header asks for (RFC 9111, 5.2.1). Pure."""
 
 from dataclasses import dataclass
 
-# Python refuses to read very long numbers; ten digits are three centuries.
+# Python refuses to parse very long numbers. Ten digits of seconds are three centuries.
 MAX_DIGITS = 10
 
 
 @dataclass(frozen=True)
 class CacheControl:
     look_up: bool = True
-    """False for `no-cache`: the answer is computed anew, and kept."""
+    """False for `no-cache`: the answer is recomputed, and stored."""
     share: bool = True
-    """False for `no-store`: computed for this request alone, and not kept."""
+    """False for `no-store`: the answer is computed for this request alone, and not stored."""
     max_age_s: int | None = None
 
     def accepts(self, age_s: int) -> bool:
         return self.max_age_s is None or age_s <= self.max_age_s
 
 
-ANY = CacheControl()
+NO_DIRECTIVES = CacheControl()
 
 
 def cache_control(header: str | None) -> CacheControl:
     """Directives that are unknown or malformed are ignored, as the RFC asks."""
     if not header:
-        return ANY
+        return NO_DIRECTIVES
     directives = dict(item.strip().lower().partition("=")[::2] for item in header.split(","))
     age = directives.get("max-age", "").strip('"')
     share = "no-store" not in directives

@@ -1,4 +1,4 @@
-"""The identity of a question: equal keys may share an answer, and nothing else may. Pure."""
+"""The key of a question in the answer cache: only equal keys may share an answer. Pure."""
 
 import hashlib
 import unicodedata
@@ -8,7 +8,7 @@ from functools import cached_property
 from contract.completion import CompletionRequest
 from gateway.prompt import PROMPT_VERSION
 
-# Marks that a shopper may leave off without asking anything else.
+# Closing characters that do not change what a question asks.
 TRAILING = " ?!.。?!…~"
 
 
@@ -24,17 +24,17 @@ class AnswerKey:
     earlier_turns: tuple[tuple[str, str], ...]
     sampling: tuple[str, ...]
     attempt: int = 0
-    """How often answers to this question were voted down, so that it is answered anew."""
+    """How often the answer to this question was voted down and has to be recomputed."""
 
     @cached_property
     def parts(self) -> list[str]:
-        """The fields as one flat list, tuples with their length in front of them."""
+        """The fields as one flat list. Each tuple is preceded by its length."""
         return [part for item in fields(self) for part in _flat(getattr(self, item.name))]
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over length-prefixed fields: ("ab","c") and ("a","bc") differ. That of a later
-        attempt is made of the first one's: who has only a digest finds those of its successors."""
+        """SHA-256 over length-prefixed fields: ("ab","c") and ("a","bc") differ. The digest of a
+        later attempt is derived from that of attempt 0, so a digest alone is enough to find it."""
         if self.attempt:
             return digest_of_attempt(replace(self, attempt=0).digest, self.attempt)
         hasher = hashlib.sha256()

@@ -1,5 +1,5 @@
-"""Who computes an answer, agreed between gateways: a lease in Redis with its holder's token, and
-the holder's events in a Redis stream for everybody else."""
+"""Leases in Redis, by which gateways agree on who computes an answer. A lease stores its holder's
+token. The holder publishes its pieces in a Redis stream, for gateways that follow."""
 
 import asyncio
 import hashlib
@@ -12,15 +12,16 @@ from typing import Any, Literal
 from contract.errors import ReplicaFailed, ShopsightError
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished, TokenLogprob, Usage
-from gateway.cache.redis import RedisLink, RedisUnavailableError
+from gateway.cache.redis import RedisClient, RedisUnavailableError
 
 PREFIX = "shopsight:flight"
-# A holder renews its lease after a third of this; when it dies, another leads so much later.
+# A holder renews its lease after a third of this time. If it dies, another gateway can lead once
+# the lease has expired.
 LEASE_MS = 3000
-# The events outlive their flight by this, for followers that are a poll behind.
-EVENTS_TTL_S = 60
+# Pieces stay so long after the last one was published, for followers that have not read them yet.
+PIECES_TTL_S = 60
 
-# KEYS: answer, lease. ARGV: token, ms, whether an answer that is already there will do.
+# KEYS: answer, lease. ARGV: token, lease in ms, whether a stored answer is accepted (1 or 0).
 CLAIM = """
 if ARGV[3] == '1' then
   local answer = redis.call('GET', KEYS[1])
@@ -33,8 +34,8 @@ end
 redis.call('HINCRBY', KEYS[2], 'followers', 1)
 return {'following', redis.call('HGET', KEYS[2], 'holder')}
 """
-# KEYS: lease, stream. ARGV: token, lease ms, whether this is the end, seconds to live, events.
-# Publishing renews the lease; the end lets go of it in the same breath.
+# KEYS: lease, stream. ARGV: token, lease in ms, whether this is the end (1 or 0), TTL of the stream
+# in s, pieces. Publishing renews the lease. The end releases it in the same step.
 PUBLISH = """
 for index = 5, #ARGV do redis.call('XADD', KEYS[2], '*', 'e', ARGV[index]) end
 if #ARGV > 4 then redis.call('EXPIRE', KEYS[2], ARGV[4]) end
@@ -52,8 +53,8 @@ return redis.call('DEL', KEYS[1])
 
 @dataclass(frozen=True)
 class Claim:
-    """`answered`: `value` is the answer that was stored meanwhile. `leading`, `following`: `token`
-    is the holder's."""
+    """In state `answered`, `value` is the stored answer. In `leading` and `following`, it is the
+    token of the lease's holder."""
 
     state: Literal["answered", "leading", "following"]
     value: bytes = b""
@@ -64,62 +65,65 @@ class Claim:
 
 
 class Leases:
-    """Every method raises RedisUnavailableError."""
+    """`digest` is always that of an AnswerKey. Methods raise RedisUnavailableError."""
 
-    def __init__(self, link: RedisLink) -> None:
-        self._link = link
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
         self._loaded: set[str] = set()
 
-    async def claim(self, digest: str, answer_name: str, take_stored: bool) -> Claim:
+    async def claim(self, digest: str, answer_name: str, accept_stored: bool) -> Claim:
+        """Take the lease, or join its holder's followers. With `accept_stored` it first looks for
+        an answer under `answer_name`."""
         token, names = uuid.uuid4().hex, (answer_name, _lease(digest))
-        state, value = await self._run(CLAIM, names, token, LEASE_MS, int(take_stored))
+        state, value = await self._run(CLAIM, names, token, LEASE_MS, int(accept_stored))
         return Claim(state.decode(), value)
 
     async def publish(
-        self, digest: str, token: str, events: list[AnswerPiece | ShopsightError], end: bool
+        self, digest: str, token: str, pieces: list[AnswerPiece | ShopsightError], end: bool
     ) -> None:
-        """Tell followers, none or more events, and keep the lease; at the end let go of it."""
+        """Append pieces, none or more, to the stream. Renews the lease; `end` releases it."""
         keys = _lease(digest), _stream(digest, token)
-        encoded = [_encode(event) for event in events]
-        await self._run(PUBLISH, keys, token, LEASE_MS, int(end), EVENTS_TTL_S, *encoded)
+        encoded = [_encode(piece) for piece in pieces]
+        await self._run(PUBLISH, keys, token, LEASE_MS, int(end), PIECES_TTL_S, *encoded)
 
     async def release_unless_followed(self, digest: str, token: str) -> bool:
-        """Whether nobody in another gateway follows; then the lease is gone."""
+        """Release the lease if no other gateway follows. Returns False if one does."""
         return bool(await self._run(RELEASE_UNLESS_FOLLOWED, (_lease(digest),), token))
 
     async def read(
-        self, digest: str, token: str, after: str
+        self, digest: str, token: str, last_id: str
     ) -> tuple[list[AnswerPiece], str, bool]:
-        """The events after the id `after`, the last one's id, and whether the holder still lives.
-        Raises the error that the flight ended with."""
-        # One round trip, the lease first: what a holder tells before it lets go is never missed.
+        """Returns the pieces after the stream id `last_id`, the new last id, and whether the holder
+        still has the lease. Raises the error that ended the computation."""
+        # One round trip, and the lease is read first: so the pieces that a holder publishes before
+        # it releases the lease are never missed.
         holder, entries = await asyncio.gather(
-            self._link.call("HGET", _lease(digest), "holder"),
-            self._link.call("XRANGE", _stream(digest, token), f"({after}", "+"),
+            self._client.call("HGET", _lease(digest), "holder"),
+            self._client.call("XRANGE", _stream(digest, token), f"({last_id}", "+"),
         )
-        events = [_decode(_field(entry)) for entry in entries]
-        last = entries[-1][0].decode() if entries else after
-        return events, last, holder == token.encode()
+        pieces = [_decode(_field(entry)) for entry in entries]
+        last_id = entries[-1][0].decode() if entries else last_id
+        return pieces, last_id, holder == token.encode()
 
-    async def forget(self, digests: Collection[str]) -> None:
-        """The events of flights that are over, or nearly: they outlive those by EVENTS_TTL_S."""
+    async def delete_streams(self, digests: Collection[str]) -> None:
+        """Delete published pieces. They stay for PIECES_TTL_S after the computation has ended."""
         if not digests:
             return
-        names = await self._link.scan(f"{PREFIX}:*:*")
-        told = [name for name in names if name.decode().split(":")[2] in digests]
-        if told:
-            await self._link.call("UNLINK", *told)
+        names = await self._client.scan(f"{PREFIX}:*:*")
+        streams = [name for name in names if name.decode().split(":")[2] in digests]
+        if streams:
+            await self._client.call("UNLINK", *streams)
 
     async def _run(self, script: str, keys: tuple[str, ...], *args: Any) -> Any:
-        """EVALSHA; the script's text only the first time, and after Redis has lost it."""
+        """Run a script with EVALSHA. Its text is sent only if Redis does not know it yet."""
         sha = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
         if sha in self._loaded:
             try:
-                return await self._link.call("EVALSHA", sha, len(keys), *keys, *args)
+                return await self._client.call("EVALSHA", sha, len(keys), *keys, *args)
             except RedisUnavailableError as error:
                 if not error.script_unknown:
                     raise
-        reply = await self._link.call("EVAL", script, len(keys), *keys, *args)
+        reply = await self._client.call("EVAL", script, len(keys), *keys, *args)
         self._loaded.add(sha)
         return reply
 
@@ -132,27 +136,28 @@ def _stream(digest: str, token: str) -> str:
     return f"{PREFIX}:{digest}:{token}"
 
 
-def _encode(event: AnswerPiece | ShopsightError) -> bytes:
-    if isinstance(event, Delta):
-        value: dict[str, Any] = {"text": event.text}
-        if event.logprobs:
-            value["logprobs"] = [token.wire() for token in event.logprobs]
-    elif isinstance(event, Finished):
-        usage = asdict(event.usage)
-        value = {"finish_reason": event.reason, "usage": usage, "replica": event.replica}
+def _encode(piece: AnswerPiece | ShopsightError) -> bytes:
+    if isinstance(piece, Delta):
+        value: dict[str, Any] = {"text": piece.text}
+        if piece.logprobs:
+            value["logprobs"] = [token.wire() for token in piece.logprobs]
+    elif isinstance(piece, Finished):
+        usage = asdict(piece.usage)
+        value = {"finish_reason": piece.reason, "usage": usage, "replica": piece.replica}
     else:
-        value = {"error": event.code}
+        value = {"error": piece.code}
     return json.dumps(value, ensure_ascii=False).encode()
 
 
 def _field(entry: Any) -> bytes:
+    """The encoded piece in an entry of a Redis stream."""
     fields = entry[1]
     value: bytes = fields[b"e"] if isinstance(fields, dict) else fields[1]
     return value
 
 
 def _decode(data: bytes) -> AnswerPiece:
-    """Raises the error that it tells of; ReplicaFailed for what is no event."""
+    """Raises the error that was published instead of a piece; ReplicaFailed for invalid data."""
     try:
         value = json.loads(data)
         if "error" in value:
@@ -166,8 +171,8 @@ def _decode(data: bytes) -> AnswerPiece:
 
 
 def _errors(parent: type[ShopsightError]) -> dict[str, type[ShopsightError]]:
-    """By code, those that have none below them."""
+    """The errors without subclasses, by their code."""
     below = [_errors(child) for child in parent.__subclasses__()]
-    return {code: error for found in below for code, error in found.items()} or {
+    return {code: error for errors in below for code, error in errors.items()} or {
         parent.code: parent
     }

@@ -1,4 +1,5 @@
-"""Answers in this process, for the embedded default: bounded by bytes, least recently used out."""
+"""Stores answers in this process, for the embedded default. Bounded by bytes; the least recently
+used answers are dropped. Other gateways do not see them."""
 
 import re
 import time
@@ -10,46 +11,46 @@ class MemoryStore:
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._size = 0
-        self._entries: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._values: OrderedDict[str, tuple[float, bytes]] = OrderedDict()  # expiry, monotonic
 
     async def get(self, name: str) -> bytes | None:
-        entry = self._entries.get(name)
-        if entry is None:
+        stored = self._values.get(name)
+        if stored is None:
             return None
-        expires, value = entry
-        if time.monotonic() >= expires:
+        expires_at, value = stored
+        if time.monotonic() >= expires_at:
             self._drop(name)
             return None
-        self._entries.move_to_end(name)
+        self._values.move_to_end(name)
         return value
 
     async def put(self, name: str, value: bytes, ttl_s: int) -> None:
-        if name in self._entries:
+        if name in self._values:
             self._drop(name)
-        self._entries[name] = (time.monotonic() + ttl_s, value)
+        self._values[name] = (time.monotonic() + ttl_s, value)
         self._size += len(value)
         while self._size > self._limit:
-            self._drop(next(iter(self._entries)))
+            self._drop(next(iter(self._values)))
 
     async def delete(self, names: Sequence[str]) -> int:
-        there = {name for name in names if name in self._entries}
-        for name in there:
+        present = {name for name in names if name in self._values}
+        for name in present:
             self._drop(name)
-        return len(there)
+        return len(present)
 
     async def delete_matching(self, pattern: str) -> int:
-        """As Redis matches: `*` is any text, a backslash takes the next character as it is."""
-        found = re.compile(re.sub(r"\\(.)|(\*)|(.)", _as_regex, pattern))
-        names = [name for name in self._entries if found.fullmatch(name)]
+        """Patterns as in Redis: `*` is any text, a backslash escapes the next character."""
+        regex = re.compile(re.sub(r"\\(.)|(\*)|(.)", _as_regex, pattern))
+        names = [name for name in self._values if regex.fullmatch(name)]
         for name in names:
             self._drop(name)
         return len(names)
 
     async def close(self) -> None:
-        self._entries.clear()
+        self._values.clear()
 
     def _drop(self, name: str) -> None:
-        _, value = self._entries.pop(name)
+        _, value = self._values.pop(name)
         self._size -= len(value)
 
 

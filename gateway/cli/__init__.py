@@ -1,29 +1,13 @@
-"""`shopsight`, the command for the terminal: one file beside this for each subcommand."""
+"""`shopsight`, the command for the terminal. Each subcommand has a file beside this one. Only the
+file of the subcommand that was called is imported: all of them would take a second more."""
 
 import argparse
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from gateway import worker
-from gateway.cli import (
-    ask,
-    demo,
-    erasures,
-    export,
-    keys,
-    log,
-    migrate,
-    pseudonyms,
-    rollup,
-    run,
-    sql,
-    stats,
-)
-from gateway.config import Settings
-from gateway.log.faults import reason_of
+from gateway.cli.moment import moment
 
 
 def main() -> None:
@@ -39,66 +23,114 @@ def main() -> None:
         default=os.environ.get("SHOPSIGHT_API_KEY", ""),
         help="API key. SHOPSIGHT_API_KEY in the environment keeps it out of the list of processes",
     )
-    command.set_defaults(run=lambda args: ask.run(args.url, args.photo, args.question, args.key))
+    command.set_defaults(
+        file="gateway.cli.ask",
+        run=lambda ask, args: ask.run(args.url, args.photo, args.question, args.key),
+    )
 
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
     command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
     command.add_argument("--port", type=int, default=8080)
-    command.set_defaults(run=lambda args: run.run(args.bind, args.port))
+    command.set_defaults(
+        file="gateway.cli.run", run=lambda run, args: run.run(args.bind, args.port)
+    )
 
     command = commands.add_parser("demo", help="ask real questions about sample photos, then stop")
-    command.set_defaults(run=lambda args: demo.run())
+    command.set_defaults(file="gateway.cli.demo", run=lambda demo, args: demo.run())
 
     command = commands.add_parser("migrate", help="bring the log's schema up to date")
-    command.set_defaults(run=lambda args: migrate.run())
+    command.set_defaults(file="gateway.cli.migrate", run=lambda migrate, args: migrate.run())
 
     command = commands.add_parser("stats", help="summary of the behaviour log")
-    command.set_defaults(run=lambda args: stats.run())
+    command.set_defaults(file="gateway.cli.stats", run=lambda stats, args: stats.run())
 
     command = commands.add_parser("sql", help="one question to the behaviour log, read only")
     command.add_argument("query")
-    command.set_defaults(run=lambda args: sql.run(args.query))
+    command.set_defaults(file="gateway.cli.sql", run=lambda sql, args: sql.run(args.query))
 
     command = commands.add_parser("rollup", help="bring the views' roll-ups up to date, once")
-    command.set_defaults(run=lambda args: rollup.run())
+    command.set_defaults(file="gateway.cli.rollup", run=lambda rollup, args: rollup.run())
 
     command = commands.add_parser("export", help="voted answers, to fine-tune a model on")
-    export.add_arguments(command)
+    command.add_argument("--format", choices=["jsonl"], default="jsonl")
+    command.add_argument("--out", type=Path, help="a file; else standard output")
+    command.add_argument("--photos", type=Path, help="a folder for photos; else data URIs")
+    command.add_argument("--since", type=moment, help="only what was asked since (ISO, UTC)")
+    command.add_argument("--tenant", help="only this tenant's")
+    command.set_defaults(file="gateway.cli.export", run=lambda export, args: export.run(args))
 
     command = commands.add_parser("log", help="what waits, was refused or is lost on its way there")
-    log.add_commands(command)
+    _add_log_commands(command)
 
     command = commands.add_parser("worker", help="spools of the dead, roll-ups, months of the log")
-    command.set_defaults(run=lambda args: worker.run())
+    command.set_defaults(file="gateway.worker", run=lambda worker, args: worker.run())
 
     command = commands.add_parser("pseudonyms", help="keys of pseudonyms, and the rows of each")
-    command.set_defaults(run=lambda args: pseudonyms.run())
+    command.set_defaults(
+        file="gateway.cli.pseudonyms", run=lambda pseudonyms, args: pseudonyms.run()
+    )
 
     command = commands.add_parser("erasures", help="do them again, after a backup was restored")
-    command.set_defaults(run=lambda args: erasures.run())
+    command.set_defaults(file="gateway.cli.erasures", run=lambda erasures, args: erasures.run())
 
     command = commands.add_parser("key", help="make an API key for a tenant")
     command.add_argument("tenant")
-    command.set_defaults(run=lambda args: keys.run(args.tenant))
+    command.set_defaults(file="gateway.cli.keys", run=lambda keys, args: keys.run(args.tenant))
 
     args = parser.parse_args()
-    sys.exit(_ended(args))
+    sys.exit(_run(args))
 
 
-def _ended(args: argparse.Namespace) -> int:
-    """The exit status; what a person can do something about is a sentence, not a traceback."""
+def _add_log_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(file="gateway.cli.log")
+
+    command = commands.add_parser("status", help="what waits in the spools of this machine")
+    command.set_defaults(run=lambda log, args: log.run(log.status))
+
+    command = commands.add_parser("dead", help="events that the database refused, and why")
+    command.set_defaults(run=lambda log, args: log.run(log.dead))
+
+    command = commands.add_parser("replay", help="send dead letters to the database again")
+    command.set_defaults(run=lambda log, args: log.run(log.replay))
+
+    command = commands.add_parser("reconcile", help="compare spools, database and a ledger")
+    command.add_argument("--ledger", type=Path, help="file of acknowledged ids, one a line")
+    command.add_argument("--since", type=moment, help="only interactions begun since (ISO, UTC)")
+    command.set_defaults(
+        run=lambda log, args: log.run(log.reconcile, ledger=args.ledger, since=args.since)
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the subcommand and return the exit status. An error that the user can repair is shown as
+    a sentence, not as a traceback."""
     try:
-        return int(args.run(args))
-    except SQLAlchemyError as error:
+        return int(args.run(import_module(args.file), args))
+    except OSError as error:
+        print(error, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not _is_database_error(error):
+            raise
+    return 1
+
+
+def _is_database_error(error: Exception) -> bool:
+    """Whether the database is at fault. If so, that is printed. The imports stand here because a
+    subcommand without a database does not need them."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from gateway.config import Settings
+    from gateway.log.faults import reason_of
+
+    if isinstance(error, SQLAlchemyError):
         place = Settings().sqlalchemy_url.render_as_string(hide_password=True)
         print(f"The database does not answer: {reason_of(error)}", file=sys.stderr)
         print(
             f"It is {place}. `make run` starts one here, `shopsight migrate` brings it up to date.",
             file=sys.stderr,
         )
-    except OSError as error:
-        print(error, file=sys.stderr)
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 130
-    return 1
+    return isinstance(error, SQLAlchemyError)

@@ -1,4 +1,4 @@
-"""`shopsight ask`: one question from the terminal; the answer appears as it is made."""
+"""`shopsight ask`: asks one question from the terminal and streams the answer."""
 
 import json
 import sys
@@ -35,8 +35,9 @@ class Answered:
 
 
 def ask(url: str, photo: Path, question: str, *, show: bool, key: str = "") -> Answered:
-    """POST /v1/ask, streamed. Raises SystemExit with what the server says when it refuses."""
-    begun = time.perf_counter()
+    """POST /v1/ask, streamed. Raises SystemExit with what the server says if it refuses, and
+    httpx.HTTPError."""
+    started = time.perf_counter()
     texts = []
     with photo.open("rb") as file:
         request = httpx.stream(
@@ -63,18 +64,19 @@ def ask(url: str, photo: Path, question: str, *, show: bool, key: str = "") -> A
                     print()  # what is said of it is a line of its own
                 raise
             cache = answer.headers.get("x-cache", "")
-    return Answered("".join(texts), cache, time.perf_counter() - begun)
+    return Answered("".join(texts), cache, time.perf_counter() - started)
 
 
 def _texts(lines: Iterator[str]) -> Iterator[str]:
+    """The texts of the deltas in a stream's lines."""
     for line in lines:
         if line == "data: [DONE]":
             return
         if line.startswith("data: "):
-            event = json.loads(line[6:])
-            if "error" in event:
-                raise SystemExit(_told(event["error"]))
-            for choice in event["choices"]:
+            chunk = json.loads(line[6:])
+            if "error" in chunk:
+                raise SystemExit(_told(chunk["error"]))
+            for choice in chunk["choices"]:
                 yield choice["delta"].get("content") or ""
     raise SystemExit("The answer broke off; please ask again.")
 
@@ -110,7 +112,7 @@ def run(url: str, photo: Path, question: str, key: str = "") -> int:
     except httpx.ConnectError:
         print(f"Nothing answers at {url}. Start it with `make run`.", file=sys.stderr)
         return 1
-    except (httpx.HTTPError, httpx.InvalidURL) as error:  # no scheme, say, or it broke off
+    except (httpx.HTTPError, httpx.InvalidURL) as error:  # such as an address without a scheme
         print(f"{url}: {error}", file=sys.stderr)
         return 1
     print(f"\n[{answered.cache}, {answered.seconds * 1000:.0f} ms]", file=sys.stderr)

@@ -1,5 +1,5 @@
-"""`shopsight demo`: the main job on real input, shown in the terminal: real questions about sample
-photos, a cache hit against its miss, the rows of the log, the analysts' summary."""
+"""`shopsight demo`: shows in the terminal what the stack does. It asks questions about sample
+photos, compares a cache hit with its miss, and prints rows of the log and the analysts' summary."""
 
 import json
 import tempfile
@@ -16,7 +16,7 @@ from gateway.config import Settings
 from gateway.log.schema.tables import interactions
 
 SAMPLES = shipped("web") / "samples"
-# Which question of which sample: a key of samples.json, or a question of our own.
+# Sample and question. A question is a key of samples.json, or a text of our own.
 QUESTIONS = (
     ("brown-leather-handbag.jpg", "ask_zh"),
     ("black-leather-wallet.jpg", "ask_en"),
@@ -28,23 +28,24 @@ QUESTIONS = (
 
 
 def run() -> int:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     print("Shopsight demo: gateway + model on this machine, no server, no GPU.")
     print("Loading the demo checkpoint …", flush=True)
     with tempfile.TemporaryDirectory(prefix="shopsight-demo-") as folder:
         with embedded_stack(Path(folder)) as stack:
-            print(f"Up after {time.perf_counter() - begun:.1f} s.\n")
+            print(f"Up after {time.perf_counter() - started:.1f} s.\n")
             samples = json.loads((SAMPLES / "samples.json").read_text())
-            known = {sample["file"]: sample for sample in samples}
-            questions = [(file, known[file].get(asked, asked)) for file, asked in QUESTIONS]
+            by_file = {sample["file"]: sample for sample in samples}
+            questions = [(file, by_file[file].get(asked, asked)) for file, asked in QUESTIONS]
             for file, question in questions:
                 print(f"[{file}] {question}\n   → ", end="", flush=True)
                 answered = ask(stack.url, SAMPLES / file, question, show=True)
-                print(f"\n     {_how(answered)}\n")
-            misses = answered
+                print(f"\n     {_source_and_time(answered)}\n")
+            miss = answered
             print(f"The same question once more:\n[{file}] {question}\n   → ", end="", flush=True)
             answered = ask(stack.url, SAMPLES / file, question, show=True)
-            print(f"\n     {_how(answered)}: {misses.seconds / answered.seconds:.0f}× faster\n")
+            factor = miss.seconds / answered.seconds
+            print(f"\n     {_source_and_time(answered)}: {factor:.0f}× faster\n")
             if answered.cache != "hit":
                 raise SystemExit("The repeated question did not come from the cache.")
         engine = create_engine(stack.database_url)
@@ -69,6 +70,6 @@ def run() -> int:
     return 0
 
 
-def _how(answered: Answered) -> str:
+def _source_and_time(answered: Answered) -> str:
     source = {"hit": "from the cache", "miss": "from the model"}.get(answered.cache, "")
     return f"{answered.seconds * 1000:.0f} ms, {source}"

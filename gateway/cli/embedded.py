@@ -1,5 +1,5 @@
-"""The embedded default: gateway and one replica as two processes of this machine, SQLite, the
-in-process cache and the demo checkpoint. The same code as in compose, no server, no GPU."""
+"""The embedded default: gateway and one replica as two processes of this machine, with SQLite, the
+in-process cache and the demo checkpoint. The code is that of compose; no server, no GPU."""
 
 import contextlib
 import importlib.util
@@ -21,13 +21,15 @@ from gateway.config import Settings
 
 # Loading the demo checkpoint takes 3-10 s; an 8B one from a slow disk some minutes.
 START_TIMEOUT_S = 600
-# Made once: without them sessions would end, and people not be found again, at each start.
+# Created once and kept. With new ones at each start, sessions would end and pseudonyms would
+# change.
 SECRETS = ("pseudonym_key", "session_secret")
-# How long each process has to end by itself, told to.
+# How long each process has to end by itself after SIGTERM.
 STOP_S = 10
-# Below those that the kernel gives to outgoing connections, which would take one before its server.
+# Below the ports that the kernel gives to outgoing connections: one of these could take a port
+# before its server does.
 PORTS = range(20_000, 32_000)
-_given: set[int] = set()
+_used_ports: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,15 @@ class Stack:
 
 
 def free_port() -> int:
-    """One that nothing listens at, and that was not given out before: the first server may not
-    listen yet when the port for the second is looked for."""
+    """A port that nobody listens on and that was not returned before: the first server may not
+    listen yet when the second one needs a port."""
     while True:
         port = random.choice(PORTS)  # noqa: S311
-        if port in _given:
+        if port in _used_ports:
             continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            _given.add(port)
+            _used_ports.add(port)
             return port
 
 
@@ -58,14 +60,14 @@ def embedded_stack(
     data: Path, *, bind: str = "127.0.0.1", port: int | None = None, **environment: str
 ) -> Iterator[Stack]:
     """Start both processes, wait until a question can be asked, and stop them at the end. `data`
-    is their home: what they keep is there, unless `environment` names another place, and so are
-    their log files, `gateway.log` and `inference.log`."""
+    is their home. They keep their state there, unless `environment` names another place, and log to
+    `gateway.log` and `inference.log`. Raises SystemExit if they do not start."""
     if importlib.util.find_spec("inference") is None or importlib.util.find_spec("torch") is None:
         raise SystemExit("The model is not installed: it needs the extra `inference` of shopsight.")
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = Settings()
-    given = settings.model_fields_set
-    internal_port = settings.internal_port if port and "internal_port" in given else free_port()
+    explicit = settings.model_fields_set
+    internal_port = settings.internal_port if port and "internal_port" in explicit else free_port()
     if port:
         _check_free(bind, port, "make run PORT=…, or shopsight run --port …")
         _check_free("127.0.0.1", internal_port, "INTERNAL_PORT in .env")
@@ -75,7 +77,7 @@ def embedded_stack(
         f"http://127.0.0.1:{number}" for number in (port, inference_port, internal_port)
     )
     for name in SECRETS:
-        _make_secret(data / name)
+        _create_secret(data / name)
     env = {
         **os.environ,
         HOME: str(data),
@@ -93,7 +95,7 @@ def embedded_stack(
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), env.get("PYTHONPATH"))))
     stack = Stack(url, replica_url, internal_url, data, env["DATABASE_URL"])
     if subprocess.run(python("-m", "gateway.cli", "migrate"), env=env).returncode:
-        raise SystemExit("The behaviour log could not be made ready.")
+        raise SystemExit(1)  # it has said why
     parts = (("inference", "The model", "127.0.0.1"), ("gateway", "The gateway", bind))
     try:
         for module, title, host in parts:
@@ -108,18 +110,19 @@ def embedded_stack(
             child.stop(STOP_S)
 
 
-def _check_free(bind: str, port: int, another: str) -> None:
-    """Else the server that is there would be asked whether this one is ready."""
+def _check_free(bind: str, port: int, setting: str) -> None:
+    """Raises SystemExit if the port is in use. Otherwise the stack would start, and the readiness
+    check would ask a foreign server. `setting` tells how to choose another port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((bind, port))
         except OSError as error:
             why = f"Port {port} cannot be used: {error.strerror}."
-            raise SystemExit(f"{why} Another: {another}") from None
+            raise SystemExit(f"{why} Another: {setting}") from None
 
 
-def _make_secret(file: Path) -> None:
+def _create_secret(file: Path) -> None:
     """Every command finds it in the home, unless the environment or `.env` names another."""
     if not file.exists():
         file.touch(mode=0o600)

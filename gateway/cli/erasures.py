@@ -1,7 +1,8 @@
-"""`shopsight erasures`: does every erasure in force once more, after a backup was restored that is
-older than some of them."""
+"""`shopsight erasures`: repeats every erasure that has a tombstone. Needed after a backup was
+restored that is older than some erasures."""
 
 import asyncio
+from datetime import datetime
 from itertools import groupby
 
 from sqlalchemy import Engine
@@ -11,7 +12,7 @@ from gateway.erasure.log import LogErasure
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
 from gateway.log import tombstones
-from gateway.log.rollups.retention import LONG_AGO
+from gateway.log.rollups.retention import EPOCH
 from gateway.log.schema.database import open_database
 
 
@@ -20,25 +21,26 @@ def run() -> int:
     engine = open_database(settings)
     pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
     uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s, pseudonyms)
-    rows = again(engine, uploads)
+    rows = replay_all(engine, uploads)
     engine.dispose()
     print(f"{rows} rows were not erased, and are now.")
     return 0
 
 
-def again(engine: Engine, uploads: Uploads) -> int:
-    """Answers how many interactions had come back."""
+def replay_all(engine: Engine, uploads: Uploads) -> int:
+    """Repeat all erasures. Returns how many interactions were redacted."""
     with engine.connect() as connection:
-        found = tombstones.since(connection, LONG_AGO).erased_at
+        erased_at = tombstones.read_since(connection, EPOCH).erased_at
 
-    def person(item: tuple[tombstones.Subject, object]) -> tuple[str, str]:
-        who, erased_at = item
-        return who.tenant, str(erased_at)
+    # One erasure sets the same moment for all subjects of a person.
+    def erasure_key(item: tuple[tombstones.Subject, datetime]) -> tuple[str, str]:
+        subject, moment = item
+        return subject.tenant, str(moment)
 
     rows = 0
-    for _, group in groupby(sorted(found.items(), key=person), key=person):
+    for _, group in groupby(sorted(erased_at.items(), key=erasure_key), key=erasure_key):
         stones = list(group)
-        erasure = LogErasure(engine, [who for who, _ in stones], stones[0][1])
-        asyncio.run(uploads.erase(erasure.uploads([])))
+        erasure = LogErasure(engine, [subject for subject, _ in stones], stones[0][1])
+        asyncio.run(uploads.erase(erasure.upload_condition([])))
         rows += erasure.replay()
     return rows

@@ -1,4 +1,4 @@
-"""`shopsight export`: voted questions with their answers, one JSON a line."""
+"""`shopsight export`: writes voted questions with their answers, one JSON object per line."""
 
 import argparse
 import json
@@ -9,19 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from gateway.cli.moment import moment
 from gateway.config import Settings
 from gateway.feedback.examples import Examples, files_in, inline
 from gateway.log.schema.database import open_database
-
-
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--format", choices=["jsonl"], default="jsonl")
-    command.add_argument("--out", type=Path, help="a file; else standard output")
-    command.add_argument("--photos", type=Path, help="a folder for photos; else data URIs")
-    command.add_argument("--since", type=moment, help="only what was asked since (ISO, UTC)")
-    command.add_argument("--tenant", help="only this tenant's")
-    command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,12 +26,12 @@ def run(args: argparse.Namespace) -> int:
                 out.write(json.dumps(example, ensure_ascii=False) + "\n")
     finally:
         engine.dispose()
-    print("\n".join(told(examples.coverage)), file=sys.stderr)
+    print("\n".join(coverage_lines(examples.coverage)), file=sys.stderr)
     return 0
 
 
-def told(coverage: Counter[str]) -> list[str]:
-    """What is in an export and what is not, and why."""
+def coverage_lines(coverage: Counter[str]) -> list[str]:
+    """Lines that tell how many votes were exported, how many were left out, and why."""
     voted = coverage["voted"]
     photos = {why: count for why, count in coverage.items() if why.startswith("photo: ")}
     lines = [f"{voted} voted, {sum(photos.values())} exported"]
@@ -55,11 +45,11 @@ def _opened(path: Path | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    # Only a whole export stands under its name.
-    half = path.with_name(path.name + ".part")
+    # Renamed at the end, so that the file is complete or not there.
+    partial = path.with_name(path.name + ".part")
     try:
-        with half.open("w", encoding="utf-8") as out:
+        with partial.open("w", encoding="utf-8") as out:
             yield out
-        half.replace(path)
+        partial.replace(path)
     finally:
-        half.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)

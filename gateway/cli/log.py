@@ -1,7 +1,7 @@
-"""`shopsight log …`: is anything waiting, refused or lost on the way to the database?"""
+"""`shopsight log …`: shows what waits, was refused or was lost on the way to the database."""
 
-import argparse
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,42 +9,22 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from gateway.cli.moment import moment
 from gateway.config import Settings
 from gateway.log.faults import reason_of
 from gateway.log.outbox import dead_letters
 from gateway.log.outbox.dead_letters import DeadLetter
 from gateway.log.outbox.delivery import ServerFault
-from gateway.log.outbox.reconcile import damaged_spools, gather
+from gateway.log.outbox.reconcile import damaged_spools, reconcile_log
 from gateway.log.outbox.spool_folder import ids_in, is_owned, spools_in
 from gateway.log.schema.database import open_database
 
 
-def add_commands(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    command = commands.add_parser("status", help="what waits in the spools of this machine")
-    command.set_defaults(run=lambda args: _with_database(status))
-
-    command = commands.add_parser("dead", help="events that the database refused, and why")
-    command.set_defaults(run=lambda args: _with_database(dead))
-
-    command = commands.add_parser("replay", help="send dead letters to the database again")
-    command.set_defaults(run=lambda args: _with_database(replay))
-
-    command = commands.add_parser("reconcile", help="compare spools, database and a ledger")
-    command.add_argument("--ledger", type=Path, help="file of acknowledged ids, one a line")
-    command.add_argument("--since", type=moment, help="only interactions begun since (ISO, UTC)")
-    command.set_defaults(
-        run=lambda args: _with_database(reconcile, ledger=args.ledger, since=args.since)
-    )
-
-
-def _with_database(run: Any, **arguments: Any) -> int:
+def run(command: Callable[..., int], **arguments: Any) -> int:
+    """One of the commands below, with the log that the settings name."""
     settings = Settings()
     engine = open_database(settings)
     try:
-        return int(run(settings, engine, **arguments))
+        return command(settings, engine, **arguments)
     finally:
         engine.dispose()
 
@@ -61,7 +41,7 @@ def status(settings: Settings, engine: Engine) -> int:
 
 def dead(settings: Settings, engine: Engine) -> int:
     last: UUID | None = None
-    while letters := dead_letters.listed(engine, last):
+    while letters := dead_letters.read_page(engine, last):
         last = letters[-1].interaction_id
         for letter in letters:
             print(f"{letter.died_at:%Y-%m-%d %H:%M:%S}  {letter.interaction_id}  {letter.reason}")
@@ -69,12 +49,12 @@ def dead(settings: Settings, engine: Engine) -> int:
 
 
 def replay(settings: Settings, engine: Engine) -> int:
-    taken = refused = 0
+    accepted = refused = 0
 
     def report(letter: DeadLetter, reason: str | None) -> None:
-        nonlocal taken, refused
+        nonlocal accepted, refused
         if reason is None:
-            taken += 1
+            accepted += 1
         else:
             refused += 1
             print(f"{letter.interaction_id}  refused again: {reason}", file=sys.stderr)
@@ -86,7 +66,7 @@ def replay(settings: Settings, engine: Engine) -> int:
         why = reason_of(cause) if isinstance(cause, Exception) else ""
         print(f"The database takes no rows now: {why}", file=sys.stderr)
         refused += 1
-    print(f"{taken} dead letters are rows now.")
+    print(f"{accepted} dead letters are rows now.")
     return 1 if refused else 0
 
 
@@ -96,11 +76,11 @@ def reconcile(
     acknowledged = None
     if ledger is not None:
         acknowledged = {UUID(line.strip()) for line in ledger.read_text().splitlines() if line}
-    found = gather(engine, settings.spool_dir, acknowledged, since)
-    print("\n".join(found.explained()))
+    result = reconcile_log(engine, settings.spool_dir, acknowledged, since)
+    print("\n".join(result.report_lines()))
     for kind in ("lost", "doubled"):
-        for interaction_id in sorted(getattr(found, kind)):
+        for interaction_id in sorted(getattr(result, kind)):
             print(f"{kind}: {interaction_id}")
     if damaged := damaged_spools(settings.spool_dir):
         print(f"Damaged spools, not looked into: {', '.join(path.name for path in damaged)}")
-    return 0 if found.good else 1
+    return 0 if result.exact else 1

@@ -1,10 +1,12 @@
-"""`shopsight migrate`: run the schema's revisions that the database has not seen, and let analysts
-read what is new."""
+"""`shopsight migrate`: runs the migrations that the database lacks, then lets the analysts' account
+read the new tables and views."""
 
+import sys
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
 from contract.home import shipped
 from gateway.config import Settings
@@ -16,7 +18,11 @@ def run() -> int:
     settings = Settings()
     if settings.sqlalchemy_url.get_backend_name() == "sqlite" and settings.sqlalchemy_url.database:
         Path(settings.sqlalchemy_url.database).parent.mkdir(parents=True, exist_ok=True)
-    command.upgrade(Config(shipped("migrations") / "alembic.ini"), "head")
+    try:
+        command.upgrade(Config(shipped("migrations") / "alembic.ini"), "head")
+    except CommandError as error:  # a database from which there is no way on
+        print(error, file=sys.stderr)
+        return 1
     if settings.analyst_account:
         engine = open_database(settings)
         with engine.connect() as connection:

@@ -1,5 +1,5 @@
-"""`shopsight pseudonyms`: which keys are in use, and how many rows each has made: one without rows
-may be dropped."""
+"""`shopsight pseudonyms`: lists the keys of pseudonyms and how many rows have a pseudonym of each.
+A key without rows may be dropped."""
 
 from datetime import datetime
 
@@ -16,14 +16,15 @@ def run() -> int:
     engine = open_database(settings)
     rows = rows_by_key(engine)
     engine.dispose()
-    known = Pseudonyms(settings.pseudonym_key.get_secret_value()).key_ids
-    for number, name in enumerate((*known, *sorted(rows.keys() - set(known)))):
-        role = "makes new ones" if not number else "finds old ones" if name in known else "UNKNOWN"
+    configured = Pseudonyms(settings.pseudonym_key.get_secret_value()).key_ids
+    unknown = rows.keys() - set(configured)
+    for number, name in enumerate((*configured, *sorted(unknown))):
+        role = "UNKNOWN" if name in unknown else "finds old ones" if number else "makes new ones"
         count, last = rows.get(name, (0, None))
         print(
             f"{name}  {role:<14}  {count:>9} rows{f', the last of {last:%Y-%m-%d}' if last else ''}"
         )
-    if unknown := rows.keys() - set(known):
+    if unknown:
         print(f"The people of {len(unknown)} key(s) cannot be found: see docs/privacy.md")
     return 0
 

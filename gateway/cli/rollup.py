@@ -1,16 +1,16 @@
-"""`shopsight rollup`: what the worker does every minute, once, where none is running."""
+"""`shopsight rollup`: brings the roll-ups up to date once, for stacks without a worker."""
 
 from gateway.config import Settings
 from gateway.log.rollups.roll_up import roll_up
-from gateway.log.rollups.upkeep import turn
+from gateway.log.rollups.upkeep import upkeep_lock
 from gateway.log.schema.database import open_database
 
 
 def run() -> int:
     settings = Settings()
     engine = open_database(settings)
-    with turn(engine) as mine:
-        if mine:
+    with upkeep_lock(engine) as acquired:
+        if acquired:
             print(f"hours and days counted: {roll_up(engine, settings.business_zone).counted}")
         else:
             print("Another one is at it.")

@@ -37,7 +37,7 @@ def _stay_up(bind: str, port: int) -> NoReturn:
     print("Loading the model …", flush=True)
     with embedded_stack(home(), bind=bind, port=port, **places) as stack:
         print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
-        print(f"RequestMetrics and administration, for this machine alone: {stack.internal_url}")
+        print(f"Metrics and administration, for this machine alone: {stack.internal_url}")
         if bind == "0.0.0.0":  # noqa: S104 - asked for by name
             print(f"From a phone in this network: http://{_address()}:{port}", flush=True)
         _watch(stack)
@@ -66,7 +66,7 @@ def _start_again(child: Child) -> None:
 
 
 def _address() -> str:
-    """This machine's address in the local network: the one a packet outwards would carry."""
+    """This machine's address in the local network: the source address of an outgoing packet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # documentation range; connecting UDP sends nothing

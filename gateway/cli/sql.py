@@ -1,4 +1,4 @@
-"""`shopsight sql "SELECT …"`: one question to the log, read only, its answer as a table."""
+"""`shopsight sql "SELECT …"`: runs one read-only query on the log and prints a table."""
 
 import sys
 import unicodedata
@@ -28,7 +28,7 @@ def run(query: str) -> int:
 
 
 def answer(engine: Engine, query: str) -> str:
-    """Its rows as lines of text, the same of every database."""
+    """The rows as lines of text, the same for every database."""
     server = engine.dialect.name in MYSQL
     with engine.connect() as connection:
         if server:
@@ -37,7 +37,7 @@ def answer(engine: Engine, query: str) -> str:
         else:
             connection.execute(text("PRAGMA query_only=ON"))
         try:
-            # A colon is no parameter's name here.
+            # Escaped, so that SQLAlchemy does not read a colon as a parameter.
             result = connection.execute(text(query.replace(":", r"\:")))
             return table(list(result.keys()), [tuple(row) for row in result])
         finally:
@@ -45,7 +45,7 @@ def answer(engine: Engine, query: str) -> str:
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Columns as wide as their widest text, numbers on the right."""
+    """Lines of a table: columns are as wide as their widest cell, numbers are aligned right."""
     lines = [[_shown(value) for value in row] for row in rows]
     numeric = [
         all(isinstance(value, int | float | Decimal | None) for value in column)
@@ -66,13 +66,13 @@ def _shown(value: Any) -> str:
         return "NULL"
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, float | Decimal):  # a sum is a decimal of servers, a whole number of files
+    if isinstance(value, float | Decimal):  # a sum is a Decimal on servers, an int in SQLite
         return f"{float(value):.10g}"
     return str(value)
 
 
 def _width(cell: str) -> int:
-    """Of a terminal: Chinese characters take two places."""
+    """Width in a terminal: a Chinese character takes two places."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in cell)
 
 

@@ -1,4 +1,4 @@
-"""`shopsight stats`: what shoppers asked and how they were answered, from the analysts' views."""
+"""`shopsight stats`: what shoppers asked and how they were answered, from the views."""
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
@@ -8,16 +8,16 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from gateway.cli.plot import bar, sparkline
 from gateway.config import Settings
-from gateway.log.outbox.reconcile import waiting_ids
+from gateway.log.outbox.reconcile import spooled_ids
 from gateway.log.rollups.roll_up import roll_up
-from gateway.log.rollups.upkeep import turn
+from gateway.log.rollups.upkeep import upkeep_lock
 from gateway.log.schema.database import open_database
 
 
 def summary(engine: Engine, zone: tzinfo) -> str:
-    """A screen of plain text; the roll-ups are brought up to date before."""
-    with turn(engine) as mine:
-        if mine:  # else the worker is at it
+    """A screen of plain text. Brings the roll-ups up to date first."""
+    with upkeep_lock(engine) as acquired:
+        if acquired:  # else the worker does it
             roll_up(engine, zone)
     with engine.connect() as connection:
         return "\n".join(_lines(connection)) or "The log is empty."
@@ -80,7 +80,7 @@ _VOTES = "SELECT SUM(votes) AS votes, SUM(up) AS up FROM feedback_by_revision"
 
 
 def _latency(connection: Connection) -> Iterator[str]:
-    """Per way of answering: how many, a histogram of their times, the mean."""
+    """A line for each kind of cache outcome: a histogram of times, number of answers, mean time."""
     rows = _rows(
         connection,
         "SELECT cache, up_to_ms, SUM(answers) AS n FROM hourly_latency WHERE cache <> ''"
@@ -114,7 +114,7 @@ def _rows(connection: Connection, query: str) -> Sequence[Row[Any]]:
 
 def run() -> int:
     settings = Settings()
-    waiting = len(waiting_ids(settings.spool_dir))
+    waiting = len(spooled_ids(settings.spool_dir))
     engine = open_database(settings)
     print(summary(engine, settings.business_zone))
     engine.dispose()

@@ -1,1 +1,1 @@
-"""One person's erasure: which rows are theirs, what becomes of them, what waits in spools."""
+"""The erasure of one person: which rows are the person's, and how rows and spools are redacted."""

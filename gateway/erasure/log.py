@@ -1,5 +1,5 @@
-"""One person's erasure from the log's tables, in steps that may be repeated. `usecases.erase` puts
-them in their order. Rows stay, without who and what: see `log.redaction`."""
+"""The steps that erase one person from the log's tables. Each step may be repeated.
+`usecases.erase` orders them. Rows stay, without person and content: see `log.redaction`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,29 +12,30 @@ from gateway.cache.answers import GivenAnswer
 from gateway.erasure.person import person_of
 from gateway.log import audit, tombstones
 from gateway.log.event import BadEvent
-from gateway.log.given_answers import given_to
+from gateway.log.given_answers import given_answer
 from gateway.log.redaction import WITHOUT_PERSON, fields_of, without_person
-from gateway.log.rollups.roll_up import count_details_anew
+from gateway.log.rollups.roll_up import recount_details
 from gateway.log.schema.columns import MYSQL
 from gateway.log.schema.tables import dead_letters, feedback, interactions, votes
 from gateway.log.tombstones import Subject, Tombstones
 
 # Rows of one transaction: they are locked for some milliseconds.
 BATCH_ROWS = 500
-# Rows that one statement reads: 0.1 s of a server, however many the person has.
+# Rows that one statement reads: 0.1 s of a server, however many rows the person has.
 PAGE_ROWS = 10_000
-# In place of the database's words on why it refused an event, which may quote it.
+# Replaces the database's reason for refusing an event, which may quote the event.
 REASON = "erased"
 
 column = interactions.c
 
 
 class LogErasure:
-    """Everything up to the moment `at`, in UTC. Methods raise SQLAlchemyError."""
+    """Erases everything of a person up to the moment `at`, in UTC. `subjects` are all names of that
+    person. Methods raise SQLAlchemyError."""
 
     def __init__(self, engine: Engine, subjects: Sequence[Subject], at: datetime) -> None:
-        # READ COMMITTED: what is looked for is locked, not the gaps beside it, where others'
-        # rows are being inserted.
+        # READ COMMITTED locks the rows that are found, but not the gaps beside them, where others
+        # insert their rows.
         mysql = engine.dialect.name in MYSQL
         self._engine = (
             engine.execution_options(isolation_level="READ COMMITTED") if mysql else engine
@@ -46,137 +47,145 @@ class LogErasure:
         self.tombstones = Tombstones()
 
     def begin(self, actor: str) -> None:
-        """From now on nothing of before comes in: tombstones, committed, and the audit's entry. The
-        person's first, since to look for its visits takes a while."""
-        who = self._person
+        """Commit the tombstones and a row of the audit. From then on, earlier events of the person
+        are inserted redacted. The given subjects come first: finding the visits takes a while."""
+        person = self._person
         with self._engine.begin() as connection:
-            stones = tombstones.put_up(connection, self._subjects, self._at)
-            self._note(connection, actor, "erasure begun")
-        found = {visit for mine in who.by_name() for visit in self._pages(column.session_id, mine)}
-        who.visits += sorted(found.difference(who.visits))
-        visits = [Subject(who.tenant, "visit", name) for name in who.visits]
+            named = tombstones.upsert(connection, self._subjects, self._at)
+            self._audit(connection, actor, "erasure begun")
+        sessions = {
+            session
+            for which in person.by_pseudonym()
+            for session in self._values(column.session_id, which)
+        }
+        person.visits += sorted(sessions.difference(person.visits))
+        visits = [Subject(person.tenant, "visit", name) for name in person.visits]
         with self._engine.begin() as connection:
-            more = tombstones.put_up(connection, visits, self._at)
-        self.tombstones = Tombstones({**stones.erased_at, **more.erased_at})
+            visited = tombstones.upsert(connection, visits, self._at)
+        self.tombstones = Tombstones({**named.erased_at, **visited.erased_at})
 
-    def end(self, actor: str, done: Mapping[str, Any]) -> None:
+    def end(self, actor: str, receipt: Mapping[str, Any]) -> None:
+        """Add a row of the audit that tells what was erased."""
         with self._engine.begin() as connection:
-            self._note(connection, actor, "erasure ended", **done)
+            self._audit(connection, actor, "erasure ended", **receipt)
 
-    def _note(self, connection: Any, actor: str, action: str, **details: Any) -> None:
-        audit.note(
+    def _audit(self, connection: Any, actor: str, action: str, **details: Any) -> None:
+        audit.insert_row(
             connection, actor, action, tenant=self._person.tenant, subject=self._subject, **details
         )
 
-    def _pages(self, wanted: Column[Any], mine: ColumnElement[bool]) -> Iterator[Any]:
-        """What interactions hold there. `mine` is one value of one index: keys come out of it in
-        their order, so that no more than a page is read at a time. Their time is looked at here: in
-        the statement it had MariaDB read by the index of times, and sort."""
+    def _values(self, wanted: Column[Any], which: ColumnElement[bool]) -> Iterator[Any]:
+        """The values of a column in the person's interactions, read by pages. `which` must select
+        one value of one index: such an index returns keys in order, so a page reads only its own
+        rows. The time is compared here, because MariaDB would use its index of times and sort."""
         key = column.interaction_id
-        query = select(key, wanted, column.asked_at).where(mine).order_by(key).limit(PAGE_ROWS)
+        query = select(key, wanted, column.asked_at).where(which).order_by(key).limit(PAGE_ROWS)
         page = query
         while True:
             with self._engine.connect() as connection:
-                found = connection.execute(page).all()
-            yield from {value for _, value, at in found if value is not None and at <= self._at}
-            if len(found) < PAGE_ROWS:
+                rows = connection.execute(page).all()
+            yield from {value for _, value, at in rows if value is not None and at <= self._at}
+            if len(rows) < PAGE_ROWS:
                 return
-            page = query.where(key > found[-1][0])
+            page = query.where(key > rows[-1][0])
 
-    def rows(self, photos: Sequence[str]) -> list[ColumnElement[bool]]:
-        """Which interactions are to be emptied, in this order."""
-        return self._person.rows(photos)
+    def interaction_conditions(self, photos: Sequence[str]) -> list[ColumnElement[bool]]:
+        """The interactions to redact, in this order."""
+        return self._person.interaction_conditions(photos)
 
-    def uploads(self, photos: Sequence[str]) -> ColumnElement[bool]:
-        """Which rows of `images` go, with their files."""
-        return self._person.uploads(photos)
+    def upload_condition(self, photos: Sequence[str]) -> ColumnElement[bool]:
+        """The rows of `images` to delete, together with their files."""
+        return self._person.upload_condition(photos)
 
-    def own_photos(self, besides: Iterable[str]) -> list[str]:
-        """Digests of the photos that only this person has asked about, in rows or in events
-        (`besides`). By them uploads are found that name nobody."""
-        who = self._person
-        if not who.names:
+    def exclusive_photos(self, in_events: Iterable[str]) -> list[str]:
+        """Digests of the photos that nobody else has asked about. They are taken from the person's
+        rows and from events (`in_events`), and lead to uploads that name no user and no session."""
+        person = self._person
+        if not person.pseudonyms:
             return []
-        digests = set(besides)
-        for mine in (*who.by_name(), *who.by_visit()):
-            digests.update(self._pages(column.image_digest, mine))
+        digests = set(in_events)
+        for which in (*person.by_pseudonym(), *person.by_visit()):
+            digests.update(self._values(column.image_digest, which))
         with self._engine.connect() as connection:
-            # One at a time, up to the first row: of a photo that everybody asks about there are
-            # more than anybody may read.
-            def others(digest: str) -> bool:
-                first = select(literal(1)).where(who.others(digest)).limit(1)
+            # One photo at a time, and only up to the first row: a popular photo has more rows than
+            # anybody may read.
+            def has_others(digest: str) -> bool:
+                first = select(literal(1)).where(person.asked_by_others(digest)).limit(1)
                 return connection.scalar(first) is not None
 
-            return [digest for digest in sorted(digests) if not others(digest)]
+            return [digest for digest in sorted(digests) if not has_others(digest)]
 
-    def next_batch(self, rows: ColumnElement[bool]) -> dict[UUID, GivenAnswer | None]:
-        """A batch of the interactions, with the answers that they were given. Waits for those that
+    def next_batch(self, which: ColumnElement[bool]) -> dict[UUID, GivenAnswer | None]:
+        """Up to BATCH_ROWS interactions, with the answers that they were given. Waits for rows that
         are being inserted."""
         query = select(
             column.interaction_id, column.model_revision, column.image_digest, column.answer_key
-        ).where(rows)
+        ).where(which)
         with self._engine.begin() as connection:
-            found = connection.execute(query.limit(BATCH_ROWS).with_for_update())
-            return {row.interaction_id: given_to(row._asdict()) for row in found}
+            rows = connection.execute(query.limit(BATCH_ROWS).with_for_update())
+            return {row.interaction_id: given_answer(row._asdict()) for row in rows}
 
     def redact_rows(self, ids: Iterable[UUID]) -> int:
-        mine = column.interaction_id.in_(list(ids))
+        """Clear person and content of these interactions. Returns how many there were."""
+        which = column.interaction_id.in_(list(ids))
         with self._engine.begin() as connection:
-            count_details_anew(connection, mine)
-            emptied = update(interactions).where(mine).values(WITHOUT_PERSON)
-            return connection.execute(emptied).rowcount
+            recount_details(connection, which)
+            change = update(interactions).where(which).values(WITHOUT_PERSON)
+            return connection.execute(change).rowcount
 
     def replay(self) -> int:
-        """All steps, for rows that have come back with a backup; nothing of theirs is cached."""
+        """Do all steps for rows that have come back with a backup. No cached answer is theirs."""
         self.tombstones = Tombstones(dict.fromkeys(self._subjects, self._at))
-        emptied = 0
+        redacted = 0
         self.redact_dead_letters(self.dead_letters())
         self.delete_feedback()
-        for rows in self.rows([]):
-            while batch := self.next_batch(rows):
-                emptied += self.redact_rows(batch)
-        return emptied
+        for which in self.interaction_conditions([]):
+            while batch := self.next_batch(which):
+                redacted += self.redact_rows(batch)
+        return redacted
 
     def delete_feedback(self) -> int:
-        """Votes that wait to be counted first: whoever is just counting one holds its row."""
-        gone = 0
+        """Delete the person's votes; returns how many. `votes` comes first: a gateway that counts a
+        vote locks its row there before it writes `feedback`."""
+        deleted = 0
         with self._engine.begin() as connection:
             for table in (votes, feedback):
-                gone += connection.execute(delete(table).where(self._person.of(table))).rowcount
-        return gone
+                which = self._person.owns(table)
+                deleted += connection.execute(delete(table).where(which)).rowcount
+        return deleted
 
     def dead_letters(self) -> dict[UUID, str]:
-        """Their events, as they are, by their id."""
+        """The person's dead letters: the event of each, unchanged, by its id."""
         letter = dead_letters.c
-        names = [who.name for who in self.tombstones.erased_at]
-        theirs = or_(letter.user_pseudonym.in_(names), *(letter.event.contains(n) for n in names))
-        query = select(letter.interaction_id, letter.event).where(theirs).with_for_update()
+        names = [subject.name for subject in self.tombstones.erased_at]
+        which = or_(letter.user_pseudonym.in_(names), *(letter.event.contains(n) for n in names))
+        query = select(letter.interaction_id, letter.event).where(which).with_for_update()
         with self._engine.begin() as connection:
-            found = connection.execute(query).all()
-        return {row.interaction_id: row.event for row in found if self._covers(row.event)}
+            rows = connection.execute(query).all()
+        return {row.interaction_id: row.event for row in rows if self._is_covered(row.event)}
 
-    def _covers(self, event: str) -> bool:
+    def _is_covered(self, event: str) -> bool:
         try:
             return self.tombstones.cover(fields_of(event))
-        except BadEvent:  # no JSON, and yet a name of the erased is in it
+        except BadEvent:  # no JSON, but it contains a name of the person
             return True
 
     def redact_dead_letters(self, events: Mapping[UUID, str]) -> None:
-        """They may still become rows; what is no event at all goes altogether."""
+        """Redact dead letters, which may still become rows. A text that is no event is deleted."""
         with self._engine.begin() as connection:
             for key, event in events.items():
-                mine = dead_letters.c.interaction_id == key
+                is_letter = dead_letters.c.interaction_id == key
                 try:
                     values = {"event": without_person(event).rstrip(), "reason": REASON}
                 except BadEvent:
-                    connection.execute(delete(dead_letters).where(mine))
+                    connection.execute(delete(dead_letters).where(is_letter))
                     continue
-                values_and_nobody = {**values, "user_pseudonym": None}
-                connection.execute(update(dead_letters).where(mine).values(values_and_nobody))
+                redacted = {**values, "user_pseudonym": None}
+                connection.execute(update(dead_letters).where(is_letter).values(redacted))
 
-    def clean_file(self) -> bool:
-        """Of an SQLite file: its log, which holds pages as they were, is cut to nothing. Whether
-        nobody's reading was in the way."""
+    def truncate_wal(self) -> bool:
+        """Checkpoint and truncate an SQLite file's WAL, which holds old versions of pages. False if
+        somebody's read was in the way. A server has no such file."""
         if self._engine.dialect.name in MYSQL:
             return True
         with self._engine.connect() as connection:

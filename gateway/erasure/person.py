@@ -1,4 +1,4 @@
-"""Which rows are one person's. Conditions only; `erasure` puts them into statements."""
+"""SQL conditions for the rows of one person. `erasure.log` puts them into statements."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,97 +9,101 @@ from sqlalchemy import ColumnElement, Table, and_, or_
 from gateway.log.schema.tables import images, interactions
 from gateway.log.tombstones import Subject
 
-# Names or digests that one statement holds.
-NAMES = 500
+# Digests in one statement at most.
+CHUNK = 500
 
 column = interactions.c
 
 
 @dataclass
 class Person:
-    """Everything up to the moment `at`, in UTC."""
+    """The identities of one person. Rows from after the erasure are not the person's."""
 
     tenant: str
-    names: list[str]
-    """Pseudonyms."""
+    pseudonyms: list[str]
     sessions: list[str]
+    """Sessions of which every request is the person's."""
     visits: list[str]
-    """Sessions in which only what names nobody is the person's."""
+    """Sessions of which a request is the person's only if it names no user."""
     at: datetime
+    """In UTC."""
 
-    def of(self, table: Table) -> ColumnElement[bool]:
+    def owns(self, table: Table) -> ColumnElement[bool]:
+        """The person's rows of a table with tenant, pseudonym, session and `created_at`."""
         user, session = table.c.user_pseudonym, table.c.session_id
-        mine = or_(
-            user.in_(self.names),
+        is_person = or_(
+            user.in_(self.pseudonyms),
             session.in_(self.sessions),
             and_(session.in_(self.visits), user.is_(None)),
         )
-        return and_(table.c.tenant == self.tenant, mine, table.c.created_at <= self.at)
+        return and_(table.c.tenant == self.tenant, is_person, table.c.created_at <= self.at)
 
-    def by_name(self) -> list[ColumnElement[bool]]:
+    def by_pseudonym(self) -> list[ColumnElement[bool]]:
         return [
-            and_(column.tenant == self.tenant, column.user_pseudonym == name) for name in self.names
+            and_(column.tenant == self.tenant, column.user_pseudonym == name)
+            for name in self.pseudonyms
         ]
 
     def by_visit(self) -> list[ColumnElement[bool]]:
-        nobody = column.user_pseudonym.is_(None)
-        tenants = column.tenant == self.tenant
-        return [and_(tenants, column.session_id == name, nobody) for name in self.visits]
+        unnamed = column.user_pseudonym.is_(None)
+        in_tenant = column.tenant == self.tenant
+        return [and_(in_tenant, column.session_id == name, unnamed) for name in self.visits]
 
-    def rows(self, photos: Sequence[str]) -> list[ColumnElement[bool]]:
-        """Which interactions are to be emptied, in this order: those that are only found by the
-        others come first, so that an erasure that breaks off can be done again. Each by one value
-        of one index: of several the server would read all that they name for each batch."""
-        by_session = [self._until(column.session_id == name) for name in self.sessions]
-        uploads = [self._rows_of_uploads(some) for some in parts(photos)]
-        mine = [*self.by_visit(), *self.by_name()]
-        visits_and_names = [self._until(which) for which in mine]
-        return [*uploads, *by_session, *visits_and_names]
+    def interaction_conditions(self, photos: Sequence[str]) -> list[ColumnElement[bool]]:
+        """The interactions to redact, in this order. Rows that are found only by means of other
+        rows come first, so that an interrupted erasure can be repeated. Each condition has one
+        value of one index: given several, the server would read the rows of all values for each
+        batch."""
+        by_session = [self._until_erasure(column.session_id == name) for name in self.sessions]
+        uploads = [self._unnamed_uploads(chunk) for chunk in chunks(photos)]
+        by_identity = [*self.by_visit(), *self.by_pseudonym()]
+        return [*uploads, *by_session, *(self._until_erasure(which) for which in by_identity)]
 
-    def _until(self, mine: ColumnElement[bool]) -> ColumnElement[bool]:
-        return and_(column.tenant == self.tenant, mine, column.asked_at <= self.at)
+    def _until_erasure(self, which: ColumnElement[bool]) -> ColumnElement[bool]:
+        return and_(column.tenant == self.tenant, which, column.asked_at <= self.at)
 
-    def _rows_of_uploads(self, photos: Sequence[str]) -> ColumnElement[bool]:
-        """Of uploads that name nobody."""
-        nobodys = and_(
+    def _unnamed_uploads(self, photos: Sequence[str]) -> ColumnElement[bool]:
+        """Uploads of these photos without a user and a session."""
+        unnamed = and_(
             column.kind == "upload",
             column.user_pseudonym.is_(None),
             column.session_id.is_(None),
             column.image_digest.in_(photos),
         )
-        return self._until(nobodys)
+        return self._until_erasure(unnamed)
 
-    def uploads(self, photos: Sequence[str]) -> ColumnElement[bool]:
-        """Which rows of `images` go, with their files."""
-        nobodys = and_(
+    def upload_condition(self, photos: Sequence[str]) -> ColumnElement[bool]:
+        """The rows of `images` to delete, together with their files."""
+        unnamed = and_(
             images.c.user_pseudonym.is_(None),
             images.c.session_id.is_(None),
             images.c.image_digest.in_(photos),
             images.c.tenant == self.tenant,
             images.c.created_at <= self.at,
         )
-        return or_(self.of(images), nobodys)
+        return or_(self.owns(images), unnamed)
 
-    def others(self, digest: str) -> ColumnElement[bool]:
-        """Whatever about that photo is somebody else's. Who asks without saying who it is may be
-        anybody, but in the person's own visits."""
+    def asked_by_others(self, digest: str) -> ColumnElement[bool]:
+        """Interactions about a photo that may be somebody else's. A question without a user may
+        come from anybody, except in the person's own visits."""
         elsewhere = or_(column.session_id.is_(None), column.session_id.not_in(self.visits))
-        anybody = and_(column.user_pseudonym.is_(None), column.kind == "ask", elsewhere)
+        unnamed = and_(column.user_pseudonym.is_(None), column.kind == "ask", elsewhere)
         return and_(
             column.tenant == self.tenant,
             column.image_digest == digest,
-            or_(column.user_pseudonym.not_in(self.names), anybody),
+            or_(column.user_pseudonym.not_in(self.pseudonyms), unnamed),
         )
 
 
 def person_of(subjects: Sequence[Subject], at: datetime) -> Person:
-    names, sessions, visits = (
-        [who.name for who in subjects if who.kind == kind] for kind in ("user", "session", "visit")
+    pseudonyms, sessions, visits = (
+        [subject.name for subject in subjects if subject.kind == kind]
+        for kind in ("user", "session", "visit")
     )
-    return Person(subjects[0].tenant, names, sessions, visits, at)
+    return Person(subjects[0].tenant, pseudonyms, sessions, visits, at)
 
 
-def parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """As many at a time as one statement may hold."""
-    for start in range(0, len(names), NAMES):
-        yield names[start : start + NAMES]
+def chunks(digests: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Slices of up to CHUNK digests, for one statement each."""
+    for start in range(0, len(digests), CHUNK):
+        yield digests[start : start + CHUNK]

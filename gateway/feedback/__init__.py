@@ -1,1 +1,1 @@
-"""Thumbs: who may vote, how votes are counted, and what becomes of an answer voted down."""
+"""Votes on answers: who may vote, how votes count, and the quarantine of answers voted down."""

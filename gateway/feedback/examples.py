@@ -1,4 +1,4 @@
-"""Voted questions with their answers, in the form in which chat models are fine-tuned."""
+"""Exports voted questions with their answers, in the format for fine-tuning chat models."""
 
 import os
 from collections import Counter
@@ -10,23 +10,24 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, Row, select
 
 from contract.images import EncodedImage
-from gateway.feedback.photos import StoredPhotos, Withheld
+from gateway.feedback.photos import PhotoWithheld, StoredPhotos
 from gateway.log.masking import masked
 from gateway.log.schema.tables import feedback, interactions
 
-# Their photos are looked up together.
+# Votes of one page; their photos are looked up together.
 PAGE_ROWS = 200
 
 SavePhoto = Callable[[str, bytes], str]
-"""Digest and JPEG → the URL under which the example names it."""
+"""Digest and JPEG of a photo → its URL in the example."""
 
 
 def inline(digest: str, jpeg: bytes) -> str:
+    """The photo as a data URI."""
     return EncodedImage(jpeg).data_uri
 
 
 def files_in(folder: Path, relative_to: Path) -> SavePhoto:
-    """Keep photos as files; the same photo once."""
+    """Save photos as files in `folder`, each photo once. URLs are relative to `relative_to`."""
 
     def save(digest: str, jpeg: bytes) -> str:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +39,7 @@ def files_in(folder: Path, relative_to: Path) -> SavePhoto:
 
 
 class Examples:
-    """`coverage` counts what became of each vote, and is complete once `read` has ended."""
+    """`coverage` counts what became of each vote. It is complete once `read` is exhausted."""
 
     def __init__(self, engine: Engine, folder: Path, save: SavePhoto) -> None:
         self._engine = engine
@@ -47,7 +48,7 @@ class Examples:
         self.coverage: Counter[str] = Counter()
 
     def read(self, tenant: str | None, since: datetime | None) -> Iterator[dict[str, Any]]:
-        """In the order in which they were asked."""
+        """The examples, in the order of their questions."""
         wanted = _wanted(tenant, since)
         last = None
         while True:
@@ -70,8 +71,8 @@ class Examples:
         if row.finish_reason == "content_filter" or row.moderation:
             self.coverage["left out: withheld by the content rules"] += 1
             return None
-        url, said = self._photo(row, photos)
-        self.coverage[f"photo: {said}"] += 1
+        url, photo_status = self._photo(row, photos)
+        self.coverage[f"photo: {photo_status}"] += 1
         content: list[dict[str, Any]] = [{"type": "text", "text": masked(row.question)}]
         if url is not None:
             content.insert(0, {"type": "image_url", "image_url": {"url": url}})
@@ -82,7 +83,7 @@ class Examples:
             ],
             "vote": row.vote,
             "reason": None if row.reason is None else masked(row.reason),
-            "photo": said,
+            "photo": photo_status,
             "model_revision": row.model_revision,
             "language": row.language,
             "asked_at": row.asked_at.isoformat(timespec="seconds"),
@@ -90,18 +91,19 @@ class Examples:
         }
 
     def _photo(self, row: Row[Any], photos: StoredPhotos) -> tuple[str | None, str]:
+        """The photo's URL, and `attached` or the reason why there is none."""
         if row.image_digest is None:
             return None, "none asked about"
         try:
             jpeg = photos.jpeg((row.tenant, row.session_id, row.image_digest))
-        except Withheld as why:
+        except PhotoWithheld as why:
             return None, str(why)
         return self._save(row.image_digest, jpeg), "attached"
 
 
 def _wanted(tenant: str | None, since: datetime | None) -> list[ColumnElement[bool]]:
-    """Which votes are exported. Whoever was erased has neither votes nor interactions left; what
-    else must not leave the house is excluded here."""
+    """Which votes are exported. Erased persons need no condition: their votes and the content of
+    their interactions are gone."""
     wanted: list[ColumnElement[bool]] = [feedback.c.tenant == interactions.c.tenant]
     if tenant is not None:
         wanted.append(interactions.c.tenant == tenant)

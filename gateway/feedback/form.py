@@ -1,4 +1,4 @@
-"""The body of a vote → a checked `Vote`; any deviation is a named error. Pure."""
+"""Parses the body of a vote into a checked `Vote`. Pure."""
 
 import re
 import uuid
@@ -14,9 +14,10 @@ from gateway.log.masking import masked
 
 # Characters of a reason: a sentence or two, not a conversation.
 MAX_REASON_CHARS = 500
-# Of a body: a reason with every character escaped, and the rest.
+# Size of a body: a reason with every character escaped, and the other fields.
 MAX_FEEDBACK_BYTES = 8 * 1024
-# As in `x-interaction-id`, or as the `id` of an answer in OpenAI's form, which SDKs hand out.
+# As in the header `x-interaction-id`, or as the `id` of an answer in OpenAI's form, which SDKs
+# show.
 _INTERACTION = re.compile(
     r"(?:chatcmpl-)?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})"
 )
@@ -26,16 +27,16 @@ VoteValue = Literal["up", "down"]
 
 @dataclass(frozen=True)
 class Vote:
-    """One vote on one answer. `user`: the tenant's own id of the person who votes."""
+    """One vote on one answer. `user` is the tenant's own id of the voter."""
 
     interaction_id: uuid.UUID
     value: VoteValue
     reason: str | None = None
-    """Without what names a person."""
+    """With personal data masked."""
     user: str | None = None
 
     def wire(self, identity: uuid.UUID) -> dict[str, Any]:
-        """What its sender is told: `identity` is the vote's own."""
+        """The body of the response. `identity` is the id of the vote itself."""
         return {
             "id": str(identity),
             "object": "feedback",
@@ -54,18 +55,19 @@ class _Form(BaseModel):
 
 
 def parse_vote(body: bytes) -> Vote:
+    """Raises PayloadTooLarge, InvalidField, and the errors of `parse_object` and `checked_text`."""
     if len(body) > MAX_FEEDBACK_BYTES:
         raise PayloadTooLarge
     try:
         form = _Form.model_validate(parse_object(body))
     except ValidationError as error:
-        (place, *_) = error.errors(include_url=False, include_input=False)[0]["loc"]
-        # Only names of our own fields: an unknown field's name is the client's text.
-        raise InvalidField(str(place) if place in _Form.model_fields else None) from None
-    named = _INTERACTION.fullmatch(form.interaction_id)
-    if named is None:
+        (name, *_) = error.errors(include_url=False, include_input=False)[0]["loc"]
+        # Only our own fields are named: the name of an unknown field is the client's text.
+        raise InvalidField(str(name) if name in _Form.model_fields else None) from None
+    match = _INTERACTION.fullmatch(form.interaction_id)
+    if match is None:
         raise InvalidField("interaction_id")
     reason = None
     if form.reason is not None:
         reason = masked(checked_text(form.reason, "reason"))
-    return Vote(uuid.UUID(named[1]), form.vote, reason, form.user)
+    return Vote(uuid.UUID(match[1]), form.vote, reason, form.user)

@@ -1,5 +1,5 @@
-"""Which answers were voted down, and so at which attempt their questions are. In memory, because
-every question asks; in SQL, because neither Redis nor a gateway lasts."""
+"""Answers that were voted down, and the attempt at which each of their questions is now. In memory,
+because every question looks it up; in SQL, because Redis evicts and gateways restart."""
 
 import time
 from dataclasses import replace
@@ -12,63 +12,68 @@ from contract.attempts import MAX_ATTEMPT
 from gateway.cache.key import AnswerKey, digest_of_attempt
 from gateway.log.schema.tables import feedback, quarantined_answers
 
-# The latest; about 250 bytes each. Of an older one the first answer may come back.
-REMEMBERED = 20_000
-AGAIN_S = 60.0
+# Only the latest are in memory, about 250 bytes each. An older question may get its old answer
+# again.
+MAX_REMEMBERED = 20_000
+# Interval for reading the whole table, which alone shows rows that were deleted.
+FULL_REFRESH_S = 60.0
 
 
 class Quarantine:
-    """`refresh` and `judge` are one thread's, `current` the event loop's."""
+    """`current_key` is for the event loop; one thread calls the other methods."""
 
     def __init__(self) -> None:
-        self._attempts: dict[str, int] = {}  # replaced, never changed
-        self._seen: datetime | None = None  # the latest change
-        self._again_at = 0.0  # monotonic
+        self._attempts: dict[str, int] = {}  # by digest of attempt 0; replaced, never mutated
+        self._latest_change: datetime | None = None
+        self._full_refresh_at = 0.0  # monotonic
 
-    def current(self, key: AnswerKey) -> AnswerKey:
-        """The key under which a question is answered now; costs a question that was never voted
-        down one look into a dict."""
+    def current_key(self, key: AnswerKey) -> AnswerKey:
+        """The key under which a question is answered now. For a question that was never voted down
+        this costs one look-up in a dict."""
         attempt = self._attempts.get(key.digest, 0)
-        return _later(key, attempt) if attempt else key
+        return _at_attempt(key, attempt) if attempt else key
 
     def refresh(self, engine: Engine) -> None:
-        """Learn what this or another gateway has put there, at once; within a minute what a person
-        has taken away, which only looking through the whole of it tells."""
+        """Read the table if it has changed. Added rows are seen at once. Rows that a person has
+        deleted are seen within FULL_REFRESH_S."""
         table = quarantined_answers.c
         with engine.connect() as connection:
             latest_change = connection.scalar(select(func.max(table.changed_at)))
-            if latest_change == self._seen and time.monotonic() < self._again_at:
+            unchanged = latest_change == self._latest_change
+            if unchanged and time.monotonic() < self._full_refresh_at:
                 return
             latest = select(table.answer_key, table.attempt).order_by(table.changed_at.desc())
-            found = connection.execute(latest.limit(REMEMBERED))
-            self._attempts = {row.answer_key: row.attempt for row in found}
-        self._seen = latest_change
-        self._again_at = time.monotonic() + AGAIN_S
+            rows = connection.execute(latest.limit(MAX_REMEMBERED))
+            self._attempts = {row.answer_key: row.attempt for row in rows}
+        self._latest_change = latest_change
+        self._full_refresh_at = time.monotonic() + FULL_REFRESH_S
 
-    def judge(
+    def quarantine_if_voted_down(
         self, connection: Connection, answer_key: str, tenant: str, revision: str | None, votes: int
     ) -> bool:
-        """Whether so many different voters are against an answer that it is in quarantine from now
-        on. Others may judge at the same time: one of them does it."""
+        """Quarantine an answer if at least `votes` different voters are against it (0: never).
+        Returns whether this call did it: of several gateways at once, one does."""
         if not votes or _voters_against(connection, answer_key, tenant) < votes:
             return False
         table = quarantined_answers
         now = datetime.now(UTC)
-        known = connection.execute(
+        existing = connection.execute(
             select(table.c.answer_key, table.c.attempt).where(table.c.current_key == answer_key)
         ).first()
-        if known is not None:
-            if known.attempt >= MAX_ATTEMPT:
+        if existing is not None:
+            first_key, attempt = existing.answer_key, existing.attempt
+            if attempt >= MAX_ATTEMPT:
                 return False
-            there = (table.c.answer_key == known.answer_key) & (table.c.attempt == known.attempt)
-            raised = {
-                "attempt": known.attempt + 1,
-                "current_key": digest_of_attempt(known.answer_key, known.attempt + 1),
+            is_unchanged = (table.c.answer_key == first_key) & (table.c.attempt == attempt)
+            next_attempt = {
+                "attempt": attempt + 1,
+                "current_key": digest_of_attempt(first_key, attempt + 1),
                 "changed_at": now,
             }
-            return connection.execute(update(table).where(there).values(raised)).rowcount == 1
-        before = select(table.c.answer_key).where(table.c.answer_key == answer_key)
-        if connection.execute(before).first() is not None:  # a late vote on what is gone already
+            change = update(table).where(is_unchanged).values(next_attempt)
+            return connection.execute(change).rowcount == 1
+        earlier = select(table.c.answer_key).where(table.c.answer_key == answer_key)
+        if connection.execute(earlier).first() is not None:  # a late vote on a replaced answer
             return False
         row = {
             "answer_key": answer_key,
@@ -82,13 +87,14 @@ class Quarantine:
         return True
 
 
-@lru_cache(maxsize=256)  # answers voted down are popular ones: hashing them anew costs 30 us
-def _later(key: AnswerKey, attempt: int) -> AnswerKey:
+@lru_cache(maxsize=256)  # quarantined answers are popular: hashing their keys again costs 30 us
+def _at_attempt(key: AnswerKey, attempt: int) -> AnswerKey:
     return replace(key, attempt=attempt)
 
 
 def _voters_against(connection: Connection, answer_key: str, tenant: str) -> int:
-    """A session is one voter whatever users it names; a tenant's calls without a user are one."""
+    """How many voters have voted an answer down. A session is one voter, whatever users it names.
+    All calls of a tenant without session and user are one voter."""
     voter = func.coalesce(feedback.c.session_id, feedback.c.user_pseudonym, "")
     against = (feedback.c.vote == "down") & (feedback.c.answer_key == answer_key)
     query = select(func.count(voter.distinct())).where(against, feedback.c.tenant == tenant)

@@ -1,4 +1,4 @@
-"""Settings of what votes do."""
+"""Settings of the quarantine."""
 
 from typing import Annotated
 

@@ -1,10 +1,9 @@
-"""Counts votes once the interaction that they are about is in the database, whichever gateway took
-either: a vote of who asked goes into `feedback`, and may put the answer into quarantine."""
+"""Counts votes once their interactions are in the database, whichever gateways took them. A vote
+counts if it comes from the asker: it goes into `feedback`, and may quarantine the answer."""
 
 import logging
 import threading
 import time
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,18 +13,19 @@ from sqlalchemy import Connection, Engine, Row, delete, exists, insert, select, 
 from gateway.feedback.quarantine import Quarantine
 from gateway.feedback.settings import FeedbackSettings
 from gateway.log.faults import loggable
+from gateway.log.schema.partitions import first_id_at
 from gateway.log.schema.tables import feedback, interactions, votes
 
 log = logging.getLogger(__name__)
 
-# A vote counts so much later, at all gateways: less than it takes to ask again.
-EVERY_S = 1.0
+# A vote takes effect so much later at most, in all gateways: sooner than a shopper can ask again.
+INTERVAL_S = 1.0
 BATCH_ROWS = 500
-# Votes of the last minute are looked at each time, older ones, whose interaction waits in the
-# spool of a gateway that has died, once in a while …
-FRESH_S = 60
+# Each round looks at the votes of the last minute. Older ones are looked at once per SWEEP_S: their
+# interactions may wait in the spool of a dead gateway.
+RECENT_S = 60
 SWEEP_S = 60
-# … until it can no longer be expected. Most of those are about what never was.
+# Then a vote is deleted. Most of these name an interaction that never existed.
 EXPECTED_DAYS = 7
 
 
@@ -49,7 +49,7 @@ class FeedbackMetrics:
 
 
 class Tally:
-    """Rounds in a thread of its own, from `start` to `stop`; every gateway has one."""
+    """Runs rounds in a thread of its own, from `start` to `stop`. Every gateway has one."""
 
     def __init__(
         self,
@@ -72,30 +72,30 @@ class Tally:
         self._thread.start()
 
     def stop(self) -> None:
-        """What is not counted yet another gateway counts, or the next."""
+        """Uncounted votes are left to another gateway, or to the next start."""
         self._stopping.set()
-        self._thread.join(EVERY_S)
+        self._thread.join(INTERVAL_S)
 
     def _run(self) -> None:
         while True:
             try:
                 self.round()
                 self._failing = False
-            except Exception as error:  # the database is away, say: the next round catches up
+            except Exception as error:  # such as a database that is down: the next round catches up
                 self._metrics.failures.inc()
                 if not self._failing:
                     log.warning("votes not counted", extra={"fields": {"why": loggable(error)}})
                 self._failing = True
-            if self._stopping.wait(EVERY_S):
+            if self._stopping.wait(INTERVAL_S):
                 return
 
     def round(self) -> None:
-        for vote in self._found():
+        for vote in self._countable_votes():
             self._count(vote)
         self._quarantine.refresh(self._engine)
 
-    def _found(self) -> list[Row[Any]]:
-        """Votes whose interaction is there, the oldest first."""
+    def _countable_votes(self) -> list[Row[Any]]:
+        """Votes whose interaction is stored, the oldest first; `counts` if the asker votes."""
         asked = interactions.c
         query = (
             select(
@@ -104,8 +104,8 @@ class Tally:
                 asked.model_revision,
                 (
                     (asked.tenant == votes.c.tenant)
-                    & _same(asked.user_pseudonym, votes.c.user_pseudonym)
-                    & _same(asked.session_id, votes.c.session_id)
+                    & _equal_or_both_null(asked.user_pseudonym, votes.c.user_pseudonym)
+                    & _equal_or_both_null(asked.session_id, votes.c.session_id)
                     & (asked.kind == "ask")
                     & (asked.outcome == "answered")
                 ).label("counts"),
@@ -116,64 +116,61 @@ class Tally:
         )
         sweep = time.monotonic() >= self._sweep_at
         if not sweep:
-            query = query.where(votes.c.vote_id >= _first_id(time.time() - FRESH_S))
+            recent = datetime.now(UTC) - timedelta(seconds=RECENT_S)
+            query = query.where(votes.c.vote_id >= first_id_at(recent))
         else:
             oldest = datetime.now(UTC) - timedelta(days=EXPECTED_DAYS)
             with self._engine.begin() as connection:
                 connection.execute(delete(votes).where(votes.c.created_at < oldest))
         with self._engine.connect() as connection:
-            found = list(connection.execute(query))
-        if sweep and len(found) < BATCH_ROWS:  # else the next round goes on
+            rows = list(connection.execute(query))
+        if sweep and len(rows) < BATCH_ROWS:  # else the next round continues the sweep
             self._sweep_at = time.monotonic() + SWEEP_S
-        return found
+        return rows
 
     def _count(self, vote: Row[Any]) -> None:
-        """Each step may be done again, should this process die between two."""
-        mine = votes.c.vote_id == vote.vote_id
+        """Move a vote into `feedback`. If the process dies in between, all of it may be
+        repeated."""
+        is_vote = votes.c.vote_id == vote.vote_id
         if vote.counts:
             with self._engine.begin() as connection:
-                # Held until it is kept (SQLite locks for a write only). If it is gone, another has
-                # counted it, or its voter was erased just now.
-                held = update(votes).where(mine).values(vote=votes.c.vote)
-                if connection.execute(held).rowcount == 0:
+                # This update only locks the row (SQLite locks for writes only). If the row is gone,
+                # another gateway has counted it, or its voter was just erased.
+                lock = update(votes).where(is_vote).values(vote=votes.c.vote)
+                if connection.execute(lock).rowcount == 0:
                     return
-                _keep(connection, vote)
+                _store_vote(connection, vote)
             if vote.vote == "down" and vote.answer_key is not None:
-                self._judge(vote)
+                self._quarantine_if_voted_down(vote)
         with self._engine.begin() as connection:
-            gone = connection.execute(delete(votes).where(mine))
-        if vote.counts and gone.rowcount:  # else another gateway has counted it just now
+            deleted = connection.execute(delete(votes).where(is_vote))
+        if vote.counts and deleted.rowcount:  # else another gateway has just counted it
             self._metrics.votes.labels(vote.model_revision or "", vote.vote).inc()
 
-    def _judge(self, vote: Row[Any]) -> None:
-        # In a transaction after the vote's: of two that count at once one sees both votes.
+    def _quarantine_if_voted_down(self, vote: Row[Any]) -> None:
+        # In a later transaction than the vote's: of two gateways that count at once, one sees both.
         needed = self._threshold_of.get(vote.tenant, self._threshold)
         with self._engine.begin() as connection:
-            condemned = self._quarantine.judge(
+            quarantined = self._quarantine.quarantine_if_voted_down(
                 connection, vote.answer_key, vote.tenant, vote.model_revision, needed
             )
-        if condemned:
+        if quarantined:
             self._metrics.quarantined.labels(vote.model_revision or "").inc()
             fields = {"answer_key": vote.answer_key, "revision": vote.model_revision}
             log.info("answer quarantined", extra={"fields": fields})
 
 
-def _same(one: Any, other: Any) -> Any:
+def _equal_or_both_null(one: Any, other: Any) -> Any:
     """Equal, or both NULL."""
     return (one == other) | (one.is_(None) & other.is_(None))
 
 
-def _keep(connection: Connection, vote: Row[Any]) -> None:
-    """The vote in `feedback`, unless a later one of the same voter is there."""
-    there = feedback.c.interaction_id == vote.interaction_id
+def _store_vote(connection: Connection, vote: Row[Any]) -> None:
+    """Write a vote into `feedback`, unless a later one on the interaction is there."""
+    is_same = feedback.c.interaction_id == vote.interaction_id
     row = {name: getattr(vote, name) for name in feedback.c.keys()}  # noqa: SIM118
-    changed = update(feedback).where(there, feedback.c.created_at <= vote.created_at).values(row)
+    changed = update(feedback).where(is_same, feedback.c.created_at <= vote.created_at).values(row)
     if connection.execute(changed).rowcount == 0 and not connection.scalar(
-        select(exists().where(there))
+        select(exists().where(is_same))
     ):
         connection.execute(insert(feedback), row)
-
-
-def _first_id(at: float) -> uuid.UUID:
-    """The smallest UUID of version 7 of a moment (Unix seconds)."""
-    return uuid.UUID(int=(int(at * 1000) << 80))

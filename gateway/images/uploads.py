@@ -196,7 +196,7 @@ class Uploads:
         whose = {"user_pseudonym": upload.user_pseudonym, "session_id": upload.session}
         request = {"tenant": upload.tenant, "asked_at": upload.created_at.isoformat(), **whose}
         with self._engine.connect() as connection:
-            return tombstones.since(connection, upload.created_at).cover(request)
+            return tombstones.read_since(connection, upload.created_at).cover(request)
 
     def _select(self, name: str) -> Upload | None:
         key = uuid.UUID(name.removeprefix(PREFIX))

@@ -1,1 +1,1 @@
-"""The behaviour log: one event a finished request, committed before its answer's last byte."""
+"""The behaviour log: one event per finished request, committed before the answer's last byte."""

@@ -1,5 +1,5 @@
-"""Writes down who did what by hand or on demand: erasures, purges, weights. Never an id of a
-person, nor anything that one has said."""
+"""The audit table: who did what by hand or on demand, such as erasures, purges and weights. It
+never holds the id of a person, nor anything that a person said."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ INTERNAL = "internal"  # whoever reaches the internal port
 FORWARDER = "forwarder"
 
 
-def note(
+def insert_row(
     connection: Connection,
     actor: str,
     action: str,
@@ -29,8 +29,8 @@ def note(
     subject: str | None = None,
     **details: Any,
 ) -> None:
-    """One entry, in the caller's transaction. `actor`: `key:` and the first digits of an API key's
-    hash, `session`, INTERNAL or FORWARDER; `subject`: a pseudonym or a session."""
+    """Add one row in the caller's transaction. `actor` is `key:` and the first digits of an API
+    key's hash, `session`, INTERNAL or FORWARDER. `subject` is a pseudonym or a session."""
     row = {
         "audit_id": UUID(int=uuid7().int),
         "done_at": datetime.now(UTC),
@@ -44,20 +44,20 @@ def note(
 
 
 class Audit:
-    """Entries of their own transaction. One that cannot be written is a line of the log file, and
-    does not keep ops from what they are doing."""
+    """Adds rows in a transaction of their own. A row that cannot be written becomes a line of the
+    log file: it does not stop what ops are doing."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, actor: str, action: str, **entry: Any) -> None:
+    def add(self, actor: str, action: str, **details: Any) -> None:
         try:
             with self._engine.begin() as connection:
-                note(connection, actor, action, **entry)
+                insert_row(connection, actor, action, **details)
         except SQLAlchemyError as error:
-            fields = {"action": action, "actor": actor, "why": type(error).__name__, **entry}
+            fields = {"action": action, "actor": actor, "why": type(error).__name__, **details}
             log.error("audit entry not written", extra={"fields": fields})
 
-    async def acted(self, action: str, **entry: Any) -> None:
-        """By somebody at the internal port."""
-        await asyncio.to_thread(self.add, INTERNAL, action, **entry)
+    async def add_internal(self, action: str, **details: Any) -> None:
+        """Add a row about somebody at the internal port."""
+        await asyncio.to_thread(self.add, INTERNAL, action, **details)

@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-# The first whose mark occurs, in this order: a mini program's agent also names WeChat's browser and
-# a phone, Edge's names Chrome.
+# The first class with a mark in the user agent wins. The order matters: a mini program's agent also
+# names WeChat's browser and a phone.
 _MARKS = (
     ("openai-python", ("openai/python", "asyncopenai/python")),
     ("openai-node", ("openai/js", "asyncopenai/js")),
@@ -27,9 +27,9 @@ _MARKS = (
 
 @lru_cache(maxsize=1024)
 def client_of(user_agent: str) -> str | None:
-    """`other` for one that is not known, None where none was sent."""
+    """The class of a user agent: `other` for an unknown one, None for an empty one."""
     agent = user_agent.lower()
     if not agent:
         return None
-    found = (name for name, marks in _MARKS if any(mark in agent for mark in marks))
-    return next(found, "other")
+    matches = (name for name, marks in _MARKS if any(mark in agent for mark in marks))
+    return next(matches, "other")

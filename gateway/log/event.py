@@ -1,5 +1,5 @@
-"""A row of the log as the spool keeps it: one JSON text that says which version wrote it, so that a
-gateway of another version can forward it."""
+"""An event: a row of the log as one JSON text, which the spool keeps until a forwarder inserts it.
+The text names its version, so that a gateway of another version can forward it."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ VERSION = 1
 Row = dict[str, Any]
 
 
-def _plain(value: Any) -> str:
+def _to_json(value: Any) -> str:
     if isinstance(value, UUID):
         return value.hex
     if isinstance(value, datetime):
@@ -27,59 +27,60 @@ def _plain(value: Any) -> str:
     raise TypeError(type(value).__name__)
 
 
-# ASCII only: what a model says may hold half a surrogate pair, which no UTF-8 text can. It is to
-# fail where it is one row's fault, in the database, and not here, where it would fail a group.
-_encode = json.JSONEncoder(separators=(",", ":"), default=_plain, allow_nan=False).encode
+# ASCII only: a model's text may hold half a surrogate pair, which UTF-8 cannot encode. Such a text
+# must not fail here, where it would fail a whole group. The database refuses that one row.
+_encode = json.JSONEncoder(separators=(",", ":"), default=_to_json, allow_nan=False).encode
 
 
 def to_event(row: Mapping[str, Any]) -> str:
-    """Columns that are empty are left out."""
+    """Encode a row without its empty columns. Raises ValueError for NaN and infinity."""
     filled = {name: value for name, value in row.items() if value is not None}
     return _encode({"v": VERSION, **filled})
 
 
 class BadEvent(Exception):
-    """The text is not an event of any version."""
+    """A text is not an event of any version."""
 
 
 @dataclass(frozen=True)
 class TableShape:
-    """The log's table as the database has it now, which may be a step older or newer."""
+    """The columns that the database has now. Its schema may be older or newer than this code."""
 
     table: Table
-    _empty: Row
-    _read: tuple[tuple[str, Callable[[str], Any]], ...]
+    _null_row: Row
+    _parsers: tuple[tuple[str, Callable[[str], Any]], ...]
     _mandatory: tuple[str, ...]
 
     @classmethod
     def of(
-        cls, known: Table, columns: Iterable[str], mandatory: Iterable[str] = ()
+        cls, table: Table, columns: Iterable[str], mandatory: Iterable[str] = ()
     ) -> "TableShape":
-        """Columns that the code does not know take a value as it stands in the event. `mandatory`
-        ones may not be NULL."""
-        types = {name: known.c[name].type if name in known.c else NullType() for name in columns}
-        fitted = Table(known.name, MetaData(), *(Column(n, kind) for n, kind in types.items()))
-        read = [(name, _reader(kind)) for name, kind in types.items()]
+        """`columns` are the names that the database has, `mandatory` those that may not be NULL. A
+        column that `table` lacks takes the event's value as it is."""
+        types = {name: table.c[name].type if name in table.c else NullType() for name in columns}
+        present = Table(table.name, MetaData(), *(Column(n, kind) for n, kind in types.items()))
+        parsers = [(name, _parser(kind)) for name, kind in types.items()]
         return cls(
-            fitted,
+            present,
             dict.fromkeys(types),
-            tuple((name, reader) for name, reader in read if reader),
+            tuple((name, parser) for name, parser in parsers if parser),
             tuple(mandatory),
         )
 
     def row(self, event: str) -> tuple[Row, set[str]]:
-        """The columns for the database, and which fields it has no column for. Columns that the
-        event does not fill are NULL; mandatory ones are left to their default. Raises BadEvent."""
+        """The row to insert, and the names of fields without a column. A column that the event does
+        not fill is NULL. A mandatory one is absent, so that it takes its default. Raises
+        BadEvent."""
         try:
             fields = json.loads(event)
             del fields["v"]
-            left_out = fields.keys() - self._empty.keys()
-            row = {**self._empty, **fields}  # in the table's order, so that rows are alike
-            for name in left_out:
+            unknown_fields = fields.keys() - self._null_row.keys()
+            row = {**self._null_row, **fields}  # in the table's order: rows get the same keys
+            for name in unknown_fields:
                 del row[name]
-            for name, read in self._read:
+            for name, parse in self._parsers:
                 if row[name] is not None:
-                    row[name] = read(row[name])
+                    row[name] = parse(row[name])
             for name in self._mandatory:
                 if row[name] is None:
                     del row[name]
@@ -87,11 +88,11 @@ class TableShape:
             raise BadEvent(type(error).__name__) from error
         if row.get("interaction_id") is None:
             raise BadEvent("no interaction_id")
-        return row, left_out
+        return row, unknown_fields
 
 
-def _reader(kind: TypeEngine[Any]) -> Callable[[str], Any] | None:
-    """Makes a column's value of the event's; None where they are the same."""
+def _parser(kind: TypeEngine[Any]) -> Callable[[str], Any] | None:
+    """What turns the event's value into the column's; None where they are the same."""
     if isinstance(kind, UuidBytes):
         return UUID
     if isinstance(kind, UtcTime):
@@ -100,7 +101,7 @@ def _reader(kind: TypeEngine[Any]) -> Callable[[str], Any] | None:
 
 
 def id_of(event: str) -> UUID:
-    """The event's interaction; of a text that is no event, an id made of the text."""
+    """The id of the event's interaction. For a text that is no event: an id made from the text."""
     try:
         return UUID(hex=json.loads(event)["interaction_id"])
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -108,9 +109,9 @@ def id_of(event: str) -> UUID:
 
 
 def pseudonym_of(event: str) -> str | None:
-    """Whose it is, for erasure."""
+    """The pseudonym of the user who asked, None without one. Erasure needs it."""
     try:
-        found = json.loads(event).get("user_pseudonym")
+        pseudonym = json.loads(event).get("user_pseudonym")
     except (ValueError, AttributeError):
         return None
-    return found if isinstance(found, str) else None
+    return pseudonym if isinstance(pseudonym, str) else None

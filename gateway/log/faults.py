@@ -1,4 +1,4 @@
-"""What an error of the database means for the event that it was about. Pure."""
+"""What a database error means for the event that was being inserted. Pure."""
 
 from enum import Enum
 from typing import Any
@@ -9,14 +9,14 @@ from gateway.log.event import BadEvent
 
 
 class Fault(Enum):
-    """What a failed insert says."""
+    """What a failed insert tells about its cause."""
 
-    DUPLICATE = "duplicate"  # a row of the batch is there already
-    CONFLICT = "conflict"  # deadlock or lock wait: the same again may pass
-    SCHEMA = "schema"  # the table is not as thought
-    EVENT = "event"  # this row will not do
-    SERVER = "server"  # nothing about the event
-    UNKNOWN = "unknown"  # the event's fault if others pass at the same time
+    DUPLICATE = "duplicate"  # the database has a row of the batch already
+    CONFLICT = "conflict"  # deadlock or lock wait: a retry may succeed
+    SCHEMA = "schema"  # the table has other columns than expected
+    EVENT = "event"  # the database refuses this row
+    SERVER = "server"  # the server has a problem, the event has none
+    UNKNOWN = "unknown"  # the event's fault if the database accepts others at the same time
 
 
 # https://mariadb.com/kb/en/mariadb-error-code-reference/, the same numbers in MySQL
@@ -54,14 +54,16 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, BadEvent | UnicodeError):
         return Fault.EVENT
     if not isinstance(error, DBAPIError):
-        # A value that its column's type cannot bind; anything else is not known to be the row's.
+        # StatementError: a value that its column's type cannot bind. Others may not be the row's.
         return Fault.EVENT if isinstance(error, StatementError) else Fault.UNKNOWN
     if error.connection_invalidated:
         return Fault.SERVER
     original: Any = error.orig
     code = original.args[0] if original is not None and original.args else None
     if isinstance(code, int):
-        if 2000 <= code < 3000 or code == 0:  # the client's own: no connection, or a broken one
+        if (
+            2000 <= code < 3000 or code == 0
+        ):  # the client's own codes: no connection, or a broken one
             return Fault.SERVER
         if code in _OF_CODE:
             return _OF_CODE[code]
@@ -81,14 +83,14 @@ def fault_of(error: Exception) -> Fault:
 
 
 def reason_of(error: Exception) -> str:
-    """For a dead letter: what the database said, without the statement and its values. It may quote
-    one: not for log files."""
+    """The database's message without the statement, for a dead letter. The message may quote a
+    value of the row, so it must not go to a log file."""
     original = getattr(error, "orig", None) or error
     return f"{type(original).__name__}: {original}"[:500]
 
 
 def loggable(error: BaseException | None) -> str:
-    """The same for a log file: where it may be about a row, only the error's name and number."""
+    """The same for a log file. Where the message may quote a row: the error's name and number."""
     original = getattr(error, "orig", None) or error
     if isinstance(error, DBAPIError) and fault_of(error) is Fault.SERVER:
         return f"{type(original).__name__}: {original}"[:500]

@@ -1,4 +1,5 @@
-"""Which cached answer a row or an event was given: an erasure takes those out of the cache."""
+"""Which cached answer a request was given, read from its row or event. An erasure deletes these
+answers from the answer cache."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,8 +9,9 @@ from gateway.log.event import BadEvent
 from gateway.log.redaction import fields_of
 
 
-def given_to(row: Mapping[str, Any]) -> GivenAnswer | None:
-    """The cached answer that a row or an event was given, or may have been."""
+def given_answer(row: Mapping[str, Any]) -> GivenAnswer | None:
+    """The cached answer that a request was given, or may have been. `row` is a row of the
+    interactions or an event's fields."""
     if not row.get("answer_key"):
         return None
     return GivenAnswer(
@@ -17,12 +19,12 @@ def given_to(row: Mapping[str, Any]) -> GivenAnswer | None:
     )
 
 
-def answers_of(events: Iterable[str]) -> list[GivenAnswer]:
-    """What events were given; a text that is no event was given nothing."""
-    found = []
+def given_answers(events: Iterable[str]) -> list[GivenAnswer]:
+    """The same for many events. A text that is no event is skipped."""
+    answers = []
     for event in events:
         try:
-            found.append(given_to(fields_of(event)))
+            answers.append(given_answer(fields_of(event)))
         except BadEvent:
             continue
-    return [given for given in found if given is not None]
+    return [answer for answer in answers if answer is not None]

@@ -1,10 +1,11 @@
 """What a shopper wants to know: a question → one of INTENTS, by rules in Chinese and English. Pure.
-How often it is right: docs/analysts.md, measured by tests/unit/log/test_intent.py."""
+docs/analysts.md tells how often that is right; tests/unit/log/test_intent.py measures it."""
 
 import re
 import unicodedata
 
-# Where several occur, what is asked first decides; at the same place, the order here.
+# Where several match, the one that occurs first in the question decides. Where two match at the
+# same place, the order here decides.
 _SPECIFIC: dict[str, str] = {
     "authenticity": (
         r"正品|真伪|真品|真货|假货|高仿|仿品|山寨|真的还是假|真假|辨别真|真的假的|是真的吗"
@@ -94,13 +95,15 @@ _IDENTIFY = (
     r"|name of)\b"
 )
 INTENTS = (*_SPECIFIC, "use", "identify", "other")
-_FIRST = re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in _SPECIFIC.items()))
-_REST = tuple((name, re.compile(rule)) for name, rule in (("use", _USE), ("identify", _IDENTIFY)))
+_SPECIFIC_RULE = re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in _SPECIFIC.items()))
+_OTHER_RULES = tuple(
+    (name, re.compile(rule)) for name, rule in (("use", _USE), ("identify", _IDENTIFY))
+)
 
 
 def intent_of(question: str) -> str:
-    """The first specific thing asked about; else whether it is about using or naming it."""
+    """The specific intent that the question names first; else `use`, `identify` or `other`."""
     text = unicodedata.normalize("NFKC", question).casefold().replace("’", "'")
-    if found := _FIRST.search(text):
-        return found.lastgroup or "other"
-    return next((name for name, rule in _REST if rule.search(text)), "other")
+    if match := _SPECIFIC_RULE.search(text):
+        return match.lastgroup or "other"
+    return next((name for name, rule in _OTHER_RULES if rule.search(text)), "other")

@@ -1,4 +1,4 @@
-"""One request as it unfolds, filled in step by step; at its end it is a row of the log."""
+"""The record of one request. Each step fills in what it knows; at the end it becomes a row."""
 
 import time
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from contract.language import language_of
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished
 from gateway.cache.answers import CachedAnswer
-from gateway.cache.control import ANY, CacheControl
+from gateway.cache.control import NO_DIRECTIVES, CacheControl
 from gateway.identity.callers import Caller
 from gateway.log.masking import masked
 from gateway.log.question import logged_question
 from gateway.log.schema.columns import MODERATION_LENGTH
 
-# A tenant's requests that were refused before their key was known.
+# The caller of a request that was refused before its key was checked.
 UNKNOWN = Caller("unknown")
 
 
@@ -32,26 +32,26 @@ class Interaction:
     kind: str = "ask"
     route: str = "/v1/chat/completions"
     parent: UUID | None = None
-    """The interaction that this one is about."""
+    """The interaction that this one follows up."""
     id: UUID = field(default_factory=lambda: UUID(int=uuid7().int))
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
     caller: Caller = UNKNOWN
-    control: CacheControl = ANY
+    control: CacheControl = NO_DIRECTIVES
     asked: CompletionRequest | None = None
     image: ImageFacts | None = None
     cache: str | None = None
-    """hit, stale, joined or miss, once it is known."""
+    """`hit`, `stale`, `joined` or `miss`; None until the answer's source is known."""
     age_s: int | None = None
-    """Of an answer out of the cache."""
+    """The age of an answer from the cache."""
     revision: str | None = None
     client: str | None = None
-    """A short class of the user agent, see log.client."""
+    """A short class of the user agent, see `log.client`."""
     flags: list[str] = field(default_factory=list)
     """What moderation found, as `question:<category>`, `image:<category>`, `answer:<category>`."""
     answer_key: str | None = None
     vote: dict[str, str | None] | None = None
-    """Of feedback: `vote` and `reason`, see log.votes."""
+    """`vote` and `reason` of a feedback request, see `log.votes`."""
     outcome: str = "failed"
     error_code: str | None = None
     end: Finished | None = None
@@ -62,33 +62,33 @@ class Interaction:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time one step of the recipe, failed or not."""
-        begun = time.perf_counter()
+        """Measure the time of one step, whether it fails or not."""
+        started = time.perf_counter()
         try:
             yield
         finally:
             self._step_ended = time.perf_counter()
-            self.steps_ms[name] = (self._step_ended - begun) * 1000
+            self.steps_ms[name] = (self._step_ended - started) * 1000
 
     def cache_hit(self, cached: CachedAnswer) -> None:
         self.cache = "stale" if cached.stale else "hit"
         self.age_s = cached.age_s
 
     def first_piece(self, outcome: str) -> None:
-        """The first event of a computation is here: led (miss), followed (joined), or stored just
-        before it began (hit)."""
+        """Note that a computation's first piece is here, and how long that took. `outcome`: this
+        request led it (miss) or followed it (joined), or its answer was just stored (hit)."""
         self.cache = outcome
         waited = time.perf_counter() - self._step_ended
         self.steps_ms["upstream" if outcome == "miss" else "join"] = waited * 1000
 
-    def add_piece(self, event: AnswerPiece) -> None:
-        """Take note of a piece of the answer as it goes out."""
+    def add_piece(self, piece: AnswerPiece) -> None:
+        """Note a piece of the answer that is being sent."""
         if self.first_text_ms is None:
             self.first_text_ms = self.elapsed_ms
-        if isinstance(event, Delta):
-            self._answer.append(event.text)
+        if isinstance(piece, Delta):
+            self._answer.append(piece.text)
         else:
-            self.end = event
+            self.end = piece
 
     @property
     def elapsed_ms(self) -> float:
@@ -100,12 +100,12 @@ class Interaction:
 
     @property
     def server_timing(self) -> str:
-        """https://www.w3.org/TR/server-timing/ of the steps so far."""
+        """The steps so far as a `server-timing` header: https://www.w3.org/TR/server-timing/."""
         return ", ".join(f"{name};dur={ms:.2f}" for name, ms in self.steps_ms.items())
 
     def row(self, pseudonym: str | None) -> dict[str, Any]:
-        """The columns of log.tables.interactions, and the vote; called once, when the request has
-        ended."""
+        """A row of `interactions`, and the vote. Called once, when the request has ended:
+        `total_ms` is the time until now."""
         image, end = self.image, self.end
         question = logged_question(self.asked.question) if self.asked else None
         return {

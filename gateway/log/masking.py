@@ -1,15 +1,15 @@
-"""Takes what names a person out of text before it is stored: phone numbers, e-mail addresses,
-identity and card numbers. Pure. Prices, sizes, model numbers and bar codes stay."""
+"""Replaces personal data in text before it is stored: phone numbers, e-mail addresses, identity and
+card numbers. Pure. Prices, sizes, model numbers and bar codes stay."""
 
 import re
 
-# `\d` is any script's digit, full width ones included. Not in the middle of a longer number, nor of
-# a code such as SKU-13812345678X.
+# `\d` is a digit of any script, full width ones included. A match may not be a part of a longer
+# number, nor of a code such as SKU-13812345678X.
 _START = r"(?<![\dA-Za-z_])(?<!\d[.,])"
 _END = r"(?![\dA-Za-z_])(?![.,]\d)"
 _GAP = r"[ \u00a0.\-‐–－]?"
 
-# Each needs one of these somewhere: most texts have none, and are not looked at again (0.4 us).
+# Every pattern below needs one of these. Most texts have none and skip the patterns (0.4 us).
 _SUSPICIOUS = re.compile(r"[@＠]|\d(?:[ \u00a0.()\-‐–－]{0,2}\d){6}")
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}[@＠](?:[A-Za-z0-9\-]{1,63}[.．]){1,4}[A-Za-z]{2,24}")
@@ -34,17 +34,17 @@ _PHONE = re.compile(
 
 
 def masked(text: str) -> str:
-    """`text` with `[email]`, `[id]`, `[card]`, `[phone]` in place of such numbers."""
+    """`text` with `[email]`, `[id]`, `[card]` and `[phone]` in place of personal data."""
     if not _SUSPICIOUS.search(text):
         return text
     text = _EMAIL.sub("[email]", text)
     text = _ID.sub("[id]", text)
     text = _PHONE.sub("[phone]", text)
-    return _CARD.sub(lambda found: "[card]" if _is_card(found[0]) else found[0], text)
+    return _CARD.sub(lambda match: "[card]" if _is_card(match[0]) else match[0], text)
 
 
 def _is_card(text: str) -> bool:
-    """Whether they end with the check digit of ISO/IEC 7812 (Luhn): one number in ten passes."""
+    """Whether the last digit is the check digit of ISO/IEC 7812 (Luhn). One in ten passes."""
     digits = [int(character) for character in text if character.isdigit()]
     if len(set(digits)) == 1:
         return False

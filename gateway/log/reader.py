@@ -1,4 +1,4 @@
-"""What the gateway itself asks of its log."""
+"""The gateway's own queries of the log. Analysts have views instead."""
 
 import asyncio
 import uuid
@@ -15,8 +15,8 @@ class LogReader:
         self._engine = engine
 
     async def answer_key(self, interaction: uuid.UUID) -> str:
-        """The key of the answer that an interaction was given. Raises NotFound when there was none,
-        or when its row has not arrived yet."""
+        """The key of the answer that an interaction was given. Raises NotFound if there was none or
+        its row has not arrived yet, LogUnavailable if the database does not answer."""
         try:
             key = await asyncio.to_thread(self._answer_key, interaction)
         except SQLAlchemyError:
@@ -28,6 +28,6 @@ class LogReader:
     def _answer_key(self, interaction: uuid.UUID) -> str | None:
         query = select(interactions.c.answer_key)
         with self._engine.connect() as connection:
-            found = connection.execute(query.where(interactions.c.interaction_id == interaction))
-            key: str | None = found.scalar()
+            result = connection.execute(query.where(interactions.c.interaction_id == interaction))
+            key: str | None = result.scalar()
         return key

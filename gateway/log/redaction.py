@@ -1,19 +1,19 @@
-"""What is left of a row when its content's time is over, and when its person has been erased: in
-the table and in events on their way there. Pure."""
+"""What a row keeps after its content's retention has ended, and after its person was erased. The
+same rules apply to events that wait to become rows. Pure."""
 
 import json
 from typing import Any
 
 from gateway.log.event import BadEvent, to_event
 from gateway.log.schema.tables import interactions
-from gateway.log.votes import FIELD as VOTE
+from gateway.log.votes import VOTE_FIELD
 
-# What was asked, shown and answered, and hashes that somebody who guesses it could compare.
+# What was asked, shown and answered. Hashes too: whoever guesses a text can compare its hash.
 CONTENT = ("question", "question_hash", "answer", "answer_key", "image_digest")
 
-# Of an erased person's request: that there was one, how it went and how long it took. An id that
-# the gateway made stays, so that `shopsight log reconcile` still finds what was acknowledged, and
-# the same event, sent again, meets it.
+# What stays of an erased person's request: that there was one, how it ended and how long it took.
+# The interaction's id stays too. `shopsight log reconcile` needs it to find acknowledged requests,
+# and the unique key needs it to recognise an event that is sent again.
 IMPERSONAL = (
     "interaction_id",
     "asked_at",
@@ -39,7 +39,7 @@ IMPERSONAL = (
 )
 
 WITHOUT_CONTENT: dict[str, Any] = dict.fromkeys(CONTENT)
-# By what stays, not by what goes: a new column goes until somebody says that it may stay.
+# A list of what stays, not of what goes: a new column is cleared until somebody allows it to stay.
 WITHOUT_PERSON: dict[str, Any] = {
     column.name: None if column.nullable else ""
     for column in interactions.c
@@ -48,20 +48,24 @@ WITHOUT_PERSON: dict[str, Any] = {
 
 
 def without_content(event: str) -> str:
-    """Raises BadEvent."""
+    """The event without CONTENT and vote. Raises BadEvent."""
     fields = fields_of(event)
-    return to_event({name: value for name, value in fields.items() if name not in (*CONTENT, VOTE)})
+    return to_event(
+        {name: value for name, value in fields.items() if name not in (*CONTENT, VOTE_FIELD)}
+    )
 
 
 def without_person(event: str) -> str:
-    """As long as it was, since whoever holds the event has counted its bytes. Raises BadEvent."""
+    """The event with IMPERSONAL fields only, padded to its old length, since its spool has counted
+    its bytes. Raises BadEvent."""
     fields = fields_of(event)
-    kept = {name: fields[name] for name in (*IMPERSONAL, "v") if name in fields}
+    remaining = {name: fields[name] for name in (*IMPERSONAL, "v") if name in fields}
     mandatory = {name: value for name, value in WITHOUT_PERSON.items() if value is not None}
-    return to_event({**kept, **mandatory}).ljust(len(event))
+    return to_event({**remaining, **mandatory}).ljust(len(event))
 
 
 def fields_of(event: str) -> dict[str, Any]:
+    """Raises BadEvent."""
     try:
         fields = json.loads(event)
     except ValueError as error:

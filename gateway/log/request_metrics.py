@@ -1,4 +1,4 @@
-"""What is counted of each finished request, and its one line in the log file."""
+"""Prometheus metrics of finished requests, and one line per request in the log file."""
 
 import functools
 import logging
@@ -35,7 +35,7 @@ class RequestMetrics:
             registry=registry,
             buckets=BUCKETS,
         )
-        # Each set of labels is looked up once: that costs as much as counting.
+        # Cached, because looking up a set of labels costs as much as the count itself.
         self._requests = functools.cache(requests.labels)
         self._total_s = functools.cache(total_s.labels)
         self._step_s = functools.cache(step_s.labels)
@@ -44,7 +44,8 @@ class RequestMetrics:
         )
 
     def finished(self, interaction: Interaction) -> None:
-        """Count a request that has ended and write its line: no photo, no text of people."""
+        """Count a request that has ended and write its line. The line holds no photo and no text
+        that a person wrote."""
         self.in_flight.dec()
         cache, code = interaction.cache or "", interaction.error_code or ""
         self._requests(interaction.route, interaction.outcome, code, cache).inc()

@@ -1,5 +1,5 @@
-"""Erasures that are in force: which events belong to somebody who had been erased when the event
-came to the database."""
+"""Tombstones: who was erased, and when. An event that a person caused before that moment may reach
+the database later; its tombstone tells that it must be redacted."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,40 +10,43 @@ from sqlalchemy import Connection, insert, select, update
 
 from gateway.log.schema.privacy_tables import tombstones
 
-# user: a pseudonym; session: all that a cookie's holder asked; visit: what such a session asked
-# without naming a user, erased along with one.
-Kind = Literal["user", "session", "visit"]
+# user: a pseudonym. session: everything that the holder of a cookie asked. visit: those requests of
+# a session that name no user; they are erased together with a user of that session.
+SubjectKind = Literal["user", "session", "visit"]
 
 
 @dataclass(frozen=True)
 class Subject:
     tenant: str
-    kind: Kind
+    kind: SubjectKind
     name: str
 
 
 @dataclass(frozen=True)
 class Tombstones:
+    """When each subject was erased, in UTC."""
+
     erased_at: Mapping[Subject, datetime] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.erased_at)
 
-    def later_than(self, known: "Tombstones") -> "Tombstones":
-        """Those that `known` has not, or has with another moment."""
-        return Tombstones(dict(self.erased_at.items() - known.erased_at.items()))
+    def newer_than(self, earlier: "Tombstones") -> "Tombstones":
+        """Those that `earlier` lacks or has with another moment."""
+        return Tombstones(dict(self.erased_at.items() - earlier.erased_at.items()))
 
     def cover(self, event: Mapping[str, Any]) -> bool:
-        """Whether an event's request came before its person was erased; what is asked afterwards
-        is new. In doubt about its time it did."""
-        ends = [self.erased_at[who] for who in _subjects_of(event) if who in self.erased_at]
-        if not ends:
+        """Whether a person was erased at or after the moment of this request. What the person asks
+        afterwards is not covered. An event without a valid time is."""
+        subjects = _subjects_of(event)
+        moments = [self.erased_at[subject] for subject in subjects if subject in self.erased_at]
+        if not moments:
             return False
         try:
             asked_at = datetime.fromisoformat(event["asked_at"])
         except (LookupError, TypeError, ValueError):
             return True
-        return asked_at.replace(tzinfo=asked_at.tzinfo or UTC) <= max(ends)
+        return asked_at.replace(tzinfo=asked_at.tzinfo or UTC) <= max(moments)
 
 
 def _subjects_of(event: Mapping[str, Any]) -> Iterator[Subject]:
@@ -58,8 +61,8 @@ def _subjects_of(event: Mapping[str, Any]) -> Iterator[Subject]:
             yield Subject(tenant, "visit", session)
 
 
-def since(connection: Connection, moment: datetime) -> Tombstones:
-    """Those that may concern what was asked from `moment` on."""
+def read_since(connection: Connection, moment: datetime) -> Tombstones:
+    """Tombstones that may cover a request of `moment` or later."""
     query = select(tombstones).where(tombstones.c.erased_at >= moment)
     return Tombstones(
         {
@@ -69,14 +72,15 @@ def since(connection: Connection, moment: datetime) -> Tombstones:
     )
 
 
-def put_up(connection: Connection, subjects: Iterable[Subject], erased_at: datetime) -> Tombstones:
-    """In the caller's transaction. Of two that erase the same person at once, one may meet the
-    other's IntegrityError."""
+def upsert(connection: Connection, subjects: Iterable[Subject], erased_at: datetime) -> Tombstones:
+    """Add tombstones, or move their moment, in the caller's transaction. Raises IntegrityError if
+    another transaction adds the same tombstone at once."""
     table = tombstones
     subjects = list(subjects)
-    for who in subjects:
-        key = {"tenant": who.tenant, "kind": who.kind, "subject": who.name}
-        mine = [table.c[name] == value for name, value in key.items()]
-        if not connection.execute(update(table).where(*mine).values(erased_at=erased_at)).rowcount:
+    for subject in subjects:
+        key = {"tenant": subject.tenant, "kind": subject.kind, "subject": subject.name}
+        is_same = [table.c[name] == value for name, value in key.items()]
+        changed = connection.execute(update(table).where(*is_same).values(erased_at=erased_at))
+        if not changed.rowcount:
             connection.execute(insert(table).values(**key, erased_at=erased_at))
     return Tombstones(dict.fromkeys(subjects, erased_at))

@@ -91,8 +91,8 @@ class Pool:
     def choose_revision(self, sticky_id: str) -> str:
         """The revision for this caller, by the weights in force.
 
-        Only revisions that can answer now are chosen. Without any, the last known ones are: cached
-        answers are then still given. Raises NoReplica when no replica was ever ready."""
+        It prefers revisions that can answer now. When none can, it chooses among the last known
+        ones, so that cached answers are still given. Raises NoReplica when there was never one."""
         known = [replica for replica in self.replicas if replica.revision is not None]
         ready = [replica for replica in known if replica.ready]
         not_ejected = [replica for replica in ready if not replica.ejected]
@@ -134,7 +134,7 @@ class Pool:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             own_headers = {**headers, "x-deadline-ms": str(max(remaining_ms, 0))}
             try:
-                sent = await self._for(replica, asked, render, deadline)
+                sent = await self._request_for(replica, asked, render, deadline)
                 pieces = replica.complete(sent, own_headers, deadline, last_try)
                 async with contextlib.aclosing(pieces):
                     async for piece in pieces:
@@ -156,7 +156,7 @@ class Pool:
             raise Overloaded
         raise ReplicaFailed if tries else NoReplica
 
-    async def _for(
+    async def _request_for(
         self, replica: Replica, asked: CompletionRequest, render: Render, deadline: float
     ) -> CompletionRequest:
         """A replica of ours gets the photo's file, of which it makes the same pixels with the same

@@ -71,7 +71,7 @@ class Answering:
             check_model(asked, revision)
             interaction.revision = revision
             key = question.known.key(revision, interaction.caller.tenant)
-            key = self.quarantine.current(key)
+            key = self.quarantine.current_key(key)
             interaction.answer_key = key.digest
 
             with interaction.step("look-up"):  # 4 was it answered before
@@ -164,8 +164,8 @@ class Answering:
                 compute,
                 leases=self.leases,
                 key=key,
-                stored=stored,
-                take_stored=control.look_up and control.max_age_s is None and not refresh,
+                read_stored=stored,
+                accept_stored=control.look_up and control.max_age_s is None and not refresh,
                 deadline=deadline,
             )
 

@@ -18,8 +18,8 @@ from contract.errors import InvalidKey
 from gateway.cache.redis import RedisUnavailableError
 from gateway.cache.shared import SharedAnswers
 from gateway.erasure.log import LogErasure
-from gateway.erasure.person import parts
-from gateway.erasure.spools import redact, waiting_events
+from gateway.erasure.person import chunks
+from gateway.erasure.spools import find_events, redact_spools
 from gateway.errors import ErasureIncomplete
 from gateway.identity.callers import Caller
 from gateway.identity.pseudonyms import Pseudonyms
@@ -27,7 +27,7 @@ from gateway.images.uploads import Uploads
 from gateway.log import audit
 from gateway.log.event import BadEvent
 from gateway.log.faults import loggable
-from gateway.log.given_answers import answers_of
+from gateway.log.given_answers import given_answers
 from gateway.log.interaction import Interaction
 from gateway.log.outbox.recorder import Recorder
 from gateway.log.redaction import fields_of
@@ -145,27 +145,27 @@ class Erasing:
         events, letters = await self._in_thread(self._events, erasure)
         texts = [*events, *letters.values()]
         seen = {digest for text in texts if (digest := _photo_of(text))}
-        photos = await self._in_thread(erasure.own_photos, seen)
-        for some in parts(photos) if photos else [[]]:
-            receipt.images += await self.uploads.erase(erasure.uploads(some))
-        receipt.cached_answers = await self.cache.forget(answers_of(texts))
+        photos = await self._in_thread(erasure.exclusive_photos, seen)
+        for chunk in chunks(photos) if photos else [[]]:
+            receipt.images += await self.uploads.erase(erasure.upload_condition(chunk))
+        receipt.cached_answers = await self.cache.delete(given_answers(texts))
 
         await self._in_thread(erasure.redact_dead_letters, letters)
         receipt.dead_letters = len(letters)
         receipt.feedback = await self._in_thread(erasure.delete_feedback)
-        for rows in erasure.rows(photos):
-            while batch := await self._in_thread(erasure.next_batch, rows):
+        for which in erasure.interaction_conditions(photos):
+            while batch := await self._in_thread(erasure.next_batch, which):
                 given = [answer for answer in batch.values() if answer is not None]
-                receipt.cached_answers += await self.cache.forget(given)
+                receipt.cached_answers += await self.cache.delete(given)
                 receipt.interactions += await self._in_thread(erasure.redact_rows, batch)
 
-        redacted = await self._in_thread(redact, self.spool_dir, erasure.tombstones)
-        receipt.spooled_events, receipt.pending = redacted.events, redacted.unclean
-        if not await self._in_thread(erasure.clean_file):
+        redacted = await self._in_thread(redact_spools, self.spool_dir, erasure.tombstones)
+        receipt.spooled_events, receipt.pending = redacted.events, redacted.pending
+        if not await self._in_thread(erasure.truncate_wal):
             receipt.pending.append(DATABASE_FILE)
 
     def _events(self, erasure: LogErasure) -> tuple[list[str], dict[UUID, str]]:
-        return waiting_events(self.spool_dir, erasure.tombstones), erasure.dead_letters()
+        return find_events(self.spool_dir, erasure.tombstones), erasure.dead_letters()
 
 
 def _photo_of(event: str) -> str | None:

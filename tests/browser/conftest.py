@@ -1,11 +1,20 @@
 """A real Chromium and pages in it that fail their test on any console error or CSP violation."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.missing import missing
 
@@ -16,7 +25,6 @@ STRICT_CSP = (
 )
 ARGS = [
     "--headless",
-    "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
@@ -39,15 +47,20 @@ def chromium_path() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Per module, since Playwright's loop would disturb the asyncio tests of other modules."""
+    """Per package, since Playwright's loop would disturb the asyncio tests of others."""
     path = chromium_path()
     if path is None:
         missing("no chromium or google-chrome on PATH: the page's tests are left out")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGS)
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=path, args=ARGS, chromium_sandbox=os.geteuid() != 0
+            )
+        except Error as error:
+            missing(f"chromium does not start: {error.message[:500]}")
         yield browser
         browser.close()
 

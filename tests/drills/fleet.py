@@ -18,9 +18,10 @@ import httpx
 from sqlalchemy import Engine, create_engine
 
 from gateway.cli.embedded import free_port
-from gateway.log.outbox.reconcile import waiting_ids
+from gateway.log.outbox.reconcile import spooled_ids
 from gateway.log.outbox.spool_folder import spools_in
-from tests.support.servers import Server, mariadb_server, migrate, running, wait_until
+from tests.support.migrating import migrate
+from tests.support.servers import Server, mariadb_server, running, wait_until
 from tests.support.stub_replica import StubReplica, stub_replica
 
 # An event younger than this is on its way; the forwarder looks every 0.1 s.
@@ -169,7 +170,7 @@ class Fleet:
         return time.monotonic() - begun
 
     def waiting(self) -> int:
-        return len(waiting_ids(self.spool_dir))
+        return len(spooled_ids(self.spool_dir))
 
     def drained_after(self, timeout_s: float = 120) -> float:
         """Wait until no spool holds anything; answers the seconds."""

@@ -28,7 +28,7 @@ class Crashes:
 
 
 def record(folder: Path) -> Crashes:
-    spool = SpoolFolder(folder, "power").claim()
+    spool = SpoolFolder(folder, "power").create_spool()
     wal = spool.folder / "events.db-wal"
     acknowledged: list[tuple[int, set[str]]] = [(wal.stat().st_size, set())]
     events: list[str] = []
@@ -76,8 +76,8 @@ def after_a_crash(folder: Path, crashes: Crashes, cut: int, rest: bytes) -> tupl
     spool.mkdir(parents=True)
     (spool / "events.db").write_bytes(crashes.database)
     (spool / "events.db-wal").write_bytes(crashes.log[:cut] + rest)
-    (adopted,) = SpoolFolder(folder, "power").orphans()
-    kept = set(ids_of(waiting.event for waiting in adopted.oldest(1_000)))
+    (adopted,) = SpoolFolder(folder, "power").adopt_orphans()
+    kept = set(ids_of(spooled.event for spooled in adopted.oldest(1_000)))
     adopted.release()
     shutil.rmtree(folder)
     return kept, adopted.torn_frames

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.log.outbox.reconcile import Reconciled, gather
+from gateway.log.outbox.reconcile import Reconciliation, reconcile_log
 from tests.drills.fleet import Fleet
 from tests.drills.load import Ledger
 
@@ -35,10 +35,10 @@ class Verdict:
 
 def judge(
     drill: str, fleet: Fleet, ledger: Ledger, recovery_s: float, **more: Any
-) -> tuple[Verdict, Reconciled]:
+) -> tuple[Verdict, Reconciliation]:
     """Compare the ledger's acknowledged ids with the rows; each difference is explained on standard
     error."""
-    found = gather(fleet.database.engine, fleet.spool_dir, ledger.acknowledged)
+    found = reconcile_log(fleet.database.engine, fleet.spool_dir, ledger.acknowledged)
     surplus = len(found.surplus - ledger.told)
     verdict = Verdict(
         drill,
@@ -54,5 +54,5 @@ def judge(
             **more,
         },
     )
-    print(f"{drill}:", *found.explained(), sep="\n", file=sys.stderr, flush=True)
+    print(f"{drill}:", *found.report_lines(), sep="\n", file=sys.stderr, flush=True)
     return verdict, found

@@ -14,7 +14,7 @@ class MemorySpool:
     """The spool's interface, without the file."""
 
     torn_frames = 0
-    syncs = False
+    fsyncs = False
 
     def __init__(self, folder: Path, lock: int, durability: str) -> None:
         self.folder = folder
@@ -30,19 +30,19 @@ class MemorySpool:
     def size(self) -> int:
         return 0
 
-    def append(self, events: Sequence[str], patient: bool = True) -> None:
+    def append(self, events: Sequence[str], wait: bool = True) -> None:
         for event in events:
             self._number += 1
             self._events[self._number] = SpooledEvent(self._number, 0.0, event)
 
-    def oldest(self, limit: int, but: Iterable[int] = ()) -> list[SpooledEvent]:
-        return [self._events[seq] for seq in list(self._events)[:limit] if seq not in set(but)]
+    def oldest(self, limit: int, skipped: Iterable[int] = ()) -> list[SpooledEvent]:
+        return [self._events[seq] for seq in list(self._events)[:limit] if seq not in set(skipped)]
 
     def remove(self, done: Sequence[SpooledEvent]) -> None:
-        for waiting in done:
-            del self._events[waiting.seq]
+        for spooled in done:
+            del self._events[spooled.seq]
 
-    def tidy(self) -> None:
+    def maintain(self) -> None:
         pass
 
     def reopen_writers(self) -> None:

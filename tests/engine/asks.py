@@ -58,9 +58,10 @@ def ask(model: Model, question: str, photo: int | None = None, **sampling: Any) 
     return Ask(model.prompt(asked, pixels, str(photo)), asked.sampling)
 
 
-def mixed(model: Model, number: int) -> list[Ask]:
-    """Photos of several sizes and several questions about one, text only, long prompts, schemas,
-    sampling with temperature and with penalty, answers of 1 to 40 tokens."""
+def mixed(model: Model, number: int, longest: int = 120) -> list[Ask]:
+    """Photos of several sizes and several questions about one, text only, prompts of up to
+    `longest` words, schemas, sampling with temperature and with penalty, answers of 1 to 40 tokens.
+    The asks of a smaller `number` are the first ones of a larger."""
     choose = random.Random(7)
     asks = []
     for index in range(number):
@@ -74,7 +75,7 @@ def mixed(model: Model, number: int) -> list[Ask]:
         if "schema" not in extra:
             extra["max_tokens"] = choose.randrange(1, 40)
         words = "".join(
-            choose.choice("这是什么材质?what ") for _ in range(choose.randrange(1, 120))
+            choose.choice("这是什么材质?what ") for _ in range(choose.randrange(1, longest))
         )
         photo = choose.choice([None, 1, 1, 2, 3, 4, 5])
         asks.append(ask(model, words + "?", photo, **extra))

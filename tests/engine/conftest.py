@@ -1,5 +1,6 @@
 """One small model with random weights, whose answers vary, for all tests of the engine."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from inference.config import Settings
 from inference.model.model import Model
 from inference.model.network import Network, RowInput
 from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
-from tests.engine.asks import SLOTS
+from tests.engine.asks import SLOTS, Result, mixed, reference
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     folder = make_checkpoint(tmp_path_factory.mktemp("model"), SHAPE_TINY)
     settings = Settings(_env_file=None, checkpoint=str(folder), slots=SLOTS)  # type: ignore[call-arg]
     return Model(settings)
+
+
+@pytest.fixture(scope="session")
+def expected(model: Model) -> list[Result]:
+    """What transformers' own `generate` answers to each of `mixed` alone."""
+    return asyncio.run(reference(model, mixed(model, 64)))
 
 
 @pytest.fixture(autouse=True)

@@ -18,19 +18,21 @@ from demo_model.pictures import shards as pictures
 from demo_model.pictures.catalogue import KINDS
 from demo_model.pictures.facts import scene_of
 from demo_model.pictures.renderer import render
+from demo_model.training import architecture, train
 from demo_model.training import language as language_training
-from demo_model.training import train
+from demo_model.training.architecture import build_config, build_model
 from demo_model.training.checkpoint import CHAT_TEMPLATE, picture_processor
 from demo_model.training.conversations import Transcriber, corpus
 from demo_model.training.language import answers_loss, averaged_over_steps
 from demo_model.training.packing import pack
 from demo_model.training.tower import see
 
+# A step of the demo model takes ten seconds, of one like it with these sizes half a second.
+NARROW = {"VISION_WIDTH": 32, "VISION_DEPTH": 3, "TEXT_WIDTH": 128, "TEXT_DEPTH": 1}
+
 
 @pytest.fixture(scope="module")
 def parts():
-    from demo_model.training.architecture import build_config, build_model
-
     torch.set_num_threads(1)
     torch.manual_seed(0)
     tokenizer = train_tokenizer(corpus(300))
@@ -176,14 +178,17 @@ def test_only_the_first_word_is_learnt_of_an_answer_to_any_question_in_any_lette
 def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(pictures, "SHARD", 40)
+    monkeypatch.setattr(pictures, "SHARD", 10)
     monkeypatch.setattr(language_training, "PICTURES", 2)
     monkeypatch.setattr(language_training, "SILENT_PICTURES", 2)
     monkeypatch.setattr(shutil, "which", lambda _: None)  # compiling takes longer than three steps
+    for name, value in NARROW.items():
+        monkeypatch.setattr(architecture, name, value)
+    monkeypatch.setattr(train, "TEXT_WIDTH", NARROW["TEXT_WIDTH"])
     (tmp_path / "pictures").mkdir()
     pictures.draw_shard(tmp_path / "pictures", 0)
     pool = pictures.PicturePool(tmp_path / "pictures")
-    assert pool.refresh() == 40
+    assert pool.refresh() == 10
     train_tokenizer(corpus(300)).save_pretrained(tmp_path / "tokenizer")
     tokenizer = train.tokenizer_in(tmp_path)
     for steps in (2, 3):

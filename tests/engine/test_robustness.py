@@ -31,19 +31,20 @@ from tests.engine.asks import (
     SCHEMA,
     SLOTS,
     Ask,
+    Result,
     answered,
     ask,
     background,
     engine,
     mixed,
-    reference,
 )
 from tests.engine.conftest import Failing
 
 
-async def test_a_question_that_breaks_fails_alone(model: Model, failing: Failing) -> None:
+async def test_a_question_that_breaks_fails_alone(
+    model: Model, failing: Failing, expected: list[Result]
+) -> None:
     asks = mixed(model, 12)
-    expected = await reference(model, asks)
     bad = {id(asks[index].prompt) for index in (2, 5, 11)}
 
     def breaks(first: int, rows: Sequence[RowInput]) -> Exception | None:
@@ -52,26 +53,24 @@ async def test_a_question_that_breaks_fails_alone(model: Model, failing: Failing
     failing.fails = breaks
     with engine(model) as running:
         results = await asyncio.gather(*(answered(running, model, a) for a in asks))
-    for index, (result, wanted) in enumerate(zip(results, expected, strict=True)):
+    for index, (result, wanted) in enumerate(zip(results, expected[:12], strict=True)):
         assert result == (InternalError if index in (2, 5, 11) else wanted)
 
 
 async def test_out_of_memory_shrinks_the_batch_and_loses_nobody(
-    model: Model, failing: Failing
+    model: Model, failing: Failing, expected: list[Result]
 ) -> None:
     asks = mixed(model, 16)
-    expected = await reference(model, asks)
     failing.fails = lambda first, rows: OutOfMemory() if first + len(rows) > 2 else None
     with engine(model) as running:
         results = await asyncio.gather(*(answered(running, model, a) for a in asks))
-    assert results == expected
+    assert results == expected[:16]
 
 
 async def test_an_answer_that_must_make_room_goes_on_later_where_it_was(
-    model: Model, failing: Failing
+    model: Model, failing: Failing, expected: list[Result]
 ) -> None:
     asks = mixed(model, 16)
-    expected = await reference(model, asks)
     passes = itertools.count()
 
     def now_and_then(first: int, rows: Sequence[RowInput]) -> Exception | None:
@@ -82,7 +81,7 @@ async def test_an_answer_that_must_make_room_goes_on_later_where_it_was(
     with engine(model) as running:
         results = await asyncio.gather(*(answered(running, model, a) for a in asks))
     assert next(passes) > 12
-    assert results == expected
+    assert results == expected[:16]
 
 
 async def test_a_question_too_large_for_the_memory_is_refused_and_the_engine_goes_on(
@@ -97,10 +96,9 @@ async def test_a_question_too_large_for_the_memory_is_refused_and_the_engine_goe
 
 
 async def test_a_step_that_crashes_fails_its_rows_and_the_engine_goes_on(
-    model: Model, failing: Failing, monkeypatch: pytest.MonkeyPatch
+    model: Model, failing: Failing, expected: list[Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asks = mixed(model, 4)
-    expected = await reference(model, asks)
     with engine(model) as running:
         monkeypatch.setattr(running, "_admit", lambda: 1 / 0)
         # Nothing was admitted yet: crashing steps must not spin the waiting ones to death.
@@ -108,7 +106,7 @@ async def test_a_step_that_crashes_fails_its_rows_and_the_engine_goes_on(
         await asyncio.sleep(0.1)
         monkeypatch.undo()
         assert await task == expected[0]
-        assert await asyncio.gather(*(answered(running, model, a) for a in asks)) == expected
+        assert await asyncio.gather(*(answered(running, model, a) for a in asks)) == expected[:4]
 
 
 async def test_a_full_queue_refuses_at_once(model: Model) -> None:
@@ -177,7 +175,7 @@ def resident_mb() -> float:
 async def test_a_thousand_questions_leave_nothing_behind(model: Model, failing: Failing) -> None:
     """20 % leave on the way, 5 % break: each ends exactly once, in one way, and nothing stays."""
     choose = random.Random(4)
-    pool = mixed(model, 40)
+    pool = mixed(model, 40, longest=12)
     bad = {id(asked.prompt) for asked in pool[:2]}
 
     def breaks(first: int, rows: Sequence[RowInput]) -> Exception | None:

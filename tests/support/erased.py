@@ -16,7 +16,7 @@ WHO = Subject("public", "user", "0" * 32)
 
 def erase(engine: Engine, *subjects: Subject, at: datetime | None = None) -> None:
     with engine.begin() as connection:
-        tombstones.put_up(connection, subjects or [WHO], at or datetime.now(UTC))
+        tombstones.upsert(connection, subjects or [WHO], at or datetime.now(UTC))
 
 
 def hers(question: str = "canary", **columns: Any) -> str:

@@ -17,7 +17,8 @@ from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import interactions
 from tests.support.events import ids_of
-from tests.support.servers import migrate, wait_until
+from tests.support.migrating import migrate
+from tests.support.servers import wait_until
 
 
 class Running:
@@ -29,7 +30,7 @@ class Running:
         self.engine = open_database(settings, answer_timeout_s=10)
         spools = SpoolFolder(folder, "process")
         folder.mkdir(exist_ok=True)
-        self.spool = spools.claim() if own else None
+        self.spool = spools.create_spool() if own else None
         metrics = OutboxMetrics(self.registry)
         self.forwarder = Forwarder(settings, spools, self.spool, self.engine, metrics)
         self.forwarder.start()
@@ -58,7 +59,7 @@ def wait_for(engine: Engine, events: list[str], timeout_s: float = 10) -> None:
 
 def abandoned(folder: Path, events: list[str]) -> Path:
     """A spool whose owner was killed."""
-    spool = SpoolFolder(folder, "process").claim()
+    spool = SpoolFolder(folder, "process").create_spool()
     for begin in range(0, len(events), MAX_GROUP):
         spool.append(events[begin : begin + MAX_GROUP])
     spool.release()

@@ -171,8 +171,10 @@ class Nginx:
         return f"http://127.0.0.1:{self.port}"
 
     def access_log(self) -> list[dict[str, object]]:
+        """Without what was asked until a gateway was found, of which failures are logged."""
         lines = self.log.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        found = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in found if line["request"] != "GET /readyz"]
 
 
 @contextmanager
@@ -191,17 +193,19 @@ def nginx_server(
     }
     places = {
         "listen 8080;": f"listen 127.0.0.1:{nginx.port};",
-        "/srv/web;": f"{ROOT / 'web'};",
+        "root /srv/web;": f'root "{ROOT / "web"}";',
         "/tmp/": f"{folder}/tmp/",
         "/etc/nginx/": f"{folder}/",
     }
+    # All at once: a folder that is put in may have one of the others' names.
+    place = re.compile("|".join(map(re.escape, places)))
     for name in ("conf.d", "tls", "tmp"):
         (folder / name).mkdir(parents=True)
     for template in (ROOT / "nginx").glob("*.template"):
         text = re.sub(r"\$\{(\w+)\}", lambda found: variables[found[1]], template.read_text())
-        for inside, here in places.items():
-            assert inside in text or template.stem != "shopsight.conf", inside
-            text = text.replace(inside, here)
+        if template.stem == "shopsight.conf":
+            assert set(place.findall(text)) == places.keys()
+        text = place.sub(lambda found: places[found[0]], text)
         (folder / "conf.d" / template.stem).write_text(text)
     if tls:
         (folder / "tls" / "tls.conf").write_text(tls)

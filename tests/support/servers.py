@@ -19,8 +19,6 @@ import httpx
 import pymysql
 import redis
 import uvicorn
-from alembic import command
-from alembic.config import Config
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
@@ -28,8 +26,9 @@ from gateway.app import create_app
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
 from gateway.log.outbox.spool_folder import ids_in, spools_in
-from gateway.log.schema.database import open_database
-from tests.support import ROOT
+from tests.support import ROOT, fork_server
+from tests.support.fork_server import Forked
+from tests.support.migrating import migrate
 from tests.support.missing import missing
 
 # Where the gateways of each database keep what is on its way there.
@@ -59,16 +58,22 @@ def forwarded(database_url: str) -> bool:
     return not any(ids_in(spool) for spool in spools)
 
 
+Process = subprocess.Popen[bytes] | Forked
+
+
 @contextmanager
-def running(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str], log: Path, **environment: str) -> Iterator[Process]:
+    """A process of this command, or what a module of ours is when it is run, which is forked."""
+    env = {**os.environ, **environment}
+    process: Process
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        if command[:2] == [sys.executable, "-m"] and fork_server.wanted:
+            file = output.fileno()
+            process = fork_server.start(*command[2:], env=env, stdout=file, stderr=file)
+        else:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
+            )
     try:
         yield process
     finally:
@@ -86,7 +91,7 @@ class Server:
     """A server and its process; `url` is how a client names it, `port` the one not in the URL."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    process: Process
     port: int = 0
 
 
@@ -149,16 +154,6 @@ def mariadb_server(
         wait_until("mariadb", up)
         url = f"mysql+pymysql://root@127.0.0.1:{port}/shopsight?charset=utf8mb4"
         yield Server(url, process, port)
-
-
-def migrate(database_url: str) -> None:
-    """Bring an empty database to the current schema, as `shopsight migrate` does."""
-    engine = open_database(Settings(_env_file=None, database_url=database_url))  # type: ignore[call-arg]
-    config = Config(ROOT / "migrations" / "alembic.ini")
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
 
 
 @contextmanager

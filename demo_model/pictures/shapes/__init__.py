@@ -1,1 +1,1 @@
-"""Outlines of the products, one file a family."""
+"""Outlines of the products, one file for each group of them."""

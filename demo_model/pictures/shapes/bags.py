@@ -23,7 +23,7 @@ def _handle(x: float, bottom: float, top: float, width: float, stroke: float, ro
 
 
 def _jeans_pocket(x: float, y: float) -> Part:
-    """The golden outline of a patch pocket."""
+    """The gold-coloured outline of a patch pocket."""
     corners = ((-0.24, -0.26), (0.24, -0.26), (0.24, 0.14), (0.0, 0.3), (-0.24, 0.14))
     return Part(points(*corners) + points((x, y)), "thread", stroke=0.045, light="flat")
 

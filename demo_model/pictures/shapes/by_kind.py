@@ -1,6 +1,6 @@
 """Which function draws which kind of product.
 
-Each is told the material: a metal chair is built otherwise than a wooden one.
+Each gets the material: a metal chair has other parts than a wooden one.
 """
 
 from collections.abc import Callable

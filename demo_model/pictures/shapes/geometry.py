@@ -63,6 +63,6 @@ def curve(control: Points, *, closed: bool = True) -> Points:
 
 
 def inset(outline: Points, amount: float) -> Points:
-    """The outline shrunk towards its centre: where a seam is stitched."""
+    """The outline shrunk towards its centre, for a seam."""
     centre = (outline.max(0) + outline.min(0)) / 2
     return np.asarray(centre + (outline - centre) * (1 - amount))

@@ -1,4 +1,4 @@
-"""The vocabulary in which products are described: parts with an outline and a role."""
+"""The parts that a product consists of: each has an outline, a role and a kind of light."""
 
 from dataclasses import dataclass, field
 
@@ -9,9 +9,9 @@ from demo_model.pictures.shapes.geometry import Points
 class Part:
     """A filled outline, or a stroke along it.
 
-    `role` says what it is made of: "main" (the product's colour, material and pattern), "accent"
-    (the same, darker and plain), "lining", or a fixed stuff such as "gold" or "rubber".
-    `light` says how it is rounded: "bevel", "cylinder", "dome" or "flat".
+    `role`: "main" has the product's colour, material and pattern. "accent" is the same, darker and
+    plain. Others are "lining", or a fixed material such as "gold" or "rubber".
+    `light`: the curvature of the surface, "bevel", "cylinder", "dome" or "flat".
     """
 
     outline: Points
@@ -26,12 +26,12 @@ class Part:
 
 @dataclass
 class Drawing:
-    """The parts of one product from back to front, and where a word fits on it."""
+    """The parts of one product from back to front, and the place for a printed word."""
 
     parts: list[Part]
     label: tuple[float, float] = (0.0, 0.0)
     label_width: float = 0.9
-    tagged: bool = False  # too small for print: the word hangs beside it on a paper tag
+    tagged: bool = False  # too small for print: the word is on a paper tag beside it
 
 
 def line(path: Points, role: str, stroke: float) -> Part:

@@ -1,1 +1,1 @@
-"""The way from a finished request to its row: a spool, and a forwarder that empties it."""
+"""The way from a finished request to its row: a spool, and a forwarder that moves events on."""

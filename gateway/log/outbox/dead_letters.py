@@ -1,5 +1,5 @@
-"""Events that the database has refused for good: kept with the reason, to be sent again after what
-was wrong has been put right."""
+"""Dead letters: events that the database has refused for good, each with the reason. Once the cause
+is repaired, they can be sent again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +11,15 @@ from sqlalchemy import Connection, Engine, delete, func, insert, inspect, select
 from gateway.log import tombstones
 from gateway.log.event import BadEvent, id_of, pseudonym_of
 from gateway.log.faults import Fault, fault_of, reason_of
-from gateway.log.outbox.delivery import Delivery
+from gateway.log.outbox.delivery import Delivery, ErasedMeanwhile
 from gateway.log.outbox.spool import SpooledEvent
 from gateway.log.redaction import fields_of
 from gateway.log.schema.privacy_tables import tombstones as tombstones_table
 from gateway.log.schema.tables import dead_letters
 
-# Of one replay's batch.
+# Events of one batch of a replay.
 REPLAY_ROWS = 500
-LONG_AGO = datetime.fromtimestamp(0, UTC)
-
-
-class ErasedMeanwhile(Exception):
-    """Its person has just been erased: it is to be delivered again, without what it said."""
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -34,8 +30,11 @@ class DeadLetter:
     event: str
 
 
-def bury(engine: Engine, spooled: SpooledEvent, error: Exception, attempts: int) -> None:
-    """Keep it; that it is kept already is no error. Raises ErasedMeanwhile."""
+def insert_dead_letter(
+    engine: Engine, spooled: SpooledEvent, error: Exception, attempts: int
+) -> None:
+    """Store a refused event; one that is stored already is no error. Raises ErasedMeanwhile if the
+    event's person was erased: the event must be delivered again, which redacts it."""
     row = {
         "interaction_id": id_of(spooled.event),
         "user_pseudonym": pseudonym_of(spooled.event),
@@ -44,23 +43,24 @@ def bury(engine: Engine, spooled: SpooledEvent, error: Exception, attempts: int)
         "reason": reason_of(error),
         "event": spooled.event,
     }
-    looks = inspect(engine).has_table(tombstones_table.name)
+    has_tombstones = inspect(engine).has_table(tombstones_table.name)
     try:
         with engine.begin() as connection:
             connection.execute(insert(dead_letters), row)
-            if looks and _erased(connection, spooled.event):  # after the insert, as Delivery looks
+            # Read after the insert, for the reason given in `Delivery._insert`.
+            if has_tombstones and _is_erased(connection, spooled.event):
                 raise ErasedMeanwhile
     except Exception as refused:
         if fault_of(refused) is not Fault.DUPLICATE:
             raise
 
 
-def _erased(connection: Connection, event: str) -> bool:
+def _is_erased(connection: Connection, event: str) -> bool:
     try:
         fields = fields_of(event)
     except BadEvent:
         return False
-    return tombstones.since(connection, LONG_AGO).cover(fields)
+    return tombstones.read_since(connection, EPOCH).cover(fields)
 
 
 def count(engine: Engine) -> int:
@@ -68,8 +68,10 @@ def count(engine: Engine) -> int:
         return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
 
 
-def listed(engine: Engine, after: UUID | None = None, limit: int = REPLAY_ROWS) -> list[DeadLetter]:
-    """In the order of their ids, from the one after `after`."""
+def read_page(
+    engine: Engine, after: UUID | None = None, limit: int = REPLAY_ROWS
+) -> list[DeadLetter]:
+    """Up to `limit` dead letters with ids above `after`, in the order of their ids."""
     key = dead_letters.c.interaction_id
     query = select(key, dead_letters.c.died_at, dead_letters.c.reason, dead_letters.c.event)
     if after is not None:
@@ -79,23 +81,22 @@ def listed(engine: Engine, after: UUID | None = None, limit: int = REPLAY_ROWS) 
 
 
 def replay(engine: Engine, report: Callable[[DeadLetter, str | None], None]) -> None:
-    """Send each again; what is taken is no dead letter any more. `report` hears of each, with the
-    reason if it is refused once more. Raises ServerFault."""
+    """Send all dead letters to the database again, and delete those that it accepts. `report` is
+    called for each, with the reason if the database refuses it again. Raises ServerFault."""
     delivery = Delivery(engine, lambda _: None)
     last: UUID | None = None
-    while letters := listed(engine, last):
+    while letters := read_page(engine, last):
         last = letters[-1].interaction_id
-        outcome = delivery.deliver(
+        result = delivery.deliver(
             [SpooledEvent(n, 0.0, letter.event) for n, letter in enumerate(letters)]
         )
-        for spooled, error in outcome.rejected:
+        for spooled, error in result.rejected:
             report(letters[spooled.seq], reason_of(error))
-        taken = [letters[spooled.seq] for spooled in outcome.accepted]
-        # Only after the rows are committed: a replay that is broken off is done again.
+        accepted = [letters[spooled.seq] for spooled in result.accepted]
+        # Deleted only after the rows are committed. A replay that is killed in between may be
+        # repeated: it inserts no row twice.
         with engine.begin() as connection:
-            wanted = [letter.interaction_id for letter in taken]
-            connection.execute(
-                delete(dead_letters).where(dead_letters.c.interaction_id.in_(wanted))
-            )
-        for letter in taken:
+            ids = [letter.interaction_id for letter in accepted]
+            connection.execute(delete(dead_letters).where(dead_letters.c.interaction_id.in_(ids)))
+        for letter in accepted:
             report(letter, None)

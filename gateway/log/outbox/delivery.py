@@ -1,5 +1,5 @@
-"""Events into the database, each once however often it is sent, and the ones it will not take told
-apart from the rest. What makes it once is the table's unique key."""
+"""Inserts events into the database, each once however often it is sent, thanks to a unique key.
+Tells which events the database refuses; the forwarder decides what becomes of them."""
 
 import random
 import time
@@ -17,46 +17,42 @@ from gateway.log.redaction import fields_of, without_person
 from gateway.log.schema.privacy_tables import tombstones as tombstones_table
 from gateway.log.schema.tables import interactions, votes
 from gateway.log.tombstones import Tombstones
-from gateway.log.votes import FIELD, vote_row
+from gateway.log.votes import VOTE_FIELD, vote_row
 
-# A deadlock's victim tries again after 5-10 ms, 10-20 ms, 20-40 ms: the winner needs about that.
+# A deadlock's victim tries again after 5-10 ms, 10-20 ms, 20-40 ms: the winner needs about as long.
 CONFLICT_RETRIES = 3
 CONFLICT_PAUSE_S = 0.01
-# So many single rows failing, and none passing, say that it is not the rows.
-HOPELESS_ROWS = 8
+# If so many rows fail one by one and none succeeds, the fault is the server's, not the rows'.
+MAX_UNKNOWN_FAULTS = 8
 # How long a column that was missing is not looked for again.
-COLUMNS_AGE_S = 10
-# An event is committed at its request's end, which its deadline (30 s) bounds; its begin is no more
-# than this earlier. Longer, and each batch would read the tombstones of a mass erasure.
+TABLE_SHAPE_AGE_S = 10
+# An event is committed at the end of its request, whose deadline is 30 s. Its `asked_at` is at most
+# so much earlier. With a larger value each batch would read the tombstones of a mass erasure.
 LONGEST_REQUEST_S = 300
 
 
 class ServerFault(Exception):
-    """The database takes nothing now; says nothing of any event."""
+    """The database accepts no rows now; no event is to blame."""
 
 
-class _Overtaken(Exception):
-    """Somebody in a batch was erased while it was on its way."""
+class ErasedMeanwhile(Exception):
+    """A person was erased after the tombstones had been read; the insert was rolled back."""
+
+
+Events = Sequence[SpooledEvent]
+EventRow = tuple[SpooledEvent, Row]
+FailedEvent = tuple[SpooledEvent, Exception]
 
 
 @dataclass
-class Outcome:
-    """`left_out`: fields that the database has no column for. `erased`: events as they were whose
-    person has been erased; their rows say neither who nor what."""
+class DeliveryResult:
+    """`unknown_fields`: fields that the database has no column for. `erased`: events, as they were
+    spooled, of persons who have been erased; their rows were inserted redacted."""
 
     accepted: list[SpooledEvent] = field(default_factory=list)
-    rejected: list[tuple[SpooledEvent, Exception]] = field(default_factory=list)
-    left_out: set[str] = field(default_factory=set)
+    rejected: list[FailedEvent] = field(default_factory=list)
+    unknown_fields: set[str] = field(default_factory=set)
     erased: list[SpooledEvent] = field(default_factory=list)
-
-
-@dataclass
-class _Round:
-    outcome: Outcome
-    doubtful: list[tuple[SpooledEvent, Exception]] = field(default_factory=list)
-
-
-EventRow = tuple[SpooledEvent, Row]
 
 
 class Delivery:
@@ -68,86 +64,87 @@ class Delivery:
         self._has_tombstones = False
         self._since = datetime.now(UTC)
         self._tombstones = Tombstones()
-        self._sample: Row | None = None
+        self._last_inserted: Row | None = None
 
-    def deliver(self, batch: Sequence[SpooledEvent]) -> Outcome:
-        """Raises ServerFault; what it had accepted until then may be sent again."""
+    def deliver(self, events: Events) -> DeliveryResult:
+        """Insert a batch. Raises ServerFault: part of it may be stored then, and be sent again."""
         try:
             while True:
                 try:
-                    return self._deliver(batch)
-                except _Overtaken:  # all of it again: what is in already is no error
+                    return self._deliver(events)
+                except ErasedMeanwhile:  # the whole batch again: rows that are there are no error
                     continue
         except Exception as error:
-            # Afresh next time: the address may lead to another server by then (one that has become
-            # read-only goes on answering), and the table may have changed.
+            # Connect and read the columns anew next time. The address may lead to another server
+            # by then: one that has become read-only keeps its connections open.
             self._shape = None
             self._engine.dispose()
             if isinstance(error, ServerFault):
                 raise
             raise ServerFault from error
 
-    def _deliver(self, batch: Sequence[SpooledEvent]) -> Outcome:
-        outcome = Outcome()
-        this = _Round(outcome)
-        self._sift(self._event_rows(self._permitted(batch, outcome), outcome), this)
-        if this.doubtful:
-            if not self._takes_rows(outcome):
-                raise ServerFault from this.doubtful[0][1]
-            outcome.rejected += this.doubtful
-        if outcome.rejected:
-            self._shape = None  # the table may have changed: looked at before they are tried again
-        return outcome
+    def _deliver(self, events: Events) -> DeliveryResult:
+        result = DeliveryResult()
+        unknown_faults: list[FailedEvent] = []
+        event_rows = self._event_rows(self._redact_erased(events, result), result)
+        self._insert_or_split(event_rows, result, unknown_faults)
+        if unknown_faults:
+            if not self._accepts_rows(result):
+                raise ServerFault from unknown_faults[0][1]
+            result.rejected += unknown_faults
+        if result.rejected:
+            self._shape = None  # the table may have changed: read it before these are tried again
+        return result
 
-    def _permitted(self, batch: Sequence[SpooledEvent], outcome: Outcome) -> Sequence[SpooledEvent]:
-        """The batch, without person or content where its person has been erased."""
-        self._columns()
-        oldest = min((spooled.at for spooled in batch), default=0.0) - LONGEST_REQUEST_S
+    def _redact_erased(self, events: Events, result: DeliveryResult) -> Events:
+        """The events, without person and content where the person has been erased."""
+        self._table_shape()
+        oldest = min((spooled.at for spooled in events), default=0.0) - LONGEST_REQUEST_S
         self._since = datetime.fromtimestamp(max(0.0, oldest), UTC)
         with self._engine.connect() as connection:
             self._tombstones = self._read_tombstones(connection)
         if not self._tombstones:
-            return batch
-        return [self._redacted(spooled, outcome) for spooled in batch]
+            return events
+        return [self._redact_if_erased(spooled, result) for spooled in events]
 
     def _read_tombstones(self, connection: Connection) -> Tombstones:
         if not self._has_tombstones:
             return Tombstones()
-        return tombstones.since(connection, self._since)
+        return tombstones.read_since(connection, self._since)
 
-    def _redacted(self, spooled: SpooledEvent, outcome: Outcome) -> SpooledEvent:
+    def _redact_if_erased(self, spooled: SpooledEvent, result: DeliveryResult) -> SpooledEvent:
         try:
             if not self._tombstones.cover(fields_of(spooled.event)):
                 return spooled
             redacted = without_person(spooled.event)
-        except BadEvent:  # said of it when it is made a row
+        except BadEvent:  # `_event_rows` rejects it
             return spooled
-        outcome.erased.append(spooled)
+        result.erased.append(spooled)
         return replace(spooled, event=redacted)
 
-    def _event_rows(self, batch: Sequence[SpooledEvent], outcome: Outcome) -> list[EventRow]:
-        shape = self._columns()
+    def _event_rows(self, events: Events, result: DeliveryResult) -> list[EventRow]:
+        shape = self._table_shape()
         event_rows: dict[object, EventRow] = {}
-        for spooled in batch:
+        for spooled in events:
             try:
-                row, left_out = shape.row(spooled.event)
+                row, unknown_fields = shape.row(spooled.event)
             except BadEvent as error:
-                outcome.rejected.append((spooled, error))
+                result.rejected.append((spooled, error))
                 continue
-            outcome.left_out |= left_out - {FIELD}  # has a table of its own
-            if row["interaction_id"] in event_rows:  # twice in a batch: one row, and both are done
-                outcome.accepted.append(spooled)
+            result.unknown_fields |= unknown_fields - {VOTE_FIELD}  # votes have their own table
+            if row["interaction_id"] in event_rows:  # twice in a batch: one row stands for both
+                result.accepted.append(spooled)
             else:
                 event_rows[row["interaction_id"]] = (spooled, row)
-        if outcome.left_out and time.monotonic() - self._shape_read_at > COLUMNS_AGE_S:
-            self._shape = None  # next time the column may be there
+        if result.unknown_fields and time.monotonic() - self._shape_read_at > TABLE_SHAPE_AGE_S:
+            self._shape = None  # a migration may add the column before the next batch
         return list(event_rows.values())
 
-    def _columns(self) -> TableShape:
+    def _table_shape(self) -> TableShape:
         if self._shape is None:
             inspector = inspect(self._engine)
             columns = inspector.get_columns(interactions.name)
-            # A database that is a step behind has none.
+            # A database with an older schema has no such table.
             self._has_tombstones = inspector.has_table(tombstones_table.name)
             mandatory = [column["name"] for column in columns if not column["nullable"]]
             names = [column["name"] for column in columns]
@@ -155,65 +152,70 @@ class Delivery:
             self._shape_read_at = time.monotonic()
         return self._shape
 
-    def _sift(self, event_rows: list[EventRow], this: _Round) -> None:
-        """Insert all, or halve until those that will not do are alone."""
+    def _insert_or_split(
+        self, event_rows: list[EventRow], result: DeliveryResult, unknown_faults: list[FailedEvent]
+    ) -> None:
+        """Insert all rows. If that fails, split them until each row that fails is alone. An error
+        that may be the event's fault or the server's goes into `unknown_faults`."""
         if not event_rows:
             return
         try:
             self._insert(event_rows)
-        except _Overtaken:
+        except ErasedMeanwhile:
             raise
         except Exception as error:
             fault = fault_of(error)
             if fault not in (Fault.EVENT, Fault.UNKNOWN, Fault.DUPLICATE):
                 raise ServerFault from error
             if len(event_rows) > 1:
-                # Mixed, or rows that stand together would speak for all in HOPELESS_ROWS.
+                # Shuffled: MAX_UNKNOWN_FAULTS bad events in a row must not look like a bad server.
                 random.shuffle(event_rows)
                 middle = len(event_rows) // 2
-                self._sift(event_rows[:middle], this)
-                self._sift(event_rows[middle:], this)
+                self._insert_or_split(event_rows[:middle], result, unknown_faults)
+                self._insert_or_split(event_rows[middle:], result, unknown_faults)
                 return
-            certain = fault is not Fault.UNKNOWN
-            (this.outcome.rejected if certain else this.doubtful).append((event_rows[0][0], error))
-            if len(this.doubtful) == HOPELESS_ROWS and not self._takes_rows(this.outcome):
+            failed = unknown_faults if fault is Fault.UNKNOWN else result.rejected
+            failed.append((event_rows[0][0], error))
+            if len(unknown_faults) == MAX_UNKNOWN_FAULTS and not self._accepts_rows(result):
                 raise ServerFault from error
         else:
-            this.outcome.accepted += [spooled for spooled, _ in event_rows]
-            self._sample = event_rows[-1][1]
+            result.accepted += [spooled for spooled, _ in event_rows]
+            self._last_inserted = event_rows[-1][1]
 
-    def _takes_rows(self, outcome: Outcome) -> bool:
-        """Whether others pass, so that those that do not are to blame themselves: in this round,
-        or now, on trial, the last one that did."""
-        if outcome.accepted or self._sample is None:
-            return bool(outcome.accepted)
+    def _accepts_rows(self, result: DeliveryResult) -> bool:
+        """Whether the database accepts other rows, so that an unknown fault is the event's own.
+        Some row of this batch proves it, or else a trial insert of the last row that succeeded."""
+        if result.accepted or self._last_inserted is None:
+            return bool(result.accepted)
         try:
-            with self._engine.connect() as connection:  # and no commit: it may have been erased
-                connection.execute(insert(self._columns().table), self._sample)
+            with self._engine.connect() as connection:  # no commit: its person may be erased by now
+                connection.execute(insert(self._table_shape().table), self._last_inserted)
         except Exception as error:
             return fault_of(error) is Fault.DUPLICATE
         return True
 
     def _insert(self, event_rows: list[EventRow]) -> None:
-        """In one transaction. A duplicate key is not an error, another error is raised."""
+        """Insert rows and votes in one transaction. A row that is there already is no error; any
+        other error is raised, ErasedMeanwhile too."""
         missing = rows = [row for _, row in event_rows]
-        cast = [vote for spooled, row in event_rows if (vote := vote_row(spooled.event, row))]
+        vote_rows = [vote for spooled, row in event_rows if (vote := vote_row(spooled.event, row))]
         for attempt in range(1 + CONFLICT_RETRIES):
             try:
                 with self._engine.begin() as connection:
-                    for alike in _by_columns(missing):
-                        connection.execute(insert(self._columns().table), alike)
-                    if cast:  # of rows that were there already the votes were, too
-                        new = {row["interaction_id"] for row in missing}
-                        if fresh := [vote for vote in cast if vote["vote_id"] in new]:
-                            connection.execute(insert(votes), fresh)
-                    # Looked at only now: whoever puts one up later finds these rows, or waits for
-                    # them; and nothing was read in this transaction that would hide an earlier one.
-                    later = self._read_tombstones(connection).later_than(self._tombstones)
-                    if later and any(later.cover(fields_of(sent.event)) for sent, _ in event_rows):
-                        raise _Overtaken
+                    for same_columns in _group_by_columns(missing):
+                        connection.execute(insert(self._table_shape().table), same_columns)
+                    if vote_rows:  # a row that was there already has brought its vote along
+                        new_ids = {row["interaction_id"] for row in missing}
+                        if new_votes := [vote for vote in vote_rows if vote["vote_id"] in new_ids]:
+                            connection.execute(insert(votes), new_votes)
+                    # Read after the insert: an erasure that adds its tombstone later finds these
+                    # rows or waits for them. And nothing was read before in this transaction, which
+                    # would hide a tombstone under REPEATABLE READ.
+                    added = self._read_tombstones(connection).newer_than(self._tombstones)
+                    if added and any(added.cover(fields_of(sent.event)) for sent, _ in event_rows):
+                        raise ErasedMeanwhile
                 return
-            except _Overtaken:
+            except ErasedMeanwhile:
                 raise
             except Exception as error:
                 fault = fault_of(error)
@@ -224,21 +226,21 @@ class Delivery:
                     longest = CONFLICT_PAUSE_S * 2**attempt
                     time.sleep(random.uniform(longest / 2, longest))  # noqa: S311
                 else:
-                    # A transaction of its own: under REPEATABLE READ the one that failed would go
-                    # on seeing the table as it was when it began.
-                    missing = self._missing(rows)
+                    # In its own transaction: under REPEATABLE READ the failed one keeps seeing the
+                    # table as it was at its start.
+                    missing = self._not_stored(rows)
 
-    def _missing(self, rows: list[Row]) -> list[Row]:
-        key = self._columns().table.c.interaction_id
+    def _not_stored(self, rows: list[Row]) -> list[Row]:
+        key = self._table_shape().table.c.interaction_id
         with self._engine.begin() as connection:
-            wanted = [row["interaction_id"] for row in rows]
-            known = set(connection.scalars(select(key).where(key.in_(wanted))))
-        return [row for row in rows if row["interaction_id"] not in known]
+            ids = [row["interaction_id"] for row in rows]
+            stored = set(connection.scalars(select(key).where(key.in_(ids))))
+        return [row for row in rows if row["interaction_id"] not in stored]
 
 
-def _by_columns(rows: list[Row]) -> Iterable[list[Row]]:
-    """Rows of one statement fill the same columns: one list as a rule, more while versions mix."""
-    alike: dict[tuple[str, ...], list[Row]] = {}
+def _group_by_columns(rows: list[Row]) -> Iterable[list[Row]]:
+    """One list per set of columns, for one statement each; usually there is one set."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        alike.setdefault(tuple(row), []).append(row)
-    return alike.values()
+        groups.setdefault(tuple(row), []).append(row)
+    return groups.values()

@@ -1,5 +1,5 @@
-"""Moves events from spools into the database, in a thread of its own: this gateway's spool, and
-those of gateways that have died. An event leaves its spool only after the database's commit."""
+"""Moves events from spools into the database, in a thread of its own. The spools are this gateway's
+and those of dead gateways. An event leaves its spool only after the database has committed it."""
 
 import contextlib
 import logging
@@ -14,40 +14,39 @@ from sqlalchemy import Engine
 from gateway.cache.answers import GivenAnswer
 from gateway.log.audit import FORWARDER, Audit
 from gateway.log.faults import loggable
-from gateway.log.given_answers import answers_of
-from gateway.log.outbox.dead_letters import bury
-from gateway.log.outbox.delivery import Delivery, Outcome, ServerFault
+from gateway.log.given_answers import given_answers
+from gateway.log.outbox.dead_letters import insert_dead_letter
+from gateway.log.outbox.delivery import Delivery, DeliveryResult, ServerFault
 from gateway.log.outbox.metrics import OutboxMetrics
+from gateway.log.outbox.pending_deletions import PendingDeletions
+from gateway.log.outbox.retry_schedule import RetrySchedule
 from gateway.log.outbox.settings import OutboxSettings
 from gateway.log.outbox.spool import Spool, SpooledEvent
-from gateway.log.outbox.spool_folder import SpoolFolder, set_aside
-from gateway.log.outbox.suspects import Suspects
-from gateway.log.outbox.unforgotten import Unforgotten
+from gateway.log.outbox.spool_folder import SpoolFolder, mark_damaged
 from gateway.log.schema.database import CONNECT_TIMEOUT_S
 
 log = logging.getLogger(__name__)
 
-# How often an empty spool is looked at: rows are seen by analysts that much later.
+# How often an empty spool is read: rows reach the database that much later.
 POLL_S = 0.1
 # Rows of one transaction: 500 take about 20 ms, and a crash repeats at most so many.
 BATCH_ROWS = 500
-# How often dead gateways' spools and the disk's free space are looked for.
+# How often the spool folder is searched for orphans and the disk's free space is read.
 SCAN_S = 1.0
-# So many refused events at once are looked into before others are read.
-MAX_SUSPECTS = 1_000
-# Pauses while the database is away: from the first to the longest, half of each by chance.
+# With so many refused events in a spool, nothing new is read from it until some are settled.
+MAX_REFUSED = 1_000
+# Pauses while the database is down, doubling from the first to the longest. Half of each is random.
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
-# A server that does not answer at all for so long counts as gone.
+# A server that does not answer for so long counts as down.
 ANSWER_TIMEOUT_S = 30
 
-
-# Take answers that erased people were given out of the answer cache; whether that was done.
-Forget = Callable[[Sequence[GivenAnswer]], bool]
+# Deletes the answers of erased persons from the answer cache; False if that failed.
+DeleteAnswers = Callable[[Sequence[GivenAnswer]], bool]
 
 
 class Forwarder:
-    """`own` is None where there is nothing but others' spools to forward (the worker)."""
+    """`own` is None in the worker, which forwards orphaned spools only."""
 
     def __init__(
         self,
@@ -56,9 +55,9 @@ class Forwarder:
         own: Spool | None,
         engine: Engine,
         metrics: OutboxMetrics,
-        forget: Forget = lambda _: True,
+        delete_answers: DeleteAnswers = lambda _: True,
     ) -> None:
-        self._forget = forget
+        self._delete_answers = delete_answers
         self._audit = Audit(engine)
         self._max_bytes = settings.spool_max_bytes
         self._reserve_bytes = settings.spool_reserve_bytes
@@ -67,15 +66,15 @@ class Forwarder:
         self._engine = engine
         self._metrics = metrics
         self._delivery = Delivery(engine, lambda why: metrics.retries.labels(why).inc())
-        # Replaced, never changed: the event loop reads it.
+        # Replaced, never mutated: the event loop reads it.
         self._spools: tuple[Spool, ...] = (own,) if own else ()
-        self._suspects = Suspects()
-        self._unforgotten = Unforgotten()
+        self._retry_schedule = RetrySchedule()
+        self._pending_deletions = PendingDeletions()
         self._disk_has_room = True
-        self._damaged = False
+        self._own_is_damaged = False
         self._scan_at = 0.0
         self._failures = 0
-        self._ends_at = float("inf")  # monotonic; set when the last event is in the spool
+        self._drain_until = float("inf")  # monotonic; set by `stop`
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-forwarder", daemon=True)
         metrics.watch(lambda: self.depth, lambda: self.size)
@@ -86,35 +85,36 @@ class Forwarder:
 
     @property
     def size(self) -> int:
-        """Bytes that wait, in all the spools held."""
+        """Bytes of the events in all held spools."""
         return sum(spool.size for spool in self._spools)
 
     @property
     def has_room(self) -> bool:
-        return not self._damaged and self._disk_has_room and self.size < self._max_bytes
+        """Whether this gateway's spool may take more events."""
+        return not self._own_is_damaged and self._disk_has_room and self.size < self._max_bytes
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self, drain_s: float) -> None:
-        """Forward what is left, for so long at most; the rest is for whoever adopts the spool."""
-        self._ends_at = time.monotonic() + drain_s
+        """Forward what is left for at most `drain_s`. Who adopts the spool forwards the rest."""
+        self._drain_until = time.monotonic() + drain_s
         self._stopping.set()
-        # An insert that hangs on a server ends with the process; the spool is adopted then.
+        # An insert that still hangs on the server ends with the process.
         self._thread.join(drain_s + CONNECT_TIMEOUT_S)
 
     def _run(self) -> None:
-        while not self._stopping.is_set() or (self.depth and time.monotonic() < self._ends_at):
+        while not self._stopping.is_set() or (self.depth and time.monotonic() < self._drain_until):
             try:
-                moved = self._round()
-            except Exception:  # of any kind: a forwarder that ended would fill the disk
+                more = self._round()
+            except Exception:  # of any kind: without a forwarder the spool would fill the disk
                 log.exception("forwarding failed")
                 self._failures += 1
-                moved = False
+                more = False
             if self._failures:
                 longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures, 10))
                 self._wait(random.uniform(longest / 2, longest))  # noqa: S311
-            elif not moved:
+            elif not more:
                 self._wait(POLL_S)
         for spool in self._spools:
             with contextlib.suppress(sqlite3.Error):
@@ -122,42 +122,42 @@ class Forwarder:
 
     def _wait(self, seconds: float) -> None:
         if self._stopping.is_set():
-            time.sleep(max(0.0, min(seconds, POLL_S, self._ends_at - time.monotonic())))
+            time.sleep(max(0.0, min(seconds, POLL_S, self._drain_until - time.monotonic())))
         else:
             self._stopping.wait(seconds)
 
     def _round(self) -> bool:
-        """One batch of each spool; whether there may be more at once."""
+        """Forward one batch of each spool. Returns whether more events are ready now."""
         self._scan()
-        full = False
+        more = False
         oldest = None
         for spool in self._spools:
-            suspects = self._suspects.not_due(spool)
-            if len(suspects) >= MAX_SUSPECTS:
+            refused = self._retry_schedule.not_due(spool)
+            if len(refused) >= MAX_REFUSED:
                 continue
             try:
-                but = [*suspects, *self._unforgotten.not_due(spool)]
-                batch = spool.oldest(BATCH_ROWS, but)
+                skipped = [*refused, *self._pending_deletions.not_due(spool)]
+                batch = spool.oldest(BATCH_ROWS, skipped)
                 if batch:
                     oldest = min(oldest or batch[0].at, batch[0].at)
-                    moved = self._forward(spool, batch)
-                    full |= moved and len(batch) == BATCH_ROWS
-                spool.tidy()
-            except sqlite3.OperationalError as error:  # a full disk: the batch is sent again
+                    removed = self._forward(spool, batch)
+                    more |= removed and len(batch) == BATCH_ROWS
+                spool.maintain()
+            except sqlite3.OperationalError as error:  # such as a full disk: it is sent again
                 log.warning("spool not read", extra={"fields": {"why": str(error)}})
                 self._failures += 1
             except sqlite3.DatabaseError:
-                self._abandon(spool)
+                self._drop_damaged(spool)
                 continue
             if spool is not self._own and not spool.depth:
-                self._release(spool)
+                self._drop_empty(spool)
         self._metrics.lag_s.set(max(0.0, time.time() - oldest) if oldest else 0)
-        return full
+        return more
 
     def _forward(self, spool: Spool, batch: list[SpooledEvent]) -> bool:
-        """Whether any of them has left the spool."""
+        """Send a batch. Returns whether any event has left the spool."""
         try:
-            outcome = self._delivery.deliver(batch)
+            result = self._delivery.deliver(batch)
         except ServerFault as fault:
             if not self._failures:
                 why = loggable(fault.__cause__)
@@ -168,63 +168,64 @@ class Forwarder:
         if self._failures:
             log.info("database takes rows again", extra={"fields": {"waiting": self.depth}})
         self._failures = 0
-        accepted = self._forgotten(spool, outcome)
-        if accepted:
-            self._remove(spool, accepted)
-            self._metrics.forwarded.inc(len(accepted))
-        if outcome.left_out:
-            self._metrics.left_out.labels(",".join(sorted(outcome.left_out))).inc()
-        return self._reject(spool, outcome) or bool(accepted)
+        done = self._delete_cached(spool, result)
+        if done:
+            self._remove(spool, done)
+            self._metrics.forwarded.inc(len(done))
+        if result.unknown_fields:
+            self._metrics.unknown_fields.labels(",".join(sorted(result.unknown_fields))).inc()
+        return self._handle_rejected(spool, result) or bool(done)
 
     def _remove(self, spool: Spool, done: Sequence[SpooledEvent]) -> None:
         spool.remove(done)
-        self._suspects.clear(spool, done)
-        self._unforgotten.clear(spool, done)
+        self._retry_schedule.discard(spool, done)
+        self._pending_deletions.discard(spool, done)
 
-    def _forgotten(self, spool: Spool, outcome: Outcome) -> list[SpooledEvent]:
-        """What may leave the spool. An erased person's event stays, and is sent again without
-        effect, until the answer that it was given is out of the answer cache."""
-        events = [spooled.event for spooled in outcome.erased]
+    def _delete_cached(self, spool: Spool, result: DeliveryResult) -> list[SpooledEvent]:
+        """Delete the cached answers of erased persons. Returns the events that may leave the spool.
+        If the deletion fails, an erased person's event stays and is sent again, without effect."""
+        events = [spooled.event for spooled in result.erased]
         if not events:
-            return outcome.accepted
-        if self._unforgotten.due:
-            if self._forget(answers_of(events)):
+            return result.accepted
+        if self._pending_deletions.retry_due:
+            if self._delete_answers(given_answers(events)):
                 self._metrics.erased.inc(len(events))
                 self._audit.add(FORWARDER, "late events erased", events=len(events))
-                return outcome.accepted
-            self._unforgotten.postpone()
-        self._unforgotten.keep(spool, outcome.erased)
-        kept = {spooled.seq for spooled in outcome.erased}
-        return [spooled for spooled in outcome.accepted if spooled.seq not in kept]
+                return result.accepted
+            self._pending_deletions.postpone_retry()
+        self._pending_deletions.add(spool, result.erased)
+        pending = {spooled.seq for spooled in result.erased}
+        return [spooled for spooled in result.accepted if spooled.seq not in pending]
 
-    def _reject(self, spool: Spool, outcome: Outcome) -> bool:
-        """Whether any was buried."""
-        buried = False
-        for spooled, error in outcome.rejected:
-            attempts = self._suspects.strike(spool, spooled)
-            if attempts is None:  # not for the last time
+    def _handle_rejected(self, spool: Spool, result: DeliveryResult) -> bool:
+        """Count refusals. Returns whether any event has become a dead letter."""
+        any_dead = False
+        for spooled, error in result.rejected:
+            attempts = self._retry_schedule.record_refusal(spool, spooled)
+            if attempts is None:  # it is tried again
                 continue
             try:
-                bury(self._engine, spooled, error, attempts)
-            except Exception as refused:  # stays in the spool, and is tried again
+                insert_dead_letter(self._engine, spooled, error, attempts)
+            except Exception as refused:  # the event stays in the spool and is tried again
                 log.error("not even a dead letter", extra={"fields": {"why": loggable(refused)}})
                 continue
             self._remove(spool, [spooled])
-            buried = True
+            any_dead = True
             self._metrics.dead.inc()
             log.error("dead letter", extra={"fields": {"error": type(error).__name__}})
-        return buried
+        return any_dead
 
     def _scan(self) -> None:
+        """Read the disk's free space and adopt orphaned spools, every SCAN_S."""
         if time.monotonic() < self._scan_at:
             return
         self._scan_at = time.monotonic() + SCAN_S
         self._disk_has_room = self._folder.free_bytes() >= self._reserve_bytes
         if self._stopping.is_set():
             return
-        for spool in self._folder.orphans():
+        for spool in self._folder.adopt_orphans():
             self._metrics.torn_frames.inc(spool.torn_frames)
-            if not spool.depth:  # half made by one that starts, or half removed by one that died
+            if not spool.depth:  # its gateway is starting, or died while it removed it
                 spool.close()
                 continue
             fields = {"spool": spool.folder.name, "waiting": spool.depth, "torn": spool.torn_frames}
@@ -232,18 +233,18 @@ class Forwarder:
             self._metrics.adopted.inc()
             self._spools = (*self._spools, spool)
 
-    def _release(self, spool: Spool) -> None:
+    def _drop_empty(self, spool: Spool) -> None:
         self._spools = tuple(other for other in self._spools if other is not spool)
         spool.close()
 
-    def _abandon(self, spool: Spool) -> None:
-        """Its file is damaged. This gateway's own keeps its name until it ends: nothing more is
-        recorded in it, and who adopts it puts it aside."""
+    def _drop_damaged(self, spool: Spool) -> None:
+        """Rename the folder of a spool with a damaged file. This gateway's own keeps its name until
+        the process ends: it records nothing more, and whoever adopts it renames it."""
         if spool is self._own:
             log.error("this gateway's spool is damaged")
-            self._damaged = True
+            self._own_is_damaged = True
             self._failures += 1
             return
         self._spools = tuple(other for other in self._spools if other is not spool)
-        set_aside(spool.folder)
+        mark_damaged(spool.folder)
         spool.release()

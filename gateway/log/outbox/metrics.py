@@ -1,4 +1,4 @@
-"""What the log measures of itself: commits to the spool, and the way from there to the database."""
+"""Prometheus metrics of the outbox: commits to the spool, and the way to the database."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ class OutboxMetrics:
         self._bytes = Gauge("gateway_log_spool_bytes", "Their bytes.", registry=registry)
         self.lag_s = Gauge(
             "gateway_log_lag_seconds",
-            "Age of the oldest event that waits, suspects left out.",
+            "Age of the oldest event that waits, without refused ones.",
             registry=registry,
         )
         self.forwarded = Counter(
@@ -48,7 +48,7 @@ class OutboxMetrics:
             "Half-written pages at the end of adopted spools; no acknowledged event is in them.",
             registry=registry,
         )
-        self.left_out = Counter(
+        self.unknown_fields = Counter(
             "gateway_log_fields_left_out",
             "Batches with fields that the database has no column for.",
             ["fields"],
@@ -56,6 +56,6 @@ class OutboxMetrics:
         )
 
     def watch(self, depth: Callable[[], int], size: Callable[[], int]) -> None:
-        """Read at each scrape."""
+        """Read `depth` (events) and `size` (bytes) at each scrape."""
         self._events.set_function(depth)
         self._bytes.set_function(size)

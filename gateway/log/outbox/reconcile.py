@@ -1,5 +1,5 @@
-"""Is every acknowledged interaction in the database, once? Compares sets of ids and puts every
-difference under a name."""
+"""Checks that every acknowledged interaction is in the database exactly once. Compares sets of ids
+and names each kind of difference; it repairs nothing."""
 
 import sqlite3
 from collections import Counter
@@ -12,14 +12,15 @@ from uuid import UUID
 from sqlalchemy import Engine, select
 
 from gateway.log.outbox.spool_folder import DAMAGED, ids_in, spools_in
+from gateway.log.schema.partitions import first_id_at
 from gateway.log.schema.tables import dead_letters, interactions
 
 Ids = Set[UUID]
 
 
 @dataclass(frozen=True)
-class Reconciled:
-    """Each a set of ids; the text says what it means. `lost` and `doubled` must be empty."""
+class Reconciliation:
+    """Sets of ids, explained in MEANING. `lost` and `doubled` must be empty."""
 
     lost: Ids
     doubled: Ids
@@ -30,10 +31,11 @@ class Reconciled:
     surplus: Ids
 
     @property
-    def good(self) -> bool:
+    def exact(self) -> bool:
         return not self.lost and not self.doubled
 
-    def explained(self) -> list[str]:
+    def report_lines(self) -> list[str]:
+        """One line per set: its size, its name and what it means."""
         return [
             f"{len(getattr(self, f.name)):>9}  {f.name:<9} {MEANING[f.name]}" for f in fields(self)
         ]
@@ -50,29 +52,32 @@ MEANING = {
 }
 
 
-def reconcile(acknowledged: Ids | None, waiting: Ids, dead: Ids, rows: Counter[UUID]) -> Reconciled:
-    """Without a ledger (None) nothing can be lost or surplus, only what is there compared."""
-    there = rows.keys() | waiting | dead
-    return Reconciled(
-        lost=frozenset() if acknowledged is None else acknowledged - there,
-        doubled={found for found, times in rows.items() if times > 1},
+def compare_ids(
+    acknowledged: Ids | None, waiting: Ids, dead: Ids, rows: Counter[UUID]
+) -> Reconciliation:
+    """Compare the acknowledged ids with those in spools (`waiting`), among dead letters and in
+    rows. Without acknowledged ids (None) `lost` and `surplus` are empty."""
+    present = rows.keys() | waiting | dead
+    return Reconciliation(
+        lost=frozenset() if acknowledged is None else acknowledged - present,
+        doubled={interaction for interaction, times in rows.items() if times > 1},
         recorded=rows.keys() - waiting - dead,
         waiting=waiting - rows.keys(),
         dead=dead - rows.keys() - waiting,
         repeated=rows.keys() & (waiting | dead),
-        surplus=frozenset() if acknowledged is None else there - acknowledged,
+        surplus=frozenset() if acknowledged is None else present - acknowledged,
     )
 
 
-def waiting_ids(spool_dir: Path) -> set[UUID]:
-    """Of all spools of this machine; a damaged one counts as holding nothing."""
-    found: set[UUID] = set()
+def spooled_ids(spool_dir: Path) -> set[UUID]:
+    """Ids of the events in all spools of this machine. A damaged spool counts as empty."""
+    ids: set[UUID] = set()
     for folder in spools_in(spool_dir):
         try:
-            found |= ids_in(folder)
+            ids |= ids_in(folder)
         except sqlite3.DatabaseError:
             continue
-    return found
+    return ids
 
 
 def damaged_spools(spool_dir: Path) -> list[Path]:
@@ -80,30 +85,28 @@ def damaged_spools(spool_dir: Path) -> list[Path]:
 
 
 def database_ids(engine: Engine, since: datetime | None = None) -> tuple[Counter[UUID], set[UUID]]:
-    """Ids of rows with their number, and ids of dead letters, from interactions begun since."""
-    first = first_id(since) if since else UUID(int=0)
+    """Ids of rows, each with its number of rows, and ids of dead letters. `since` leaves out
+    interactions that began earlier."""
+    first = first_id_at(since) if since else UUID(int=0)
     dead_key, key = dead_letters.c.interaction_id, interactions.c.interaction_id
     with engine.connect() as connection:
         dead = set(connection.scalars(select(dead_key).where(dead_key >= first)))
-    # A transaction of its own, later: a dead letter that is replayed in between is seen twice.
+    # In a later transaction: a dead letter that is replayed in between is seen twice, not never.
     with engine.connect() as connection:
         rows = Counter(connection.scalars(select(key).where(key >= first)))
     return rows, dead
 
 
-def first_id(moment: datetime) -> UUID:
-    """The smallest version 7 id of that millisecond."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
-
-
-def gather(
-    engine: Engine, spool_dir: Path, ledger: Ids | None = None, since: datetime | None = None
-) -> Reconciled:
-    """The spools first: what is forwarded meanwhile is seen in both, and never in neither."""
-    waiting = waiting_ids(spool_dir)
+def reconcile_log(
+    engine: Engine, spool_dir: Path, acknowledged: Ids | None = None, since: datetime | None = None
+) -> Reconciliation:
+    """Read the ids from spools and database, and compare them. Raises SQLAlchemyError."""
+    # The spools first: an event that is forwarded meanwhile is seen twice, not never.
+    waiting = spooled_ids(spool_dir)
     rows, dead = database_ids(engine, since)
     if since is not None:
-        first = first_id(since)
-        waiting = {found for found in waiting if found >= first}
-        ledger = None if ledger is None else {found for found in ledger if found >= first}
-    return reconcile(ledger, waiting, dead, rows)
+        first = first_id_at(since)
+        waiting = {interaction for interaction in waiting if interaction >= first}
+        if acknowledged is not None:
+            acknowledged = {interaction for interaction in acknowledged if interaction >= first}
+    return compare_ids(acknowledged, waiting, dead, rows)

@@ -1,5 +1,5 @@
-"""Commits each interaction exactly once, whatever became of it; an answer that cannot be recorded
-is not acknowledged."""
+"""Commits each interaction exactly once, however its request ends. An answer that cannot be
+recorded is not acknowledged."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from contract.errors import InternalError, LogUnavailable, ShopsightError
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.log.event import to_event
 from gateway.log.interaction import Interaction
-from gateway.log.outbox.forwarder import Forget, Forwarder
+from gateway.log.outbox.forwarder import DeleteAnswers, Forwarder
 from gateway.log.outbox.group_commit import GroupCommit
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.settings import OutboxSettings
@@ -22,7 +22,7 @@ from gateway.log.request_metrics import RequestMetrics
 
 
 class Recorder:
-    """Made on the running event loop; `start` begins to forward."""
+    """Must be made on the running event loop. `start` starts the forwarder."""
 
     def __init__(
         self,
@@ -31,35 +31,35 @@ class Recorder:
         request_metrics: RequestMetrics,
         outbox_metrics: OutboxMetrics,
         pseudonyms: Pseudonyms,
-        forget: Forget = lambda _: True,
+        delete_answers: DeleteAnswers = lambda _: True,
     ) -> None:
-        """`engine`: to forward to; `forget` is called from a thread of its own."""
+        """Events are forwarded to `engine`. The forwarder's thread calls `delete_answers`."""
         self._metrics = request_metrics
         self._pseudonyms = pseudonyms
         self._drain_s = settings.log_drain_s
         folder = SpoolFolder(settings.spool_dir, settings.log_durability)
-        spool = folder.claim()
-        self._writer = GroupCommit(spool, outbox_metrics)
-        self._forwarder = Forwarder(settings, folder, spool, engine, outbox_metrics, forget)
+        spool = folder.create_spool()
+        self._group_commit = GroupCommit(spool, outbox_metrics)
+        self._forwarder = Forwarder(settings, folder, spool, engine, outbox_metrics, delete_answers)
 
     def start(self) -> None:
         self._forwarder.start()
 
     async def close(self) -> None:
-        """Commit what waits, forward what can be forwarded in the time allowed, let go."""
-        await self._writer.close()
+        """Commit the events that wait, forward for at most `log_drain_s`, release the spool."""
+        await self._group_commit.close()
         await asyncio.to_thread(self._forwarder.stop, self._drain_s)
 
     @property
     def available(self) -> bool:
-        """Whether an answer could be recorded. The database has no part in that: the spool has."""
-        return self._writer.healthy and self._forwarder.has_room
+        """Whether an answer could be recorded now. Only the spool must work, not the database."""
+        return self._group_commit.healthy and self._forwarder.has_room
 
     @asynccontextmanager
     async def recorded(self, interaction: Interaction) -> AsyncIterator[None]:
-        """Around a whole request: names its outcome and commits its row on the way out. Raises
-        LogUnavailable at once when the log is known to be down, and when the commit fails."""
-        handed_over = False
+        """Wraps a whole request: sets its outcome and commits its row at the end. Raises
+        LogUnavailable at once if the spool is known to be down, or later if the commit fails."""
+        commit_started = False
         self._metrics.in_flight.inc()
         try:
             if not self.available:
@@ -67,7 +67,7 @@ class Recorder:
             yield
             interaction.outcome = "answered"
             with interaction.step("record"):
-                handed_over = True
+                commit_started = True
                 await self._commit(interaction)
         except LogUnavailable:
             interaction.outcome, interaction.error_code = "failed", LogUnavailable.code
@@ -75,22 +75,22 @@ class Recorder:
         except ShopsightError as error:
             interaction.outcome = "refused" if error.status < 500 else "failed"
             interaction.error_code = error.code
-            await self._commit_anyhow(interaction)
+            await self._commit_failed_request(interaction)
             raise
         except (asyncio.CancelledError, GeneratorExit, ClientDisconnect):
             interaction.outcome = "cancelled"
-            if not handed_over:  # or its row is on its way already: the answer was complete
-                await self._commit_anyhow(interaction)
+            if not commit_started:  # else its row is being committed: the answer was complete
+                await self._commit_failed_request(interaction)
             raise
         except Exception:
             interaction.outcome, interaction.error_code = "failed", InternalError.code
-            await self._commit_anyhow(interaction)
+            await self._commit_failed_request(interaction)
             raise
         finally:
             self._metrics.finished(interaction)
 
-    async def _commit_anyhow(self, interaction: Interaction) -> None:
-        """The request has failed already: its own error is the one to tell."""
+    async def _commit_failed_request(self, interaction: Interaction) -> None:
+        """Commit, but let the request's own error prevail over a failed commit."""
         with contextlib.suppress(LogUnavailable):
             await self._commit(interaction)
 
@@ -98,4 +98,4 @@ class Recorder:
         caller, asked = interaction.caller, interaction.asked
         user = caller.user or (asked.user if asked else None)
         name = self._pseudonyms.of(caller.tenant, user) if user else None
-        await self._writer.commit(to_event(interaction.row(name)))
+        await self._group_commit.commit(to_event(interaction.row(name)))

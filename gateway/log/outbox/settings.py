@@ -1,4 +1,4 @@
-"""Settings of the way from a finished request to the database."""
+"""Settings of the outbox: spool, forwarder and durability."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,1 +1,1 @@
-"""Counts by hour and by business day, and what else the log needs from time to time."""
+"""Roll-ups (counts by hour and business day), retention, and the upkeep that runs them."""

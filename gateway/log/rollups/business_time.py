@@ -1,4 +1,4 @@
-"""Hours and days of the business's time zone as spans of UTC; also where clocks change. Pure."""
+"""Hours and days of the business's time zone as spans of UTC, changes of clocks included. Pure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Span:
-    """From `starts_at` up to, without, `ends_at`; `day` and `hour` are the zone's."""
+    """From `starts_at` to `ends_at`, without the latter, in UTC. `day` and `hour` are those of the
+    business's zone."""
 
     starts_at: datetime
     ends_at: datetime
@@ -23,7 +24,7 @@ Spans = Callable[[datetime, datetime, tzinfo], Iterator[Span]]
 
 
 def day_span(day: date, zone: tzinfo) -> Span:
-    """23 or 25 hours where clocks change."""
+    """A business day. It has 23 or 25 hours if clocks change on it."""
 
     def midnight(of: date) -> datetime:
         return datetime(of.year, of.month, of.day, tzinfo=zone).astimezone(UTC)
@@ -40,11 +41,11 @@ def days(first: datetime, last: datetime, zone: tzinfo) -> Iterator[Span]:
 
 
 def hours(first: datetime, last: datetime, zone: tzinfo) -> Iterator[Span]:
-    """The hours that hold the moments from `first` to `last`, counted from each day's beginning."""
+    """The hours that hold the moments from `first` to `last`, counted from midnight."""
     for day in days(first, last, zone):
-        begin = day.starts_at
-        while begin < day.ends_at:
-            end = min(begin + HOUR, day.ends_at)
-            if end > first and begin <= last:
-                yield Span(begin, end, day.day, begin.astimezone(zone).hour)
-            begin = end
+        starts_at = day.starts_at
+        while starts_at < day.ends_at:
+            ends_at = min(starts_at + HOUR, day.ends_at)
+            if ends_at > first and starts_at <= last:
+                yield Span(starts_at, ends_at, day.day, starts_at.astimezone(zone).hour)
+            starts_at = ends_at

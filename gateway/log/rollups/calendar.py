@@ -1,4 +1,4 @@
-"""The table of business days: filled from the log's first day to well beyond today."""
+"""Fills the table of business days, from the log's first day to well beyond today."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -8,24 +8,24 @@ from gateway.log.rollups.business_time import day_span, days
 from gateway.log.rollups.tables import business_days
 from gateway.log.schema.tables import interactions
 
-# The views go on for so long while nobody fills the calendar.
+# So long the views go on working while nobody fills the calendar.
 AHEAD = timedelta(days=400)
 
 
 def fill(connection: Connection, zone: tzinfo) -> bool:
-    """Add missing days; whether the days known so far were another zone's, and are replaced."""
-    known = {row.business_day: row.starts_at for row in connection.execute(select(business_days))}
-    moved = any(day_span(day, zone).starts_at != starts_at for day, starts_at in known.items())
-    if moved:
+    """Add the missing days. Replace the days of another zone; returns whether there were any."""
+    stored = {row.business_day: row.starts_at for row in connection.execute(select(business_days))}
+    zone_changed = any(day_span(day, zone).starts_at != start for day, start in stored.items())
+    if zone_changed:
         connection.execute(delete(business_days))
-        known = {}
+        stored = {}
     now = datetime.now(UTC)
     first = connection.scalar(select(func.min(interactions.c.asked_at))) or now
     missing = [
         {"business_day": span.day, "starts_at": span.starts_at, "ends_at": span.ends_at}
         for span in days(min(first, now), now + AHEAD, zone)
-        if span.day not in known
+        if span.day not in stored
     ]
     if missing:
         connection.execute(insert(business_days), missing)
-    return moved
+    return zone_changed

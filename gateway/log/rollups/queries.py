@@ -1,5 +1,5 @@
-"""The SELECT behind each roll-up: the interactions of one span, grouped. Made once; each span gives
-its `begin`, `end`, `day` and `hour`."""
+"""The SELECT behind each roll-up: the interactions of one span, grouped. The span is bound when a
+query runs, as `begin`, `end`, `day` and `hour`."""
 
 from typing import Any
 
@@ -21,18 +21,20 @@ from gateway.log.schema.columns import UtcTime
 from gateway.log.schema.tables import feedback, interactions
 
 column = interactions.c
-# Upper bounds of the latency histogram: four to a doubling, from half a millisecond to a minute. A
-# percentile read from it, interpolated within its step, is off by 19 % at most, 3 % as a rule.
+# Upper bounds of the latency histogram in ms: four per doubling, from half a millisecond to a
+# minute. A percentile interpolated from it is off by at most 19 %, usually by 3 %.
 BOUNDS_MS = tuple(round(2 ** (k / 4), 4) for k in range(-4, 65))
-# What took longer; the longest deadline is far below.
-BEYOND_MS = 3_600_000.0
+# The bound for everything longer: an hour, far above the longest deadline.
+OVERFLOW_MS = 3_600_000.0
 
 
 def usage() -> Select[Any]:
-    groups = _filled("tenant", "kind", "route", "outcome", "error_code", "cache", "model_revision")
+    groups = _not_null(
+        "tenant", "kind", "route", "outcome", "error_code", "cache", "model_revision"
+    )
     computed = and_(column.cache == "miss", column.outcome == "answered")
     model_ms = column.upstream_ms + column.total_ms - column.first_text_ms
-    return _of(
+    return _select_span(
         bindparam("begin", type_=UtcTime).label("starts_at"),
         _day(),
         bindparam("hour", type_=Integer).label("business_hour"),
@@ -46,10 +48,10 @@ def usage() -> Select[Any]:
 
 
 def latency() -> Select[Any]:
-    groups = _filled("tenant", "kind", "route", "cache", "model_revision")
-    up_to = _bound(column.total_ms, (*BOUNDS_MS, BEYOND_MS)).label("up_to_ms")
+    groups = _not_null("tenant", "kind", "route", "cache", "model_revision")
+    up_to = _upper_bound(column.total_ms, (*BOUNDS_MS, OVERFLOW_MS)).label("up_to_ms")
     return (
-        _of(
+        _select_span(
             bindparam("begin", type_=UtcTime).label("starts_at"),
             _day(),
             *groups,
@@ -62,7 +64,7 @@ def latency() -> Select[Any]:
 
 
 def reach() -> Select[Any]:
-    return _of(
+    return _select_span(
         _day(),
         column.tenant,
         func.count(column.user_pseudonym.distinct()).label("users"),
@@ -73,10 +75,10 @@ def reach() -> Select[Any]:
 
 
 def repeats() -> Select[Any]:
-    """Of answered questions; who has neither session nor user counts as one asker."""
+    """Repeats of answered questions. Callers without session and user count as one asker."""
     asker = func.coalesce(column.user_pseudonym, column.session_id, "")
     pairs = (
-        _of(
+        _select_span(
             column.tenant,
             func.count().label("asks"),
             func.count(asker.distinct()).label("askers"),
@@ -95,13 +97,13 @@ def repeats() -> Select[Any]:
 
 
 def topics() -> Select[Any]:
-    groups = _filled("tenant", "language", "intent", "client")
+    groups = _not_null("tenant", "language", "intent", "client")
     return (
-        _of(
+        _select_span(
             _day(),
             *groups,
             func.count().label("asks"),
-            _how_many(column.outcome == "answered").label("answered"),
+            _count_if(column.outcome == "answered").label("answered"),
         )
         .where(column.question.is_not(None))
         .group_by(*groups)
@@ -111,15 +113,15 @@ def topics() -> Select[Any]:
 def questions() -> Select[Any]:
     groups = column.tenant, column.question_hash
     return (
-        _of(
+        _select_span(
             _day(),
             *groups,
             func.min(column.language).label("language"),
             func.min(column.intent).label("intent"),
             func.min(column.interaction_id).label("example_id"),
             func.count().label("asked"),
-            _how_many(column.outcome == "answered").label("answered"),
-            _how_many(column.cache.in_(("hit", "stale", "joined"))).label("from_cache"),
+            _count_if(column.outcome == "answered").label("answered"),
+            _count_if(column.cache.in_(("hit", "stale", "joined"))).label("from_cache"),
             func.count(column.image_digest.distinct()).label("photos"),
             func.count(column.session_id.distinct()).label("sessions"),
         )
@@ -131,13 +133,13 @@ def questions() -> Select[Any]:
 def photos() -> Select[Any]:
     groups = column.tenant, column.image_digest
     return (
-        _of(
+        _select_span(
             _day(),
             *groups,
             func.min(column.image_format).label("image_format"),
             func.min(column.image_width).label("image_width"),
             func.min(column.image_height).label("image_height"),
-            _how_many(column.kind == "upload").label("uploads"),
+            _count_if(column.kind == "upload").label("uploads"),
             func.count(column.question_hash).label("asked"),
             func.count(column.question_hash.distinct()).label("questions"),
             func.count(column.session_id.distinct()).label("sessions"),
@@ -156,13 +158,13 @@ def funnel() -> Select[Any]:
         "voted": feedback.c.vote.is_not(None),
         "thumbs_up": feedback.c.vote == "up",
     }
-    # Of different interactions: one that got two votes is here twice.
+    # DISTINCT: an interaction with two votes is here twice.
     questions = func.count(case((asked, column.interaction_id)).distinct())
     visits = (
-        _of(
+        _select_span(
             column.tenant,
-            *(func.max(_one(step)).label(name) for name, step in steps.items()),
-            _one(questions > 1).label("asked_again"),
+            *(func.max(_to_int(step)).label(name) for name, step in steps.items()),
+            _to_int(questions > 1).label("asked_again"),
             source=interactions.outerjoin(
                 feedback, feedback.c.interaction_id == column.interaction_id
             ),
@@ -177,31 +179,33 @@ def funnel() -> Select[Any]:
     )
 
 
-def _of(*columns: ColumnElement[Any], source: FromClause = interactions) -> Select[Any]:
+def _select_span(*columns: ColumnElement[Any], source: FromClause = interactions) -> Select[Any]:
     within = and_(column.asked_at >= bindparam("begin"), column.asked_at < bindparam("end"))
     return select(*columns).select_from(source).where(within)
 
 
-def _one(holds: ColumnElement[bool]) -> ColumnElement[int]:
+def _to_int(holds: ColumnElement[bool]) -> ColumnElement[int]:
     return case((holds, 1), else_=0)
 
 
-def _how_many(holds: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(_one(holds))
+def _count_if(holds: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(_to_int(holds))
 
 
 def _day() -> ColumnElement[Any]:
     return bindparam("day", type_=Date).label("business_day")
 
 
-def _filled(*names: str) -> list[ColumnElement[Any]]:
+def _not_null(*names: str) -> list[ColumnElement[Any]]:
+    """Columns to group by: NULL becomes an empty text, as in the tables of the roll-ups."""
     return [func.coalesce(column[name], "").label(name) for name in names]
 
 
-def _bound(value: ColumnElement[Any], bounds: tuple[float, ...]) -> ColumnElement[Any]:
-    """The lowest bound that is not below the value, by halving: 7 comparisons instead of 35."""
+def _upper_bound(value: ColumnElement[Any], bounds: tuple[float, ...]) -> ColumnElement[Any]:
+    """The lowest bound that is not below the value. Nested CASEs halve the bounds: 7 comparisons
+    instead of 35."""
     if len(bounds) == 1:
         return literal(bounds[0])
     middle = len(bounds) // 2
-    lower, upper = _bound(value, bounds[:middle]), _bound(value, bounds[middle:])
+    lower, upper = _upper_bound(value, bounds[:middle]), _upper_bound(value, bounds[middle:])
     return case((value <= bounds[middle - 1], lower), else_=upper)

@@ -1,5 +1,5 @@
-"""Brings the roll-ups up to date: whichever hour or day has new rows, however late they came, is
-counted anew and replaced. Doing it twice changes nothing."""
+"""Brings the roll-ups up to date. Every hour or day with new rows, however late they came, is
+counted again and its old counts are replaced. Counting twice changes nothing."""
 
 import time
 from dataclasses import dataclass
@@ -23,8 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from gateway.log.rollups import calendar
-from gateway.log.rollups import due as rollup_due
+from gateway.log.rollups import calendar, pending_spans
 from gateway.log.rollups.business_time import DAY, Span, Spans, days, hours
 from gateway.log.rollups.queries import (
     funnel,
@@ -51,9 +50,9 @@ from gateway.log.rollups.tables import (
 from gateway.log.schema.columns import MYSQL
 from gateway.log.schema.tables import interactions
 
-# Counted of each roll-up however short the time is: the newest hour or day, to which rows keep
-# coming, and one of those that wait behind it.
-LEAST = 2
+# Spans of each roll-up that are counted even if the time is over. The newest one gets new rows all
+# the time, so one of the spans behind it must have its turn too.
+MIN_SPANS = 2
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Rollup:
     name: str
     spans: Spans
     statements: tuple[Delete | Insert, ...]
-    """Of one span, whose `begin`, `end`, `day` and `hour` they name."""
+    """They replace the counts of one span, which is bound as `begin`, `end`, `day` and `hour`."""
 
 
 def _hourly(table: Table, query: Select[Any]) -> tuple[Delete | Insert, ...]:
@@ -100,26 +99,26 @@ VISITS = Rollup(
         *_daily(daily_funnel, funnel()),
     ),
 )
-ALL = HOURLY, DAILY, VISITS
-# They name single questions and photos: kept as long as the rows are, and no longer.
-DETAILS = daily_questions, daily_photos
-# They count what rows hold when what was asked is gone.
-BY_HOUR = hourly_usage, hourly_latency
-TABLES = (
-    *BY_HOUR,
+ALL_ROLLUPS = HOURLY, DAILY, VISITS
+# These tables name single questions and photos. They are kept as long as the content of the rows.
+DETAIL_TABLES = daily_questions, daily_photos
+# These tables can be counted from rows without content.
+HOURLY_TABLES = hourly_usage, hourly_latency
+ROLLUP_TABLES = (
+    *HOURLY_TABLES,
     daily_reach,
     daily_repeats,
     daily_topics,
     daily_funnel,
-    *DETAILS,
+    *DETAIL_TABLES,
 )
 
 
 class Progress(NamedTuple):
-    """Hours and days that were counted, and that are still to be."""
+    """How many hours and days were counted, and how many remain to be counted."""
 
     counted: int
-    left: int
+    remaining: int
 
 
 def roll_up(
@@ -129,43 +128,44 @@ def roll_up(
     since: datetime | None = None,
     within_s: float = float("inf"),
 ) -> Progress:
-    """All of them, or these; of each no more than LEAST hours or days after its `within_s`. Of what
-    lies before `since` rows may be gone: there a late one would replace the count of all."""
-    counted = left = 0
-    with counting(engine).connect() as connection:
+    """Count the pending spans of these roll-ups, or of all. A roll-up stops after `within_s`
+    seconds, but not before MIN_SPANS. Spans before `since` are not counted: some of their rows may
+    have been dropped, so that a late row would replace the count of all of them."""
+    counted = remaining = 0
+    with read_committed(engine).connect() as connection:
         if calendar.fill(connection, zone):
-            _forget(connection)
+            _reset_counts(connection)
         connection.commit()
-        for rollup in which or ALL:
-            rollup_due.mark(connection, rollup.name, rollup.spans, zone)
+        for rollup in which or ALL_ROLLUPS:
+            pending_spans.add_changed(connection, rollup.name, rollup.spans, zone)
             if since is not None:
-                rollup_due.leave_out(connection, rollup.name, since)
-            due = rollup_due.due(connection, rollup.name)
+                pending_spans.remove_before(connection, rollup.name, since)
+            pending = pending_spans.newest_first(connection, rollup.name)
             connection.commit()
-            ends = time.monotonic() + within_s
-            for number, starts_at in enumerate(due):
-                if number >= LEAST and time.monotonic() >= ends:
-                    left += len(due) - number
+            stop_at = time.monotonic() + within_s
+            for number, starts_at in enumerate(pending):
+                if number >= MIN_SPANS and time.monotonic() >= stop_at:
+                    remaining += len(pending) - number
                     break
-                rollup_due.done(connection, rollup.name, starts_at)
+                pending_spans.remove(connection, rollup.name, starts_at)
                 _count(connection, rollup, next(rollup.spans(starts_at, starts_at, zone)))
                 connection.commit()
                 counted += 1
-    return Progress(counted, left)
+    return Progress(counted, remaining)
 
 
-def counting(engine: Engine) -> Engine:
-    """One whose INSERT … SELECT locks neither the rows that it reads nor the gaps between them:
-    under REPEATABLE READ it would hold up whoever inserts new ones."""
+def read_committed(engine: Engine) -> Engine:
+    """An engine whose INSERT … SELECT locks neither the rows that it reads nor the gaps between
+    them. Under REPEATABLE READ it would block inserts of new rows."""
     if engine.dialect.name not in MYSQL:
         return engine
     return engine.execution_options(isolation_level="READ COMMITTED")
 
 
 def drop_details(engine: Engine, before: date) -> None:
-    """What names single questions and photos of earlier days; a day at a time, since they may be as
-    many as rows."""
-    for table in DETAILS:
+    """Delete the rows of DETAIL_TABLES from days before `before`, one day at a time: they may be as
+    many as interactions."""
+    for table in DETAIL_TABLES:
         day = table.c.business_day
         with engine.connect() as connection:
             while (oldest := connection.scalar(select(func.min(day)))) and oldest < before:
@@ -173,37 +173,43 @@ def drop_details(engine: Engine, before: date) -> None:
                 connection.commit()
 
 
-def count_details_anew(connection: Connection, which: ColumnElement[bool]) -> None:
-    """Take what names the questions and photos of these interactions out of the counts of their
-    days, and have those days counted once more: others may have asked the same. In the caller's
-    transaction."""
-    log, day = interactions.c, business_days.c
-    of_day = and_(log.asked_at >= day.starts_at, log.asked_at < day.ends_at)
-    # First, as whoever counts a day does: two that take locks in one order do not deadlock.
-    starts = connection.scalars(select(day.starts_at).where(which, of_day).distinct())
-    rollup_due.add(connection, VISITS.name, starts)
+def recount_details(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Delete from DETAIL_TABLES what names the questions and photos of these interactions. Others
+    may have asked the same, so their days are counted again. In the caller's transaction."""
+    interaction, day = interactions.c, business_days.c
+    in_day = and_(interaction.asked_at >= day.starts_at, interaction.asked_at < day.ends_at)
+    # This comes first, as in `roll_up`: two transactions that lock in the same order cannot
+    # deadlock.
+    starts = connection.scalars(select(day.starts_at).where(which, in_day).distinct())
+    pending_spans.add(connection, VISITS.name, starts)
     for table, name in ((daily_questions, "question_hash"), (daily_photos, "image_digest")):
-        named = select(log.tenant, log[name], day.business_day).where(which, of_day)
-        for tenant, value, on in connection.execute(named.where(log[name].is_not(None)).distinct()):
-            theirs = table.c.tenant == tenant, table.c[name] == value, table.c.business_day == on
-            connection.execute(delete(table).where(*theirs))
+        query = select(interaction.tenant, interaction[name], day.business_day).where(which, in_day)
+        query = query.where(interaction[name].is_not(None)).distinct()
+        for tenant, value, business_day in connection.execute(query):
+            key = (
+                table.c.tenant == tenant,
+                table.c[name] == value,
+                table.c.business_day == business_day,
+            )
+            connection.execute(delete(table).where(*key))
 
 
-def _forget(connection: Connection) -> None:
-    """What can be counted anew, for another zone; roll-ups of what is gone stay."""
+def _reset_counts(connection: Connection) -> None:
+    """Delete the counts that can be made again, for another zone. Counts of rows that were dropped,
+    or lost their content, stay."""
     first = connection.scalar(select(func.min(interactions.c.asked_at)))
     without_content = content_dropped_until(connection)
-    for table in TABLES:
+    for table in ROLLUP_TABLES:
         day = table.c.business_day
-        # A day more: the first one's was perhaps called by the day before.
-        gone = true() if first is None else day >= (first - 2 * DAY).date()
-        if without_content and table not in BY_HOUR:
-            gone = and_(gone, day > without_content.date())
-        connection.execute(delete(table).where(gone))
-    rollup_due.forget(connection, [rollup.name for rollup in ALL])
+        # One more day: in the old zone, the first row may belong to the day before.
+        outdated = true() if first is None else day >= (first - 2 * DAY).date()
+        if without_content and table not in HOURLY_TABLES:
+            outdated = and_(outdated, day > without_content.date())
+        connection.execute(delete(table).where(outdated))
+    pending_spans.reset(connection, [rollup.name for rollup in ALL_ROLLUPS])
 
 
 def _count(connection: Connection, rollup: Rollup, span: Span) -> None:
-    of = {"begin": span.starts_at, "end": span.ends_at, "day": span.day, "hour": span.hour}
+    bound = {"begin": span.starts_at, "end": span.ends_at, "day": span.day, "hour": span.hour}
     for statement in rollup.statements:
-        connection.execute(statement, of)
+        connection.execute(statement, bound)

@@ -22,7 +22,7 @@ class UpkeepSettings(BaseModel):
     @field_validator("business_time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        ZoneInfo(value)  # raises ZoneInfoNotFoundError, a KeyError: said at the start, not at night
+        ZoneInfo(value)  # raises ZoneInfoNotFoundError, a KeyError, at the start
         return value
 
     @property

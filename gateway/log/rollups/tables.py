@@ -1,12 +1,13 @@
-"""What dashboards read: counts and latencies by hour and by business day, made by rollups.py out of
-the interactions. An empty text stands for what those leave NULL."""
+"""The tables of the roll-ups: counts and latencies by hour and by business day, made by `roll_up`
+from the interactions. An empty text stands for NULL in an interaction."""
 
 from sqlalchemy import BigInteger, Column, Date, Double, Index, Integer, Table
 
 from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, daily_columns
 from gateway.log.schema.tables import metadata
 
-# Business days of the configured zone, in UTC: views join it, so that no database need know zones.
+# Business days of the configured zone, in UTC. Views join this table, so that no database has to
+# know time zones.
 business_days = Table(
     "business_days",
     metadata,
@@ -31,14 +32,14 @@ hourly_usage = Table(
     Column("model_revision", code(64), primary_key=True),
     Column("requests", BigInteger, nullable=False),
     Column("total_ms", Double, nullable=False),
-    # Of misses: from asking a replica to the end of its answer.
+    # Of misses: time from the request to a replica until the end of its answer.
     Column("model_ms", Double, nullable=False),
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("completion_tokens", BigInteger, nullable=False),
     **TABLE_OPTIONS,
 )
 
-# A histogram of total_ms of what was answered; `up_to_ms` is one of rollups.BOUNDS_MS.
+# A histogram of the `total_ms` of answered requests. `up_to_ms` is one of `queries.BOUNDS_MS`.
 hourly_latency = Table(
     "hourly_latency",
     metadata,
@@ -54,7 +55,7 @@ hourly_latency = Table(
     **TABLE_OPTIONS,
 )
 
-# What cannot be added up over hours, nor these over days: how many different ones there were.
+# Counts of different users, photos and so on. They cannot be added up, neither over hours nor days.
 daily_reach = Table(
     "daily_reach",
     metadata,
@@ -62,7 +63,8 @@ daily_reach = Table(
     **TABLE_OPTIONS,
 )
 
-# `different`: pairs of question and photo; `by_asker`: of question, photo and session or user.
+# `different` counts pairs of question and photo, `by_asker` triples of question, photo and asker (a
+# session or a user).
 daily_repeats = Table(
     "daily_repeats", metadata, *daily_columns(("asks", "different", "by_asker")), **TABLE_OPTIONS
 )
@@ -74,8 +76,8 @@ daily_topics = Table(
     **TABLE_OPTIONS,
 )
 
-# Its words are not here: `example_id` is the first interaction that asked it that day, and they are
-# gone with that one.
+# The question's text is not here. `example_id` is the first interaction of the day that asked it;
+# the text is lost when that row loses its content.
 daily_questions = Table(
     "daily_questions",
     metadata,
@@ -99,7 +101,7 @@ daily_photos = Table(
     **TABLE_OPTIONS,
 )
 
-# Of sessions: a session counts on each day on which it came.
+# Counts of sessions. A session counts on each day on which it was active.
 daily_funnel = Table(
     "daily_funnel",
     metadata,
@@ -113,12 +115,13 @@ rollup_state = Table(
     "rollup_state",
     metadata,
     Column("name", code(16), primary_key=True),
-    # By the database's clock: everything that had arrived by then is in, or due.
+    # By the database's clock: every row that had arrived by then is counted, or noted in
+    # `rollup_due`.
     Column("seen_until", UtcTime, nullable=False),
     **TABLE_OPTIONS,
 )
 
-# Hours and days that are still to be counted.
+# Hours and days that have to be counted, see `pending_spans`.
 rollup_due = Table(
     "rollup_due",
     metadata,

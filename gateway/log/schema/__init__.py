@@ -1,1 +1,2 @@
-"""The log's tables, their types, and how to reach the database. Imports nothing else of the log."""
+"""The log's tables, their column types and the connection to the database. Imports no other part of
+the log."""

@@ -1,4 +1,4 @@
-"""What an analyst's account may read: the interactions, the roll-ups and the views; not uploads,
+"""What an analyst's account may read: interactions, roll-ups and views. It may read neither uploads
 nor dead letters."""
 
 import re
@@ -36,8 +36,8 @@ TABLES = (
 
 
 def grant_reading(connection: Connection, account: str) -> None:
-    """Let an existing account of a server read these and nothing else. Whoever is connected needs
-    the grant option."""
+    """Let an existing account of a MySQL server read TABLES and VIEWS. The connected account needs
+    the grant option. Raises ValueError for an unusual account name."""
     if connection.dialect.name not in MYSQL:
         return
     if not re.fullmatch(r"\w{1,32}", account):

@@ -1,5 +1,5 @@
-"""The log's column types, the same on SQLite, MariaDB and MySQL; tables and migrations use them. A
-type that has been in a migration stays as it is: a change is a new one."""
+"""The types of the log's columns, the same on SQLite, MariaDB and MySQL. Tables use them; what a
+migration makes is written down in migrations/, and a test compares the two."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ TABLE_OPTIONS: dict[str, Any] = {
 
 
 class UuidBytes(TypeDecorator[uuid.UUID]):
-    """A UUID as its 16 bytes: a version 7 then sorts by time, in 16 bytes of every index."""
+    """A UUID as its 16 bytes. UUIDs of version 7 then sort by time."""
 
     impl = LargeBinary
     cache_ok = True
@@ -54,7 +54,7 @@ class UuidBytes(TypeDecorator[uuid.UUID]):
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment in UTC to the millisecond; the column itself holds no zone."""
+    """A moment in UTC, to the millisecond. The column itself stores no time zone."""
 
     impl = DateTime
     cache_ok = True
@@ -72,7 +72,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class utc_now(FunctionElement[datetime]):  # noqa: N801 - reads as SQL
-    """The database's clock in UTC to the millisecond, whatever zone its sessions are in."""
+    """The database's clock in UTC, to the millisecond, whatever the session's time zone is."""
 
     type = UtcTime()
     inherit_cache = True
@@ -80,38 +80,38 @@ class utc_now(FunctionElement[datetime]):  # noqa: N801 - reads as SQL
 
 @compiles(utc_now, "mysql")
 @compiles(utc_now, "mariadb")
-def _utc_now_of_a_server(*_: Any, **__: Any) -> str:
+def _utc_now_mysql(*_: Any, **__: Any) -> str:
     return "(UTC_TIMESTAMP(3))"
 
 
 @compiles(utc_now, "sqlite")
-def _utc_now_of_a_file(*_: Any, **__: Any) -> str:
+def _utc_now_sqlite(*_: Any, **__: Any) -> str:
     return "(STRFTIME('%Y-%m-%d %H:%M:%f000', 'now'))"  # as SQLAlchemy writes a DateTime there
 
 
 def code(length: int) -> String:
-    """Codes, digests and ids: compared byte by byte, one byte a character."""
+    """A column for codes, digests and ids: ASCII, one byte per character, compared byte by byte."""
     plain = String(length)
     return plain.with_variant(mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), *MYSQL)
 
 
-def words() -> Text:
-    """Text of people, any language."""
+def unicode_text() -> Text:
+    """A column for text in any language."""
     return Text().with_variant(
         mysql.TEXT(charset="utf8mb4", collation="utf8mb4_unicode_ci"), *MYSQL
     )
 
 
-def document() -> Text:
-    """JSON in ASCII, longer than any column of the row that it is about."""
+def ascii_text() -> Text:
+    """A column for long JSON in ASCII, such as a whole event."""
     long = mysql.MEDIUMTEXT(charset="ascii", collation="ascii_bin")
     return Text().with_variant(long, *MYSQL)
 
 
 def daily_columns(counts: Iterable[str], **keys: TypeEngine[Any]) -> list[Column[Any]]:
-    """Of a roll-up by business day: what a row is for, and how many."""
-    what: Mapping[str, TypeEngine[Any]] = {"business_day": Date(), "tenant": code(64), **keys}
+    """The columns of a daily roll-up: the primary key, then the counts."""
+    key_types: Mapping[str, TypeEngine[Any]] = {"business_day": Date(), "tenant": code(64), **keys}
     return [
-        *(Column(name, kind, primary_key=True) for name, kind in what.items()),
+        *(Column(name, kind, primary_key=True) for name, kind in key_types.items()),
         *(Column(name, BigInteger, nullable=False) for name in counts),
     ]

@@ -1,4 +1,4 @@
-"""How to connect to the database behind the log."""
+"""Opens the database behind the log. Creates no tables: migrations/ does."""
 
 from typing import Any
 
@@ -6,14 +6,15 @@ from sqlalchemy import Engine, create_engine, event
 
 from gateway.log.schema.settings import DatabaseSettings
 
-# Of our sessions, whatever the server's own: one that truncates in silence keeps half an answer.
+# Set for our sessions, whatever the server's default is. A server without STRICT_TRANS_TABLES would
+# truncate a long answer without an error.
 SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 CONNECT_TIMEOUT_S = 5
 
 
 def open_database(settings: DatabaseSettings, *, answer_timeout_s: int | None = None) -> Engine:
-    """An engine for the log; connections are checked before use, so that it recovers by itself.
-    `answer_timeout_s` bounds the wait for each answer of a server."""
+    """An engine for the log. It checks each connection before use, so that it recovers from an
+    outage. `answer_timeout_s` bounds the wait for each reply of a server."""
     url = settings.sqlalchemy_url
     if url.get_backend_name() != "sqlite":
         options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "sql_mode": SQL_MODE}
@@ -24,22 +25,23 @@ def open_database(settings: DatabaseSettings, *, answer_timeout_s: int | None = 
             pool_pre_ping=True,
             pool_recycle=1800,
             connect_args=options,
-            hide_parameters=True,  # a stack trace in the log must not hold what somebody asked
+            hide_parameters=True,  # a stack trace in the log must not quote a question
         )
 
-        # Here, because it brings 9 MB with it that SQLite has no use for.
-        from gateway.log.schema.mysql import LightConnection
+        # Imported here, because it takes 9 MB that an SQLite gateway does not need.
+        from gateway.log.schema.mysql import LazyCaConnection
 
         @event.listens_for(engine, "do_connect")
-        def _connect(_: Any, __: Any, args: list[Any], named: dict[str, Any]) -> LightConnection:
-            return LightConnection(*args, **named)
+        def _connect(_: Any, __: Any, args: list[Any], named: dict[str, Any]) -> LazyCaConnection:
+            return LazyCaConnection(*args, **named)
 
         return engine
     engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: Any) -> None:
-        # WAL: analysts read while the gateway writes; NORMAL survives the death of the process.
+        # WAL: analysts can read while the gateway writes. NORMAL: a commit survives a killed
+        # process.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten

@@ -1,4 +1,4 @@
-"""A connection of PyMySQL that is made without holding up the event loop."""
+"""A PyMySQL connection that does not block the event loop while it connects."""
 
 import ssl
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from pymysql.connections import Connection  # type: ignore[import-untyped]
 
 
-class LightConnection(Connection):  # type: ignore[misc]
-    """Where no certificate is asked for, PyMySQL encrypts if the server can and checks nothing. Yet
-    it reads the system's certificates at each attempt to connect: 20 ms with the interpreter's lock
-    held, in which no answer goes out."""
+class LazyCaConnection(Connection):  # type: ignore[misc]
+    """Loads the system's CA certificates only if a certificate is to be checked. Without that
+    demand PyMySQL encrypts if the server can, and checks nothing. It loads the certificates all the
+    same, at each connect: 20 ms under the interpreter's lock, in which no answer is sent."""
 
-    def _create_ssl_ctx(self, asked: Any) -> Any:
-        if asked:
-            return super()._create_ssl_ctx(asked)
+    def _create_ssl_ctx(self, options: Any) -> Any:
+        if options:
+            return super()._create_ssl_ctx(options)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

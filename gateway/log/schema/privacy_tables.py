@@ -1,11 +1,12 @@
-"""Who was erased, and who did what: kept apart from the log, which people leave."""
+"""The tables of tombstones and of the audit. An erasure does not touch them."""
 
 from sqlalchemy import Column, Index, Table
 
-from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, document
+from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, ascii_text, code
 from gateway.log.schema.tables import metadata
 
-# Whose events of that time are recorded without content or person, however late they come.
+# Who was erased, and when. Events from before that moment are recorded without content or person,
+# however late they reach the database.
 tombstones = Table(
     "tombstones",
     metadata,
@@ -17,8 +18,8 @@ tombstones = Table(
     **TABLE_OPTIONS,
 )
 
-# What was done by hand or on demand. `subject` is a pseudonym or a session, never an id of a
-# person; `details` is JSON: numbers, names of our own things.
+# What was done by hand or on demand. `subject` is a pseudonym or a session, never the id of a
+# person. `details` is JSON with numbers and our own names only.
 audit = Table(
     "audit",
     metadata,
@@ -28,7 +29,7 @@ audit = Table(
     Column("action", code(32), nullable=False),
     Column("tenant", code(64)),
     Column("subject", code(32)),
-    Column("details", document(), nullable=False),
+    Column("details", ascii_text(), nullable=False),
     Index(None, "done_at"),
     **TABLE_OPTIONS,
 )

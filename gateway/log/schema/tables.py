@@ -1,4 +1,4 @@
-"""The log's schema, the same on SQLite, MariaDB and MySQL. migrations/ creates it."""
+"""The tables of the log, the same on SQLite, MariaDB and MySQL. migrations/ creates them."""
 
 from sqlalchemy import Column, Double, Index, Integer, MetaData, Table
 
@@ -7,10 +7,10 @@ from gateway.log.schema.columns import (
     TABLE_OPTIONS,
     UtcTime,
     UuidBytes,
+    ascii_text,
     code,
-    document,
+    unicode_text,
     utc_now,
-    words,
 )
 
 metadata = MetaData(
@@ -33,9 +33,9 @@ interactions = Table(
     Column("image_width", Integer),
     Column("image_height", Integer),
     Column("image_bytes", Integer),
-    Column("question", words()),
+    Column("question", unicode_text()),
     Column("language", code(8)),
-    Column("answer", words()),
+    Column("answer", unicode_text()),
     Column("outcome", code(16), nullable=False),
     Column("error_code", code(32)),
     Column("finish_reason", code(16)),
@@ -57,7 +57,7 @@ interactions = Table(
     Column("replica", code(64)),
     Column("join_ms", Double),
     Column("upstream_ms", Double),
-    # By the database's clock: what roll-ups have not seen yet, however late it comes.
+    # By the database's clock: roll-ups find by it the rows that they have not counted yet.
     Column("arrived_at", UtcTime, nullable=False, server_default=utc_now()),
     Index(None, "asked_at"),
     Index(None, "arrived_at"),
@@ -88,14 +88,14 @@ images = Table(
     **TABLE_OPTIONS,
 )
 
-# A thumb on an interaction: one an interaction, the last one counts. No foreign key: partitioned
-# tables take none, and the thumb may come before its interaction's row.
+# The vote on an interaction: one per interaction, the last one counts. There is no foreign key,
+# because partitioned tables allow none, and a vote may arrive before its interaction's row.
 feedback = Table(
     "feedback",
     metadata,
     Column("interaction_id", UuidBytes, primary_key=True),
     Column("vote", code(8), nullable=False),
-    Column("reason", words()),
+    Column("reason", unicode_text()),
     Column("created_at", UtcTime, nullable=False),
     Column("tenant", code(64), nullable=False),
     Column("user_pseudonym", code(32)),
@@ -108,15 +108,15 @@ feedback = Table(
     **TABLE_OPTIONS,
 )
 
-# Thumbs that have come and are not counted yet, each under the id of its own event. They wait for
-# the row of their interaction, which says whose it is; then they go into `feedback`, or nowhere.
+# Votes that are not counted yet, each under the id of its own event. A vote waits for the row of
+# its interaction, which tells who asked. Then it moves to `feedback`, or is deleted.
 votes = Table(
     "votes",
     metadata,
     Column("vote_id", UuidBytes, primary_key=True),
     Column("interaction_id", UuidBytes, nullable=False),
     Column("vote", code(8), nullable=False),
-    Column("reason", words()),
+    Column("reason", unicode_text()),
     Column("created_at", UtcTime, nullable=False),
     Column("tenant", code(64), nullable=False),
     Column("user_pseudonym", code(32)),
@@ -124,8 +124,9 @@ votes = Table(
     **TABLE_OPTIONS,
 )
 
-# Cached answers that were voted down. `answer_key` is that of the first attempt, `attempt` the one
-# that its question is at now, `current_key` that one's. A row that is removed lifts a quarantine.
+# Cached answers that were voted down. `answer_key` is the key of attempt 0, `attempt` the current
+# attempt of its question, `current_key` the key of that attempt. Whoever deletes a row lifts the
+# quarantine.
 quarantined_answers = Table(
     "quarantined_answers",
     metadata,
@@ -140,7 +141,7 @@ quarantined_answers = Table(
     **TABLE_OPTIONS,
 )
 
-# Events that the interactions would not take, each as the JSON text that it was in the spool.
+# Events that the database refused to insert, each as the JSON text from the spool.
 dead_letters = Table(
     "dead_letters",
     metadata,
@@ -148,8 +149,8 @@ dead_letters = Table(
     Column("user_pseudonym", code(32)),
     Column("died_at", UtcTime, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("reason", words(), nullable=False),
-    Column("event", document(), nullable=False),
+    Column("reason", unicode_text(), nullable=False),
+    Column("event", ascii_text(), nullable=False),
     Index(None, "user_pseudonym"),
     **TABLE_OPTIONS,
 )

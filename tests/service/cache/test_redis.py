@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from gateway.cache.answers import PREFIX
-from gateway.cache.redis import BREAK_S, RedisLink, RedisStore
+from gateway.cache.redis import BREAK_S, RedisClient, RedisStore
 from gateway.cli.embedded import free_port
 from tests.support.asking import chat, photo, post, text_of
 from tests.support.servers import redis_server, wait_until
@@ -71,7 +71,7 @@ def test_a_gateway_outlives_its_redis_and_finds_it_again(
 
 async def test_a_frozen_redis_costs_its_budget_and_then_nothing(tmp_path: Path) -> None:
     with redis_server(tmp_path) as server:
-        store = RedisStore(RedisLink(server.url, budget_ms=50))
+        store = RedisStore(RedisClient(server.url, budget_ms=50))
         await store.put("a", b"1", 60)
         os.kill(server.process.pid, signal.SIGSTOP)
         try:
@@ -92,7 +92,7 @@ async def test_a_frozen_redis_costs_its_budget_and_then_nothing(tmp_path: Path) 
 
 async def test_a_full_redis_is_a_miss_not_an_error(tmp_path: Path) -> None:
     with redis_server(tmp_path) as server:
-        store = RedisStore(RedisLink(server.url, budget_ms=50))
+        store = RedisStore(RedisClient(server.url, budget_ms=50))
         await store.put("before", b"1", 60)
         admin = redis.Redis.from_url(server.url)
         admin.config_set("maxmemory-policy", "noeviction")

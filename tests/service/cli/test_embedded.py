@@ -1,6 +1,5 @@
 """The embedded default from the outside: the official OpenAI client, the command line, the demo."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,15 +7,20 @@ from pathlib import Path
 import httpx
 import pytest
 from openai import OpenAI
+from sqlalchemy import create_engine, text
 
 from gateway.cli.embedded import Stack
+from gateway.cli.embedded import embedded_stack as start
 from tests.support import ROOT
 from tests.support.asking import data_uri, rows
+from tests.support.command_line import shopsight
+from tests.support.schema import upgrade
+from tests.support.servers import wait_until
 
 
-def cli(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gateway.cli", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
 def test_the_official_client_works_streamed_or_not(
@@ -54,9 +58,13 @@ def test_its_keys_outlive_it_and_are_its_owners_alone(embedded_stack: Stack) -> 
 def test_a_question_from_the_terminal(embedded_stack: Stack, sample_photo: Path) -> None:
     asked = cli("ask", str(sample_photo), "这是什么颜色?", "--url", embedded_stack.url)
     assert asked.returncode == 0, asked.stderr
-    row = rows(embedded_stack.database_url)[-1]
-    assert asked.stdout.strip() == row["answer"]
-    assert row["question"] == "这是什么颜色?"
+
+    def recorded() -> list[str | None]:
+        found = rows(embedded_stack.database_url)
+        return [row["answer"] for row in found if row["question"] == "这是什么颜色?"]
+
+    wait_until("recorded", recorded)
+    assert recorded() == [asked.stdout.strip()]
 
 
 def test_the_terminal_says_what_is_wrong(embedded_stack: Stack, tmp_path: Path) -> None:
@@ -77,13 +85,13 @@ def test_the_terminal_says_what_is_wrong(embedded_stack: Stack, tmp_path: Path) 
 @pytest.mark.parametrize("command", ["stats", "rollup", "pseudonyms", "erasures", "export"])
 def test_a_log_that_is_not_there_yet_is_a_sentence(command: str, tmp_path: Path) -> None:
     extra = ("--out", str(tmp_path / "out.jsonl")) if command == "export" else ()
-    nothing = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'none' / 'log.db'}"}
-    said = cli(command, *extra, env=nothing)
+    nothing = f"sqlite:///{tmp_path / 'none' / 'log.db'}"
+    said = shopsight(command, *extra, DATABASE_URL=nothing)
     assert (said.returncode, said.stdout) == (1, "")
     assert "make run" in said.stderr
     assert "Traceback" not in said.stderr
-    assert cli("migrate", env=nothing).returncode == 0
-    assert cli(command, *extra, env=nothing).returncode == 0
+    assert shopsight("migrate", DATABASE_URL=nothing).returncode == 0
+    assert shopsight(command, *extra, DATABASE_URL=nothing).returncode == 0
 
 
 def test_a_taken_port_is_said_before_anything_starts(embedded_stack: Stack) -> None:
@@ -91,6 +99,22 @@ def test_a_taken_port_is_said_before_anything_starts(embedded_stack: Stack) -> N
     assert taken.returncode == 1
     assert "PORT=" in taken.stderr
     assert "is up" not in taken.stdout
+
+
+def test_a_log_of_a_newer_version_is_a_sentence_and_nothing_starts(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'shopsight.db'}")
+    upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0099'"))
+    engine.dispose()
+    with pytest.raises(SystemExit, match="1"), start(tmp_path):
+        pass
+    said = capfd.readouterr().err
+    assert "0099" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "gateway.log").exists()
 
 
 def test_the_demo_shows_the_main_job() -> None:

@@ -1,11 +1,10 @@
 """`shopsight log …` and `shopsight stats`, as an operator sees them."""
 
-import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,9 @@ from gateway.log.outbox.delivery import Delivery
 from gateway.log.outbox.spool import SpooledEvent
 from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.tables import dead_letters
-from tests.support import ROOT
+from tests.support import command_line
 from tests.support.events import event, ids_of
-from tests.support.servers import migrate
+from tests.support.migrating import migrate
 
 Shopsight = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,15 +35,8 @@ def engine(log_url: str) -> Engine:
 
 @pytest.fixture
 def shopsight(log_url: str, tmp_path: Path) -> Shopsight:
-    environment = {**os.environ, "DATABASE_URL": log_url, "SPOOL_DIR": str(tmp_path / "spool")}
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "gateway.cli", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-
-    return run
+    spool = str(tmp_path / "spool")
+    return partial(command_line.shopsight, DATABASE_URL=log_url, SPOOL_DIR=spool)
 
 
 def deliver(engine: Engine, events: list[str]) -> None:
@@ -56,7 +48,7 @@ def test_status_tells_what_waits_and_whether_somebody_sees_to_it(
 ) -> None:
     assert shopsight("log", "status").stdout == "dead letters: 0\n"
     spools = SpoolFolder(tmp_path / "spool", "process")
-    used, orphaned = spools.claim(), spools.claim()
+    used, orphaned = spools.create_spool(), spools.create_spool()
     used.append([event(), event()])
     orphaned.append([event()])
     orphaned.release()
@@ -70,7 +62,7 @@ def test_stats_say_how_many_rows_are_still_on_their_way(
 ) -> None:
     deliver(engine, [event(question="what?", cache="hit")])
     assert "on their way" not in shopsight("stats").stdout
-    SpoolFolder(tmp_path / "spool", "process").claim().append([event(), event()])
+    SpoolFolder(tmp_path / "spool", "process").create_spool().append([event(), event()])
     assert "on their way into the log: 2" in shopsight("stats").stdout
 
 
@@ -80,7 +72,7 @@ def test_reconcile_finds_what_is_lost_and_says_what_became_of_the_rest(
     recorded, waiting, dead, surplus = event(), event(), event(), event()
     lost = uuid.uuid4()
     deliver(engine, [recorded, surplus])
-    SpoolFolder(tmp_path / "spool", "process").claim().append([waiting])
+    SpoolFolder(tmp_path / "spool", "process").create_spool().append([waiting])
     letter = {"interaction_id": uuid.UUID(ids_of([dead])[0]), "reason": "bad taste", "event": dead}
     with engine.begin() as connection:
         row = {**letter, "died_at": datetime.now(UTC), "attempts": 5}
@@ -110,15 +102,8 @@ def test_reconcile_finds_what_is_lost_and_says_what_became_of_the_rest(
 
 @pytest.mark.parametrize("name", ["status", "dead", "replay", "reconcile"])
 def test_commands_say_so_when_the_database_does_not_answer(name: str, tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "DATABASE_URL": "mysql+pymysql://root@127.0.0.1:9/shopsight",
-        "SPOOL_DIR": str(tmp_path),
-    }
-    command = [sys.executable, "-m", "gateway.cli", "log", name]
-    said = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    nowhere = "mysql+pymysql://root@127.0.0.1:9/shopsight"
+    said = command_line.shopsight("log", name, DATABASE_URL=nowhere, SPOOL_DIR=str(tmp_path))
     assert said.returncode == 1
     assert "The database does not answer" in said.stderr
     assert "Traceback" not in said.stderr

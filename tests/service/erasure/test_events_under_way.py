@@ -14,9 +14,9 @@ from gateway.log.outbox import delivery
 from gateway.log.outbox.delivery import Delivery
 from gateway.log.outbox.forwarder import BATCH_ROWS, Forwarder
 from gateway.log.outbox.metrics import OutboxMetrics
+from gateway.log.outbox.pending_deletions import RETRY_S, PendingDeletions
 from gateway.log.outbox.spool import MAX_GROUP, Spool, SpooledEvent
 from gateway.log.outbox.spool_folder import SpoolFolder
-from gateway.log.outbox.unforgotten import RETRY_S, Unforgotten
 from gateway.log.tombstones import Subject, Tombstones
 from tests.support.erased import WHO, erase, hers, row
 from tests.support.events import event
@@ -29,9 +29,9 @@ class Looks:
     """At the tombstones; after the first, before any row is inserted, somebody is erased."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, engine: Engine, who: Subject) -> None:
-        self._look, self._engine, self._who = delivery.tombstones.since, engine, who
+        self._look, self._engine, self._who = delivery.tombstones.read_since, engine, who
         self.times = 0
-        monkeypatch.setattr(delivery.tombstones, "since", self)
+        monkeypatch.setattr(delivery.tombstones, "read_since", self)
 
     def __call__(self, *args: Any) -> Tombstones:
         found = self._look(*args)
@@ -51,7 +51,7 @@ def test_who_is_erased_while_a_batch_is_being_inserted_is_not_in_it(
     assert looks.times == 4, "it was sent twice"
     assert row(engine, text)["question"] is None
     assert row(engine, other)["question"] == "mine"
-    assert [waiting.event for waiting in outcome.erased] == [text]
+    assert [spooled.event for spooled in outcome.erased] == [text]
 
 
 @pytest.mark.parametrize("who", [STRANGER, WHO], ids=["a stranger", "who had been erased already"])
@@ -79,7 +79,7 @@ class AnswerCache:
         self.away = True
         self.asked: list[int] = []
 
-    def forget(self, answers: Sequence[GivenAnswer]) -> bool:
+    def delete(self, answers: Sequence[GivenAnswer]) -> bool:
         self.asked.append(len(answers))
         return not self.away
 
@@ -91,10 +91,10 @@ def test_while_redis_is_away_erased_events_hold_up_nobody_elses(
     settings = Settings(_env_file=None, database_url=migrated)  # type: ignore[call-arg]
     folder = SpoolFolder(tmp_path / "spool", "process")
     (tmp_path / "spool").mkdir()
-    spool = folder.claim()
+    spool = folder.create_spool()
     metrics = OutboxMetrics(CollectorRegistry())
-    forwarder = Forwarder(settings, folder, spool, engine, metrics, cache.forget)
-    forwarder._unforgotten = Unforgotten(lambda: clock[0])
+    forwarder = Forwarder(settings, folder, spool, engine, metrics, cache.delete)
+    forwarder._pending_deletions = PendingDeletions(lambda: clock[0])
     more_than_a_batch = [hers(answer_key=KEY) for _ in range(BATCH_ROWS + 100)]
     last = hers(answer_key=KEY)
     erase(engine)

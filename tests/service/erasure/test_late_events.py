@@ -14,14 +14,14 @@ from sqlalchemy import Engine, insert, select
 
 from gateway.cache.answers import GivenAnswer
 from gateway.cli.embedded import free_port
-from gateway.cli.erasures import again
+from gateway.cli.erasures import replay_all
 from gateway.erasure.log import LogErasure
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
 from gateway.log.event import id_of
 from gateway.log.outbox import dead_letters
-from gateway.log.outbox.dead_letters import ErasedMeanwhile, bury, replay
-from gateway.log.outbox.delivery import Delivery
+from gateway.log.outbox.dead_letters import insert_dead_letter, replay
+from gateway.log.outbox.delivery import Delivery, ErasedMeanwhile
 from gateway.log.outbox.spool import SpooledEvent
 from gateway.log.schema.privacy_tables import audit
 from gateway.log.schema.tables import interactions
@@ -91,11 +91,11 @@ def test_an_event_that_keeps_the_answer_cache_waiting_stays_in_the_spool(
     running = start()
     asked, reachable = [], threading.Event()
 
-    def forget(answers: Sequence[GivenAnswer]) -> bool:
+    def delete(answers: Sequence[GivenAnswer]) -> bool:
         asked.append(list(answers))
         return reachable.is_set()
 
-    running.forwarder._forget = forget
+    running.forwarder._delete_answers = delete
     running.append(text, other)
     wait_for(engine, [text, other])
     wait_until("asked again", lambda: len(asked) > 2)
@@ -141,7 +141,7 @@ def test_a_dead_letter_is_not_written_about_somebody_who_was_just_erased(
     text = hers()
     erase(engine)
     with pytest.raises(ErasedMeanwhile):
-        bury(engine, SpooledEvent(1, 0.0, text), ValueError("why"), 5)
+        insert_dead_letter(engine, SpooledEvent(1, 0.0, text), ValueError("why"), 5)
     assert dead_letters.count(engine) == 0
 
 
@@ -149,7 +149,7 @@ def test_a_dead_letter_of_before_is_replayed_without_person_and_content(
     migrated: str, engine: Engine
 ) -> None:
     text = hers()
-    bury(engine, SpooledEvent(1, 0.0, text), ValueError("why"), 5)
+    insert_dead_letter(engine, SpooledEvent(1, 0.0, text), ValueError("why"), 5)
     erase(engine)
     replay(engine, lambda *_: None)
     assert row(engine, text)["question"] is None
@@ -182,14 +182,14 @@ def test_what_a_backup_brings_back_is_erased_again(
     )
     erase(engine, WHO, Subject("public", "visit", "s" * 32))
     uploads = Uploads(tmp_path, engine, 60, Pseudonyms("key"))
-    assert again(engine, uploads) == 2
+    assert replay_all(engine, uploads) == 2
     assert [row(engine, text)["question"] for text in (old, visit, others, late)] == [
         None,
         None,
         "mine",
         "asked since",
     ]
-    assert again(engine, uploads) == 0
+    assert replay_all(engine, uploads) == 0
 
 
 def test_an_erasure_waits_for_rows_that_are_being_inserted(
@@ -206,7 +206,7 @@ def test_an_erasure_waits_for_rows_that_are_being_inserted(
         fields |= {"outcome": "answered", "total_ms": 1.0, "question": "canary"}
         inserting.execute(insert(interactions), fields)
         looking = threading.Thread(
-            target=lambda: found.append(erasure.next_batch(erasure.rows([])[0]))
+            target=lambda: found.append(erasure.next_batch(erasure.interaction_conditions([])[0]))
         )
         looking.start()
         looking.join(0.5)

@@ -59,7 +59,7 @@ def test_all_pages_are_read_and_none_is_larger_than_it_may_be(
     erasure = begun(log)
     visits = {who.name for who in erasure.tombstones.erased_at if who.kind == "visit"}
     assert visits == {f"{number}" * 32 for number in range(5)}
-    assert erasure.own_photos(["6" * 64]) == [f"{number}" * 64 for number in range(7)]
+    assert erasure.exclusive_photos(["6" * 64]) == [f"{number}" * 64 for number in range(7)]
     assert max(most_read, default=0) <= 10
 
 
@@ -68,7 +68,7 @@ def test_of_a_photo_that_many_asked_about_one_row_is_read(
 ) -> None:
     fill(log, 1, image_digest="a" * 64)
     fill(log, 300, image_digest="a" * 64, user_pseudonym=OTHER)
-    assert begun(log).own_photos([]) == []
+    assert begun(log).exclusive_photos([]) == []
     assert max(most_read, default=0) <= 1
 
 
@@ -89,7 +89,7 @@ def test_who_asks_about_a_photo_and_says_no_name_is_somebody_else_but_in_ones_ow
 ) -> None:
     fill(log, 1, session_id="s" * 32, image_digest="a" * 64)
     fill(log, 1, image_digest="a" * 64, **another)
-    assert begun(log).own_photos([]) == (["a" * 64] if own else [])
+    assert begun(log).exclusive_photos([]) == (["a" * 64] if own else [])
 
 
 def test_tombstones_are_up_before_rows_are_read(log: Engine) -> None:

@@ -18,7 +18,7 @@ from gateway.cache.memory import MemoryStore
 from gateway.errors import ErasureIncomplete
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
-from gateway.log.rollups import due as rollup_due
+from gateway.log.rollups import pending_spans
 from gateway.log.rollups import roll_up as rollups
 from gateway.log.rollups.roll_up import VISITS, roll_up
 from gateway.usecases.erase import WAITING, Erasing
@@ -29,12 +29,12 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 def add(engine: Engine) -> None:
     with engine.begin() as connection:
-        rollup_due.add(connection, VISITS.name, [DAY])
+        pending_spans.add(connection, VISITS.name, [DAY])
 
 
 def due(engine: Engine) -> list[datetime]:
     with engine.connect() as connection:
-        return rollup_due.due(connection, VISITS.name)
+        return pending_spans.newest_first(connection, VISITS.name)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_two_that_note_the_same_day_at_once_do_so_without_an_error(
             errors.append(error)
 
     with engine.connect() as first:
-        rollup_due.add(first, VISITS.name, [DAY])
+        pending_spans.add(first, VISITS.name, [DAY])
         second = threading.Thread(target=another)
         second.start()
         second.join(0.3)

@@ -2,11 +2,9 @@
 
 import base64
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,12 +15,12 @@ from PIL import Image
 from sqlalchemy import Engine, update
 
 from contract.images import EncodedImage, check_image
-from gateway.cli.export import told
+from gateway.cli.export import coverage_lines
 from gateway.feedback.examples import Examples, inline
 from gateway.identity.callers import hash_key
 from gateway.log.schema.tables import images, interactions
-from tests.support import ROOT
 from tests.support.asking import chat, photo
+from tests.support.command_line import shopsight
 from tests.support.pictures import encoded, picture
 from tests.support.servers import wait_until
 from tests.support.stub_replica import StubReplica
@@ -66,7 +64,7 @@ def exported(engine: Engine, folder: Path, **wanted: Any) -> tuple[list[dict[str
     """The examples and what is told of the rest."""
     examples = Examples(engine, folder, inline)
     found = list(examples.read(wanted.get("tenant"), wanted.get("since")))
-    return found, told(examples.coverage)
+    return found, coverage_lines(examples.coverage)
 
 
 def picture_in(example: dict[str, Any]) -> Image.Image:
@@ -241,19 +239,7 @@ def test_tenant_and_time_narrow_it_down(gateway: str, engine: Engine, folder: Pa
 
 @pytest.fixture
 def command(database_url: str, folder: Path) -> Callable[..., Any]:
-    environment = {"DATABASE_URL": database_url, "IMAGE_DIR": str(folder)}
-
-    def export(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "gateway.cli", "export", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return export
+    return partial(shopsight, "export", DATABASE_URL=database_url, IMAGE_DIR=str(folder))
 
 
 def test_the_command_writes_lines_and_photos_and_tells_the_coverage_apart(
@@ -284,14 +270,8 @@ def test_the_command_writes_lines_and_photos_and_tells_the_coverage_apart(
 def test_an_export_that_fails_leaves_the_last_one_as_it_was(tmp_path: Path) -> None:
     out = tmp_path / "examples.jsonl"
     out.write_text("the last one")
-    failed = subprocess.run(
-        [sys.executable, "-m", "gateway.cli", "export", "--out", str(out)],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'empty.db'}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    empty = f"sqlite:///{tmp_path / 'empty.db'}"
+    failed = shopsight("export", "--out", str(out), DATABASE_URL=empty)
     assert failed.returncode == 1
     assert "does not answer" in failed.stderr
     assert out.read_text() == "the last one"

@@ -16,7 +16,7 @@ from uuid6 import uuid7
 
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
-from gateway.feedback.limit import VOTES
+from gateway.feedback.limit import MAX_VOTES
 from gateway.feedback.quarantine import Quarantine
 from gateway.feedback.tally import EXPECTED_DAYS, FeedbackMetrics, Tally
 from gateway.identity.callers import hash_key
@@ -150,7 +150,7 @@ def test_a_vote_waits_for_its_interaction_to_reach_the_database(
     delivery = Delivery(engine, lambda _: None)
     first, second = (asked, vote) if asker_first else (vote, asked)
     for text_ in (first, second, vote, asked):  # and all of it twice
-        assert delivery.deliver([SpooledEvent(1, 0.0, text_)]).left_out == set()
+        assert delivery.deliver([SpooledEvent(1, 0.0, text_)]).unknown_fields == set()
         tally._sweep_at = 0.0
         tally.round()
     assert thumbs(engine) == [("down", None)]
@@ -283,8 +283,8 @@ def test_votes_on_what_never_comes_are_given_up(migrated: str, engine: Engine) -
 def test_a_voter_in_a_hurry_is_told_to_wait(gateway: str) -> None:
     shopper = Shopper(gateway)
     answer = shopper.ask(WHAT)
-    said = [shopper.vote(answer, "up").status_code for _ in range(VOTES + 1)]
-    assert said == [202] * VOTES + [429]
+    said = [shopper.vote(answer, "up").status_code for _ in range(MAX_VOTES + 1)]
+    assert said == [202] * MAX_VOTES + [429]
     late = shopper.vote(answer, "up")
     assert late.json()["error"]["code"] == "rate_limited"
     assert int(late.headers["retry-after"]) > 0

@@ -16,7 +16,7 @@ from gateway.log.schema.analysts import TABLES, VIEWS
 from gateway.log.schema.database import open_database
 from loadtest.seed_log import fill
 from tests.support import ROOT
-from tests.support.servers import migrate
+from tests.support.migrating import migrate
 
 DOCUMENT = ROOT / "docs" / "analysts.md"
 BLOCK = re.compile(r"```sql\n(.*?)\n```\n\n```text\n(.*?)```\n", re.DOTALL)

@@ -1,9 +1,6 @@
-"""The behaviour log on real databases: the schema by its migrations, one row a request, outages."""
+"""The behaviour log on real databases: one row a request, outages, many that start at once."""
 
-import os
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,47 +10,20 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
-import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
 from contract.images import EncodedImage, check_image
 from gateway.cli.embedded import free_port
 from gateway.cli.stats import summary
 from gateway.log.outbox.spool_folder import ids_in, spools_in
-from gateway.log.rollups.tables import metadata
 from gateway.moderation.text import TextPolicy
 from gateway.pool.addresses import replica_name
-from tests.support import ROOT
 from tests.support.asking import chat, events_of, photo, post, rows, text_of
-from tests.support.servers import mariadb_server, migrate, wait_until
+from tests.support.command_line import shopsight
+from tests.support.servers import mariadb_server, wait_until
 from tests.support.stub_replica import StubReplica, stub_replica
 
 Start = Callable[..., str]
-
-
-def test_the_migrations_make_the_tables_that_the_code_knows(
-    database_url: str, engine: Engine
-) -> None:
-    migrate(database_url)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-
-
-def test_the_migrations_go_down_and_up_again(database_url: str, engine: Engine) -> None:
-    migrate(database_url)
-    migrate(database_url)  # twice: nothing to do
-    config = Config(ROOT / "migrations" / "alembic.ini")
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-    assert inspect(engine).get_table_names() == ["alembic_version"]
-    migrate(database_url)
-    assert "interactions" in inspect(engine).get_table_names()
 
 
 def test_a_question_is_a_row_with_all_that_analysts_need(
@@ -244,15 +214,11 @@ def test_without_free_space_on_the_spools_disk_questions_are_refused(
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "log_unavailable")
 
 
-# A file is migrated by the one that starts on it.
-@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 def test_gateways_that_start_at_once_migrate_once(database_url: str, engine: Engine) -> None:
-    command = [sys.executable, "-m", "gateway.cli", "migrate"]
-    environment = {**os.environ, "DATABASE_URL": database_url}
-    starting = [
-        subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
-    ]
-    said = [process.communicate(timeout=60)[1] for process in starting]
-    assert [process.returncode for process in starting] == [0] * 4, said
+    with ThreadPoolExecutor(4) as threads:
+        starting = [
+            threads.submit(shopsight, "migrate", DATABASE_URL=database_url) for _ in range(4)
+        ]
+    ended = [future.result() for future in starting]
+    assert [process.returncode for process in ended] == [0] * 4, ended
     assert "interactions" in inspect(engine).get_table_names()

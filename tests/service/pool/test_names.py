@@ -15,8 +15,9 @@ from gateway.cli.embedded import free_port
 from gateway.pool.addresses import resolve
 from tests.support.asking import chat, post, text_of
 from tests.support.load import PHOTOS
+from tests.support.migrating import migrate
 from tests.support.missing import missing
-from tests.support.servers import Server, migrate, program, running, wait_until
+from tests.support.servers import Server, program, running, wait_until
 from tests.support.stub_process import stub_process
 
 NAME = "inference.test"

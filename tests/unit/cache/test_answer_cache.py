@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from contract.response import Delta, Finished, TokenLogprob, Usage
-from gateway.cache.answers import AnswerCache, name_of
+from gateway.cache.answers import AnswerCache, answer_name
 from gateway.cache.key import AnswerKey
 from gateway.cache.memory import MemoryStore
 
@@ -40,9 +40,9 @@ async def test_a_value_stored_under_the_wrong_name_is_a_miss(
 ) -> None:
     other = replace(KEY, image="another photo")
     await answers.put(KEY, ANSWER, END, "1")
-    value = await store.get(name_of(KEY))
+    value = await store.get(answer_name(KEY))
     assert value is not None
-    await store.put(name_of(other), value, 60)
+    await store.put(answer_name(other), value, 60)
     assert await answers.get(other) is None
 
 
@@ -51,9 +51,9 @@ async def test_a_truncated_value_is_a_miss(
     answers: AnswerCache, store: MemoryStore, cut: int
 ) -> None:
     await answers.put(KEY, ANSWER, END, "1")
-    value = await store.get(name_of(KEY))
+    value = await store.get(answer_name(KEY))
     assert value is not None
-    await store.put(name_of(KEY), value[:cut], 60)
+    await store.put(answer_name(KEY), value[:cut], 60)
     assert await answers.get(KEY) is None
 
 
@@ -62,9 +62,9 @@ async def test_a_value_that_lacks_a_field_is_a_miss(
     answers: AnswerCache, store: MemoryStore, name: str
 ) -> None:
     await answers.put(KEY, ANSWER, END, "1")
-    fields = json.loads(await store.get(name_of(KEY)) or b"")
+    fields = json.loads(await store.get(answer_name(KEY)) or b"")
     del fields[name]
-    await store.put(name_of(KEY), json.dumps(fields).encode(), 60)
+    await store.put(answer_name(KEY), json.dumps(fields).encode(), 60)
     assert await answers.get(KEY) is None
 
 

@@ -36,7 +36,7 @@ class Model:
 
 
 async def heard(flight: Flight) -> list[AnswerPiece]:
-    return [event async for event in flight.follow()]
+    return [piece async for piece in flight.follow()]
 
 
 WHOLE = [Delta("a"), Delta("b"), Finished("stop")]

@@ -7,7 +7,7 @@ import pytest
 from contract.errors import InvalidField, InvalidJSON, PayloadTooLarge, ShopsightError
 from gateway.errors import RateLimited
 from gateway.feedback.form import MAX_FEEDBACK_BYTES, MAX_REASON_CHARS, Vote, parse_vote
-from gateway.feedback.limit import VOTES, WINDOW_S, VoteLimit
+from gateway.feedback.limit import MAX_VOTES, WINDOW_S, VoteLimit
 
 ID = "0190a0b0-0000-7000-8000-000000000001"
 
@@ -70,7 +70,7 @@ def test_the_longest_reason_fits_however_it_is_escaped() -> None:
 def test_a_voter_in_a_hurry_is_slowed_down_and_nobody_else() -> None:
     now = 0.0
     limit = VoteLimit(lambda: now)
-    for _ in range(VOTES):
+    for _ in range(MAX_VOTES):
         limit.check("one")
     with pytest.raises(RateLimited):
         limit.check("one")

@@ -47,15 +47,14 @@ def test_a_number_that_json_does_not_have_is_an_error_here_not_in_the_database()
 
 def test_only_columns_that_the_database_has_are_sent_and_the_others_named() -> None:
     event = to_event({**ROW, "mood": "pleased"})
-    row, left_out = TableShape.of(interactions, ["interaction_id", "question", "weather"]).row(
-        event
-    )
+    columns = ["interaction_id", "question", "weather"]
+    row, unknown_fields = TableShape.of(interactions, columns).row(event)
     assert row == {
         "interaction_id": ROW["interaction_id"],
         "question": ROW["question"],
         "weather": None,
     }
-    assert left_out == {"asked_at", "user_pseudonym", "image_width", "total_ms", "mood"}
+    assert unknown_fields == {"asked_at", "user_pseudonym", "image_width", "total_ms", "mood"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"v":1}', '{"v":1,"interaction_id":7}'])

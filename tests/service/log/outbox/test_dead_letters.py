@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from gateway.cli import main
-from gateway.log.outbox.dead_letters import listed
+from gateway.log.outbox.dead_letters import read_page
 from tests.support.events import event, ids_of
 from tests.support.forwarding import Start, ids, wait_for
 from tests.support.servers import wait_until
@@ -43,11 +43,11 @@ def test_what_the_database_refuses_becomes_a_dead_letter_and_holds_up_nothing(
     for begin in range(0, len(mixed), 101):
         running.append(*mixed[begin : begin + 101])
     wait_for(engine, good, 5)
-    wait_until("dead letters", lambda: len(listed(engine)) == 4)
-    assert [letter.reason.partition("bad taste")[1] for letter in listed(engine)] == [
+    wait_until("dead letters", lambda: len(read_page(engine)) == 4)
+    assert [letter.reason.partition("bad taste")[1] for letter in read_page(engine)] == [
         "bad taste"
     ] * 4
-    assert [letter.event for letter in listed(engine)] == sorted(bad, key=ids_of_one)
+    assert [letter.event for letter in read_page(engine)] == sorted(bad, key=ids_of_one)
     assert running.count("dead_letters") == 4
     assert ids(engine) == sorted(ids_of(good))
     wait_until("the spool is empty", lambda: running.forwarder.depth == 0)
@@ -55,10 +55,10 @@ def test_what_the_database_refuses_becomes_a_dead_letter_and_holds_up_nothing(
     monkeypatch.setenv("DATABASE_URL", migrated)
     monkeypatch.setenv("SPOOL_DIR", str(tmp_path / "spool"))
     assert shopsight("log", "replay") == 1
-    assert len(listed(engine)) == 4, "refused again, kept again"
+    assert len(read_page(engine)) == 4, "refused again, kept again"
     stop_refusing()
     assert shopsight("log", "replay") == 0
-    assert listed(engine) == []
+    assert read_page(engine) == []
     assert ids(engine) == sorted(ids_of(good + bad))
 
 
@@ -91,7 +91,7 @@ def test_an_event_that_cannot_even_be_sent_is_a_dead_letter_too(
     good = event()
     running.append(event(**bad), good)
     wait_for(engine, [good])
-    wait_until("dead letter", lambda: len(listed(engine)) == 1)
+    wait_until("dead letter", lambda: len(read_page(engine)) == 1)
     assert ids(engine) == ids_of([good])
 
 
@@ -107,9 +107,9 @@ def test_a_database_that_takes_nothing_makes_no_dead_letters(
     events = [event() for _ in range(number)]
     running.append(*events)
     wait_until("it was tried", lambda: running.count("retries", reason="server") >= 6)
-    assert listed(engine) == []
+    assert read_page(engine) == []
     with engine.begin() as connection:
         connection.execute(text("DROP VIEW interactions"))
         connection.execute(text("ALTER TABLE elsewhere RENAME TO interactions"))
     wait_for(engine, events)
-    assert listed(engine) == []
+    assert read_page(engine) == []

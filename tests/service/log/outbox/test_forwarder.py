@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert, select, text
 
 from gateway.log.event import TableShape
 from gateway.log.outbox.delivery import Delivery
-from gateway.log.outbox.reconcile import gather
+from gateway.log.outbox.reconcile import reconcile_log
 from gateway.log.outbox.spool import Spool, SpooledEvent
 from gateway.log.outbox.spool_folder import SpoolFolder, spools_in
 from gateway.log.schema.tables import interactions
@@ -40,8 +40,8 @@ def test_what_is_sent_again_after_a_kill_is_still_one_row(
     wait_until("removed", lambda: not folder.exists())
     shutil.move(copy, folder)
     wait_until("sent again", lambda: not folder.exists())
-    found = gather(engine, tmp_path / "spool", {uuid.UUID(i) for i in ids_of(events)})
-    assert found.good is unique_key
+    found = reconcile_log(engine, tmp_path / "spool", {uuid.UUID(i) for i in ids_of(events)})
+    assert found.exact is unique_key
     assert len(found.doubled) == (0 if unique_key else 700)
 
 
@@ -82,13 +82,13 @@ def test_an_insert_that_a_dead_gateways_connection_still_holds_is_waited_for(
 ) -> None:
     """The server may go on with a transaction for a while after its client has died."""
     events = [event() for _ in range(3)]
-    waiting = [SpooledEvent(n, 0, text) for n, text in enumerate(events)]
-    fitted = TableShape.of(interactions, FILLED)
+    spooled = [SpooledEvent(n, 0, text) for n, text in enumerate(events)]
+    shape = TableShape.of(interactions, FILLED)
     with engine.connect() as other:
-        other.execute(insert(interactions), fitted.row(events[1])[0])
+        other.execute(insert(interactions), shape.row(events[1])[0])
         later = threading.Timer(0.5, other.commit)
         later.start()
-        outcome = Delivery(engine, lambda _: None).deliver(waiting)
+        outcome = Delivery(engine, lambda _: None).deliver(spooled)
         later.join()
     assert len(outcome.accepted) == 3
     assert ids(engine) == sorted(ids_of(events))
@@ -98,8 +98,8 @@ def test_an_insert_that_a_dead_gateways_connection_still_holds_is_waited_for(
 def test_the_victim_of_a_deadlock_tries_again(migrated: str, engine: Engine) -> None:
     first, second = event(), event()
     others = [event() for _ in range(200)]  # the one that has written more is not the victim
-    fitted = TableShape.of(interactions, FILLED)
-    rows = [fitted.row(text)[0] for text in (first, second, *others)]
+    shape = TableShape.of(interactions, FILLED)
+    rows = [shape.row(text)[0] for text in (first, second, *others)]
     retries: list[str] = []
     delivery = Delivery(engine, retries.append)
     done: list[int] = []
@@ -162,9 +162,9 @@ def test_who_stops_without_a_database_leaves_the_spool_to_the_next(
     begun = time.monotonic()
     running.forwarder.stop(0.5)
     assert time.monotonic() - begun < 5
-    (adopted,) = SpoolFolder(tmp_path / "spool", "process").orphans()
+    (adopted,) = SpoolFolder(tmp_path / "spool", "process").adopt_orphans()
     assert isinstance(adopted, Spool)
-    assert [waiting.event for waiting in adopted.oldest(10)] == events
+    assert [spooled.event for spooled in adopted.oldest(10)] == events
 
 
 def test_rows_say_what_the_events_said(start: Start, engine: Engine, migrated: str) -> None:

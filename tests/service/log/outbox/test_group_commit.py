@@ -21,7 +21,7 @@ Commit = tuple[bool, int]
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return SpoolFolder(tmp_path / "spool", "process").claim()
+    return SpoolFolder(tmp_path / "spool", "process").create_spool()
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def commits(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> list[Commit]:
     made: list[Commit] = []
     append = spool.append
 
-    def noted(events: Sequence[str], patient: bool = True) -> None:
-        append(events, patient)
+    def noted(events: Sequence[str], wait: bool = True) -> None:
+        append(events, wait)
         made.append((threading.current_thread() is threading.main_thread(), len(events)))
 
     monkeypatch.setattr(spool, "append", noted)
@@ -60,13 +60,13 @@ async def test_events_of_one_turn_share_a_commit_on_the_loop(
 async def test_with_power_durability_the_loop_never_waits_for_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = SpoolFolder(tmp_path / "synced", "power").claim()
+    spool = SpoolFolder(tmp_path / "synced", "power").create_spool()
     threads: set[threading.Thread] = set()
     append = spool.append
 
-    def noted(events: Sequence[str], patient: bool = True) -> None:
+    def noted(events: Sequence[str], wait: bool = True) -> None:
         threads.add(threading.current_thread())
-        append(events, patient)
+        append(events, wait)
 
     monkeypatch.setattr(spool, "append", noted)
     writer = writer_of(spool)
@@ -111,7 +111,7 @@ async def test_after_a_slow_commit_the_loop_leaves_it_to_the_thread(
 async def test_a_commit_that_fails_refuses_its_events_and_the_next_ones_for_a_while(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(events: Sequence[str], patient: bool = True) -> None:
+    def full(events: Sequence[str], wait: bool = True) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr("gateway.log.outbox.group_commit.PAUSE_S", 0.2)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, text
 
-from gateway.log.outbox.dead_letters import listed
+from gateway.log.outbox.dead_letters import read_page
 from tests.support.events import event
 from tests.support.forwarding import Start, wait_for
 from tests.support.servers import wait_until
@@ -31,7 +31,7 @@ def test_a_schema_that_loses_a_column_under_way_is_looked_at_again(
         connection.execute(text("ALTER TABLE interactions DROP COLUMN look_up_ms"))
     running.append(after)
     wait_for(engine, [after])
-    assert listed(engine) == []
+    assert read_page(engine) == []
 
 
 def test_a_newer_gateways_event_goes_whole_into_a_newer_schema(
@@ -61,4 +61,4 @@ def test_a_new_column_that_may_not_be_empty_takes_its_default(start: Start, engi
     with engine.connect() as connection:
         query = text("SELECT mood FROM interactions ORDER BY interaction_id")
         assert list(connection.scalars(query))[:3] == ["calm", "calm", "pleased"]
-    assert listed(engine) == []
+    assert read_page(engine) == []

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, insert, select
 from gateway.config import Settings
 from gateway.log.event import id_of
 from gateway.log.outbox import dead_letters
-from gateway.log.outbox.dead_letters import bury, replay
+from gateway.log.outbox.dead_letters import insert_dead_letter, replay
 from gateway.log.outbox.spool import SpooledEvent
 from gateway.log.redaction import CONTENT
 from gateway.log.rollups import retention
@@ -22,7 +22,7 @@ from gateway.log.schema.partitions import first_id_at
 from gateway.log.schema.privacy_tables import tombstones
 from gateway.log.schema.tables import dead_letters as letters
 from gateway.log.schema.tables import feedback, interactions
-from gateway.log.tombstones import Subject, put_up
+from gateway.log.tombstones import Subject, upsert
 from loadtest.seed_log import fill
 from tests.support.events import event
 from tests.support.servers import wait_until
@@ -134,7 +134,7 @@ def test_thumbs_and_dead_letters_and_tombstones_have_the_same_terms(
     events = [event(question="canary", interaction_id=first_id_at(OLD), asked_at=OLD)]
     events += [event(question="canary")]
     for number, text in enumerate(events):
-        bury(engine, SpooledEvent(number, 0.0, text), ValueError("canary"), 5)
+        insert_dead_letter(engine, SpooledEvent(number, 0.0, text), ValueError("canary"), 5)
     with engine.begin() as connection:
         for text, days in zip(events, (45, 0), strict=True):
             key, moment = id_of(text), NOW - timedelta(days=days)
@@ -142,10 +142,10 @@ def test_thumbs_and_dead_letters_and_tombstones_have_the_same_terms(
             connection.execute(aged.values(died_at=moment))
             vote = {"interaction_id": key, "vote": "down", "reason": "canary", "tenant": "public"}
             connection.execute(insert(feedback), {**vote, "created_at": moment})
-        put_up(connection, [Subject("public", "user", "0" * 32)], OLD)
+        upsert(connection, [Subject("public", "user", "0" * 32)], OLD)
 
     upkeep(migrated, engine).round()
-    kept = dead_letters.listed(engine)
+    kept = dead_letters.read_page(engine)
     assert ["canary" in letter.event for letter in kept] == [False, True]
     assert ["canary" in letter.reason for letter in kept] == [False, True]
     with engine.connect() as connection:

@@ -12,19 +12,19 @@ from sqlalchemy import Engine, Row, delete, func, insert, select, text, update
 
 from gateway.log.rollups.business_time import day_span
 from gateway.log.rollups.roll_up import (
-    DETAILS,
+    DETAIL_TABLES,
     HOURLY,
-    TABLES,
+    ROLLUP_TABLES,
     VISITS,
     _count,
-    counting,
     drop_details,
+    read_committed,
     roll_up,
 )
 from gateway.log.rollups.tables import hourly_latency, hourly_usage, rollup_state
 from gateway.log.schema.tables import feedback, interactions
 from loadtest.seed_log import BEGIN, fill, shoppers
-from tests.support.servers import migrate
+from tests.support.migrating import migrate
 from tests.support.views_from_rows import FROM_ROWS
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -44,7 +44,7 @@ def everything(engine: Engine) -> dict[str, Sequence[Row[Any]]]:
     with engine.connect() as connection:
         return {
             table.name: connection.execute(select(table).order_by(*table.primary_key)).all()
-            for table in TABLES
+            for table in ROLLUP_TABLES
         }
 
 
@@ -237,9 +237,9 @@ def test_what_names_single_questions_and_photos_goes_with_the_rows(log: Engine) 
     before = everything(log)
     drop_details(log, date(2026, 11, 3))
     after = everything(log)
-    for table in TABLES:
+    for table in ROLLUP_TABLES:
         days = {row.business_day for row in after[table.name]}
-        gone = {date(2026, 11, 2)} if table in DETAILS else set()
+        gone = {date(2026, 11, 2)} if table in DETAIL_TABLES else set()
         assert days == {row.business_day for row in before[table.name]} - gone, table.name
 
 
@@ -257,7 +257,7 @@ def test_a_round_ends_in_time_and_the_next_goes_on_from_there(log: Engine) -> No
 def test_days_whose_rows_may_be_gone_are_left_as_they_were_counted(log: Engine) -> None:
     since = day_span(date(2026, 11, 4), SHANGHAI).starts_at
     assert roll_up(log, SHANGHAI, VISITS, since=since) == (2, 0)
-    assert roll_up(log, SHANGHAI, VISITS).left == 0
+    assert roll_up(log, SHANGHAI, VISITS).remaining == 0
 
 
 def test_rolling_up_twice_changes_nothing(log: Engine) -> None:
@@ -318,7 +318,7 @@ def test_midnight_separates_two_business_days(log: Engine) -> None:
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)  # a file has one writer
 def test_counting_an_hour_holds_up_no_insert_into_it(log: Engine) -> None:
     span = next(HOURLY.spans(BEGIN, BEGIN, SHANGHAI))
-    with counting(log).connect() as busy:
+    with read_committed(log).connect() as busy:
         _count(busy, HOURLY, span)
         with log.begin() as connection:
             connection.execute(text("SET SESSION innodb_lock_wait_timeout = 1"))

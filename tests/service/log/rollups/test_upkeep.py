@@ -13,13 +13,14 @@ from sqlalchemy import Engine, func, select, update
 
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
-from gateway.log.rollups.roll_up import LEAST
+from gateway.log.rollups.roll_up import MIN_SPANS
 from gateway.log.rollups.tables import daily_photos, daily_reach, hourly_usage
-from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics, turn
+from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics, upkeep_lock
 from gateway.log.schema.partitions import month_of
 from gateway.log.schema.tables import interactions
 from loadtest.seed_log import fill
-from tests.support.servers import migrate, running, wait_until
+from tests.support.migrating import migrate
+from tests.support.servers import running, wait_until
 
 
 def total(engine: Engine) -> int:
@@ -62,7 +63,7 @@ def test_one_does_it_at_a_time(database_url: str, engine: Engine) -> None:
         upkeep(database_url, engine).round()
         assert total(engine) == 20
         return
-    with turn(engine) as mine:
+    with upkeep_lock(engine) as mine:
         assert mine
         upkeep(database_url, engine).round()
         assert total(engine) == 0, "another one is at it"
@@ -85,7 +86,7 @@ def test_a_log_that_is_new_to_the_rollups_is_counted_over_several_rounds(
     assert 0 < total(engine) < 60
     with engine.begin() as connection:  # long ago: they are not noted again and again
         connection.execute(update(interactions).values(arrived_at=datetime(2026, 1, 1, tzinfo=UTC)))
-    for _ in range(int(left) // LEAST):  # none waits for the next time that days are due
+    for _ in range(int(left) // MIN_SPANS):  # none waits for the next time that days are due
         keeping.round()
     assert registry.get_sample_value("log_rollup_spans_left") == 0
     assert total(engine) == 60

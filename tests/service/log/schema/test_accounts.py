@@ -1,10 +1,8 @@
 """What each account of a server may do, as the compose file makes them, and what nobody can find in
 the log."""
 
-import os
 import re
 import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.log.schema.analysts import TABLES, VIEWS, grant_reading
 from tests.support import ROOT
 from tests.support.asking import chat, photo, post, rows
+from tests.support.command_line import shopsight
 from tests.support.servers import Server, gateway_process, mariadb_server, program
 from tests.support.stub_replica import StubReplica
 
@@ -47,8 +46,7 @@ class Accounts:
 
     def migrate(self) -> None:
         environment = {"DATABASE_URL": self.url("owner"), "ANALYST_ACCOUNT": "analyst"}
-        command = [sys.executable, "-m", "gateway.cli", "migrate"]
-        subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
+        shopsight("migrate", **environment).check_returncode()
 
     def allowed(self, account: str, query: str) -> bool:
         engine = create_engine(self.url(account))

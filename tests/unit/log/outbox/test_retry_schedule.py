@@ -1,7 +1,7 @@
 """When a refused event is tried again, and when no more."""
 
+from gateway.log.outbox.retry_schedule import ATTEMPTS, RetrySchedule
 from gateway.log.outbox.spool import SpooledEvent
-from gateway.log.outbox.suspects import ATTEMPTS, Suspects
 
 SPOOL, OTHER = object(), object()  # only compared
 
@@ -19,11 +19,11 @@ class Clock:
 
 def test_the_fifth_refusal_is_the_last_about_three_seconds_after_the_first() -> None:
     clock = Clock()
-    refused = Suspects(clock)
+    refused = RetrySchedule(clock)
     begun = clock.now
     answers = []
     for _ in range(ATTEMPTS):
-        answers.append(refused.strike(SPOOL, event(1)))  # type: ignore[arg-type]
+        answers.append(refused.record_refusal(SPOOL, event(1)))  # type: ignore[arg-type]
         last = clock.now
         while refused.not_due(SPOOL):  # type: ignore[arg-type]
             clock.now += 0.05
@@ -32,9 +32,9 @@ def test_the_fifth_refusal_is_the_last_about_three_seconds_after_the_first() -> 
 
 
 def test_one_that_is_done_begins_anew_and_others_are_not_touched() -> None:
-    refused = Suspects(Clock())
-    refused.strike(SPOOL, event(1))  # type: ignore[arg-type]
-    refused.strike(SPOOL, event(2))  # type: ignore[arg-type]
+    refused = RetrySchedule(Clock())
+    refused.record_refusal(SPOOL, event(1))  # type: ignore[arg-type]
+    refused.record_refusal(SPOOL, event(2))  # type: ignore[arg-type]
     assert refused.not_due(OTHER) == []  # type: ignore[arg-type]
-    refused.clear(SPOOL, [event(1)])  # type: ignore[arg-type]
+    refused.discard(SPOOL, [event(1)])  # type: ignore[arg-type]
     assert refused.not_due(SPOOL) == [2]  # type: ignore[arg-type]

@@ -1,0 +1,118 @@
+"""`shopsight migrate` on databases that other versions have made."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Column, Engine, Integer, String, func, insert, inspect, select, text
+
+import gateway.log.schema.privacy_tables  # noqa: F401 - adds its tables to the metadata
+from gateway.cli import migrate
+from gateway.log.rollups.roll_up import roll_up
+from gateway.log.rollups.tables import metadata
+from gateway.log.schema.columns import UtcTime, UuidBytes
+from loadtest.seed_log import fill
+from tests.support.schema import described, downgrade, restore, rows_of, upgrade
+
+# Tables that a database had at an old revision.
+AT = {
+    "0001": {"interactions"},
+    "0015": {
+        *("interactions", "images", "feedback", "dead_letters", "business_days", "rollup_state"),
+        *("hourly_usage", "hourly_latency", "daily_reach", "daily_repeats", "daily_topics"),
+    },
+    "0029": set(metadata.tables),
+}
+
+
+@pytest.fixture(autouse=True)
+def _settings(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+
+def some(column: Column[Any]) -> object:
+    samples = {
+        UuidBytes: uuid4(),
+        UtcTime: datetime(2026, 11, 2, 3, 4, 5, 678_000, UTC),
+        Integer: 7,
+        String: "something",
+    }
+    value = next(value for kind, value in samples.items() if isinstance(column.type, kind))
+    return value[: column.type.length] if isinstance(value, str) else value
+
+
+@pytest.fixture
+def old(engine: Engine) -> Engine:
+    """At the old head, with rows in every table."""
+    restore(engine)
+    fill(engine, 200, days=2)
+    roll_up(engine, ZoneInfo("Asia/Shanghai"))
+    with engine.begin() as connection:
+        for table in metadata.tables.values():
+            if not connection.scalar(select(func.count()).select_from(table)):
+                connection.execute(insert(table), {c.name: some(c) for c in table.columns})
+    return engine
+
+
+def at(engine: Engine, revision: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
+
+
+def test_the_old_head_becomes_0001_with_all_its_rows(
+    old: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema, rows = described(old), rows_of(old)
+    assert all(rows.values())
+    assert rows.pop("alembic_version") == ["('0030',)"]
+    assert migrate.run() == 0
+    found = rows_of(old)
+    assert found.pop("alembic_version") == ["('0001',)"]
+    assert found == rows
+    assert described(old) == schema
+    assert migrate.run() == 0, "and stays what it is"
+    assert capsys.readouterr().err == ""
+    upgrade(old)
+    downgrade(old, "base")
+    assert inspect(old).get_table_names() == ["alembic_version"], "as any database of today"
+
+
+@pytest.mark.parametrize("revision", AT)
+def test_an_older_one_is_told_to_go_to_the_old_head_first(
+    old: Engine, revision: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with old.begin() as connection:
+        if revision != "0029":
+            for view in inspect(old).get_view_names():
+                connection.execute(text(f"DROP VIEW {view}"))
+        for table in metadata.tables.keys() - AT[revision]:
+            connection.execute(text(f"DROP TABLE {table}"))
+    at(old, revision)
+    said = refused(old, capsys)
+    assert revision in said
+    assert "`shopsight migrate` of commit" in said
+
+
+@pytest.mark.parametrize("revision", ["0002", "0012", "0031", "5d3a91e0"])
+def test_one_from_the_future_is_told_to_stay_with_its_version(
+    engine: Engine, revision: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upgrade(engine)
+    fill(engine, 20)
+    at(engine, revision)
+    said = refused(engine, capsys)
+    assert revision in said
+    assert "newer" in said
+
+
+def refused(engine: Engine, capsys: pytest.CaptureFixture[str]) -> str:
+    """What is said, in one line, about a database that is left as it was."""
+    schema, rows = described(engine), rows_of(engine)
+    assert migrate.run() == 1
+    assert described(engine) == schema
+    assert rows_of(engine) == rows
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    return said.err

@@ -1,0 +1,66 @@
+"""Which tests one worker of pytest-xdist runs, and in which order. A file is one worker's. Files
+that share something dear, or that must not disturb each other, belong together."""
+
+import os
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from gateway.cli import embedded
+
+# From the longest to the shortest: whoever is last of all should not have long to go.
+TOGETHER = {
+    # One embedded stack, and one Chromium.
+    "the embedded stack": (
+        "tests/browser/",
+        "tests/service/cli/test_embedded.py",
+        "tests/service/inference/",
+    ),
+    # They time what shoppers feel, under a load of their own: one after the other.
+    "load": (
+        "tests/service/pool/test_faults.py",
+        "tests/service/cache/test_faults_redis.py",
+        "tests/service/test_drills.py",
+        "tests/service/pool/test_hop.py",
+    ),
+    # The imports of torch and transformers, and one small model.
+    "the engine": ("tests/engine/",),
+}
+# Too short to be apart.
+TOGETHER_LAST = {"unit": ("tests/unit/", "tests/test_architecture.py")}
+
+
+def group_of(nodeid: str) -> str:
+    for group, places in (TOGETHER | TOGETHER_LAST).items():
+        if nodeid.startswith(places):
+            return group
+    return nodeid.split("::")[0]
+
+
+class ByGroup(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    config.option.loadscopereorder = False  # by number of tests, which says little of their time
+    return ByGroup(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = [*TOGETHER, "", *TOGETHER_LAST]
+
+    def place(item: pytest.Item) -> int:
+        group = group_of(item.nodeid)
+        return order.index(group if group in order else "")
+
+    items.sort(key=place)
+
+
+def share_out_ports() -> None:
+    """Give each worker its own, so that none takes one that another's server is about to take."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    embedded.PORTS = embedded.PORTS[worker::workers]
