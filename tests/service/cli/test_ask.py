@@ -1,8 +1,6 @@
 """`shopsight ask` against gateways that want a key, refuse, or break off."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from gateway.identity.callers import hash_key, new_key
 from tests.support.asking import rows
+from tests.support.command_line import shopsight
 from tests.support.stub_replica import StubReplica
 
 StartGateway = Callable[..., str]
@@ -18,11 +17,7 @@ StartGateway = Callable[..., str]
 def ask(
     url: str, photo: Path, *arguments: str, question: str = "what?", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway.cli", "ask", str(photo), question, "--url", url]
-    env = {**os.environ, **environment}
-    return subprocess.run(
-        [*command, *arguments], env=env, capture_output=True, text=True, timeout=60
-    )
+    return shopsight("ask", str(photo), question, "--url", url, *arguments, **environment)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from gateway.identity.pseudonyms import Pseudonyms
 from tests.support import ROOT
 from tests.support.asking import data_uri, post, text_of
+from tests.support.command_line import shopsight
 from tests.support.servers import wait_until
 from tests.support.shopsight_run import Running, shopsight_run
 
@@ -97,7 +98,7 @@ def test_a_process_that_dies_is_started_again_and_cached_answers_go_on(
         running.kill("gateway")
         assert running.has_said("The gateway (gateway) was killed by SIGKILL.")
         wait_until("gateway", lambda: answers(running, sample_photo, "Is it red?"), 120)
-        assert "in use" in cli(tmp_path, "log", "status", **home).stdout
+        assert "in use" in shopsight("log", "status", **home).stdout
 
 
 def test_one_that_dies_again_and_again_ends_everything(elsewhere: Path, tmp_path: Path) -> None:
