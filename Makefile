@@ -1,7 +1,7 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose lint up down sql sql-port migrate loadtest drills bench-engine bench-gateway bench-log bench-views check-gpu \
+.PHONY: help demo run test test-compose lint up down sql sql-port migrate loadtest drills bench-engine bench-gateway bench-log bench-views corpus check-gpu \
   demo-model demo-model-eval clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -97,6 +97,9 @@ bench-log: .venv/dev ## what the behaviour log adds to an answer, and how fast i
 bench-views: .venv/dev ## how the analysts' views and roll-ups grow with the log (ROWS="100000 1000000")
 	@tests/install-servers
 	@$(BIN)/python -m loadtest.bench_views $(if $(ROWS),--rows $(ROWS))
+
+corpus: .venv/dev ## Pillow's image corpus through gateway and replica: statuses, surprises, memory (FILES=100)
+	@$(BIN)/python -m loadtest.corpus $(if $(FILES),--files $(FILES))
 
 check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'

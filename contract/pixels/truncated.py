@@ -72,8 +72,8 @@ def _all_scans(data: bytes) -> bool:
     progressive = False
     missing: dict[int, list[int]] = {}  # by component: bits that each coefficient lacks
     at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF, *range(0xD0, 0xDA)):
+    while 0 <= (at := data.find(END[:1], at)) <= len(data) - 4:
+        if data[at + 1] in (0x00, 0xFF, *range(0xD0, 0xDA)):
             at += 1  # within a scan
             continue
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])

@@ -10,7 +10,13 @@ from typing import Any
 
 import httpx
 
-from contract.images import MAX_ASPECT, MAX_DECLARED_PIXELS, MAX_IMAGE_BYTES, MIN_SIDE
+from contract.images import (
+    MAX_ASPECT,
+    MAX_DECLARED_PIXELS,
+    MAX_IMAGE_BYTES,
+    MAX_WEBP_PIXELS,
+    MIN_SIDE,
+)
 from contract.request import MAX_TURN_CHARS
 
 # What the asker can do about an error, by its code, where the message alone does not say so.
@@ -18,7 +24,8 @@ _ADVICE = {
     "invalid_api_key": "Give a key with --key or in SHOPSIGHT_API_KEY. `shopsight key TENANT`"
     " makes one for those who run the stack.",
     "payload_too_large": f"A photo may have {MAX_IMAGE_BYTES // 1024**2} MB.",
-    "image_too_many_pixels": f"A photo may have {MAX_DECLARED_PIXELS // 10**6} megapixels.",
+    "image_too_many_pixels": f"A photo may have {MAX_DECLARED_PIXELS // 10**6} megapixels,"
+    f" as WebP {MAX_WEBP_PIXELS // 10**6}.",
     "image_dimensions": f"Each side needs {MIN_SIDE} pixels or more, and one side may be at most"
     f" {MAX_ASPECT} times as long as the other.",
     "image_undecodable": "Open the photo in a viewer and save it again as JPEG or PNG.",
