@@ -1,8 +1,8 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose lint up down sql sql-port migrate loadtest drills bench-engine bench-gateway bench-log bench-views check-gpu masking-eval \
-  demo-model demo-model-eval clean
+.PHONY: help demo run test test-compose lint up down sql sql-port migrate loadtest drills bench-engine \
+  bench-gateway bench-log bench-views masking-eval corpus check-gpu demo-model demo-model-eval clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -100,6 +100,9 @@ bench-views: .venv/dev ## how the analysts' views and roll-ups grow with the log
 
 masking-eval: .venv/dev ## how much of what is personal the masker finds, by kind, and its false alarms
 	@$(BIN)/python -m tests.unit.log.masking_eval
+
+corpus: .venv/dev ## Pillow's image corpus through gateway and replica: statuses, surprises, memory (FILES=100)
+	@$(BIN)/python -m loadtest.corpus $(if $(FILES),--files $(FILES))
 
 check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'

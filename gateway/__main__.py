@@ -6,8 +6,9 @@ import signal
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from contract.logs import configure_logging
-from gateway.api.server import limit_mmap_threshold, make_server
+from contract.process.logs import configure_logging
+from contract.process.memory import limit_mmap_threshold
+from gateway.api.server import make_server
 from gateway.app import create_app, create_internal_app
 from gateway.config import Settings
 

@@ -2,11 +2,12 @@
 declares those that it needs, and they are joined here."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from contract.process.home import HomeSettings, Place, home, shipped
 from gateway.cache.settings import CacheSettings
 from gateway.feedback.settings import FeedbackSettings
 from gateway.identity.settings import IdentitySettings
@@ -16,7 +17,6 @@ from gateway.log.rollups.settings import UpkeepSettings
 from gateway.log.schema.settings import DatabaseSettings
 from gateway.pool.settings import PoolSettings
 
-PROJECT = Path(__file__).resolve().parent.parent
 # Compose mounts each secret as a file here, named like its setting.
 SECRETS = Path("/run/secrets")
 
@@ -30,17 +30,13 @@ class Settings(
     IdentitySettings,
     ImageSettings,
     FeedbackSettings,
-    BaseSettings,
+    HomeSettings,
 ):
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        extra="ignore",
-        frozen=True,
-        secrets_dir=SECRETS if SECRETS.is_dir() else None,
-    )
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
-    web_dir: Path | None = Field(
-        PROJECT / "web", description="Folder of the page, served at /; empty where nginx serves it."
+    web_dir: Annotated[Path | None, Place()] = Field(
+        default_factory=lambda: shipped("web"),
+        description="Folder of the page, served at /; empty where nginx serves it.",
     )
     blocked_images: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -53,6 +49,11 @@ class Settings(
     gateway_port: int = 8080
     internal_port: int = Field(9100, description="Metrics and administration; never published.")
     log_level: str = "INFO"
+
+    def __init__(self, **values: Any) -> None:
+        # `shopsight run` keeps its secrets in the home; of two files the last folder's counts.
+        folders = [folder for folder in (home(), SECRETS) if folder.is_dir()]
+        super().__init__(**{"_secrets_dir": folders, **values})
 
     @field_validator("blocked_images", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ import signal
 import uvloop
 from prometheus_client import CollectorRegistry, start_http_server
 
-from contract.logs import configure_logging
+from contract.process.logs import configure_logging
 from gateway.cache.shared import SharedAnswers
 from gateway.config import Settings
 from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S, Forwarder

@@ -3,13 +3,15 @@
 import uvicorn
 
 from contract.http import HttpProtocol
-from contract.logs import configure_logging
+from contract.process.logs import configure_logging
+from contract.process.memory import limit_mmap_threshold
 from inference.app import create_app
 from inference.config import Settings
 
 
 def main() -> None:
     settings = Settings()
+    limit_mmap_threshold()
     configure_logging(settings.log_level)
     uvicorn.run(
         create_app(settings),

@@ -1,12 +1,19 @@
 """All settings of a replica, read once from the environment in `__main__`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-DEMO_CHECKPOINT = Path(__file__).parent.parent / "demo_model" / "checkpoint"
+from contract.process.home import PROJECT, HomeSettings, Place
+
+DEMO_CHECKPOINT = PROJECT / "demo_model" / "checkpoint"
+
+
+def _folder_within(folder: Path, name: str) -> str:
+    """What is no folder there is a name of the hub."""
+    return str(folder / name) if (folder / name).is_dir() else name
 
 
 class ModelSettings(BaseModel):
@@ -15,7 +22,7 @@ class ModelSettings(BaseModel):
     # Pydantic reserves names that begin with `model_` otherwise.
     model_config = ConfigDict(protected_namespaces=())
 
-    checkpoint: str = Field(
+    checkpoint: Annotated[str, Place(_folder_within)] = Field(
         str(DEMO_CHECKPOINT), description="Folder or hub name, e.g. Qwen/Qwen3-VL-8B-Instruct."
     )
     model_revision: str | None = Field(
@@ -54,10 +61,8 @@ class ModelSettings(BaseModel):
     )
 
 
-class Settings(ModelSettings, BaseSettings):
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, protected_namespaces=()
-    )
+class Settings(ModelSettings, HomeSettings):
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
     prefill_tokens: int = Field(
         512,

@@ -22,8 +22,8 @@ from typing import Any
 import httpx
 
 from contract.images import EncodedImage, check_image
+from contract.process.home import PROJECT
 from gateway.cli.embedded import free_port
-from gateway.config import PROJECT
 from loadtest.closed_loop import (
     PATH,
     LoadFigures,

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from gateway.config import PROJECT
+from contract.process.home import PROJECT
 
 PATH = "/v1/chat/completions"
 

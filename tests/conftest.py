@@ -15,6 +15,12 @@ from tests.support.workers import share_out_ports
 SAMPLES = ROOT / "web" / "samples"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What somebody's `make run` keeps is no part of a test."""
+    os.environ["SHOPSIGHT_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
 def pytest_configure() -> None:
     fork_server.wanted = True
     share_out_ports()

@@ -20,15 +20,21 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+# Modes in which a transparent pixel's colour does not count when pixels are mixed.
+_PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
+
 
 def normalised(
     picture: Image.Image, data: bytes, orientation: int, pixel_bound: int
 ) -> Image.Image:
     """A loaded picture of the file `data` as RGB with at most `pixel_bound` pixels. Turned first:
-    resizing goes by rows, then columns, so that a turned copy would come out otherwise."""
+    resizing goes by rows, then columns, so that a turned copy would come out otherwise.
+
+    `picture` cannot be used afterwards. A copy in full size takes its place at once, so that never
+    more than two are in memory: 60 MP are 240 MB each."""
     profile = picture.info.get("icc_profile")
     if orientation in _UPRIGHT:
-        picture = picture.transpose(_UPRIGHT[orientation])
+        picture = _instead_of(picture, picture.transpose(_UPRIGHT[orientation]))
     whole = _bounded(_with_alpha(picture, data), pixel_bound)
     if whole.mode not in ("LA", "RGBA"):
         return to_srgb(whole, profile)
@@ -39,23 +45,28 @@ def normalised(
     return canvas
 
 
+def _instead_of(picture: Image.Image, copy: Image.Image) -> Image.Image:
+    """The copy; the memory of the picture is given back, whoever still refers to it."""
+    picture.close()
+    return copy
+
+
 def _with_alpha(picture: Image.Image, data: bytes) -> Image.Image:
     """As L, RGB or CMYK, or with an alpha channel as LA or RGBA."""
     if picture.mode == "P" or picture.mode == "PA":
-        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+        mode = "RGBA" if picture.has_transparency_data else "RGB"
+        return _instead_of(picture, picture.convert(mode))
     key = picture.info.get("transparency")
     mask = None
     if isinstance(key, int | tuple):
         mask = _unlike(picture, key, data[_PNG_DEPTH_AT])
     if picture.mode.startswith("I"):
-        picture = _high_bytes(picture)
+        picture = _instead_of(picture, _high_bytes(picture))
     elif picture.mode == "1":
-        picture = picture.convert("L")
-    if mask is None:
-        return picture
-    picture = picture.copy()
-    picture.info.pop("transparency", None)
-    picture.putalpha(mask)
+        picture = _instead_of(picture, picture.convert("L"))
+    if mask is not None:
+        picture.info.pop("transparency", None)
+        picture.putalpha(mask)
     return picture
 
 
@@ -69,11 +80,12 @@ def _unlike(picture: Image.Image, key: int | tuple[int, ...], depth: int) -> Ima
     # Of 16-bit colour Pillow keeps the high bytes only, so that they alone are compared.
     scale = 1 / 257 if depth == 16 else 255 / (2**depth - 1)
     wanted = [int(value * scale) for value in (key if isinstance(key, tuple) else (key,))]
-    channels = picture.convert("L").split() if picture.mode == "1" else picture.split()
-    alike = [_equals(channel, value) for channel, value in zip(channels, wanted, strict=False)]
-    same = alike[0]
-    for other in alike[1:]:
-        same = ImageChops.multiply(same, other)
+    channels = picture.convert("L") if picture.mode == "1" else picture
+    same = None
+    for channel, value in enumerate(wanted):
+        alike = _equals(channels.getchannel(channel), value)
+        same = alike if same is None else ImageChops.multiply(same, alike)
+    assert same is not None
     return ImageChops.invert(same)
 
 
@@ -101,4 +113,8 @@ def _bounded(picture: Image.Image, pixel_bound: int) -> Image.Image:
     if scale >= 1:
         return picture
     size = max(1, int(picture.width * scale)), max(1, int(picture.height * scale))
-    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    mode = picture.mode
+    if mode in _PREMULTIPLIED:  # resize() would do so by itself, and keep the picture beside it
+        picture = _instead_of(picture, picture.convert(_PREMULTIPLIED[mode]))
+    small = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return _instead_of(picture, small.convert(mode))

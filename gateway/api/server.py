@@ -1,8 +1,7 @@
-"""uvicorn as the gateway runs it, tuned for short answers and for the memory of large photos."""
+"""uvicorn as the gateway runs it, tuned for short answers."""
 
 import asyncio
 import contextlib
-import ctypes
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,18 +13,6 @@ from contract.http import HttpProtocol
 # Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. Otherwise
 # nginx sends a question into a connection that the gateway is closing, and the question fails.
 KEEP_ALIVE_S = 75
-
-# Memory blocks from this size on are mapped, and return to the kernel when freed. By default glibc
-# raises this threshold to the largest block that was freed. Then it keeps the memory of all photos
-# that were in flight: 235 MB instead of 126 after 64 photos of 1.5 MB at once.
-MMAP_THRESHOLD_BYTES = 300_000
-_M_MMAP_THRESHOLD = -3  # of <malloc.h>
-
-
-def limit_mmap_threshold() -> None:
-    """Fix MMAP_THRESHOLD_BYTES in glibc. Other C libraries do not need it."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
 
 
 class CoalescingTransport:

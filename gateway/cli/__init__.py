@@ -2,6 +2,7 @@
 file of the subcommand that was called is imported: all of them would take a second more."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -17,15 +18,21 @@ def main() -> None:
     command.add_argument("photo", type=Path)
     command.add_argument("question")
     command.add_argument("--url", default="http://127.0.0.1:8080")
+    command.add_argument(
+        "--key",
+        default=os.environ.get("SHOPSIGHT_API_KEY", ""),
+        help="API key. SHOPSIGHT_API_KEY in the environment keeps it out of the list of processes",
+    )
     command.set_defaults(
-        file="gateway.cli.ask", run=lambda ask, args: ask.run(args.url, args.photo, args.question)
+        file="gateway.cli.ask",
+        run=lambda ask, args: ask.run(args.url, args.photo, args.question, args.key),
     )
 
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
     command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
     command.add_argument("--port", type=int, default=8080)
     command.set_defaults(
-        file="gateway.cli.embedded", run=lambda embedded, args: embedded.run(args.bind, args.port)
+        file="gateway.cli.run", run=lambda run, args: run.run(args.bind, args.port)
     )
 
     command = commands.add_parser("demo", help="ask real questions about sample photos, then stop")

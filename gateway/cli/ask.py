@@ -6,8 +6,32 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+
+from contract.images import (
+    MAX_ASPECT,
+    MAX_DECLARED_PIXELS,
+    MAX_IMAGE_BYTES,
+    MAX_WEBP_PIXELS,
+    MIN_SIDE,
+)
+from contract.turns import MAX_TURN_CHARS
+
+# What the asker can do about an error, by its code, where the message alone does not say so.
+_ADVICE = {
+    "invalid_api_key": "Give a key with --key or in SHOPSIGHT_API_KEY. `shopsight key TENANT`"
+    " makes one for those who run the stack.",
+    "payload_too_large": f"A photo may have {MAX_IMAGE_BYTES // 1024**2} MB.",
+    "image_too_many_pixels": f"A photo may have {MAX_DECLARED_PIXELS // 10**6} megapixels,"
+    f" as WebP {MAX_WEBP_PIXELS // 10**6}.",
+    "image_dimensions": f"Each side needs {MIN_SIDE} pixels or more, and one side may be at most"
+    f" {MAX_ASPECT} times as long as the other.",
+    "image_undecodable": "Open the photo in a viewer and save it again as JPEG or PNG.",
+    "invalid_field": f"A question has 1 to {MAX_TURN_CHARS:,} characters.",
+    "content_blocked": "Ask something else, or about another photo.",
+}
 
 
 @dataclass(frozen=True)
@@ -17,9 +41,9 @@ class Answered:
     seconds: float
 
 
-def ask(url: str, photo: Path, question: str, *, show: bool) -> Answered:
-    """POST /v1/ask, streamed. Raises SystemExit with the server's message if the server refuses,
-    and httpx.HTTPError."""
+def ask(url: str, photo: Path, question: str, *, show: bool, key: str = "") -> Answered:
+    """POST /v1/ask, streamed. Raises SystemExit with what the server says if it refuses, and
+    httpx.HTTPError."""
     started = time.perf_counter()
     texts = []
     with photo.open("rb") as file:
@@ -28,6 +52,7 @@ def ask(url: str, photo: Path, question: str, *, show: bool) -> Answered:
             f"{url}/v1/ask",
             data={"question": question, "stream": "true"},
             files={"photo": (photo.name, file)},
+            headers={"authorization": f"Bearer {key}"} if key else {},
             timeout=60,
             trust_env=False,
             verify=url.startswith("https"),  # loading certificates takes longer than a cache hit
@@ -35,11 +60,16 @@ def ask(url: str, photo: Path, question: str, *, show: bool) -> Answered:
         with request as answer:
             if answer.status_code != 200:
                 answer.read()
-                raise SystemExit(_message(answer))
-            for text in _texts(answer.iter_lines()):
-                texts.append(text)
-                if show:
-                    print(text, end="", flush=True)
+                raise SystemExit(_refusal(answer))
+            try:
+                for text in _texts(answer.iter_lines()):
+                    texts.append(text)
+                    if show:
+                        print(text, end="", flush=True)
+            except (SystemExit, httpx.HTTPError):
+                if show and texts:
+                    print()  # what is said of it is a line of its own
+                raise
             cache = answer.headers.get("x-cache", "")
     return Answered("".join(texts), cache, time.perf_counter() - started)
 
@@ -52,28 +82,40 @@ def _texts(lines: Iterator[str]) -> Iterator[str]:
         if line.startswith("data: "):
             chunk = json.loads(line[6:])
             if "error" in chunk:
-                raise SystemExit(chunk["error"]["message"])
+                raise SystemExit(_told(chunk["error"]))
             for choice in chunk["choices"]:
                 yield choice["delta"].get("content") or ""
     raise SystemExit("The answer broke off; please ask again.")
 
 
-def _message(answer: httpx.Response) -> str:
+def _refusal(answer: httpx.Response) -> str:
+    status = answer.status_code
     try:
-        error = answer.json()["error"]
-        message: str = error["message"]
-        param = error["param"]
+        said = _told(answer.json()["error"], f", status {status}")
     except (ValueError, LookupError, TypeError):
-        return f"The server answered {answer.status_code}."
-    return f"{message} ({param})" if param else message
+        return f"The server answered {status}, not as Shopsight does. Is --url its address?"
+    wait_s = answer.headers.get("retry-after")
+    return f"{said}\nTry again in {wait_s} s." if wait_s else said
 
 
-def run(url: str, photo: Path, question: str) -> int:
+def _told(error: dict[str, Any], status: str = "") -> str:
+    """Message, code, and what can be done about it."""
+    code, field = error["code"], f", field {error['param']}" if error.get("param") else ""
+    advice = _ADVICE.get(code)
+    return f"{error['message']}\n[{code}{status}{field}]" + (f"\n{advice}" if advice else "")
+
+
+def run(url: str, photo: Path, question: str, key: str = "") -> int:
+    """0: answered, 1: refused or not reached, 2: the command itself is wrong."""
+    key = key.strip()
     if not photo.is_file():
         print(f"There is no file {photo}.", file=sys.stderr)
         return 2
+    if not (key.isascii() and key.isprintable()):
+        print("The API key has characters that no key has.", file=sys.stderr)
+        return 2
     try:
-        answered = ask(url, photo, question, show=True)
+        answered = ask(url, photo, question, show=True, key=key)
     except httpx.ConnectError:
         print(f"Nothing answers at {url}. Start it with `make run`.", file=sys.stderr)
         return 1

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, select
 
+from contract.process.home import shipped
 from gateway.cli.ask import Answered, ask
 from gateway.cli.embedded import embedded_stack
 from gateway.cli.stats import summary
-from gateway.config import PROJECT, Settings
+from gateway.config import Settings
 from gateway.log.schema.tables import interactions
 
-SAMPLES = PROJECT / "web" / "samples"
+SAMPLES = shipped("web") / "samples"
 # Sample and question. A question is a key of samples.json, or a text of our own.
 QUESTIONS = (
     ("brown-leather-handbag.jpg", "ask_zh"),

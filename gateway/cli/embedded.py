@@ -2,29 +2,30 @@
 in-process cache and the demo checkpoint. The code is that of compose; no server, no GPU."""
 
 import contextlib
+import importlib.util
 import os
 import random
 import secrets
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 import httpx
 
-from gateway.config import PROJECT, Settings
+from contract.process.home import HOME, PROJECT, checkout
+from gateway.cli.children import Child, python
+from gateway.config import Settings
 
 # Loading the demo checkpoint takes 3-10 s; an 8B one from a slow disk some minutes.
 START_TIMEOUT_S = 600
 # Created once and kept. With new ones at each start, sessions would end and pseudonyms would
 # change.
-SECRETS = ("PSEUDONYM_KEY", "SESSION_SECRET")
-DATA = PROJECT / ".run"
+SECRETS = ("pseudonym_key", "session_secret")
+# How long each process has to end by itself after SIGTERM.
+STOP_S = 10
 # Below the ports that the kernel gives to outgoing connections: one of these could take a port
 # before its server does.
 PORTS = range(20_000, 32_000)
@@ -37,11 +38,8 @@ class Stack:
     replica_url: str
     internal_url: str
     data: Path
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
-
-    @property
-    def database_url(self) -> str:
-        return f"sqlite:///{self.data / 'shopsight.db'}"
+    database_url: str
+    children: list[Child] = field(default_factory=list, repr=False)
 
 
 def free_port() -> int:
@@ -61,60 +59,55 @@ def free_port() -> int:
 def embedded_stack(
     data: Path, *, bind: str = "127.0.0.1", port: int | None = None, **environment: str
 ) -> Iterator[Stack]:
-    """Start both processes, wait until a question can be asked, and stop them at the end. They log
-    to `gateway.log` and `inference.log` in `data`. Raises SystemExit if they do not start."""
-    data.mkdir(parents=True, exist_ok=True)
+    """Start both processes, wait until a question can be asked, and stop them at the end. `data`
+    is their home. They keep their state there, unless `environment` names another place, and log to
+    `gateway.log` and `inference.log`. Raises SystemExit if they do not start."""
+    if importlib.util.find_spec("inference") is None or importlib.util.find_spec("torch") is None:
+        raise SystemExit("The model is not installed: it needs the extra `inference` of shopsight.")
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = Settings()
     explicit = settings.model_fields_set
     internal_port = settings.internal_port if port and "internal_port" in explicit else free_port()
     if port:
-        _check_free(bind, port, "make run PORT=…")
+        _check_free(bind, port, "make run PORT=…, or shopsight run --port …")
         _check_free("127.0.0.1", internal_port, "INTERNAL_PORT in .env")
     port = port or free_port()
     inference_port = free_port()
     url, replica_url, internal_url = (
         f"http://127.0.0.1:{number}" for number in (port, inference_port, internal_port)
     )
-    stack = Stack(url, replica_url, internal_url, data)
+    for name in SECRETS:
+        _create_secret(data / name)
     env = {
         **os.environ,
-        "REPLICAS": stack.replica_url,
+        HOME: str(data),
+        "REPLICAS": replica_url,
         "INFERENCE_PORT": str(inference_port),
         "GATEWAY_PORT": str(port),
         "INTERNAL_PORT": str(internal_port),
-        "DATABASE_URL": stack.database_url,
+        "DATABASE_URL": f"sqlite:///{data / 'shopsight.db'}",
         "SPOOL_DIR": str(data / "spool"),
         "IMAGE_DIR": str(data / "images"),
         "REDIS_URL": "",  # even where .env names one: this stack needs no server
-        **{name: _secret(data / name.lower()) for name in SECRETS if name.lower() not in explicit},
         **environment,
     }
-    migrate = [sys.executable, "-m", "gateway.cli", "migrate"]
-    if subprocess.run(migrate, cwd=PROJECT, env=env).returncode:
+    if checkout():  # the same code, wherever it is started from
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), env.get("PYTHONPATH"))))
+    stack = Stack(url, replica_url, internal_url, data, env["DATABASE_URL"])
+    if subprocess.run(python("-m", "gateway.cli", "migrate"), env=env).returncode:
         raise SystemExit(1)  # it has said why
-    processes = stack.processes
+    parts = (("inference", "The model", "127.0.0.1"), ("gateway", "The gateway", bind))
     try:
-        for name, host in (("inference", "127.0.0.1"), ("gateway", bind)):
-            with (data / f"{name}.log").open("ab") as output:
-                processes.append(
-                    subprocess.Popen(
-                        [sys.executable, "-m", name],
-                        cwd=PROJECT,
-                        env={**env, "HOST": host},
-                        stdout=output,
-                        stderr=subprocess.STDOUT,
-                    )
-                )
-        _wait_until_ready(stack, processes)
+        for module, title, host in parts:
+            log = data / f"{module}.log"
+            stack.children.append(Child(module, title, {**env, "HOST": host}, log))
+        _wait_until_ready(stack)
         yield stack
     finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        for child in reversed(stack.children):
+            child.process.terminate()
+        for child in stack.children:
+            child.stop(STOP_S)
 
 
 def _check_free(bind: str, port: int, setting: str) -> None:
@@ -129,28 +122,19 @@ def _check_free(bind: str, port: int, setting: str) -> None:
             raise SystemExit(f"{why} Another: {setting}") from None
 
 
-def settings_of_run() -> Settings:
-    """The settings of the gateway of `shopsight run`, with the secrets that it has created."""
-    explicit = Settings().model_fields_set
-    files = {name.lower(): DATA / name.lower() for name in SECRETS}
-    created = {name: file for name, file in files.items() if name not in explicit and file.exists()}
-    return Settings(**{name: file.read_text().strip() for name, file in created.items()})  # type: ignore[arg-type]
-
-
-def _secret(file: Path) -> str:
-    """The secret in a file, which is created if it is missing."""
+def _create_secret(file: Path) -> None:
+    """Every command finds it in the home, unless the environment or `.env` names another."""
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_hex(32))
-    return file.read_text().strip()
 
 
-def _wait_until_ready(stack: Stack, processes: list[subprocess.Popen[bytes]]) -> None:
+def _wait_until_ready(stack: Stack) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        for process in processes:
-            if process.poll() is not None:
-                raise SystemExit(f"A process ended early; see the logs in {stack.data}")
+        for child in stack.children:
+            if child.has_ended():
+                raise SystemExit(f"{child.why_it_ended()}\nSee {child.log}")
         try:
             if httpx.get(f"{stack.url}/readyz", trust_env=False).status_code == 200:
                 return
@@ -158,36 +142,3 @@ def _wait_until_ready(stack: Stack, processes: list[subprocess.Popen[bytes]]) ->
             pass
         time.sleep(0.2)
     raise SystemExit(f"not ready within {START_TIMEOUT_S} s; see the logs in {stack.data}")
-
-
-def run(bind: str, port: int) -> int:
-    """`shopsight run`: stay up until Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stack, as Ctrl-C does
-    try:
-        _stay_up(bind, port)
-    except KeyboardInterrupt:
-        print("Stopped.", flush=True)
-    return 0
-
-
-def _stay_up(bind: str, port: int) -> NoReturn:
-    print("Loading the model …", flush=True)
-    with embedded_stack(DATA, bind=bind, port=port) as stack:
-        print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
-        print(f"Metrics and administration, for this machine alone: {stack.internal_url}")
-        if bind == "0.0.0.0":  # noqa: S104 - asked for by name
-            print(f"From a phone in this network: http://{_address()}:{port}", flush=True)
-        while all(process.poll() is None for process in stack.processes):
-            time.sleep(1)
-        raise SystemExit(f"A process has ended; see the logs in {stack.data}")
-
-
-def _address() -> str:
-    """This machine's address in the local network: the source address of an outgoing packet."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # documentation range; connecting UDP sends nothing
-        except OSError:
-            return "this-machine"
-        address: str = probe.getsockname()[0]
-        return address

@@ -8,7 +8,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
-from gateway.config import PROJECT, Settings
+from contract.process.home import shipped
+from gateway.config import Settings
 from gateway.log.schema.analysts import grant_reading
 from gateway.log.schema.database import open_database
 
@@ -18,7 +19,7 @@ def run() -> int:
     if settings.sqlalchemy_url.get_backend_name() == "sqlite" and settings.sqlalchemy_url.database:
         Path(settings.sqlalchemy_url.database).parent.mkdir(parents=True, exist_ok=True)
     try:
-        command.upgrade(Config(PROJECT / "migrations" / "alembic.ini"), "head")
+        command.upgrade(Config(shipped("migrations") / "alembic.ini"), "head")
     except CommandError as error:  # a database from which there is no way on
         print(error, file=sys.stderr)
         return 1

@@ -5,14 +5,14 @@ from datetime import datetime
 
 from sqlalchemy import Engine, func, select
 
-from gateway.cli.embedded import settings_of_run
+from gateway.config import Settings
 from gateway.identity.pseudonyms import KEY_ID_DIGITS, Pseudonyms
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import interactions
 
 
 def run() -> int:
-    settings = settings_of_run()
+    settings = Settings()
     engine = open_database(settings)
     rows = rows_by_key(engine)
     engine.dispose()

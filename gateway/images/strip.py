@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 
 from contract.images import ImageFacts
+from contract.pixels.truncated import BARE, END, end_mark
 
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 # What a PNG's pixels and their colours need.
@@ -16,10 +17,8 @@ _PNG_KEPT = {
 _WEBP_KEPT = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP"}
 # In the flags of a VP8X chunk: whether EXIF or XMP follow.
 _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04
-_SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
+_SOS, _COM = 0xDA, 0xFE
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
-# Markers without a length: restarts, and a relic.
-_BARE = {0x01, *range(0xD0, 0xD8)}
 
 
 def without_metadata(data: bytes, facts: ImageFacts) -> bytes:
@@ -43,12 +42,13 @@ def _jpeg(data: bytes, orientation: int) -> bytes:
         kept.append(b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body)
     at = 2
     while at + 4 <= len(data):
-        if data[at] != 0xFF or data[at + 1] == 0xFF or data[at + 1] in _BARE:
+        if data[at] != 0xFF or data[at + 1] == 0xFF or data[at + 1] in BARE:
             at += 1  # filling
             continue
         marker = data[at + 1]
         if marker == _SOS:
-            return b"".join(kept) + data[at : _end_of_scans(data, at)]
+            end = end_mark(data, at)
+            return b"".join(kept) + data[at : end + len(END) if end >= 0 else len(data)]
         length = 2 + int.from_bytes(data[at + 2 : at + 4])
         segment = data[at : at + length]
         if _is_kept(marker, segment[4:]):
@@ -65,23 +65,6 @@ def _is_kept(marker: int, body: bytes) -> bool:
     if marker == _APP14:
         return body.startswith(b"Adobe")  # says what the channels are
     return marker != _COM and not _APP1 <= marker <= _APP15
-
-
-def _end_of_scans(data: bytes, at: int) -> int:
-    """Behind the end mark, or behind the last byte where there is none. What stands between scans
-    has a length, so that no byte of a table is taken for a marker."""
-    while at + 1 < len(data):
-        at = data.find(b"\xff", at)
-        if at < 0 or at + 1 >= len(data):
-            break
-        marker = data[at + 1]
-        if marker == _EOI:
-            return at + 2
-        if marker in (0x00, 0xFF) or marker in _BARE:
-            at += 1 if marker == 0xFF else 2
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4])
-    return len(data)
 
 
 def _png(data: bytes, orientation: int) -> bytes:

@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from pydantic_settings import BaseSettings
 
+from contract.process.home import Place, home
 from gateway.config import Settings as GatewaySettings
 from inference.config import Settings as InferenceSettings
 from tests.support import ROOT
 
 # Compose reads these itself.
 COMPOSE_ONLY = {"BIND", "PORT", "TAG", "INFERENCE_TAG", "RATE_LIMIT", "RATE_BURST"}
+# Read before all others, since it says where they are.
+HOME = "SHOPSIGHT_HOME"
 
 
 def documented() -> dict[str, str]:
@@ -25,15 +28,19 @@ def fields() -> dict[str, Any]:
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:
-    assert documented().keys() - COMPOSE_ONLY == fields().keys()
+    assert documented().keys() - COMPOSE_ONLY == {HOME, *fields()}
 
 
-def test_the_defaults_in_the_example_are_the_real_ones() -> None:
+def test_the_defaults_in_the_example_are_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(HOME)
+    assert ROOT / documented()[HOME] == home()
     for name, value in documented().items():
         field = fields().get(name)
         if field is None or not value:
             continue
-        default = field.default
+        default = field.get_default(call_default_factory=True)
+        if any(isinstance(mark, Place) for mark in field.metadata):
+            default = str(default).replace(f"{ROOT}/", "")  # relative ones count from the file
         shown = ",".join(default) if isinstance(default, tuple) else str(default)
         assert value == shown, name
 

@@ -1,14 +1,16 @@
 """Settings of the outbox: spool, forwarder and durability."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from contract.process.home import Place, home
+
 
 class OutboxSettings(BaseModel):
-    spool_dir: Path = Field(
-        Path(".run/spool"),
+    spool_dir: Annotated[Path, Place()] = Field(
+        default_factory=lambda: home() / "spool",
         description="Where finished requests wait for the database: a local disk that survives the"
         " process, shared by the gateways of one machine.",
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contract.logs import MAX_VALUE_CHARS, JsonLines
+from contract.process.logs import MAX_VALUE_CHARS, JsonLines
 
 
 def line_of(message: str, **fields: Any) -> dict[str, Any]:
