@@ -206,7 +206,10 @@ def install_error_handlers(app: FastAPI) -> None:
     async def routing(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         found = _ROUTING.get(error.status_code, errors.BadRequest)()
-        return answer(request, found, error.headers)  # `allow` among them
+        headers = dict(error.headers or {})
+        if methods := headers.pop("Allow", headers.pop("allow", "")):  # a set's, in any order
+            headers["allow"] = ", ".join(sorted(methods.split(", ")))
+        return answer(request, found, headers)
 
     async def unreadable(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from contract.text.canonical import canonical
 from tests.drills.fleet import Gateway
 from tests.support.asking import chat, photo
 
@@ -162,4 +163,4 @@ class Load:
             asked.complete = b"data: [DONE]" in body
         else:
             asked.complete = len(body) == int(headers.get("content-length", -1))
-        asked.right = question.encode() in body
+        asked.right = canonical(question).encode() in body

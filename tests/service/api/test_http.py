@@ -21,7 +21,7 @@ OFFER = (
 )
 BODY = json.dumps(chat("what?", photo())).encode()
 CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
-ANSWER = "关于「what?」:好"
+ANSWER = "关于「What?」:好"
 
 
 @pytest.fixture

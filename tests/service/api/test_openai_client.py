@@ -54,10 +54,10 @@ def test_a_conversation_goes_on_with_our_own_answers(client: OpenAI, stub: StubR
         assert message.refusal is None
         dumped = {"why?": message, "for whom?": message.model_dump(), "since when?": dict(message)}
         messages += [dumped[question], user(question)]
-    assert ask(client, *messages).choices[0].message.content == "关于「since when?」:好"
+    assert ask(client, *messages).choices[0].message.content == "关于「Since when?」:好"
     sent = stub.calls[-1]["messages"]
     assert [turn["role"] for turn in sent[1:]] == ["user", "assistant"] * 3 + ["user"]
-    assert sent[2]["content"] == "关于「what?」:好"
+    assert sent[2]["content"] == "关于「What?」:好"
 
 
 def test_a_long_answer_and_a_blocked_one_are_taken_back(client: OpenAI, stub: StubReplica) -> None:
@@ -165,7 +165,7 @@ def test_the_documented_longest_conversation_reaches_the_model(
     earlier = [{"role": ("user", "assistant")[n % 2], "content": words} for n in range(20)]
     body = chat("what?", photo())
     body["messages"] = [*earlier, *body["messages"]]
-    assert text_of(post(gateway, body)) == "关于「what?」:好"
+    assert text_of(post(gateway, body)) == "关于「What?」:好"
     assert len(stub.calls[0]["messages"]) == 22
 
 

@@ -156,8 +156,8 @@ def test_a_frozen_replica_is_hardly_felt(healthy: Stack) -> None:
         wait_until("taken back", lambda: stack.state("ready") == 3, 10)
     assert len(load.failed) < 0.01 * len(load.asked), load.failed
     assert not load.wrong
-    # Whoever met it lost the silence, not the deadline.
-    assert max(one.seconds for one in load.asked) < 4
+    # Whoever met it lost the silence, not the deadline of 10 s.
+    assert max(one.seconds for one in load.asked) < 9
 
 
 def test_with_every_replica_down_it_says_so_at_once_and_still_gives_what_is_cached(
