@@ -78,7 +78,7 @@ STREAM_OPTIONS = UnreadFields(frozenset({"include_obfuscation"}))
 # Of a client's own turn, and of an answer that it sends back as it got it.
 MESSAGE = UnreadFields(frozenset({"name"}))
 ANSWER = UnreadFields(
-    ignored=frozenset({"annotations", "name", "reasoning", "reasoning_content"}),
+    ignored=frozenset({"annotations", "name", "parsed", "reasoning", "reasoning_content"}),
     refused={"audio": (), "function_call": (), "tool_calls": ([],)},
 )
 PART = UnreadFields(frozenset({"cache_control", "prompt_cache_breakpoint"}))

@@ -29,7 +29,7 @@ _ENCLOSED_NUMBERS = (
     *((0x278A, 0x2793, 1), (0x3251, 0x325F, 21), (0x32B1, 0x32BF, 36), (0x1F10B, 0x1F10C, 0)),
 )
 # Typed by phones and word processors in place of the plain ones; white space that is a letter.
-_TYPED = dict(zip("‘’‛“”‟‐‑−⠀ㅤﾠ", "'''\"\"\"---   ", strict=True))
+_TYPED = str.maketrans(dict(zip("‘’‛´“”‟‐‑‒–−⠀ㅤﾠ", "''''\"\"\"-----   ", strict=True)))
 
 
 def _plain() -> Iterator[tuple[int, str]]:
@@ -38,10 +38,10 @@ def _plain() -> Iterator[tuple[int, str]]:
             tag = unicodedata.decomposition(chr(code)).partition(" ")[0]
             compat = tag == "<compat>" and any(low <= code <= high for low, high in _COMPAT)
             if tag in _LOOKS or compat:
-                yield code, unicodedata.normalize("NFKC", chr(code))
+                yield code, unicodedata.normalize("NFKC", chr(code)).translate(_TYPED)
     for first, last, letter in _ENCLOSED_LETTERS:
         yield from ((first + at, chr(ord(letter) + at)) for at in range(last - first + 1))
-    yield from ((ord(char), plain) for char, plain in _TYPED.items())
+    yield from _TYPED.items()
 
 
 PLAIN = dict(_plain())

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 
 from contract.images import ImageFacts
-from contract.pixels.truncated import BARE, END, end_mark
+from contract.pixels.truncated import BARE, END
 
 _PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 # What a PNG's pixels and their colours need.
@@ -14,11 +14,14 @@ _PNG_KEPT = {
     b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND",
     b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"sBIT",
 }  # fmt: skip
-_WEBP_KEPT = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP"}
+# ANMF holds the pixels of an animation; one of a single frame counts as a photo.
+_WEBP_KEPT = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"ANIM", b"ANMF"}
 # In the flags of a VP8X chunk: whether EXIF or XMP follow.
 _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04
 _SOS, _COM = 0xDA, 0xFE
-_APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
+_APP0, _APP2, _APP14, _APP15 = 0xE0, 0xE2, 0xEE, 0xEF
+# Behind 0xFF: a 0xFF of the pixels, and bytes that fill up.
+_FILLING = (0x00, 0xFF)
 
 
 def without_metadata(data: bytes, facts: ImageFacts) -> bytes:
@@ -34,37 +37,49 @@ def _exif(orientation: int) -> bytes:
 
 
 def _jpeg(data: bytes, orientation: int) -> bytes:
-    """Marker segments up to the first scan, then everything up to the end mark: between scans there
-    are only tables. An MPO's further pictures stand behind it."""
+    """Marker segments and scans up to the end mark. An MPO's further pictures stand behind it."""
     kept = [data[:2]]
     if orientation != 1:
         body = b"Exif\0\0" + _exif(orientation)
         kept.append(b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body)
     at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF or data[at + 1] == 0xFF or data[at + 1] in BARE:
-            at += 1  # filling
-            continue
+    while at + 2 <= len(data):
         marker = data[at + 1]
-        if marker == _SOS:
-            end = end_mark(data, at)
-            return b"".join(kept) + data[at : end + len(END) if end >= 0 else len(data)]
+        if data[at] != 0xFF or marker in _FILLING or marker in BARE:
+            at += 1
+            continue
+        if marker == END[1]:
+            return b"".join([*kept, END])
         length = 2 + int.from_bytes(data[at + 2 : at + 4])
-        segment = data[at : at + length]
-        if _is_kept(marker, segment[4:]):
-            kept.append(segment)
+        kept.append(_kept_of(marker, data[at : at + length]))
         at += length
-    return data  # no scan: it cannot have been decoded
+        if marker == _SOS:
+            scan_end = _next_marker(data, at)
+            kept.append(data[at:scan_end])
+            at = scan_end
+    return b"".join(kept)  # without an end mark
 
 
-def _is_kept(marker: int, body: bytes) -> bool:
-    if marker == _APP0:
-        return body.startswith(b"JFIF\0")
-    if marker == _APP2:
-        return body.startswith(b"ICC_PROFILE\0")
-    if marker == _APP14:
-        return body.startswith(b"Adobe")  # says what the channels are
-    return marker != _COM and not _APP1 <= marker <= _APP15
+def _next_marker(data: bytes, at: int) -> int:
+    """Where the scan ends whose entropy-coded data begin at `at`."""
+    while 0 <= (at := data.find(END[:1], at)) < len(data) - 1:
+        if data[at + 1] not in _FILLING and data[at + 1] not in BARE:
+            return at
+        at += 1
+    return len(data)
+
+
+def _kept_of(marker: int, segment: bytes) -> bytes:
+    """The segment, or as much of it as pixels and colours need."""
+    body = segment[4:]
+    if marker == _APP0 and body.startswith(b"JFIF\0"):
+        thumbnail_at = 12  # its width, its height and its pixels
+        return b"\xff\xe0\0\x10" + body[:thumbnail_at].ljust(thumbnail_at + 2, b"\0")
+    if marker == _APP14 and body.startswith(b"Adobe"):
+        return b"\xff\xee\0\x0e" + body[:12]  # says what the channels are
+    profile = marker == _APP2 and body.startswith(b"ICC_PROFILE\0")
+    dropped = marker == _COM or _APP0 <= marker <= _APP15
+    return segment if profile or not dropped else b""
 
 
 def _png(data: bytes, orientation: int) -> bytes:

@@ -79,5 +79,7 @@ def _served_model(model: dict[str, Any], revision: str) -> ServedModel:
         raise ValueError("not a revision")
     public = {name: model[name] for name in _PUBLIC_FIELDS if name in model}
     public.setdefault("name", model["id"])
-    listing = {"id": MODEL_ALIAS, "object": "model", **public, "model_revision": revision}
+    # What strict clients cannot do without; some servers leave it out.
+    always = {"id": MODEL_ALIAS, "object": "model", "created": 0, "owned_by": "shopsight"}
+    listing = {**always, **public, "model_revision": revision}
     return ServedModel(revision, model["id"], listing)

@@ -9,6 +9,7 @@ import httpx
 import openai
 import pytest
 from openai import OpenAI
+from pydantic import BaseModel
 
 from tests.support.asking import chat, data_uri, photo, post, text_of
 from tests.support.pictures import encoded, picture
@@ -69,6 +70,25 @@ def test_a_long_answer_and_a_blocked_one_are_taken_back(client: OpenAI, stub: St
     assert (blocked.finish_reason, blocked.message.content) == ("content_filter", "")
     stub.answer = None
     assert ask(client, user("hm?"), blocked.message.model_dump(), user("why?")).choices
+
+
+def test_a_parsed_answer_is_taken_back(client: OpenAI, stub: StubReplica) -> None:
+    class Card(BaseModel):
+        kind: str
+
+    stub.opening, stub.answer = '{"kind"', ': "bag"}'
+    message = (
+        client.chat.completions.parse(
+            model="shopsight",
+            messages=[user("what?")],  # type: ignore[list-item]
+            response_format=Card,
+        )
+        .choices[0]
+        .message
+    )
+    assert message.parsed == Card(kind="bag")
+    assert ask(client, user("what?"), message.model_dump(), user("why?")).choices
+    assert stub.calls[-1]["messages"][-2]["content"] == '{"kind": "bag"}'
 
 
 def test_what_changes_nothing_is_the_same_question(client: OpenAI, stub: StubReplica) -> None:

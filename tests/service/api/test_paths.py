@@ -94,6 +94,7 @@ def test_a_model_is_retrieved_by_its_alias_and_by_its_revision(gateway: str) -> 
     for name in ("shopsight", "stub-1"):
         model: Any = models.retrieve(name)
         assert (model.id, model.object, model.model_revision) == (name, "model", "stub-1")
+        assert (model.created, model.owned_by) == (0, "shopsight"), "strict clients expect both"
     for unknown in ("gpt-4o", "stub", "a/b"):
         with pytest.raises(openai.NotFoundError) as caught:
             models.retrieve(unknown)

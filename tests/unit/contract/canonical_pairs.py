@@ -87,6 +87,11 @@ CAN I WASH IT IN HOT WATER | can i wash it in hot water
 what's it made of | what’s it made of
 is it 13.3" wide | is it 13.3” wide
 38-40 cm | 38‑40 cm
+38-40 cm | 38–40 cm
+is it red | is it red‼️
+is it red | is it red ⁉️ ‼️
+is it red | is it red ❓
+what's it made of | what´s it made of
 is it real leather | ｉｓ ｉｔ ｒｅａｌ ｌｅａｔｈｅｒ
 is it real leather | 𝐢𝐬 𝐢𝐭 𝐫𝐞𝐚𝐥 𝐥𝐞𝐚𝐭𝐡𝐞𝐫
 is it real leather | 𝓲𝓼 𝓲𝓽 𝓻𝓮𝓪𝓵 𝓵𝓮𝓪𝓽𝓱𝓮𝓻
@@ -114,6 +119,12 @@ I want it ❤️ | I want it ❤️!
 这是真皮吗 | 这是真皮吗~
 这是真皮吗 | 这是真皮吗……
 这是真皮吗 | 这是真皮吗?!
+这是真皮吗 | 这是真皮吗⋯⋯
+这是真皮吗 | 这是真皮吗❓
+这是真皮吗 | 这是真皮吗❓❓
+这是真皮吗 | 这是真皮吗⁉️
+这是真皮吗 | 这是真皮吗❗️
+尺码38-40 | 尺码38–40
 这是真皮吗 | \u3000这是真皮吗\u3000
 这是真皮吗 | 这\u200b是\u200b真\u200b皮\u200b吗
 这是真皮吗 | 这是真⽪吗
@@ -174,6 +185,7 @@ is it a b | is it ab
 style 2 5 | style 25
 Ⅳ generation | 4 generation
 I ❤️ it | I ♥ it
+what is this ❤️ | what is this ❤
 👩‍👧 bag | 👩👧 bag
 🇺🇸 size | 🇬🇧 size
 😀 | 😢
@@ -207,6 +219,7 @@ is it fake? | is it cake?
 适合他吗 | 适合她吗
 Ａ4纸 | B4纸
 能洗吗❤️ | 能洗吗
+⁉️是什么 | 是什么
 负5度 | 5度
 -5度 | 5度
 """)

@@ -116,3 +116,46 @@ def test_unknown_chunks_of_a_png_go() -> None:
     check = struct.pack(">I", zlib.crc32(b"prVt" + body))
     chunk = struct.pack(">I", len(body)) + b"prVt" + body + check
     assert stripped(plain[:33] + chunk + plain[33:]) == plain
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+@pytest.mark.parametrize("scan", [0, 1, -1])
+def test_what_stands_between_the_scans_of_a_jpeg_goes(scan: int) -> None:
+    plain = encoded(picture(), "JPEG", progressive=True)
+    scans = [at for at in range(len(plain)) if plain[at : at + 2] == b"\xff\xda"]
+    assert len(scans) > 2
+    at = scans[scan] if scan >= 0 else len(plain) - 2
+    odd = segment(0xFE, CANARY) + segment(0xE1, b"Exif\0\0" + CANARY)
+    assert stripped(plain[:at] + odd + plain[at:]) == plain
+    assert stripped(plain[:at] + odd + plain[at:-2]) == plain[:-2], "without its end mark"
+
+
+def test_what_hangs_on_segments_that_are_needed_goes() -> None:
+    plain = encoded(picture(), "JPEG")
+    density = plain[6:18]
+    assert density.startswith(b"JFIF")
+    thumbnail = segment(0xE0, density + b"\1\2" + CANARY)  # 1 x 2 pixels of three bytes
+    assert stripped(plain[:2] + thumbnail + plain[20:]) == plain
+    adobe = b"Adobe\0\x64\0\0\0\0\1"
+    kept = stripped(plain[:20] + segment(0xEE, adobe + CANARY) + plain[20:])
+    assert kept == plain[:20] + segment(0xEE, adobe) + plain[20:]
+
+
+def test_an_animation_of_one_frame_is_a_photo_afterwards_too() -> None:
+    pixels = encoded(picture(64, 64), "WEBP", lossless=True)[12:]
+    size = struct.pack("<I", 63)[:3] * 2
+    chunks = {
+        b"VP8X": b"\x02\0\0\0" + size,
+        b"ANIM": b"\xff\xff\xff\xff\0\0",
+        b"ANMF": b"\0" * 6 + size + b"\x64\0\0\0" + pixels,
+        b"XMP ": b"CANARY",
+    }
+    body = b"".join(kind + struct.pack("<I", len(it)) + it for kind, it in chunks.items())
+    made = b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+    kept = stripped(made)
+    before, after = (check_image(EncodedImage(data)).facts.digest for data in (made, kept))
+    assert before == after
+    assert CANARY not in kept
