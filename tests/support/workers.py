@@ -27,12 +27,12 @@ TOGETHER = {
     # The imports of torch and transformers, and one small model.
     "the engine": ("tests/engine/",),
 }
-# Too short to be apart.
-TOGETHER_LAST = {"unit": ("tests/unit/", "tests/test_architecture.py")}
+# File by file at the end, so that all workers end at about the same time.
+SHORT = ("tests/unit/", "tests/test_architecture.py")
 
 
 def group_of(nodeid: str) -> str:
-    for group, places in (TOGETHER | TOGETHER_LAST).items():
+    for group, places in TOGETHER.items():
         if nodeid.startswith(places):
             return group
     return nodeid.split("::")[0]
@@ -50,9 +50,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = [*TOGETHER, "", *TOGETHER_LAST]
+    order = [*TOGETHER, "", "short"]
 
     def place(item: pytest.Item) -> int:
+        if item.nodeid.startswith(SHORT):
+            return order.index("short")
         group = group_of(item.nodeid)
         return order.index(group if group in order else "")
 

@@ -55,18 +55,16 @@ def test_a_gateway_outlives_its_redis_and_finds_it_again(
 ) -> None:
     port = free_port()
     gateway = start_gateway(replicas=stub.url, redis_url=f"redis://127.0.0.1:{port}/0")
+
+    def is_hit(question: str) -> bool:
+        return post(gateway, chat(question, photo())).headers["x-cache"] == "hit"
+
     assert text_of(post(gateway, chat("never up", photo())))
     with redis_server(tmp_path, port):
-        time.sleep(BREAK_S)
-        post(gateway, chat("up", photo()))
-        assert post(gateway, chat("up", photo())).headers["x-cache"] == "hit"
+        wait_until("hits", lambda: is_hit("up"), 10)
     assert text_of(post(gateway, chat("down", photo())))
     with redis_server(tmp_path, port):
-
-        def hit() -> bool:
-            return post(gateway, chat("back", photo())).headers["x-cache"] == "hit"
-
-        wait_until("hits again", hit, 10)
+        wait_until("hits again", lambda: is_hit("back"), 10)
 
 
 async def test_a_frozen_redis_costs_its_budget_and_then_nothing(tmp_path: Path) -> None:

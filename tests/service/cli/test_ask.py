@@ -1,5 +1,6 @@
 """`shopsight ask` against gateways that want a key, refuse, or break off."""
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -69,10 +70,10 @@ def test_a_refusal_tells_its_code_and_what_to_do(
     damaged.write_bytes(sample_photo.read_bytes()[:2000])
     said = ask(url, damaged)
     assert said.returncode == 1
-    assert "[image_undecodable, status 422]" in said.stderr
+    assert "[image_undecodable, status 422, field photo]" in said.stderr
     assert "save it again" in said.stderr
     said = ask(url, sample_photo, question="x" * 2001)
-    assert "[invalid_field, status 422, field question]" in said.stderr
+    assert "[invalid_field, status 400, field question]" in said.stderr
     assert "2,000 characters" in said.stderr
 
 
@@ -80,7 +81,7 @@ def test_it_says_when_to_try_again(start_gateway: StartGateway, sample_photo: Pa
     nobody = ask(start_gateway(replicas=("http://127.0.0.1:9",)), sample_photo)
     assert nobody.returncode == 1
     assert "[no_replica, status 503]" in nobody.stderr
-    assert "Try again in 1 s." in nobody.stderr
+    assert re.search(r"Try again in \d+ s\.", nobody.stderr)
 
 
 def test_an_answer_that_fails_half_way_ends_with_its_error(

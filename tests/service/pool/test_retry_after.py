@@ -33,7 +33,7 @@ def test_the_official_client_survives_a_replica_s_restart(
         with stub_process(tmp_path, port) as replica:
             gateway = start_gateway(replicas=replica.url)
             client = OpenAI(base_url=f"{gateway}/v1", api_key="unused")
-            assert "before" in answer_of(client, "before?")
+            assert "Before" in answer_of(client, "Before?")
             replica.process.kill()
             replica.process.wait()
 
@@ -43,7 +43,7 @@ def test_the_official_client_survives_a_replica_s_restart(
 
         restarting = threading.Thread(target=start_again)
         restarting.start()
-        assert "during" in answer_of(client, "during?")
+        assert "During" in answer_of(client, "During?")
         restarting.join()
 
 
@@ -68,4 +68,4 @@ def test_how_long_the_last_restart_took_is_what_the_next_is_told(
             wait_until("ready again", ready)
     first, second = told
     assert 8 <= first <= 10
-    assert 1 <= second <= 4
+    assert 1 <= second < first
