@@ -122,6 +122,13 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("")
 
+    def on_headers_complete(self) -> None:
+        """Raises what the parser raises: which host is meant must be clear (RFC 9112, 3.2)."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise httptools.HttpParserError
+        super().on_headers_complete()
+
     def _should_upgrade(self) -> bool:
         """Asked where the parser has seen an offer: nothing begins until the head is read anew."""
         return True

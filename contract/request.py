@@ -37,8 +37,9 @@ def parse_completion(body: bytes) -> CompletionRequest:
 
 
 def parse_form(fields: Mapping[str, str], photo: EncodedImage | None) -> CompletionRequest:
-    """Read the fields of the multipart form beside its photo; answered in the short form."""
-    form = validate(FormRequest, dict(fields))
+    """Read the fields of the multipart form beside its photo; answered in the short form. A form
+    has no null: a field that is left empty is absent."""
+    form = validate(FormRequest, {name: text for name, text in fields.items() if text})
     if form.image_id is not None:
         if photo is not None:
             raise InvalidField("image_id")

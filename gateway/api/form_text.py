@@ -8,6 +8,7 @@ from starlette.formparsers import MultiPartParser
 
 from gateway.errors import UndecodableText
 
+PHOTO_FIELD = "photo"
 # Where an old form says what its texts are in (RFC 7578, 4.6).
 CHARSET_FIELD = "_charset_"
 # Charsets that texts come in, by Python's names; the second one is what it is read as. GB 18030
@@ -19,6 +20,12 @@ _CHARSETS = {
     **{name: name for name in ("iso8859-1", "iso8859-15", "cp1250", "cp1251", "cp1252", "koi8-r")},
 }
 _LONGEST_NAME = 40
+# Names that Python does not know: of browsers (https://encoding.spec.whatwg.org), Windows, Java.
+_OTHER_NAMES = {
+    **dict.fromkeys(("x-gbk", "gb_2312", "gb_2312-80", "windows-936", "x-mswin-936"), "gb18030"),
+    **dict.fromkeys(("x-x-big5", "x-windows-950"), "big5hkscs"),
+    **{"x-sjis": "cp932", "ms932": "cp932", "windows-31j": "cp932", "windows-949": "cp949"},
+}
 
 
 class FormTextParser(MultiPartParser):
@@ -28,6 +35,16 @@ class FormTextParser(MultiPartParser):
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)  # type: ignore[arg-type]
         self._bytes: list[tuple[str, bytes, bytes | None]] = []
+
+    def on_headers_finished(self) -> None:
+        """A photo is a file whether it is sent with a file's name or not (RFC 7578, 4.2)."""
+        part = self._current_part
+        disposition = part.content_disposition
+        options = parse_options_header(disposition)[1]
+        photo = options.get(b"name") == PHOTO_FIELD.encode()
+        if disposition is not None and photo and b"filename" not in options:
+            part.content_disposition = disposition + b'; filename="photo"'
+        super().on_headers_finished()
 
     def on_part_end(self) -> None:
         super().on_part_end()
@@ -52,7 +69,8 @@ def _charset_of(content_type: bytes | None) -> bytes | None:
 
 def _decode(data: bytes, charset: bytes) -> str:
     try:
-        name = codecs.lookup(charset[:_LONGEST_NAME].decode("ascii").strip()).name
+        named = charset[:_LONGEST_NAME].decode("ascii").strip().lower()
+        name = codecs.lookup(_OTHER_NAMES.get(named, named)).name
         return data.decode(_CHARSETS[name])
     except (LookupError, ValueError):  # an unknown charset, or bytes that are none of its own
         raise UndecodableText(_language_of(data)) from None

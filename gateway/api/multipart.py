@@ -9,7 +9,7 @@ from starlette.requests import Request
 from contract.errors import InvalidField
 from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
-from gateway.api.form_text import FormTextParser
+from gateway.api.form_text import PHOTO_FIELD, FormTextParser
 from gateway.errors import InvalidMultipart
 
 # With `_charset_`, which says how the others are written.
@@ -49,14 +49,16 @@ async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | No
         items = form.multi_items()
         if len(items) != len(dict(items)):
             raise InvalidMultipart
-        if any(isinstance(value, UploadFile) and name != "photo" for name, value in items):
-            raise InvalidField("photo")
-        return parser.texts(), await _photo(form.get("photo"))
+        if any(isinstance(value, UploadFile) and name != PHOTO_FIELD for name, value in items):
+            raise InvalidField(PHOTO_FIELD)
+        return parser.texts(), await _photo(form.get(PHOTO_FIELD))
     finally:
         await form.close()
 
 
 async def _photo(part: UploadFile | str | None) -> EncodedImage | None:
     if not isinstance(part, UploadFile):
+        return None
+    if not part.size and not part.filename:  # so browsers send the field where nobody chose a file
         return None
     return EncodedImage(await part.read())

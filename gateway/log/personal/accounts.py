@@ -21,18 +21,20 @@ _ID = (
 _IS = r"(?:\s?(?:是|为|is|号码?|號碼?|number|no\b|[:.#=(])){0,3}\s?"
 _DATE = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _PASSPORT = r"(?:护照|護照|passport|通行[证證]|台胞[证證]|回乡[证證])"
+_PASSPORT += r"(?!\s?(?:holder|cover|case|wallet|sleeve|[包夹套袋]))"  # goods
 _CALLED = r"(?:\s?[^\W\d_]{1,7}[.#:]?){0,2}?\W{0,3}"
 
 _WECHAT = (
-    r"(?:[微薇威维徽溦]\s?[信芯]|wei\s?[信芯x]|微x|微[❤♥💗]|微(?=[: ]?[a-z\d])"
+    r"(?:[微薇威维徽溦]\s?[信芯]|wei\s?[信芯x]|微x|[微薇威][❤♥💗]|微(?=[: ]?[a-z\d])"
     r"|(?<=[加+➕])\s?[微薇]|卫星(?=号|:)|v信|wei\s?xin|we\s?chat|(?<![a-z\d])(?:[wv]\s?x|v(?=:))|(?:加我?|[+➕])\s?v)"
     r"(?:[吧呢啊呀哈同我的]|[,;] ?){0,3}"
 )
 _QQ = (
-    r"(?:(?<![a-z])q\s?q|扣扣?|企鹅|(?<![a-z])q(?=号|:| ?\d{7})|加我?q)"
+    r"(?:(?<![a-z])q\s?q|扣扣|(?<=[加我的])扣|扣(?=号)|(?<![\u4e00-\u9fff])扣(?=:? ?\d{7})"
+    r"|(?<=[加我的])企鹅|企鹅(?=[号群]|:? ?\d{7})|(?<![a-z])q(?=号|:| ?\d{7})|加我?q)"
     r"[群号码\s]{0,3}"
 )
-_ACCOUNT = r"(?:\s?(?:号码?|账号|帐号|id|number|no\.?|群|是|为|is|[:=\-]))"
+_ACCOUNT = r"(?:\s?(?:号码?|账号|帐号|id|number|no\.?|群|是|为|叫|is|[:=\-]))"
 # A digit or an underscore: words are ids only behind a sign.
 _HANDLE = r"[a-z](?=[a-z_\-]{0,18}\d|[a-z\d\-]{0,18}_)[a-z\d_\-]{5,19}"
 
@@ -81,12 +83,18 @@ _PHONES = "电话|手机|联系|致电|打给|传真|座机|tel|phone|mobile|cel
 _MESSENGERS = "信|芯|微|薇|卫星|chat|x|v"
 _NUMBER = rf"(?P<it>\(?\d(?:{GAP}\d){{6,11}}){END}"
 _NUMBER_FROM_0 = rf"(?P<it>\(?0\d(?:{GAP}\d){{6,10}}){END}"
+_MOBILE_IN_ANY_GROUPS = rf"(?P<it>1[3-9]\d(?:{GAP}\d){{8}}){END}"
+_AMERICAN = r"(?P<it>\(?[2-9]\d\d\)?[ .\-]?[2-9]\d\d[ .\-]?\d{4})"
 _RULES = (
     _rule("phone", _PHONES, _PHONE + _SIGN + _NUMBER, _is_no_list),
     _rule("phone", _PHONES, rf"{_PHONE}\s?{_NUMBER_FROM_0}", _is_no_list),
+    _rule("phone", _PHONES, rf"{_PHONE}\s?{_MOBILE_IN_ANY_GROUPS}"),
     _rule("phone", "call|text|ring|dial", _CALL + _NUMBER_FROM_0, _is_no_list),
+    _rule("phone", "call|text|ring|dial", rf"{_CALL}(?:me |us )?(?:at |on )?{_AMERICAN}{END}"),
     _rule(
-        "phone", "whatsapp|电话", rf"(?:whatsapp|电话)\s?(?P<it>[2-9]\d{{2,3}}[ \-]?\d{{4}}){END}"
+        "phone",
+        "whatsapp|电话|座机",
+        rf"(?:whatsapp|电话|座机)\s?(?P<it>[2-9]\d{{2,3}}[ \-]?\d{{4}}){END}",
     ),
     _rule("id", "身份|id|證", rf"{_ID}{_IS}(?P<it>\d{{8}}{_DATE}\d{{3}})(?!\d)"),
     _rule(

@@ -17,9 +17,10 @@ GAP = r"[\s.\-‐-―·_/()]{0,3}"
 _ANY = r"[\W_]{0,3}"
 # What an article's number is called; what follows is none of a person's.
 _ARTICLE = re.compile(
-    r"(?:[货型款编批单]号|[条形]码|sku|ean|upc|isbn|model|item|lot|order(?: no\.?)?)[ :#.]{0,2}\Z"
+    r"(?:[货型款编批单列]号|[条形]码|订单|sku|ean|upc|isbn|\bref|\bart|\bs/?n"
+    r"|(?:model|item|style|lot|order|part|serial)(?: (?:no\.?|number))?)[ :#.]{0,2}\Z"
 )
-_ARTICLE_CHARS = 12
+_ARTICLE_CHARS = 16
 
 _MOBILE = (
     rf"1[3-9]\d{_ANY}\d{{4}}{_ANY}\d{{4}}|1[3-9]\d\d{_ANY}\d{{3}}{_ANY}\d{{4}}|1[3-9]\d{_ANY}\d{{8}}"
@@ -44,6 +45,9 @@ _SHAPES = {
     "dialled": rf"00[1-9]\d{{0,2}}[\s\-](?:{GAP}\d){{7,12}}{END}",
     "american": r"(?:1[ .\-])?(?:\([2-9]\d\d\)[ .\-]{0,2}\d{3}[ .\-]|[2-9]\d\d[ .\-]\d{3}[.\-])"
     rf"\d{{4}}{END}",
+    # Of Taiwan and Japan, Britain, France: as they are dialled there.
+    "national": rf"09\d\d-\d{{3}}-?\d{{3}}{END}|0[5789]0-\d{{4}}-\d{{4}}{END}"
+    rf"|07\d{{3}} \d{{6}}{END}|0[67](?: \d\d){{4}}{END}",
     "owned": rf"\d(?:{GAP}\d){{7,10}}{_OWNER}",
 }
 _SHAPE = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES.items()))
@@ -69,7 +73,14 @@ def _is_one(found: re.Match[str]) -> bool:
     text = found[0]
     if found.lastgroup == "abroad":  # nine digits with the country's code, or eight in groups
         return len(digits_of(text)) > 8 or not text.lstrip("(+ ").isdigit()
+    if found.lastgroup == "american" and _is_round(text):
+        return False
     return not is_upc(text)
+
+
+def _is_round(text: str) -> bool:
+    """Hundreds only: a list of prices or frequencies (500-800-1000, 3200 3600 4000 4400)."""
+    return all(group.endswith("00") for group in re.findall(r"\d+", text))
 
 
 def _cards(text: str, at: int) -> Findings:
@@ -81,5 +92,7 @@ def _cards(text: str, at: int) -> Findings:
     sizes = list(accumulate(len(group[0]) for group in groups))
     digits = digits_of(run[0])
     for last, size in enumerate(sizes):
-        if size in _CARD and len(groups[0][0]) > 3 and is_luhn(digits[:size]):
+        if size not in _CARD or len(groups[0][0]) <= 3 or not is_luhn(digits[:size]):
+            continue
+        if not _is_round(text[at : at + groups[last].end()]):
             yield Found(at, at + groups[last].end(), "card")

@@ -107,6 +107,9 @@ def test_curl_with_http2_is_answered(gateway: str, tmp_path: Path) -> None:
 
 
 NO_HTTP = [
+    b"GET /healthz HTTP/1.1\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n" + OFFER + b"\r\n",
     b"GET /healthz HTTP/1.1\r\nno header\r\n\r\n",
     b"GET /healthz HTTP/1.1\r\nHost : x\r\n\r\n",
     b"GET http:// HTTP/1.1\r\n\r\n",

@@ -25,6 +25,10 @@ vx系列和wx系列有什么区别 | WX-200 型号 | VX7 有防水吗 | weixin m
 身份证夹 能放18张卡 | card holder for 12 cards | 卡包 16 卡位 | is it at least 10.5 dot com style
 meet at 10.30 | 尺码 38 39 40 41 42 43 44 | 2 x 4 x 6 x 8 | 30 40 50 60 70 cm
 size 6 7 8 9 10 11 12 13 | call of duty | telescopic 1200 mm | phone case for 13 14 15
+纽扣 24680 | 皮扣 120000 次 | 企鹅 10000 只 | 护照包 E12345678 | passport holder 12345678
+passport cover: 20241115 | 序列号13800138000 | 订单 13800138000 | SN 13800138000 | S/N: 13800138000
+style number 415-555-2671 | part no. 415-555-2671 | Art. 0212345678 | Ref 0212345678
+500-800-1000元 | 200-300-4000 | (300) 400-5000 | DDR4 3200 3600 4000 4400 | 手机 13 128 256 512 GB
 电话手表 Z7 | 手机壳 iPhone13 14 15 16 | whatsapp sticker
 """
 MODELS = (

@@ -65,6 +65,15 @@ BY_HAND = [
         ("6222021001116245702", "[card]"),
         ("mail me: anna.b+shop@example.co.uk!", "mail me: [email]!"),
         ("邮箱zhang＠example.com", "邮箱[email]"),
+        ("电话138 00138 000", "电话[phone]"),
+        ("手机 13800 138000行吗", "手机 [phone]行吗"),
+        ("座机 68888888", "座机 [phone]"),
+        ("我的微信叫zhangsan88", "我的微信叫[account]"),
+        ("薇❤️:zhangsan88", "薇❤️:[account]"),
+        ("我扣123456", "我扣[account]"),
+        ("call 415 555 2671", "call [phone]"),
+        ("07911 123456 or 06 12 34 56 78", "[phone] or [phone]"),
+        ("090-1234-5678 / 0912-345-678", "[phone] / [phone]"),
     ],
 )
 def test_numbers_and_addresses_of_people_are_masked(text: str, expected: str) -> None:
