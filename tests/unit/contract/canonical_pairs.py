@@ -145,6 +145,21 @@ I want it ❤️ | I want it ❤️!
 A款还是B款 | Ａ款还是Ｂ款？
 这个包防水吗 | 这个包防\u00ad水吗？\u000d
 帮我看看 这是啥 | 帮我看看\u0009这是啥
+这是Nike吗 | 这是 Nike 吗
+A 款还是 B 款 | A款还是B款
+适合12岁吗 | 适合 12 岁吗
+Nike三代 | Nike 三代
+カバンは Nike ですか | カバンはNikeですか
+这是真皮吗 | 这是真皮吗，
+这是真皮吗 | 这是真皮吗、
+这是真皮吗 | 这是真皮吗；
+这是真皮吗 | 这是真皮吗,,
+这是真皮吗 | 这是真皮吗——
+is it red | is it red,
+is it red | is it red ;
+这个包——能洗吗 | 这个包————能洗吗
+the bag -- is it red | the bag --- is it red
+the bag — is it red | the bag -- is it red
 """)
 
 APART = _pairs("""
@@ -206,6 +221,10 @@ is it fake? | is it cake?
 送妈妈 | 送爸爸
 红色还是蓝色 | 红色和蓝色
 红 白 | 红白
+买20 一件 | 买20一件
+第二 5件 | 第二5件
+size 38 - 40 | size 38 40
+really - is it | really is it
 买一送一 | 买1送1
 12岁能用吗 | 1、2岁能用吗
 这个是正品吗 | 这个不是正品吗

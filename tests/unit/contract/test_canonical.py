@@ -53,7 +53,9 @@ def test_a_spelling_is_asked_as_the_plain_text_is_or_is_another_question(
         ("5² cm", "5² cm?"),
         ("①③⑧ or 2", "138 or 2?"),
         ("款式②5件", "款式2 5件？"),
-        ("1️⃣2️⃣ 号", "12 号？"),
+        ("这是 Nike 的吗,", "这是Nike的吗？"),
+        ("Nike 是什么——", "Nike是什么？"),
+        ("1️⃣2️⃣ 号", "12号？"),
         ("ﾚｻﾞｰですか", "レザーですか？"),
         ("I ❤️ it 👩‍👧", "I ❤️ it 👩‍👧"),
         ("🏴󠁧󠁢󠁥󠁮󠁧󠁿 flag", "🏴󠁧󠁢󠁥󠁮󠁧󠁿 flag?"),
@@ -72,7 +74,7 @@ def test_what_the_model_is_asked(typed: str, asked: str) -> None:
 
 odd = st.sampled_from(
     "aA iIsSß?!.。 \n1２²½①⑫ｱﾞ\u200b\u200d\u200c\ufe0f\ufe0e\u20e3❤😀👩Ⓜⓐ𝐀ℹ#\u0301\u00ad\u202eשا™℃№"
-    "’‼⁉\u034f\U000e0067🏴\U0001f3fd⠀ㅤﬁ⼀"
+    "’‼⁉-—、,；字二 \u034f\U000e0067🏴\U0001f3fd⠀ㅤﬁ⼀"
 )
 
 
@@ -82,6 +84,8 @@ odd = st.sampled_from(
 @example("Ⓜ\u200b\ufe0f")
 @example("ⓐ\u200dⓑ")
 @example("İ I i")
+@example("a BIG RED BAG")
+@example("a0A0¹0¼")
 def test_once_more_changes_nothing(text: str) -> None:
     asked = canonical(text)
     assert asked
