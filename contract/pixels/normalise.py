@@ -4,6 +4,7 @@ on white, in sRGB, bounded. Both services normalise with this file."""
 from PIL import Image, ImageChops
 
 from contract.pixels.colour import to_srgb
+from contract.pixels.png_colour import profile_of
 
 # Where the number of bits of a sample stands in a PNG: the file's head is always the same.
 _PNG_DEPTH_AT = 24
@@ -32,7 +33,7 @@ def normalised(
 
     `picture` cannot be used afterwards. A copy in full size takes its place at once, so that never
     more than two are in memory: 60 MP are 240 MB each."""
-    profile = picture.info.get("icc_profile")
+    profile = profile_of(picture, data)
     if orientation in _UPRIGHT:
         picture = _instead_of(picture, picture.transpose(_UPRIGHT[orientation]))
     whole = _bounded(_with_alpha(picture, data), pixel_bound)
