@@ -21,7 +21,7 @@ from contract.errors import (
     UrlNotAllowed,
 )
 from contract.pixels.normalise import normalised
-from contract.pixels.truncated import completed, lacks_end
+from contract.pixels.truncated import completed, from_first_marker, lacks_end
 
 # A part of the digest: raise it whenever normalisation changes, so that old answers are not found.
 NORMALISATION = b"shopsight-image-2"
@@ -119,8 +119,9 @@ def check_image(image: EncodedImage, pixel_bound: int = MODEL_PIXELS) -> Checked
     if len(image.data) > MAX_IMAGE_BYTES:
         raise PayloadTooLarge
     found = _sniff(image.data)
+    data = from_first_marker(image.data) if found == "JPEG" else image.data
     try:
-        picture = Image.open(BytesIO(image.data), formats=(found,))
+        picture = Image.open(BytesIO(data), formats=(found,))
     except Image.DecompressionBombError:
         raise ImageTooManyPixels from None
     except Exception:  # Pillow raises at least seven kinds on hostile files
@@ -137,9 +138,9 @@ def check_image(image: EncodedImage, pixel_bound: int = MODEL_PIXELS) -> Checked
     alone = _LARGE if width * height > LARGE_PIXELS else nullcontext()
     try:
         with alone:
-            loaded = _loaded(picture, image.data)
+            loaded = _loaded(picture, data)
             orientation = _orientation(loaded)
-            pixels = normalised(loaded, image.data, orientation, pixel_bound)
+            pixels = normalised(loaded, data, orientation, pixel_bound)
         pixels.info.clear()  # EXIF among it: where a photo was taken goes no further
     except Exception:
         raise ImageUndecodable from None
@@ -160,18 +161,21 @@ def _loaded(picture: Image.Image, data: bytes) -> Image.Image:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """As the file says, 1 (upright) to 8."""
+    """As the file says, 1 (upright) to 8. In whatever type of integer: EXIF wants a SHORT, and some
+    editors write a LONG or a BYTE, of which Pillow makes `bytes`."""
     try:
         value = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # garbage EXIF is common; the picture itself is fine
         return 1
+    if isinstance(value, bytes) and len(value) == 1:
+        value = value[0]
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _sniff(data: bytes) -> str:
     if not data:
         raise ImageUndecodable
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(b"\xff\xd8"):
         return "JPEG"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"

@@ -1,5 +1,5 @@
-"""JPEG files that lack their end mark, as some phones and download tools leave them. One whose
-pixels are all there is read; one of which pixels are missing is not."""
+"""JPEG files with stray bytes in front, or without their end mark, as some phones and download tools
+leave them. One whose pixels are all there is read; one of which pixels are missing is not."""
 
 import hashlib
 from io import BytesIO
@@ -16,6 +16,13 @@ BARE = {0x01, *range(0xD0, 0xD8)}
 _COEFFICIENTS = 64
 # Rows that are hashed at a time.
 _BAND = 256
+
+
+def from_first_marker(data: bytes) -> bytes:
+    """A JPEG file without stray bytes behind its first marker. libjpeg passes over them, Pillow
+    takes the file for something else."""
+    at = data.find(END[:1], 2)
+    return data if at == 2 or at < 0 else data[:2] + data[at:]
 
 
 def lacks_end(data: bytes) -> bool:

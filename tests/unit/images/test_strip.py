@@ -159,3 +159,34 @@ def test_an_animation_of_one_frame_is_a_photo_afterwards_too() -> None:
     before, after = (check_image(EncodedImage(data)).facts.digest for data in (made, kept))
     assert before == after
     assert CANARY not in kept
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        struct.pack(">HIHH", 3, 1, 6, 0),
+        struct.pack(">HIBBH", 1, 1, 6, 0, 0),
+        struct.pack(">HII", 4, 1, 6),
+        struct.pack(">HIBBH", 7, 1, 6, 0, 0),
+    ],
+    ids=["short", "byte", "long", "undefined"],
+)
+def test_an_orientation_counts_in_whatever_type_it_is_written(value: bytes) -> None:
+    plain = encoded(picture(80, 60), "JPEG")
+    tiff = b"MM\0*" + struct.pack(">IH", 8, 1) + b"\x01\x12" + value + b"\0\0\0\0"
+    made = plain[:2] + segment(0xE1, b"Exif\0\0" + tiff) + plain[2:]
+    before, after = (check_image(EncodedImage(data)).facts for data in (made, stripped(made)))
+    assert (before.orientation, before.width, before.height) == (6, 60, 80)
+    assert (after.digest, after.orientation) == (before.digest, 6)
+
+
+@pytest.mark.parametrize("stray", [b"\0", b"\0\0\0\0", b"abc", b"\xff\xff\xff", b"\0\xff"])
+@pytest.mark.parametrize("end", [None, -1, -2])
+def test_stray_bytes_in_front_of_a_jpeg_s_segments_are_passed_over(
+    stray: bytes, end: int | None
+) -> None:
+    plain = encoded(picture(), "JPEG")
+    for marker in (2, plain.index(b"\xff\xdb"), plain.index(b"\xff\xda")):
+        made = plain[:marker] + stray + plain[marker:end]
+        before, after = (check_image(EncodedImage(data)).facts for data in (made, stripped(made)))
+        assert before.digest == after.digest == check_image(EncodedImage(plain)).facts.digest
