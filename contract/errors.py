@@ -13,7 +13,8 @@ ShopsightError
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
     └── Unavailable: 503 (Retry-After) Overloaded · NoReplica
 
-gateway/errors.py has the leaves that a replica has no use for.
+gateway/errors.py has the leaves that a replica has no use for, contract/http_protocol.py those of a
+request's head.
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
 

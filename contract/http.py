@@ -2,22 +2,20 @@
 
 import codecs
 import hashlib
-import json
 import logging
 import re
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from http import HTTPStatus
 
-import httptools
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from contract import errors
 from contract.errors import ShopsightError
@@ -63,6 +61,8 @@ async def bounded_stream(request: Request) -> AsyncIterator[bytes]:
     if "content-length" not in headers and "transfer-encoding" not in headers:
         raise errors.LengthRequired
     declared = int(headers.get("content-length", 0))  # the server refuses what is no number
+    if declared > MAX_BODY_BYTES and expects_continue(headers):
+        raise errors.PayloadTooLarge  # its sender waits for leave to send it
     seen = 0
     async for chunk in request.stream():
         seen += len(chunk)
@@ -72,6 +72,10 @@ async def bounded_stream(request: Request) -> AsyncIterator[bytes]:
             yield chunk
     if max(seen, declared) > MAX_BODY_BYTES:
         raise errors.PayloadTooLarge
+
+
+def expects_continue(headers: Mapping[str, str]) -> bool:
+    return headers.get("expect", "").lower() == "100-continue"
 
 
 @dataclass(frozen=True)
@@ -103,67 +107,6 @@ async def read_body(request: Request) -> Body:
     return Body((gathered, *pieces), hasher.hexdigest())
 
 
-class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with errors in our shape and without upgrades. `curl --http2` and the JDK's client
-    offer HTTP/2 with each request, which may be passed over (RFC 9110, 7.8). The parser takes what
-    is behind such a head for another protocol's, and the body would be lost."""
-
-    def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        rest = memoryview(data)
-        try:
-            while rest:
-                try:
-                    self.parser.feed_data(rest)
-                    return
-                except httptools.HttpParserUpgrade as offer:
-                    rest = rest[offer.args[0] :]
-                    self._read_head_without_offer()
-        except httptools.HttpParserError:
-            self.send_400_response("")
-
-    def on_headers_complete(self) -> None:
-        """Raises what the parser raises: which host is meant must be clear (RFC 9112, 3.2)."""
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
-            raise httptools.HttpParserError
-        super().on_headers_complete()
-
-    def _should_upgrade(self) -> bool:
-        """Asked where the parser has seen an offer: nothing begins until the head is read anew."""
-        return True
-
-    def _read_head_without_offer(self) -> None:
-        method, version = self.scope["method"], self.parser.get_http_version()
-        if method == "CONNECT":  # would turn the connection into another in any case
-            raise httptools.HttpParserError
-        lines = [f"{method} ".encode() + self.url + f" HTTP/{version}".encode()]
-        for name, value in self.headers:
-            if name == b"connection":
-                options = [option.strip().lower() for option in value.split(b",")]
-                value = b", ".join(option for option in options if option != b"upgrade")
-            if name != b"upgrade":
-                lines.append(name + b": " + value)
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
-        self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
-
-    def send_400_response(self, msg: str) -> None:
-        """To what is no HTTP. A language is known where a header was still read."""
-        seen = dict(self.headers or ()).get(b"accept-language", b"").decode("latin-1")
-        body = errors.BadRequest().body(preferred_language(seen))
-        content = json.dumps(body, ensure_ascii=False).encode()
-        head = {
-            "content-type": "application/json",
-            "content-length": str(len(content)),
-            "x-request-id": uuid.uuid4().hex,
-            "connection": "close",
-        }
-        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
-        self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{lines}\r\n".encode() + content)
-        self.transport.close()
-
-
 class EventStream(StreamingResponse):
     """A stream that closes its generator when the client leaves, instead of leaving that to the
     garbage collector: slots, followers and log rows hang on it."""
@@ -193,6 +136,8 @@ def json_error(
     headers = dict(headers or {})
     if error.retry_after_s is not None:
         headers["retry-after"] = str(error.retry_after_s)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
     return JSONResponse(error.body(language), error.status, headers)
 
 

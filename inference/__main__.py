@@ -2,7 +2,7 @@
 
 import uvicorn
 
-from contract.http import HttpProtocol
+from contract.http_protocol import HttpProtocol
 from contract.process.logs import configure_logging
 from contract.process.memory import limit_mmap_threshold
 from inference.app import create_app

@@ -1,5 +1,5 @@
-"""JPEG files with stray bytes in front, or without their end mark, as some phones and download tools
-leave them. One whose pixels are all there is read; one of which pixels are missing is not."""
+"""JPEG files with stray bytes in front, or without their end mark, as some phones and tools leave
+them. One whose pixels are all there is read; one of which pixels are missing is not."""
 
 import hashlib
 from io import BytesIO

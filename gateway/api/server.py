@@ -8,7 +8,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from contract.http import HttpProtocol
+from contract.http_protocol import HttpProtocol
 
 # Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. Otherwise
 # nginx sends a question into a connection that the gateway is closing, and the question fails.
@@ -34,6 +34,10 @@ class CoalescingTransport:
     def close(self) -> None:
         self._send()
         self._transport.close()
+
+    def write_eof(self) -> None:
+        self._send()
+        self._transport.write_eof()
 
     def _send(self) -> None:
         parts, self._parts = self._parts, []

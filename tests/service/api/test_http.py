@@ -138,3 +138,88 @@ def test_its_language_is_the_asker_s_where_that_was_still_read(gateway: str) -> 
         gateway, b"GET / HTTP/1.1\r\nAccept-Language: zh\r\nX: y\r\nHost : x\r\n\r\n"
     ) as client:
         assert "请求格式" in read(client)[1]["error"]["message"]
+
+
+def long_head(*fields: bytes) -> bytes:
+    return b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"\r\n".join(fields) + b"\r\n\r\n"
+
+
+TOO_LONG = {
+    b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n": 414,
+    b"GET /" + b"a" * 2_000_000: 414,
+    long_head(b"Cookie: " + b"a" * 10_000): 431,
+    long_head(*(b"X-%d: " % n + b"a" * 7_000 for n in range(10))): 431,
+    long_head(*(b"a: b" for _ in range(5000))): 431,
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 2_000_000: 431,
+    b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"a" * 2_000_000: 431,
+}
+
+
+def test_a_head_that_is_too_long_is_refused_before_it_ends(gateway: str) -> None:
+    for data, status in TOO_LONG.items():
+        with send(gateway, data) as client:
+            answer, body = read(client)
+            assert (answer.status, body["error"]["code"]) == (status, "headers_too_large")
+            assert client.recv(1) == b""
+    fields = [b"X-%d: " % n + b"a" * 1000 for n in range(40)]
+    long_enough = long_head(b"Cookie: " + b"a" * 8000, *fields)
+    for packets in ([long_enough], [long_enough[:20_000], long_enough[20_000:]]):
+        with send(gateway, *packets) as client:
+            for _ in range(2):
+                assert read(client)[0].status == 200, "counted anew for each"
+                client.sendall(long_enough)
+
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("garbage", [b"\0garbage\r\n\r\n", HEALTH.replace(b"Host", b"Host ")])
+@pytest.mark.parametrize("first", [[WHOLE], [HEALTH], [HEALTH, WHOLE, HEALTH]])
+def test_garbage_behind_a_request_costs_it_nothing(
+    gateway: str, first: list[bytes], garbage: bytes
+) -> None:
+    with send(gateway, b"".join(first) + garbage) as client:
+        told = client.makefile("rb").read()
+    assert told.count(b"HTTP/1.1 200 OK") == len(first)
+    assert told.index(b"HTTP/1.1 400") > told.rindex(b"HTTP/1.1 200"), "and is answered in turn"
+
+
+def test_a_broken_body_is_refused_behind_the_answers_before_it(gateway: str) -> None:
+    with send(gateway, WHOLE + CHUNKED_HEAD + b"zz\r\n") as client:
+        told = client.makefile("rb").read()
+    assert told.startswith(b"HTTP/1.1 200")
+    assert told.count(b"HTTP/1.1 400") == 1
+
+
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip", b"chunked\r\nTransfer-Encoding: x"])
+def test_a_transfer_encoding_that_is_not_undone_is_named(gateway: str, coding: bytes) -> None:
+    with send(gateway, head(b"Transfer-Encoding: " + coding) + CHUNKED) as client:
+        answer, body = read(client)
+        if answer.status != 400:  # the parser itself knows that the last one must be `chunked`
+            assert (answer.status, body["error"]["code"]) == (501, "unsupported_transfer_encoding")
+            assert "chunked" in body["error"]["message"]
+        else:
+            assert not coding.endswith(b"chunked")
+
+
+def test_who_asks_before_sending_too_much_is_refused_at_once(gateway: str) -> None:
+    for framing in (b"Content-Length: 99000000", b"Content-Length: 99000000\r\nX-Y: z"):
+        with send(gateway, head(framing + b"\r\nExpect: 100-continue", offer=b"")) as client:
+            answer, body = read(client)
+            assert (answer.status, body["error"]["code"]) == (413, "payload_too_large")
+            assert answer.getheader("connection") == "close"
+            assert client.recv(1) == b""
+    asking = head(b"Content-Length: %d\r\nExpect: 100-Continue" % len(BODY), offer=b"")
+    with send(gateway, asking, BODY) as client:
+        assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert read(client)[0].status == 200
+
+
+def test_who_is_not_known_is_told_how_to_say_who_it_is(
+    start_gateway: Callable[..., str], stub: StubReplica
+) -> None:
+    gateway = start_gateway(replicas=stub.url, anonymous="deny")
+    with send(gateway, WHOLE) as client:
+        answer, body = read(client)
+        assert (answer.status, body["error"]["code"]) == (401, "invalid_api_key")
+        assert answer.getheader("www-authenticate") == "Bearer"
