@@ -32,25 +32,33 @@ MAX_DRAIN_BYTES = 4 * MAX_BODY_BYTES
 GATHER_BYTES = 320 * 1024
 
 _ROUTING = {404: errors.NotFound, 405: errors.MethodNotAllowed}
+_OTHER_NAMES = {"text/json": "application/json"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+def media_type(request: Request) -> str:
+    """What the body is called, in lower case and without parameters. For a photo it says nothing:
+    there the bytes decide."""
+    named = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return _OTHER_NAMES.get(named, named)
 
 
 def check_media_type(request: Request, expected: str) -> None:
     """Raise UnsupportedMediaType unless the body is `expected`, in UTF-8 and not compressed."""
-    media, *params = request.headers.get("content-type", "").lower().split(";")
+    params = request.headers.get("content-type", "").lower().split(";")[1:]
     pairs = [param.partition("=") for param in params]
-    charsets = [value.strip(' "') for name, _, value in pairs if name.strip() == "charset"]
+    charsets = [value.strip(" \"'") for name, _, value in pairs if name.strip() == "charset"]
     encoding = request.headers.get("content-encoding", "identity").lower()
-    if media.strip() != expected or encoding != "identity":
+    if media_type(request) != expected or encoding != "identity":
         raise errors.UnsupportedMediaType
     if any(not _is_utf8(charset) for charset in charsets):
         raise errors.UnsupportedMediaType
 
 
 def _is_utf8(charset: str) -> bool:
-    """Whatever it is called: `utf8` is common."""
+    """Whatever it is called: `utf8` is common. ASCII is a part of it."""
     try:
-        return codecs.lookup(charset).name == "utf-8"
+        return codecs.lookup(charset).name in ("utf-8", "ascii")
     except LookupError:
         return False
 

@@ -100,7 +100,7 @@ def parse_image_text(text: str, place: str | None = None) -> EncodedImage:
     head = text[:64].lower()
     if head.startswith("data:"):
         prefix, comma, text = text.partition(",")
-        if not comma or prefix.rpartition(";")[2].strip().lower() != "base64":
+        if not comma or "base64" not in map(str.strip, prefix.lower().split(";")[1:]):
             raise InvalidBase64(place)
     elif "://" in head:
         raise UrlNotAllowed(place)

@@ -27,6 +27,13 @@ MAX_INSTRUCTION_CHARS = 4000
 _IMAGE_ID = re.compile(r"img_[0-9a-f]{32}")
 
 
+class MisplacedId(InvalidField):
+    """Of an upload, in a field for a photo's own bytes."""
+
+    en = "That is the id of an upload; it belongs in 'image_id'."
+    zh = "这是已上传照片的 id，请放在 image_id 中。"
+
+
 @dataclass(frozen=True)
 class Photo:
     """A photo or the id of an upload, and its place in the client's form."""
@@ -43,6 +50,8 @@ def read_photo(text: str, place: str, *, by_id: bool | None = None) -> Photo:
         return Photo(place, image_id=text)
     if by_id:
         raise InvalidField(place)
+    if by_id is False and _IMAGE_ID.fullmatch(text):
+        raise MisplacedId(place)
     return Photo(place, parse_image_text(text, place))
 
 

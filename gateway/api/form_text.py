@@ -34,6 +34,8 @@ class FormTextParser(MultiPartParser):
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)  # type: ignore[arg-type]
+        self.ended = False
+        """Whether the closing boundary was read: what stands behind it counts for nothing."""
         self._bytes: list[tuple[str, bytes, bytes | None]] = []
 
     def on_headers_finished(self) -> None:
@@ -52,6 +54,9 @@ class FormTextParser(MultiPartParser):
         if part.file is None:
             declared = dict(part.item_headers).get(b"content-type")
             self._bytes.append((part.field_name, bytes(part.data), declared))
+
+    def on_end(self) -> None:
+        self.ended = True
 
     def texts(self) -> dict[str, str]:
         """The texts by their fields. Raises UndecodableText."""

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from contract.errors import InvalidField, PayloadTooLarge, PhotoError, ShopsightError
 from contract.forms import MAX_USER_CHARS
-from contract.http import read_body
+from contract.http import media_type, read_body
 from contract.images import EncodedImage
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.api.multipart import read_form
@@ -52,8 +52,7 @@ async def _photo(request: Request) -> tuple[EncodedImage, Mapping[str, str]]:
 
 
 def _is_form(request: Request) -> bool:
-    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    return media == "multipart/form-data"
+    return media_type(request) == "multipart/form-data"
 
 
 def _user(fields: Mapping[str, str]) -> str | None:

@@ -1,12 +1,13 @@
 """The multipart form as browsers, apps and HTTP libraries fill it in."""
 
+import json
 from collections.abc import Callable
 
 import httpx
 import pytest
 
 from tests.service.api.test_form_charsets import HEADERS, part
-from tests.support.asking import photo, text_of
+from tests.support.asking import chat, photo, text_of
 from tests.support.stub_replica import StubReplica
 
 QUESTION = part("question", b"what?")
@@ -55,3 +56,57 @@ def test_a_field_left_empty_is_absent(gateway: str) -> None:
     assert text_of(asked(gateway, QUESTION, *empty, picture)) == ANSWER
     error = asked(gateway, part("question", b""), picture).json()["error"]
     assert (error["code"], error["param"]) == ("invalid_field", "question")
+
+
+def test_what_stands_around_the_parts_is_passed_over(gateway: str) -> None:
+    form = QUESTION + part("photo", photo(), "", '; filename="a"') + b"--b--"
+    around = [
+        (b"This is a multi-part message.\r\n", b""),
+        (b"\r\n\r\n", b"\r\n"),
+        (b"--x\r\n--\r\n" + b"-" * 100_000 + b"\r\n", b"\r\nand an epilogue\r\n" * 100),
+        (b"", b"\r\n--b\r\nnot a part"),
+    ]
+    for before, after in around:
+        answer = httpx.post(gateway + "/v1/ask", content=before + form + after, headers=HEADERS)
+        assert text_of(answer) == ANSWER, before[:30]
+    for broken in (b"text" + form, form[:-2], form[:-5], b"preamble\r\n"):
+        answer = httpx.post(gateway + "/v1/ask", content=broken, headers=HEADERS)
+        assert answer.json()["error"]["code"] == "invalid_multipart", broken[:30]
+
+
+def test_a_text_that_is_sent_as_a_file_is_named(gateway: str) -> None:
+    picture = part("photo", photo(), "", '; filename="a"')
+    for name in ("question", "user", "max_tokens"):
+        file = part(name, b"12", "text/plain", '; filename="a.txt"')
+        for form in ((file, picture), (picture, file)):
+            error = asked(gateway, *form).json()["error"]
+            assert (error["code"], error["param"]) == ("invalid_field", name)
+
+
+@pytest.mark.parametrize(
+    "media",
+    ["application/json; charset=us-ascii", "text/json", "Text/JSON;charset=UTF8",
+     "application/json;charset='utf-8'", "application/json; charset=ascii"],
+)  # fmt: skip
+def test_json_by_its_other_names(gateway: str, media: str) -> None:
+    answer = httpx.post(
+        gateway + "/v1/chat/completions",
+        content=json.dumps(chat("what?", photo())),
+        headers={"content-type": media},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_id_of_an_upload_in_the_place_of_a_photo_is_told_where_it_belongs(gateway: str) -> None:
+    body = {"image": "img_" + "0" * 32, "prompt": "what?"}
+    for language, word in (("en", "belongs in 'image_id'"), ("zh", "请放在 image_id 中")):
+        answer = httpx.post(
+            gateway + "/v1/chat/completions", json=body, headers={"accept-language": language}
+        )
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (
+            400,
+            "invalid_field",
+            "image",
+        )
+        assert word in error["message"]

@@ -207,14 +207,15 @@ def test_no_second_text_decodes_to_the_same_bytes() -> None:
     "media",
     ["image/jpeg", "image/jpg", "image/png", "IMAGE/JPEG", "image/*", "image", "*/*", "",
      "application/octet-stream", "binary/octet-stream", "text/plain",
-     "image/jpeg;charset=utf-8", "image/jpeg; charset=binary", "image/jpeg;name=a.png"],
+     "image/jpeg;charset=utf-8", "image/jpeg; charset=binary", "image/jpeg;name=a.png",],
 )  # fmt: skip
 def test_whatever_type_a_data_uri_names_the_bytes_decide(media: str) -> None:
     data = encoded(picture(), "JPEG")
-    text = f"data:{media};base64," + binascii.b2a_base64(data, newline=False).decode()
-    image = parse_image_text(text)
-    assert image.data == data
-    assert image.data_uri.startswith("data:image/jpeg;base64,")
+    coded = binascii.b2a_base64(data, newline=False).decode()
+    for head in (f"data:{media};base64", f"data:{media};base64;charset=utf-8"):
+        image = parse_image_text(f"{head},{coded}")
+        assert image.data == data
+        assert image.data_uri.startswith("data:image/jpeg;base64,")
 
 
 def test_a_picture_of_several_counts_as_its_first() -> None:
@@ -231,7 +232,8 @@ def test_addresses_are_not_fetched(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["data:image/png,QQ==", "data:image/png;base64", "data:;base32,QQ=="]
+    "text",
+    ["data:image/png,QQ==", "data:base64,QQ==", "data:image/png;base64", "data:;base32,QQ=="],
 )
 def test_a_data_uri_that_is_not_base64_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidBase64):
