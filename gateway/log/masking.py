@@ -10,6 +10,7 @@ from gateway.log.personal.accounts import accounts, addresses
 from gateway.log.personal.found import Findings, Found
 from gateway.log.personal.legible import CHINESE, Legible, legible
 from gateway.log.personal.numbers import numbers
+from gateway.log.personal.profiles import profiles
 from gateway.log.personal.settled import settled
 
 # A text with something personal has one of these; most have none, and are not looked at again. Each
@@ -38,8 +39,10 @@ _WORDS = (
         "加v",
     ),
     *("加我v", "加q", "车牌", "q号", "威信", "维信", "徽信", "威芯", "维芯"),
+    *("telegram", "skype", "kakao", "insta", "snapchat", "tiktok", "小红书", "抖音"),
 )
 _SPELT = re.compile(r"[vwq](?: ?[xq信:：]|ei ?[信芯x]|e chat)")
+_SHORT_NAMES = re.compile(r"(?<![a-z])(?:line|ins|ig|tg)\s?(?:[:：=@＠是]|is |id|号|账|帐)")
 _SPOKEN = re.compile(r" at \w+\.")
 # What is left of a number in a number may only now be seen to be another.
 MOST_ROUNDS = 4
@@ -72,6 +75,7 @@ def _suspicious(text: str) -> bool:
     return bool(
         _DIGITS.search(text)
         or _SPELT.search(lower)
+        or _SHORT_NAMES.search(lower)
         or any(word in lower for word in _WORDS)
         or (" at " in lower and _SPOKEN.search(lower))
         or (not text.isascii() and (_SIGNS.search(text) or _PLATE.search(text)))
@@ -87,7 +91,7 @@ def _found(text: str) -> Findings:
 
 
 def _named(read: Legible, whole: str) -> Iterator[Found]:
-    for rules in (addresses, numbers, accounts):
+    for rules in (addresses, numbers, accounts, profiles):
         for start, end, label in rules(read.text):
             yield Found(*read.span(start, end, whole), label)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from gateway.log.personal.found import Findings, Found
-from gateway.log.personal.numbers import END, GAP
+from gateway.log.personal.numbers import ARTICLE, ARTICLE_CHARS, END, GAP
 
 # A word for a phone, and what makes a number behind it one: a sign, or that it begins with 0.
 _PHONE = (
@@ -38,6 +38,9 @@ _ACCOUNT = r"(?:\s?(?:号码?|账号|帐号|id|number|no\.?|群|是|为|叫|is|[
 # A digit or an underscore: words are ids only behind a sign.
 _HANDLE = r"[a-z](?=[a-z_\-]{0,18}\d|[a-z\d\-]{0,18}_)[a-z\d_\-]{5,19}"
 
+# Letters on end without a digit, but no word that goods have.
+_NO_WORD = "(?!wechat|weixin|pay|iphone|android|huawei|xiaomi|airpods|sticker|emoji|mini|logo)"
+
 _PROVINCE = "京津沪渝冀豫辽湘皖鲁苏浙赣鄂桂晋陕吉闽粤琼川藏贵"
 _OTHER_PROVINCE = "云黑新甘蒙青宁使领"  # words of their own, too: 全新A12345
 _PLATE = r"[a-hj-np-z][·•\-. ]?(?=[a-z]{0,2}[\da-z]{0,4}\d[\da-z]{0,4}\d)[df]?[\da-hj-np-z]{4}"
@@ -48,22 +51,29 @@ _MAILERS = (
     r"(?:qq|163|126|139|189|gmail|outlook|hotmail|yahoo|icloud|foxmail|sina|sohu|aliyun|live)"
 )
 _HOST = r"[a-z0-9\u00c0-\u024f\u3400-\u9fff\-]{1,63}"
+_CHINESE_DOMAIN = (
+    "(?:中国|中國|公司|网络|網絡|网址|网站|集团|商城|商店|在线|中文网|我爱你|香港|台湾|台灣|手机)"
+)
 _DOT = r"\s?(?:[.。点]|\(dot\)|\[dot\]|\bdot\b)\s?"
 # A sign for `@`, and the host behind it.
 _AT = re.compile(
-    rf"\s?(?:@|艾特)\s?(?:{_HOST}[.。点]){{1,4}}[a-z]{{2,24}}(?![a-z\d])"
+    rf"\s?(?:@|艾特)\s?(?:{_HOST}[.。点]){{1,4}}(?:[a-z]{{2,24}}(?![a-z\d])|{_CHINESE_DOMAIN})"
     rf"|\s?(?:\(at\)|\[at\]|\{{at\}})\s?{_HOST}(?:{_DOT}[a-z0-9\-]{{2,63}}){{1,3}}"
     rf"| at {_HOST}(?: dot [a-z0-9\-]{{2,63}}){{1,3}}"
     rf"| at {_MAILERS}(?:{_DOT}[a-z]{{2,10}}){{1,2}}"
     rf"|[#*]\s?(?:{_HOST}[.。]){{1,3}}(?:com|cn|net|org|[a-z]{{2}})(?![a-z\d])"
 )
+_SHOPS = "(?:amazon|ebay|etsy|walmart|target|taobao|tmall|jd|temu|shein|aliexpress)"
+_BATTERIES = {"10440", "14500", "16340", "18350", "18500", "18650", "20700", "21700", "26650"}
 _LONGEST_LOCAL_PART = 64
 _HAN_NAME = 4
 
 
 def _is_no_list(text: str) -> bool:
-    """Groups of one digit are sizes; of four that begin with 19 or 20 a date."""
+    """Groups of one digit are sizes; of four that begin with 19 or 20 a date; or batteries."""
     groups = re.findall(r"\d+", text)
+    if _BATTERIES.issuperset(groups):
+        return False
     return min(map(len, groups)) > 1 and not (
         len(groups) > 1 and re.match("(?:19|20)..$", groups[0])
     )
@@ -89,6 +99,7 @@ _RULES = (
     _rule("phone", _PHONES, _PHONE + _SIGN + _NUMBER, _is_no_list),
     _rule("phone", _PHONES, rf"{_PHONE}\s?{_NUMBER_FROM_0}", _is_no_list),
     _rule("phone", _PHONES, rf"{_PHONE}\s?{_MOBILE_IN_ANY_GROUPS}"),
+    _rule("phone", _PHONES, rf"{_PHONE}\s?{_AMERICAN}{END}"),
     _rule("phone", "call|text|ring|dial", _CALL + _NUMBER_FROM_0, _is_no_list),
     _rule("phone", "call|text|ring|dial", rf"{_CALL}(?:me |us )?(?:at |on )?{_AMERICAN}{END}"),
     _rule(
@@ -123,6 +134,7 @@ _RULES = (
         _MESSENGERS,
         rf"{_WECHAT}(?=\s?(?:号|id|是|:)){_ACCOUNT}{{1,3}}\s?(?P<it>[a-z][a-z\d_\-]{{5,19}})",
     ),
+    _rule("account", "微信", rf"微信(?P<it>{_NO_WORD}[a-z]{{6,20}})(?![a-z\d])"),
     _rule("plate", "0|1|2|3|4|5|6|7|8|9", rf"(?P<it>[{_PROVINCE}]{_PLATE})"),
     _rule("plate", "·|•", rf"(?P<it>[{_OTHER_PROVINCE}](?=[a-z][·•]){_PLATE})"),
     _rule("plate", "车牌", rf"车牌号?码?是?\W{{0,2}}(?P<it>[{_OTHER_PROVINCE}]{_PLATE})"),
@@ -134,8 +146,18 @@ def accounts(text: str) -> Findings:
     for label, words, pattern, check in _RULES:
         if any(word in text for word in words):
             for found in pattern.finditer(text):
+                start = found.start()
+                if label == "account" and ARTICLE.search(
+                    text, max(0, start - ARTICLE_CHARS), start
+                ):
+                    continue
                 if check is None or check(found["it"]):
                     yield Found(*found.span("it"), label)
+
+
+def _is_of_article(text: str, start: int) -> bool:
+    """Whether what begins there is a model by the word in front: 型号 QQ123456."""
+    return bool(ARTICLE.search(text, max(0, start - ARTICLE_CHARS), start))
 
 
 def addresses(text: str) -> Findings:
@@ -157,4 +179,7 @@ def addresses(text: str) -> Findings:
 
 def _is_local_part(text: str, host: str) -> bool:
     """`look at amazon dot com` is no address; with a digit, or at a house of mail, it is."""
-    return bool(re.search(r"[\d._]", text) or re.match(rf" at {_MAILERS}\b", host))
+    if re.match(rf" at {_MAILERS}\b", host):
+        return True
+    told = re.search(r"[\d._]", text) and len(text) > 2
+    return bool(told and not re.match(rf" at {_SHOPS}\b", host))

@@ -1,5 +1,6 @@
 """What the rules hand back, and the check digits that they look at. Pure."""
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -29,3 +30,15 @@ def is_upc(text: str) -> bool:
         return False
     weighted = [digit * (3, 1)[at % 2] for at, digit in enumerate(digits_of(text))]
     return sum(weighted) % 10 == 0
+
+
+def is_iban(text: str) -> bool:
+    """ISO 13616: the check digits, with letters as 10 to 35."""
+    bare = "".join(text.split()).lower()
+    return int("".join(str(int(char, 36)) for char in bare[4:] + bare[:4])) % 97 == 1
+
+
+def is_series(numbers: list[int]) -> bool:
+    """Whether each is greater than the one before by as much: sizes, or wavelengths."""
+    steps = {later - earlier for earlier, later in itertools.pairwise(numbers)}
+    return len(numbers) > 3 and len(steps) == 1

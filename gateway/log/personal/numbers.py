@@ -1,9 +1,17 @@
 """Numbers that name a person by their shape alone: phones, identity cards, bank cards. Pure."""
 
 import re
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
-from gateway.log.personal.found import Findings, Found, digits_of, is_luhn, is_upc
+from gateway.log.personal.found import (
+    Findings,
+    Found,
+    digits_of,
+    is_iban,
+    is_luhn,
+    is_series,
+    is_upc,
+)
 
 # Where a number may begin: not in a longer one, nor in a code such as SKU-13812345678X, unless a
 # word for a phone stands there.
@@ -16,14 +24,16 @@ END = r"(?![\da-z_])(?!\.\d)(?!,\d{3}(?!\d))"
 GAP = r"[\s.\-‐-―·_/()]{0,3}"
 _ANY = r"[\W_]{0,3}"
 # What an article's number is called; what follows is none of a person's.
-_ARTICLE = re.compile(
+ARTICLE = re.compile(
     r"(?:[货型款编批单列]号|[条形]码|订单|sku|ean|upc|isbn|\bref|\bart|\bs/?n"
     r"|(?:model|item|style|lot|order|part|serial)(?: (?:no\.?|number))?)[ :#.]{0,2}\Z"
 )
-_ARTICLE_CHARS = 16
+ARTICLE_CHARS = 16
 
+_UNIT = r"(?:[nmck]m|m?l|k?g|hz|w|m?ah|%|°|℃|毫米|厘米|[码寸克升])(?![a-z])"
 _MOBILE = (
     rf"1[3-9]\d{_ANY}\d{{4}}{_ANY}\d{{4}}|1[3-9]\d\d{_ANY}\d{{3}}{_ANY}\d{{4}}|1[3-9]\d{_ANY}\d{{8}}"
+    rf"|1[3-9]\d(?P<gap>[ .\-])\d{{4}}(?P=gap)\d\d(?P=gap)\d\d(?!\s?{_UNIT})"
     rf"|1[3-9]\d{_ANY}\d{{3}}{_ANY}\d{{5}}|1[3-9]\d(?:[ .\-]\d\d){{4}}"
     r"|1(?P<sign>[ .\-])[3-9](?:(?P=sign)\d){9}"
 )
@@ -52,6 +62,12 @@ _SHAPES = {
 }
 _SHAPE = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES.items()))
 _LABELS = {name: "id" if name in ("id", "social") else "phone" for name in _SHAPES}
+# Britain's number of national insurance, as it is printed.
+_INSURANCE = re.compile(
+    r"(?<![a-z\d])(?!bg|gb|kn|nk|nt|tn|zz)[a-ceghj-prstw-z][a-ceghj-nprstw-z]"
+    r"(?: \d\d){3} [a-d](?![a-z\d])"
+)
+_IBAN = re.compile(r"(?<![a-z\d])[a-z]{2}\d\d(?: ?[a-z\d]{4}){2,7}(?: ?[a-z\d]{1,3})?(?![a-z\d])")
 _RUN = re.compile(rf"\d(?:{GAP}\d){{13,40}}")
 _CARD = range(14, 20)
 _ISSUERS = re.compile("3[0-9]|[4-6]|9[0-9]|2[2-7]")
@@ -60,22 +76,35 @@ _ISSUERS = re.compile("3[0-9]|[4-6]|9[0-9]|2[2-7]")
 def numbers(text: str) -> Findings:
     for opening in _OPENING.finditer(text):
         start, first = opening.start(), opening.end() - 1
-        if _ARTICLE.search(text, max(0, start - _ARTICLE_CHARS), start):
+        if ARTICLE.search(text, max(0, start - ARTICLE_CHARS), start):
             continue
         for at in range(start, first + 1):  # a sign in front may be none of the number's
             if (found := _SHAPE.match(text, at)) and _is_one(found):
                 yield Found(*found.span(), _LABELS[found.lastgroup or ""])
                 break
         yield from _cards(text, first)
+    yield from (Found(*found.span(), "id") for found in _INSURANCE.finditer(text))
+    for found in _IBAN.finditer(text):
+        if is_iban(found[0]):
+            yield Found(*found.span(), "card")
 
 
 def _is_one(found: re.Match[str]) -> bool:
     text = found[0]
+    if is_series([int(group) for group in re.findall(r"\d+", text)]):
+        return False
+    if found["sign"] and _is_rising(digits_of(text)):
+        return False
     if found.lastgroup == "abroad":  # nine digits with the country's code, or eight in groups
         return len(digits_of(text)) > 8 or not text.lstrip("(+ ").isdigit()
     if found.lastgroup == "american" and _is_round(text):
         return False
     return not is_upc(text)
+
+
+def _is_rising(digits: list[int]) -> bool:
+    """The first five digits, each greater than the one before: a list of numbers on goods."""
+    return all(earlier < later for earlier, later in pairwise(digits[:5]))
 
 
 def _is_round(text: str) -> bool:
