@@ -20,6 +20,8 @@ _WEBP_KEPT = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"ANIM", b"ANMF"}
 _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04
 _SOS, _COM = 0xDA, 0xFE
 _APP0, _APP2, _APP14, _APP15 = 0xE0, 0xE2, 0xEE, 0xEF
+# A shorter segment is none for libjpeg, either.
+_ADOBE_BYTES = 12
 # Behind 0xFF: a 0xFF of the pixels, and bytes that fill up.
 _FILLING = (0x00, 0xFF)
 
@@ -75,8 +77,8 @@ def _kept_of(marker: int, segment: bytes) -> bytes:
     if marker == _APP0 and body.startswith(b"JFIF\0"):
         thumbnail_at = 12  # its width, its height and its pixels
         return b"\xff\xe0\0\x10" + body[:thumbnail_at].ljust(thumbnail_at + 2, b"\0")
-    if marker == _APP14 and body.startswith(b"Adobe"):
-        return b"\xff\xee\0\x0e" + body[:12]  # says what the channels are
+    if marker == _APP14 and body.startswith(b"Adobe") and len(body) >= _ADOBE_BYTES:
+        return b"\xff\xee\0\x0e" + body[:_ADOBE_BYTES]  # says what the channels are
     profile = marker == _APP2 and body.startswith(b"ICC_PROFILE\0")
     dropped = marker == _COM or _APP0 <= marker <= _APP15
     return segment if profile or not dropped else b""

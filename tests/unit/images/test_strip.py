@@ -142,6 +142,7 @@ def test_what_hangs_on_segments_that_are_needed_goes() -> None:
     adobe = b"Adobe\0\x64\0\0\0\0\1"
     kept = stripped(plain[:20] + segment(0xEE, adobe + CANARY) + plain[20:])
     assert kept == plain[:20] + segment(0xEE, adobe) + plain[20:]
+    assert stripped(plain[:20] + segment(0xEE, adobe[:8]) + plain[20:]) == plain  # cut short
 
 
 def test_an_animation_of_one_frame_is_a_photo_afterwards_too() -> None:
