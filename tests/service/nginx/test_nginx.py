@@ -195,6 +195,7 @@ POST = b"POST /v1/ask HTTP/1.1\r\nHost: x\r\n"
         (POST + b"Content-Length: 60000000\r\n\r\n", "413 payload_too_large"),
         (b"GET /?" + b"a" * 10_000 + b" HTTP/1.0\r\n\r\n", "414 headers_too_large"),
         (b"GET / HTTP/1.0\r\nX: " + b"a" * 10_000 + b"\r\n\r\n", "431 headers_too_large"),
+        (POST + b"Transfer-Encoding: gzip\r\n\r\n", "501 unsupported_transfer_encoding"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
