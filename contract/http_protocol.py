@@ -1,4 +1,7 @@
-"""uvicorn's HTTP/1.1 with limits for a request's head, errors in our shape, without upgrades."""
+"""uvicorn's HTTP/1.1 with limits for a request's head, errors in our shape, without upgrades.
+
+ClientError: 431 HeadersTooLarge > 414 AddressTooLong · 501 UnsupportedTransferEncoding
+"""
 
 import json
 import uuid

@@ -84,7 +84,7 @@ def test_an_example_has_the_form_of_chat_fine_tuning(
     asked, answered = example["messages"]
     assert [part["type"] for part in asked["content"]] == ["image_url", "text"]
     assert (asked["role"], asked["content"][1]["text"]) == ("user", "我的电话 [phone],是真皮吗?")
-    assert answered == {"role": "assistant", "content": "关于「我的电话 [phone],是真皮吗？」:好"}
+    assert answered == {"role": "assistant", "content": "关于「我的电话[phone],是真皮吗？」:好"}
     assert (example["vote"], example["reason"]) == ("down", "不对")
     assert (example["model_revision"], example["photo"]) == ("stub-1", "attached")
     assert example["interaction_id"] == answer.headers["x-interaction-id"]

@@ -206,9 +206,9 @@ def test_a_pool_in_trouble_is_not_asked_much_more_often_than_shoppers_ask(start:
         time.sleep(3.5)
     calls = sum(map(stack.calls, range(3)))
     assert len(load.asked) > 200
-    # A tenth of the questions, and the ten retries that the floor allows in ten seconds.
-    # Fewer where a busy machine had no time left to ask for some.
-    assert 0.7 * len(load.asked) < calls <= 1.1 * len(load.asked) + 11
+    # A tenth of the questions, and the retries that the floor allows: one a second, ten at first.
+    # Without a budget each would be asked twice. Fewer where no time was left to ask for some.
+    assert 0.7 * len(load.asked) < calls <= 1.1 * len(load.asked) + 40
     assert stack.metric('gateway_pool_retries_total{result="refused"}') > 100
 
 
@@ -235,7 +235,7 @@ def test_a_question_waits_for_a_place_and_the_one_too_many_is_refused_at_once(
                 assert refused.status_code == 503
                 assert 1 < int(refused.headers["retry-after"]) <= 60
                 assert refused.json()["error"]["code"] == "overloaded"
-        assert median(times) < 0.05
+        assert median(times) < 1, "before the first place is free"
         answers = [future.result() for future in asked]
     assert [answer.status_code for answer in answers] == [200] * 4
     arrived = [answer.elapsed.total_seconds() for answer in answers]

@@ -1,4 +1,4 @@
-from contract import errors
+from contract import errors, http_protocol
 from contract.errors import ShopsightError
 from contract.text.language import language_of, preferred_language
 from gateway import errors as gateway_errors
@@ -18,9 +18,10 @@ def test_every_error_has_a_code_of_its_own_and_both_languages() -> None:
 
 
 def test_the_tree_in_the_docstring_names_every_error() -> None:
+    told = f"{errors.__doc__} {gateway_errors.__doc__} {http_protocol.__doc__}"
     for leaf in leaves():
         if leaf is not errors.ModelNotFound:
-            assert leaf.__name__ in f"{errors.__doc__} {gateway_errors.__doc__}", leaf
+            assert leaf.__name__ in told, leaf
 
 
 def test_the_shape_is_openais() -> None:
