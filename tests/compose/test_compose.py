@@ -96,7 +96,7 @@ def test_an_answer_is_shared_by_all_gateways_through_redis(stack: Stack, photo: 
     assert len({line["gateway"] for line in lines()}) == 2
     keys = stack.run("redis", "redis-cli", "--scan", "--pattern", "shopsight:answer2:*").split()
     values = [json.loads(stack.run("redis", "redis-cli", "get", key)) for key in keys]
-    (value,) = [v for v in values if "is this real leather" in v["key"]]
+    (value,) = [v for v in values if "Is this real leather?" in str(v["key"])]
     assert value["text"] == text_of(answers[0])
 
 
