@@ -11,7 +11,7 @@ BIND ?= 127.0.0.1
 PORT ?= 8080
 SECONDS ?= 30
 # How many tests run at once: they wait more than they compute.
-WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 PARTS := unit service browser engine
 PART ?= $(PARTS)
 unit := tests/unit tests/test_architecture.py
