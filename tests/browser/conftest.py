@@ -30,6 +30,8 @@ ARGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # It would start a second process for each page, to have one ready.
+    "--disable-features=SpareRendererForSitePerProcess",
 ]
 # Chromium drops what is loading, loopback too, whenever Docker on the same machine adds or removes
 # a container's interface; no switch of it prevents that, so the page is then loaded again.

@@ -59,6 +59,8 @@ def shopsight_run(folder: Path, **environment: str) -> Iterator[Running]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # What runs in a shell's background ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     running = Running(process, port)
 

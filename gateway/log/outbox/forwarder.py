@@ -121,10 +121,10 @@ class Forwarder:
                 spool.close()
 
     def _wait(self, seconds: float) -> None:
-        if self._stopping.is_set():
-            time.sleep(max(0.0, min(seconds, POLL_S, self._drain_until - time.monotonic())))
-        else:
+        if not self._stopping.is_set():
             self._stopping.wait(seconds)
+        elif self.depth:
+            time.sleep(max(0.0, min(seconds, POLL_S, self._drain_until - time.monotonic())))
 
     def _round(self) -> bool:
         """Forward one batch of each spool. Returns whether more events are ready now."""
