@@ -36,7 +36,8 @@ from tests.support.missing import missing
 
 # Where the gateways of each database keep what is on its way there.
 SPOOLS: dict[str, Path] = {}
-PROMPTLY_S = 0.01
+# How often a thread of a test looks whether it may end; who waits looks more and more seldom.
+PROMPTLY_S, SELDOM_S = 0.01, 0.05
 
 
 def program(*names: str) -> str:
@@ -50,10 +51,12 @@ def program(*names: str) -> str:
 
 def wait_until(what: str, holds: Callable[[], bool], timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
+    pause = PROMPTLY_S
     while not holds():
         if time.monotonic() > deadline:
             raise TimeoutError(what)
-        time.sleep(PROMPTLY_S)
+        time.sleep(pause)
+        pause = min(1.5 * pause, SELDOM_S)
 
 
 def forwarded(database_url: str) -> bool:

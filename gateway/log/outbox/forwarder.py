@@ -123,7 +123,7 @@ class Forwarder:
     def _wait(self, seconds: float) -> None:
         if not self._stopping.is_set():
             self._stopping.wait(seconds)
-        elif self.depth:
+        elif self.depth:  # told to stop, with something left to forward
             time.sleep(max(0.0, min(seconds, POLL_S, self._drain_until - time.monotonic())))
 
     def _round(self) -> bool:

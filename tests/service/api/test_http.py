@@ -1,7 +1,6 @@
 """What clients speak that is not plain HTTP/1.1: offers of HTTP/2, and what is no HTTP at all."""
 
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.asking import chat, photo
+from tests.support.servers import program
 from tests.support.stub_replica import StubReplica
 
 OFFER = (
@@ -95,11 +95,8 @@ def test_an_offer_may_close_the_connection(gateway: str) -> None:
 
 
 def test_curl_with_http2_is_answered(gateway: str, tmp_path: Path) -> None:
-    curl = shutil.which("curl")
-    if curl is None:
-        pytest.skip("curl is not installed")
     (tmp_path / "body").write_bytes(BODY)
-    command = [curl, "-sS", "--http2", "-H", "content-type: application/json"]
+    command = [program("curl"), "-sS", "--http2", "-H", "content-type: application/json"]
     command += ["--data-binary", f"@{tmp_path}/body", f"{gateway}/v1/chat/completions"]
     for extra in ([], ["-H", "expect: 100-continue"], ["-H", "transfer-encoding: chunked"]):
         told = subprocess.run([*command, *extra], capture_output=True, check=True, timeout=20)

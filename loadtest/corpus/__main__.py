@@ -32,7 +32,7 @@ from contract.process.home import shipped
 from gateway.cli.embedded import Stack, embedded_stack
 from gateway.images.strip import without_metadata
 from loadtest.closed_loop import resident_mb
-from loadtest.pillow_images import pillow_images
+from loadtest.corpus.pillow_images import pillow_images
 
 QUESTION = "What is it?"
 GOOD_PHOTO = shipped("web") / "samples" / "brown-leather-handbag.jpg"
