@@ -34,13 +34,15 @@ def drill(disk: str = "24m", refused_s: float = 10, per_s: float = 100) -> Verdi
         gateway = up.add_gateway(SPOOL_RESERVE_BYTES="0")
         try:
             wait_until("gateway", lambda: gateway.is_ready)
-            up.stub.padding = " long" * 4_000
+            up.stub.behave(padding=" long" * 4_000)
             up.database.stop()
             with Load(up.gateways, per_s) as load:
-                wait_until("full", lambda: "503" in load.ledger.statuses, 120)
+                wait_until(
+                    "full", lambda: any(end.startswith("503") for end in load.ledger.statuses), 120
+                )
                 full = time.monotonic()
                 time.sleep(refused_s)
-                calls = len(up.stub.calls)
+                calls = up.stub.calls()
                 back = time.monotonic()
                 up.database.start()
                 wait_until("room again", lambda: gateway.is_ready)

@@ -22,7 +22,7 @@ from gateway.log.outbox.reconcile import spooled_ids
 from gateway.log.outbox.spool_folder import spools_in
 from tests.support.migrating import migrate
 from tests.support.servers import Server, mariadb_server, running, wait_until
-from tests.support.stub_replica import StubReplica, stub_replica
+from tests.support.stub_process import StubProcess, stub_process
 
 # An event younger than this is on its way; the forwarder looks every 0.1 s.
 CAUGHT_UP_S = 0.5
@@ -115,7 +115,7 @@ class Database:
 
 
 class Fleet:
-    def __init__(self, folder: Path, database: Database, stub: StubReplica) -> None:
+    def __init__(self, folder: Path, database: Database, stub: StubProcess) -> None:
         self.folder, self.database, self.stub = folder, database, stub
         self.spool_dir = folder / "spool"
         self.environment = {
@@ -189,7 +189,7 @@ def fleet(gateways: int = 2, module: str = "gateway", **environment: str) -> Ite
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-drill-")))
         database = Database(folder)
         stack.callback(database.close)
-        stub = stack.enter_context(stub_replica())
+        stub = stack.enter_context(stub_process(folder))
         made = Fleet(folder, database, stub)
         stack.callback(made.close)
         for _ in range(gateways):

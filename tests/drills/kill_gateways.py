@@ -16,7 +16,7 @@ BETWEEN_S = 0.7
 def drill(kills: int = 20, per_s: float = 100, module: str = "gateway") -> Verdict:
     name = "kill_gateways" if module == "gateway" else "kill_gateways_without_spool"
     with fleet(2, module) as up:
-        up.stub.delay_s = 0.02
+        up.stub.behave(delay_s=0.02)
         moments: list[tuple[int, float, float]] = []
         slowest = 0.0
         with Load(up.gateways, per_s) as load:

@@ -26,6 +26,8 @@ class Asked:
     at: float
     gateway: int
     status: int = 0
+    code: str = ""
+    """The error's, if there was one."""
     took_s: float = 0.0
     interaction: UUID | None = None
     complete: bool = False
@@ -60,7 +62,7 @@ class Ledger:
     @property
     def statuses(self) -> dict[str, int]:
         """How requests ended that were not answered; 0: no whole answer came."""
-        ended = Counter(str(a.status if a.complete else 0) for a in self.asked)
+        ended = Counter(f"{a.status} {a.code}".strip() if a.complete else "0" for a in self.asked)
         ended.pop("200", None)
         return dict(ended)
 
@@ -163,4 +165,6 @@ class Load:
             asked.complete = b"data: [DONE]" in body
         else:
             asked.complete = len(body) == int(headers.get("content-length", -1))
+        if asked.status != 200 and asked.complete:
+            asked.code = json.loads(body)["error"]["code"]
         asked.right = canonical(question).encode() in body

@@ -70,7 +70,8 @@ def test_poison_is_set_aside_and_holds_up_no_other_event() -> None:
     verdict = poison.drill(seconds=5, poison_every=50)
     assert verdict.exact, verdict
     assert verdict.more["dead_letters"] == verdict.more["poisoned"] > 0
-    assert verdict.more["latest_other_s"] < 5
+    # Behind one another, ten of them with 3 s of attempts each would hold up the last for 30.
+    assert verdict.more["latest_other_s"] < 10
     assert verdict.more["dead_letters_after"] == 0
 
 

@@ -1,4 +1,5 @@
-"""The stub replica as a process of its own: it can be killed and frozen."""
+"""The stub replica as a process of its own: it can be killed and frozen, and the load that a test
+makes does not starve it."""
 
 import sys
 from collections.abc import Iterator
@@ -11,10 +12,20 @@ from gateway.cli.embedded import free_port
 from tests.support.servers import Server, running, wait_until
 
 
+class StubProcess(Server):
+    def behave(self, **how: object) -> None:
+        """Set attributes of its StubReplica."""
+        httpx.post(f"{self.url}/behave", json=how).raise_for_status()
+
+    def calls(self) -> int:
+        """How many questions it was asked."""
+        return int(httpx.get(f"{self.url}/calls").json())
+
+
 @contextmanager
 def stub_process(
     folder: Path, port: int | None = None, revision: str = "stub-1", host: str = "127.0.0.1"
-) -> Iterator[Server]:
+) -> Iterator[StubProcess]:
     port = port or free_port()
     command = [sys.executable, "-m", "tests.support.stub_replica", str(port), revision, host]
     url = f"http://{host}:{port}"
@@ -29,4 +40,4 @@ def stub_process(
                 return False
 
         wait_until("stub", up)
-        yield Server(url, process, port)
+        yield StubProcess(url, process, port)

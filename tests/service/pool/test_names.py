@@ -78,24 +78,20 @@ def test_new_addresses_of_a_name_are_used_and_gone_ones_are_not(
         stub_process(tmp_path, port, host="127.0.0.3") as two,
         gateway_with(hosts, REPLICAS=f"http://{NAME}:{port}") as gateway,
     ):
-
-        def calls(stub: Server) -> int:
-            return int(httpx.get(f"{stub.url}/calls").json())
-
         assert replicas(gateway) == {"ready": 0, "ejected": 0, "down": 0}
         hosts.write_text(f"127.0.0.2 {NAME}\n")
         wait_until("the first", lambda: replicas(gateway)["ready"] == 1, 10)
         ask(gateway, range(10))
-        assert (calls(one), calls(two)) == (10, 0)
+        assert (one.calls(), two.calls()) == (10, 0)
         hosts.write_text(f"127.0.0.2 {NAME}\n127.0.0.3 {NAME}\n")
         wait_until("both", lambda: replicas(gateway)["ready"] == 2, 10)
         ask(gateway, range(10, 30))
-        assert calls(two) > 0
+        assert two.calls() > 0
         hosts.write_text(f"127.0.0.3 {NAME}\n")
         wait_until("one is gone", lambda: replicas(gateway)["ready"] == 1, 10)
-        before = calls(one)
+        before = one.calls()
         ask(gateway, range(30, 40))
-        assert calls(one) == before
+        assert one.calls() == before
         # The name server has a hiccup: who was known stays.
         hosts.write_text("")
         time.sleep(1)

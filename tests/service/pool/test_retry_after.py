@@ -60,11 +60,11 @@ def test_how_long_the_last_restart_took_is_what_the_next_is_told(
 
         wait_until("ready", ready)
         for times in range(2):
-            httpx.post(f"{replica.url}/behave", json={"ready": False})
+            replica.behave(ready=False)
             wait_until("down", lambda: not ready())
             told.append(int(post(gateway, chat(f"{times}?")).headers["retry-after"]))
             time.sleep(1.2)
-            httpx.post(f"{replica.url}/behave", json={"ready": True})
+            replica.behave(ready=True)
             wait_until("ready again", ready)
     first, second = told
     assert 8 <= first <= 10
