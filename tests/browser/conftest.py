@@ -16,6 +16,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from gateway.cli.embedded import Stack
 from tests.support.missing import missing
 
 # What the page must live with in production; added here whatever the server under test sends.
@@ -67,15 +68,53 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+class Contexts:
+    """A browser context for each set of options, emptied after each test.
+
+    Each keeps a page of its own open: another page of the same site then shares its renderer, whose
+    start is half of what a page in a new context costs.
+    """
+
+    def __init__(self, browser: Browser, site: str) -> None:
+        self._browser, self._site = browser, site
+        self._made: dict[str, BrowserContext] = {}
+
+    def with_options(self, **options: Any) -> BrowserContext:
+        key = repr(sorted(options.items()))
+        if key not in self._made:
+            context = self._made[key] = self._browser.new_context(**options)
+            context.new_page().goto(f"{self._site}/icon.svg")
+        return self._made[key]
+
+    def clear(self) -> None:
+        for context in self._made.values():
+            kept, *others = context.pages
+            for page in others:
+                page.close()
+            context.set_offline(False)
+            context.clear_cookies()
+            context.clear_permissions()
+            devtools = context.new_cdp_session(kept)
+            devtools.send("Network.clearBrowserCache")
+            devtools.send(
+                "Storage.clearDataForOrigin", {"origin": self._site, "storageTypes": "all"}
+            )
+            devtools.detach()
+
+
+@pytest.fixture(scope="package")
+def contexts(chromium: Browser, request: pytest.FixtureRequest) -> Contexts:
+    # Asked for here, so that without a Chromium nothing is started before the skip.
+    return Contexts(chromium, request.getfixturevalue("embedded_stack").url)
+
+
 @pytest.fixture
-def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
+def open_page(contexts: Contexts, embedded_stack: Stack) -> Iterator[OpenPage]:
     """`open_page(locale=…, viewport=…, before=…, expects=…)` → the page, loaded and settled.
 
     `before(page)` runs ahead of the load; `expects` names the console errors that a test provokes.
     """
-    # Asked for here, so that without a Chromium nothing is started before the skip.
-    address = f"{request.getfixturevalue('embedded_stack').url}/"
-    contexts: list[BrowserContext] = []
+    address = f"{embedded_stack.url}/"
     complaints: list[str] = []
 
     def with_strict_csp(route: Route) -> None:
@@ -94,9 +133,8 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Ope
             if not any(expected in text for expected in expects):
                 complaints.append(text)
 
-        context = chromium.new_context(locale=locale, viewport=viewport, **options)
-        contexts.append(context)
-        page = context.new_page()
+        page = contexts.with_options(locale=locale, **options).new_page()
+        page.set_viewport_size(viewport)
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: complain(str(error)))
         page.on(
@@ -116,6 +154,5 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Ope
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    contexts.clear()
     assert [text for text in complaints if NETWORK_CHANGED not in text] == []
