@@ -131,7 +131,7 @@ def declared_size(width: int, height: int) -> bytes:
 
 def text_bomb() -> bytes:
     head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 40, 8, 2, 0, 0, 0))
-    bomb = png_chunk(b"zTXt", b"k\0\0" + zlib.compress(b"\0" * 200_000_000, 9))
+    bomb = png_chunk(b"zTXt", b"k\0\0" + zlib.compress(b"\0" * 50_000_000, 9))
     rows = png_chunk(b"IDAT", zlib.compress(b"\0" * 40 * 121))
     return PNG_HEAD + head + bomb + rows + png_chunk(b"IEND", b"")
 
