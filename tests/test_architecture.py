@@ -3,6 +3,7 @@ what is called how. docs/architecture.md tells them in words."""
 
 import ast
 from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in FILES}
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Full names of the modules that a file imports anywhere, for type checkers only or within a
     function as well."""
     found = set()
@@ -74,7 +76,7 @@ def imported(path: Path) -> set[str]:
             members = {f"{node.module}.{alias.name}" for alias in node.names}
             modules = members & MODULES.keys()
             found |= modules or {node.module}
-    return found
+    return frozenset(found)
 
 
 def tops(path: Path) -> set[str]:

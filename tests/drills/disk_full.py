@@ -1,6 +1,8 @@
 """The spool's disk fills up to the last byte while the database is away: what cannot be recorded is
 refused, what was acknowledged is there, and the database's return alone heals it."""
 
+import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -29,11 +31,20 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def drill(disk: str = "24m", refused_s: float = 10, per_s: float = 100) -> Verdict:
-    with fleet(0) as up, small_disk(up.spool_dir, disk):
+def leave(room_bytes: int, folder: Path) -> None:
+    """Somebody else's file takes the rest of the disk."""
+    with (folder / "others.log").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(folder).free - room_bytes)
+
+
+def drill(room_bytes: int | None = None, refused_s: float = 10, per_s: float = 100) -> Verdict:
+    """`room_bytes`: of the disk that events may fill; all that the spool leaves unless given."""
+    with fleet(0) as up, small_disk(up.spool_dir, "24m"):
         gateway = up.add_gateway(SPOOL_RESERVE_BYTES="0")
         try:
             wait_until("gateway", lambda: gateway.is_ready)
+            if room_bytes is not None:
+                leave(room_bytes, up.spool_dir)
             up.stub.behave(padding=" long" * 4_000)
             up.database.stop()
             with Load(up.gateways, per_s) as load:

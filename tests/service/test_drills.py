@@ -85,7 +85,7 @@ def test_what_gateways_leave_that_never_come_back_is_delivered() -> None:
 
 def test_a_full_disk_refuses_and_loses_nothing_and_heals() -> None:
     try:
-        verdict = disk_full.drill(refused_s=1)
+        verdict = disk_full.drill(room_bytes=2 << 20, refused_s=1, per_s=50)
     except disk_full.NotAllowed:
         missing("only root may mount a small disk")
     assert verdict.exact, verdict
