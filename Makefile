@@ -11,13 +11,15 @@ BIND ?= 127.0.0.1
 PORT ?= 8080
 SECONDS ?= 30
 # How many tests run at once: they wait more than they compute.
-WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 PARTS := unit service browser engine
 PART ?= $(PARTS)
 unit := tests/unit tests/test_architecture.py
 service := tests/service
 browser := tests/browser
 engine := tests/engine
+# Long and rare: not among PARTS, unless asked for.
+drills := tests/drills
 # What pip says, down to the lines that show progress.
 PROGRESS := | grep --line-buffered -E '^(Collecting|Installing|Successfully|ERROR)' | cut -c1-100
 
@@ -43,10 +45,10 @@ run: .venv/app ## the page at http://127.0.0.1:8080 until Ctrl-C (BIND=0.0.0.0 f
 	@$(BIN)/shopsight run --bind $(BIND) --port $(PORT)
 
 # Where Python may write no compiled modules, each of the processes would compile them again.
-test: .venv/dev ## all tests but compose; PART=unit, service (real servers), browser or engine: those
-	@$(if $(filter service browser,$(PART)),tests/install-servers)
+test: .venv/dev ## the tests of minutes; PART=unit, service (real servers), browser, engine or drills: those
+	@$(if $(filter service browser drills,$(PART)),tests/install-servers)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) \
-	  $(foreach part,$(PART),$(or $($(part)),$(error PART=$(part) is none of: $(PARTS))))
+	  $(foreach part,$(PART),$(or $($(part)),$(error PART=$(part) is none of: $(PARTS) drills)))
 
 # COMPOSE_LAB: a folder whose scripts start a Docker engine and make images where none can be pulled.
 test-compose: .venv/dev ## bring the real docker-compose.yml up and ask through nginx
@@ -80,7 +82,7 @@ migrate: .venv/app ## bring the schema of DATABASE_URL up to date
 loadtest: .venv/dev ## SECONDS of load (URL=… for a running stack, else the embedded one)
 	@$(BIN)/python -m loadtest.run --seconds $(SECONDS) $(if $(URL),--url $(URL))
 
-drills: .venv/dev ## kill, starve and lock out what the log passes through (DRILL=name for one; minutes)
+drills: .venv/dev ## kill, starve and lock out what the log passes through (DRILL=name for one; long)
 	@tests/install-servers
 	@$(BIN)/python -m tests.drills $(DRILL)
 

@@ -10,6 +10,7 @@ import pytest
 from gateway.cli.embedded import Stack, embedded_stack
 from tests.support import ROOT, fork_server
 from tests.support.workers import pytest_collection_modifyitems as pytest_collection_modifyitems
+from tests.support.workers import pytest_runtest_setup as pytest_runtest_setup
 from tests.support.workers import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tests.support.workers import share_out_ports
 

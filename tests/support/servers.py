@@ -65,6 +65,9 @@ def forwarded(database_url: str) -> bool:
     return not any(ids_in(spool) for spool in spools)
 
 
+# For Redis, so that on a busy machine no answer of it is missed: tests of that give their own.
+PATIENT_MS = 2_000
+
 Process = subprocess.Popen[bytes] | Forked
 
 
@@ -212,6 +215,7 @@ def gateway_server(folder: Path, **settings: Any) -> Iterator[str]:
         "spool_dir": folder / "spool",
         "web_dir": None,
         "probe_interval_s": 0.1,
+        "cache_budget_ms": PATIENT_MS,
         **settings,
     }
     migrate(known["database_url"])

@@ -2,6 +2,7 @@
 that share something dear, or that must not disturb each other, belong together."""
 
 import os
+from functools import cache
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from gateway.cli import embedded
 
+TIMED = "load"
 # From the longest to the shortest: whoever is last of all should not have long to go.
 TOGETHER = {
     # One embedded stack, and one Chromium.
@@ -18,15 +20,17 @@ TOGETHER = {
         "tests/service/inference/",
     ),
     # They time what shoppers feel, under a load of their own: one after the other.
-    "load": (
+    TIMED: (
         "tests/service/pool/test_faults.py",
         "tests/service/cache/test_faults_redis.py",
-        "tests/service/test_drills.py",
+        "tests/drills/test_drills.py",
         "tests/service/pool/test_hop.py",
     ),
     # The imports of torch and transformers, and one small model.
     "the engine": ("tests/engine/",),
 }
+# How much less of a busy processor the others' workers get, until the timed tests have ended.
+NICE = 10
 # File by file at the end, so that all workers end at about the same time.
 SHORT = ("tests/unit/", "tests/test_architecture.py")
 
@@ -59,6 +63,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return order.index(group if group in order else "")
 
     items.sort(key=place)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Whatever runs beside the timed tests gives way to them."""
+    if "PYTEST_XDIST_WORKER" in os.environ and group_of(item.nodeid) != TIMED:
+        _give_way()
+
+
+@cache
+def _give_way() -> None:
+    os.nice(NICE)
 
 
 def share_out_ports() -> None:

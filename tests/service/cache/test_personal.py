@@ -18,7 +18,6 @@ from tests.support.stub_replica import StubReplica
 from tests.support.traces import traces
 
 Start = Callable[..., str]
-PATIENT_MS = 2000
 PHONE = "13812345678"
 SECRETS = {
     "phone": f"我的电话是{PHONE}",
@@ -37,7 +36,7 @@ def client(redis_url: str) -> redis.Redis:
 
 @pytest.fixture
 def pair(start_gateway: Start, stub: StubReplica, redis_url: str) -> list[str]:
-    settings = {"redis_url": redis_url, "cache_budget_ms": PATIENT_MS}
+    settings = {"redis_url": redis_url}
     return [start_gateway(replicas=stub.url, **settings) for _ in range(2)]
 
 

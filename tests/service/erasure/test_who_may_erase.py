@@ -199,7 +199,7 @@ def test_without_redis_it_is_incomplete_and_can_be_sent_again(
     start_gateway: Start, settings: dict[str, Any], log_url: str, tmp_path: Path
 ) -> None:
     with redis_server(tmp_path) as server:
-        gateway = start_gateway(**settings, redis_url=server.url, cache_budget_ms=2000)
+        gateway = start_gateway(**settings, redis_url=server.url)
         ask(gateway, "alice", "canary4711?")
         rows(log_url)
         server.process.kill()

@@ -222,6 +222,7 @@ def test_a_question_waits_for_a_place_and_the_one_too_many_is_refused_at_once(
         asked = []
         for number in range(4):
             asked.append(threads.submit(post, url, chat(f"question {number}?", photo())))
+            wait_until("the first is there", lambda: stack.calls(0) == 1)
             wait_until(
                 "in line",
                 lambda number=number: stack.metric("gateway_pool_waiting") == number,  # type: ignore[misc]
