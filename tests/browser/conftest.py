@@ -24,6 +24,9 @@ STRICT_CSP = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+# The first takes half of the CPU of the others: it has no windows that it could show.
+CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser")
+CHROMIUMS += ("google-chrome", "google-chrome-stable")
 ARGS = [
     "--headless",
     "--disable-gpu",
@@ -46,8 +49,7 @@ OpenPage = Callable[..., Page]
 
 
 def chromium_path() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next(filter(None, map(shutil.which, names)), None)
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
 
 
 @pytest.fixture(scope="package")
