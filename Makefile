@@ -12,10 +12,11 @@ PORT ?= 8080
 SECONDS ?= 30
 # How many tests run at once: they wait more than they compute.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
-PARTS := unit service browser engine
+PARTS := unit service log browser engine
 PART ?= $(PARTS)
 unit := tests/unit tests/test_architecture.py
-service := tests/service
+log := tests/service/erasure tests/service/feedback tests/service/log
+service := $(filter-out $(log) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/)))
 browser := tests/browser
 engine := tests/engine
 # Long and rare: not among PARTS, unless asked for.
@@ -45,8 +46,8 @@ run: .venv/app ## the page at http://127.0.0.1:8080 until Ctrl-C (BIND=0.0.0.0 f
 	@$(BIN)/shopsight run --bind $(BIND) --port $(PORT)
 
 # Where Python may write no compiled modules, each of the processes would compile them again.
-test: .venv/dev ## the tests of minutes; PART=unit, service (real servers), browser, engine or drills: those
-	@$(if $(filter service browser drills,$(PART)),tests/install-servers)
+test: .venv/dev ## the tests of minutes; PART=unit, service or log (real servers), browser, engine, drills: those
+	@$(if $(filter service log browser drills,$(PART)),tests/install-servers)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) \
 	  $(foreach part,$(PART),$(or $($(part)),$(error PART=$(part) is none of: $(PARTS) drills)))
 

@@ -131,7 +131,10 @@ def _empty_mariadb() -> Path:
     user = ["--user=root"] if os.geteuid() == 0 else []
     install = [program("mariadb-install-db"), "--no-defaults", *user, f"--datadir={folder}"]
     install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
-    subprocess.run(install, check=True, capture_output=True)
+    # A server that starts removes the temporary tables of any other from a shared folder for them.
+    with tempfile.TemporaryDirectory() as own:
+        environment = {**os.environ, "TMPDIR": own}
+        subprocess.run(install, check=True, capture_output=True, env=environment)
     return folder
 
 
@@ -148,7 +151,7 @@ def mariadb_server(
     command = [program("mariadbd"), "--no-defaults", *user, f"--datadir={data}"]
     command += [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'm.sock'}"]
     command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]
-    # Its own: a server that starts removes the temporary tables of any other from a shared one.
+    # Its own, see above.
     command += [f"--tmpdir={folder}", *options]
     with running(command, folder / "mariadb.log") as process:
 
