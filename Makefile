@@ -16,7 +16,7 @@ PARTS := unit service log browser engine
 PART ?= $(PARTS)
 unit := tests/unit tests/test_architecture.py
 log := tests/service/erasure tests/service/feedback tests/service/log
-service := $(filter-out $(log) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/)))
+service := $(filter-out $(log) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/ tests/service/test_*.py)))
 browser := tests/browser
 engine := tests/engine
 # Long and rare: not among PARTS, unless asked for.

@@ -16,7 +16,6 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from gateway.cli.embedded import Stack
 from tests.support.missing import missing
 
 # What the page must live with in production; added here whatever the server under test sends.
@@ -78,14 +77,14 @@ class Contexts:
     """
 
     def __init__(self, browser: Browser, site: str) -> None:
-        self._browser, self._site = browser, site
+        self._browser, self.site = browser, site
         self._made: dict[str, BrowserContext] = {}
 
     def with_options(self, **options: Any) -> BrowserContext:
         key = repr(sorted(options.items()))
         if key not in self._made:
             context = self._made[key] = self._browser.new_context(**options)
-            context.new_page().goto(f"{self._site}/icon.svg")
+            context.new_page().goto(f"{self.site}/icon.svg")
         return self._made[key]
 
     def clear(self) -> None:
@@ -99,7 +98,7 @@ class Contexts:
             devtools = context.new_cdp_session(kept)
             devtools.send("Network.clearBrowserCache")
             devtools.send(
-                "Storage.clearDataForOrigin", {"origin": self._site, "storageTypes": "all"}
+                "Storage.clearDataForOrigin", {"origin": self.site, "storageTypes": "all"}
             )
             devtools.detach()
 
@@ -111,12 +110,12 @@ def contexts(chromium: Browser, request: pytest.FixtureRequest) -> Contexts:
 
 
 @pytest.fixture
-def open_page(contexts: Contexts, embedded_stack: Stack) -> Iterator[OpenPage]:
+def open_page(contexts: Contexts) -> Iterator[OpenPage]:
     """`open_page(locale=…, viewport=…, before=…, expects=…)` → the page, loaded and settled.
 
     `before(page)` runs ahead of the load; `expects` names the console errors that a test provokes.
     """
-    address = f"{embedded_stack.url}/"
+    address = f"{contexts.site}/"
     complaints: list[str] = []
 
     def with_strict_csp(route: Route) -> None:

@@ -29,7 +29,7 @@ TOGETHER = {
     # The imports of torch and transformers, and one small model.
     "the engine": ("tests/engine/",),
 }
-# How much less of a busy processor the others' workers get, until the timed tests have ended.
+# Of every worker whose first test is not timed: on a busy processor the timed ones come first.
 NICE = 10
 # File by file at the end, so that all workers end at about the same time.
 SHORT = ("tests/unit/", "tests/test_architecture.py")
