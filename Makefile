@@ -2,7 +2,8 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-compose lint up down sql sql-port migrate loadtest drills bench-engine \
-  bench-gateway bench-log bench-views masking-eval corpus check-gpu demo-model demo-model-eval clean
+  bench-gateway bench-fairness bench-log bench-views masking-eval moderation-eval moderation-train \
+  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval lock pin sbom audit clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -12,11 +13,12 @@ PORT ?= 8080
 SECONDS ?= 30
 # How many tests run at once: they wait more than they compute.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
-PARTS := unit service log browser engine
+PARTS := unit service pool log browser engine
 PART ?= $(PARTS)
 unit := tests/unit tests/test_architecture.py
 log := tests/service/erasure tests/service/feedback tests/service/log
-service := $(filter-out $(log) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/ tests/service/test_*.py)))
+pool := tests/service/cli tests/service/inference tests/service/pool tests/service/test_costly_inputs.py
+service := $(filter-out $(log) $(pool) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/ tests/service/test_*.py)))
 browser := tests/browser
 engine := tests/engine
 # Long and rare: not among PARTS, unless asked for.
@@ -31,12 +33,12 @@ help: ## this list
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }
 	@echo "Installing into .venv (torch is the largest part; the first time takes a minute or more) …"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install -c constraints.txt -e '.[gateway,inference]' $(PROGRESS)
+	@$(BIN)/pip install -c constraints.txt -e '.[gateway,inference,moderation]' $(PROGRESS)
 	@touch $@
 
 .venv/dev: .venv/app
 	@echo "Installing what tests need into .venv …"
-	@$(BIN)/pip install -c constraints.txt -e '.[gateway,inference,dev]' $(PROGRESS)
+	@$(BIN)/pip install -c constraints.txt -e '.[gateway,inference,moderation,dev]' $(PROGRESS)
 	@touch $@
 
 demo: .venv/app ## ask real questions about sample photos, on this machine alone, and stop
@@ -46,8 +48,8 @@ run: .venv/app ## the page at http://127.0.0.1:8080 until Ctrl-C (BIND=0.0.0.0 f
 	@$(BIN)/shopsight run --bind $(BIND) --port $(PORT)
 
 # Where Python may write no compiled modules, each of the processes would compile them again.
-test: .venv/dev ## the tests of minutes; PART=unit, service or log (real servers), browser, engine, drills: those
-	@$(if $(filter service log browser drills,$(PART)),tests/install-servers)
+test: .venv/dev ## the tests of minutes; PART=unit, service, pool or log (real servers), browser, engine, drills: those
+	@$(if $(filter service pool log browser drills,$(PART)),tests/install-servers)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) \
 	  $(foreach part,$(PART),$(or $($(part)),$(error PART=$(part) is none of: $(PARTS) drills)))
 
@@ -88,24 +90,45 @@ drills: .venv/dev ## kill, starve and lock out what the log passes through (DRIL
 	@$(BIN)/python -m tests.drills $(DRILL)
 
 bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
-	@$(BIN)/python -m loadtest.bench_engine
+	@$(BIN)/python -m loadtest.bench.engine
 
 bench-gateway: .venv/dev ## the gateway against a bare FastAPI handler, interleaved
-	@$(BIN)/python -m loadtest.bench_gateway
+	@$(BIN)/python -m loadtest.bench.gateway
+
+bench-fairness: .venv/dev ## what one shop waits while another asks too much, against replicas of fixed time
+	@$(BIN)/python -m loadtest.bench.fairness
 
 bench-log: .venv/dev ## what the behaviour log adds to an answer, and how fast it reaches MariaDB
 	@tests/install-servers
-	@$(BIN)/python -m loadtest.bench_log
+	@$(BIN)/python -m loadtest.bench.log
 
 bench-views: .venv/dev ## how the analysts' views and roll-ups grow with the log (ROWS="100000 1000000")
 	@tests/install-servers
-	@$(BIN)/python -m loadtest.bench_views $(if $(ROWS),--rows $(ROWS))
+	@$(BIN)/python -m loadtest.bench.views $(if $(ROWS),--rows $(ROWS))
 
 masking-eval: .venv/dev ## how much of what is personal the masker finds, by kind, and its false alarms
 	@$(BIN)/python -m tests.unit.log.masking_eval
 
+moderation-eval: .venv/dev ## how much of what is unwanted moderation finds, by category, and its false alarms
+	@$(BIN)/python -m tests.moderation_sets.evaluate
+
+moderation-train: .venv/dev ## train the classifier of texts anew (a minute); BY_WRITER=1: only measure, on writers not learnt from
+	@$(BIN)/pip install -q -c constraints.txt -e '.[training]'
+	@$(BIN)/python -m gateway.moderation.training.train $(if $(BY_WRITER),--by-writer)
+
+moderation-tables: .venv/dev ## make moderation's tables of characters and words anew
+	@$(BIN)/pip install -q -c constraints.txt -e '.[training]'
+	@$(BIN)/python -m gateway.moderation.training.tables
+
+bad-inputs: .venv/dev ## what nobody should send, straight and through nginx: as specified, memory, a good question after each
+	@$(BIN)/python -m loadtest.corpus.bad_inputs
+
 corpus: .venv/dev ## Pillow's image corpus through gateway and replica: statuses, surprises, memory (FILES=100)
 	@$(BIN)/python -m loadtest.corpus $(if $(FILES),--files $(FILES))
+
+fuzz: .venv/dev ## photos, bodies and schemas that hypothesis makes up, for SECONDS=600 (SEED=1): no 5xx
+	@$(BIN)/python -m loadtest.corpus.fuzz --seconds $(if $(filter command line,$(origin SECONDS)),$(SECONDS),600) \
+	  --seed $(or $(SEED),1)
 
 check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'
@@ -117,5 +140,28 @@ demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one co
 demo-model-eval: .venv/app ## accuracy of the demo checkpoint on held-out pictures
 	$(BIN)/python -m demo_model.evaluation.evaluate --pictures 1000
 
+.venv/tools: requirements/tools.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }
+	@$(PYTHON) -m venv .venv-tools
+	@.venv-tools/bin/pip install --require-hashes -r requirements/tools.txt $(PROGRESS)
+	@mkdir -p $(@D) && touch $@
+
+lock: .venv/tools ## write requirements/*.txt, by whose hashes the images install
+	PATH=$(CURDIR)/.venv-tools/bin:$$PATH bin/lock
+
+pin: ## write docker-compose.pinned.yml: the images' digests of today (needs a registry)
+	bin/pin
+
+sbom: .venv/tools ## write sbom/*.json (CycloneDX): what each image is made of
+	@mkdir -p sbom
+	@for image in gateway inference gpu; do .venv-tools/bin/cyclonedx-py requirements \
+	  --output-reproducible -o sbom/$$image.json requirements/$$image.txt || exit 1; done
+	@ls sbom
+
+audit: .venv/tools ## known faults in what the images install, and secrets in what git holds
+	@for image in gateway inference; do .venv-tools/bin/pip-audit --strict --no-deps --require-hashes \
+	  --disable-pip --progress-spinner off -r requirements/$$image.txt || exit 1; done
+	@git ls-files -z | xargs -0 .venv-tools/bin/detect-secrets-hook --baseline .secrets.baseline
+
 clean: ## remove the environment, caches and the embedded default's data
-	rm -rf .venv .run .cache *.egg-info
+	rm -rf .venv .venv-tools .run .cache sbom *.egg-info

@@ -8,18 +8,18 @@ ShopsightError
 │   └── PhotoError: the photo is at fault
 │       ├── 400 InvalidBase64 · UrlNotAllowed · 404 ImageNotFound
 │       ├── 413 ImageTooManyPixels · 415 UnsupportedImageType
-│       └── 422 ImageUndecodable · ImageDimensions
+│       └── 422 ImageUndecodable · ImageTooComplex · ImageDimensions
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
     └── Unavailable: 503 (Retry-After) Overloaded · NoReplica
 
-gateway/errors.py has the leaves that a replica has no use for, contract/http_protocol.py those of a
-request's head.
+gateway/errors.py has the gateway's own leaves, contract/http_protocol.py those of a request's head.
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
 
 import copy
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 # OpenAI's clients sleep for as long as they are told, up to a minute, and give up on more.
@@ -34,8 +34,8 @@ class ShopsightError(Exception):
     type: ClassVar[str] = "server_error"
     en: ClassVar[str] = "Something went wrong on our side. Please try again."
     zh: ClassVar[str] = "服务出了点问题，请稍后再试。"
-    retry_after_s: int | None = None
-    """Whole seconds after which it is worth trying again; None where that changes nothing."""
+    headers: Mapping[str, str] = {}  # of the answer, besides
+    retry_after_s: int | None = None  # whole seconds; None where to try again changes nothing
 
     def __init__(self, param: str | None = None) -> None:
         super().__init__(self.code)
@@ -54,9 +54,8 @@ class ShopsightError(Exception):
 
     def body(self, language: str) -> dict[str, Any]:
         """The JSON shape of OpenAI's errors."""
-        message = self.message(language)
-        error = {"message": message, "type": self.type, "code": self.code, "param": self.param}
-        return {"error": error}
+        named = {"type": self.type, "code": self.code, "param": self.param}
+        return {"error": {"message": self.message(language), **named}}
 
     def at(self, param: str | None) -> Self:
         """A copy that names another field: one error may be raised to several askers."""
@@ -104,7 +103,7 @@ class InvalidField(ClientError):
         return f"'{self.unsupported}' is not supported."
 
 
-class InvalidSchema(ClientError):
+class InvalidSchema(InvalidField):
     code = "invalid_schema"
     en = "The JSON schema cannot be used to constrain an answer."
     zh = "该 JSON Schema 无法用于约束回答。"
@@ -197,6 +196,13 @@ class ImageUndecodable(PhotoError):
     zh = "照片无法读取，文件可能已损坏。"
 
 
+class ImageTooComplex(PhotoError):
+    status = 422
+    code = "image_too_complex"
+    en = "The photo takes too much work to read. Please save it as an ordinary JPEG or PNG."
+    zh = "照片过于复杂，无法处理，请另存为普通的 JPEG 或 PNG。"
+
+
 class ImageDimensions(PhotoError):
     status = 422
     code = "image_dimensions"
@@ -225,8 +231,7 @@ class DeadlineExceeded(ServerError):
 
 
 class Unavailable(ServerError):
-    """Try again later. Clients give up after two or three times: a time that is too short is worse
-    than one that is too long."""
+    """Try again later. Clients give up after two or three times: rather too late than too soon."""
 
     status = 503
 

@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 
 # The kind of pydantic's error that names what is not supported.
 UNSUPPORTED = "unsupported"
+# Longer names of unknown fields are not repeated.
+MAX_NAME_CHARS = 64
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ def _same(value: Any, other: Any) -> bool:
 def unsupported(what: str, step: str = "") -> PydanticCustomError:
     """An error that names `what` is asked for. `step`: from where it is raised to its field."""
     return PydanticCustomError(UNSUPPORTED, "not supported", {"what": what, "step": step})
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a field's name may be repeated to who sent it."""
+    return name.isascii() and name.isidentifier() and len(name) <= MAX_NAME_CHARS
 
 
 NOTHING = UnreadFields()

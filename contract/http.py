@@ -19,8 +19,8 @@ from starlette.types import Send
 
 from contract import errors
 from contract.errors import ShopsightError
+from contract.fields import is_plain_name
 from contract.images import MAX_IMAGE_BYTES
-from contract.request import is_plain_name
 from contract.text.language import preferred_language
 
 # The largest photo as base64, with room for the turns around it.
@@ -30,6 +30,8 @@ MAX_DRAIN_BYTES = 4 * MAX_BODY_BYTES
 # The pieces of a body (16-256 KB each) are put together when they are this much: many small blocks
 # that live for as long as large ones leave holes in the heap, a hundred megabytes after a rush.
 GATHER_BYTES = 320 * 1024
+# Where the scope of a request has the length of its body, once that was read.
+BODY_BYTES = "shopsight.body_bytes"
 
 _ROUTING = {404: errors.NotFound, 405: errors.MethodNotAllowed}
 _OTHER_NAMES = {"text/json": "application/json"}
@@ -78,6 +80,7 @@ async def bounded_stream(request: Request) -> AsyncIterator[bytes]:
             break
         if max(seen, declared) <= MAX_BODY_BYTES:
             yield chunk
+    request.scope[BODY_BYTES] = seen
     if max(seen, declared) > MAX_BODY_BYTES:
         raise errors.PayloadTooLarge
 
@@ -141,7 +144,7 @@ def request_id(headers: Mapping[str, str]) -> str:
 def json_error(
     error: ShopsightError, language: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    headers = dict(headers or {})
+    headers = {**(headers or {}), **error.headers}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(error.retry_after_s)
     if error.status == HTTPStatus.UNAUTHORIZED:

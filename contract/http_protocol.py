@@ -8,11 +8,11 @@ import uuid
 from http import HTTPStatus
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from contract import errors
 from contract.errors import ClientError, ShopsightError
 from contract.http import MAX_BODY_BYTES
+from contract.process.heads import TimedHeads
 from contract.text.language import preferred_language
 
 # nginx, where it stands in front, takes as much of an address or a field, and half of a head.
@@ -44,7 +44,7 @@ class UnsupportedTransferEncoding(ClientError):
     zh = "传输编码仅支持 chunked。"
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(TimedHeads):
     """`curl --http2` and the JDK's client offer HTTP/2 with each request, which may be passed over
     (RFC 9110, 7.8). The parser takes what is behind such a head for another protocol's, and the
     body would be lost."""
@@ -76,6 +76,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self._check_head(self._unread_bytes)
         except httptools.HttpParserError:
             self._refuse_in_turn(self._fault or errors.BadRequest())
+        self.watch_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -172,6 +173,7 @@ class HttpProtocol(HttpToolsProtocol):
             "content-type": "application/json",
             "content-length": str(len(content)),
             "x-request-id": uuid.uuid4().hex,
+            "x-content-type-options": "nosniff",
             "connection": "close",
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())

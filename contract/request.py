@@ -1,6 +1,5 @@
 """Any of the three forms → one checked `CompletionRequest`; any deviation is a named error."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -8,21 +7,18 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from contract.completion import ANY_OBJECT, DEFAULT_MAX_TOKENS, CompletionRequest, Sampling, Turn
-from contract.errors import InvalidField, InvalidSchema
-from contract.fields import UNSUPPORTED
+from contract.errors import InvalidField
+from contract.fields import UNSUPPORTED, is_plain_name
 from contract.forms import ChatRequest, FormRequest, SampledRequest, SchemaFormat, ShortRequest
 from contract.images import EncodedImage
 from contract.json_body import parse_object
+from contract.schema import check_schema
 from contract.turns import Photo, checked_text, read_messages, read_photo
 
 # Output tokens, at most.
 MAX_TOKENS_CAP = 1024
 # Below, dividing by it overflows; the answer would be the greedy one anyway.
 MIN_TEMPERATURE = 1e-3
-# A product card's schema has about 2,000; compiling grows with it.
-MAX_SCHEMA_CHARS = 16_384
-# Longer names of unknown fields are not repeated.
-MAX_NAME_CHARS = 64
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -77,11 +73,6 @@ def _param(place: list[int | str]) -> str | None:
     field's name that is no plain one, since it may be any text of the client's."""
     steps = [str(step) for step in place if isinstance(step, int) or is_plain_name(step)]
     return ".".join(steps) or None
-
-
-def is_plain_name(name: str) -> bool:
-    """Whether a field's name may be repeated to who sent it."""
-    return name.isascii() and name.isidentifier() and len(name) <= MAX_NAME_CHARS
 
 
 def _from_short(short: ShortRequest) -> CompletionRequest:
@@ -140,10 +131,7 @@ def _schema(chat: ChatRequest) -> str | None:
         return None
     if not isinstance(wanted, SchemaFormat):
         return ANY_OBJECT
-    text = json.dumps(wanted.json_schema.schema_)  # its keys in their order: an answer has it too
-    if len(text) > MAX_SCHEMA_CHARS:
-        raise InvalidSchema("response_format")
-    return text
+    return check_schema(wanted.json_schema.schema_)
 
 
 def _sampling(request: SampledRequest) -> Sampling:

@@ -59,11 +59,12 @@ class Delta:
 @dataclass(frozen=True)
 class Finished:
     """The end of an answer. Without it an answer is incomplete and must not be kept. `replica`:
-    which one computed it, where a gateway knows."""
+    which one computed it, where a gateway knows. `moderation`: what was found in its text."""
 
     reason: FinishReason
     usage: Usage = Usage()
     replica: str | None = None
+    moderation: str | None = None
 
 
 @lru_cache(maxsize=64)  # a pool serves one revision or two

@@ -1,4 +1,5 @@
-"""`python -m gateway`: serves one gateway until SIGTERM, on its public and its internal port."""
+"""`python -m gateway`: serves one gateway until SIGTERM, on its public, its internal and its
+administration's port."""
 
 import asyncio
 import signal
@@ -8,19 +9,26 @@ from prometheus_client import CollectorRegistry
 
 from contract.process.logs import configure_logging
 from contract.process.memory import limit_mmap_threshold
-from gateway.api.server import make_server
-from gateway.app import create_app, create_internal_app
+from gateway.api.server import is_loopback, make_server, own_address
+from gateway.app import create_admin_app, create_app, create_internal_app
 from gateway.config import Settings
+from gateway.identity.keys import UnreadableKeysError
 
 
 async def serve(settings: Settings) -> None:
     registry = CollectorRegistry()
     drain_s = settings.deadline_ms // 1000
     app = create_app(settings, registry)
-    public = make_server(app, settings.host, settings.gateway_port, drain_s)
-    internal_app = create_internal_app(registry, app.state)
-    internal = make_server(internal_app, settings.host, settings.internal_port, 1)
-    servers = [public, internal]
+    admin_host = own_address(settings.admin_host)
+    if not is_loopback(admin_host) and not settings.admin_token.get_secret_value():
+        raise SystemExit("ADMIN_HOST opens administration to a network: set ADMIN_TOKEN, too.")
+    internal = create_internal_app(settings, registry)
+    internal_host = own_address(settings.internal_host)
+    servers = [
+        make_server(app, settings.host, settings.gateway_port, drain_s, settings.trusted_proxies),
+        make_server(internal, internal_host, settings.internal_port, 1),
+        make_server(create_admin_app(settings, app.state), admin_host, settings.admin_port, 1),
+    ]
 
     def stop() -> None:
         for each in servers:
@@ -36,7 +44,10 @@ def main() -> None:
     limit_mmap_threshold()
     configure_logging(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings))
+        try:
+            runner.run(serve(settings))
+        except UnreadableKeysError as error:
+            raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
@@ -12,25 +11,35 @@ from starlette.datastructures import State
 from starlette.routing import Route
 
 from contract.http import install_error_handlers
-from gateway.api import feedback, images, models, users
+from contract.pixels.decoder import PhotoDecoder
+from gateway.access.registry import Registry
+from gateway.api import feedback, images, models, moderations, users
 from gateway.api.admin import admin_router
 from gateway.api.ask import AskEndpoint, form_question, json_question
-from gateway.api.fast_path import FastPath
+from gateway.api.guard import Guard, Refusals
+from gateway.api.hosts import Hosts
 from gateway.api.page import Page
+from gateway.api.posts.body_budget import BodyBudget
+from gateway.api.posts.fast_path import FastPath
 from gateway.cache.flights import Flights
 from gateway.cache.shared import SharedAnswers
 from gateway.config import Settings
 from gateway.feedback.quarantine import Quarantine
 from gateway.feedback.tally import FeedbackMetrics, Tally
 from gateway.gateway import Gateway
+from gateway.identity.addresses import Addresses
 from gateway.identity.callers import Callers
+from gateway.identity.keys import KeyRing, parse_api_keys
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.identify import ImageIdentifier
 from gateway.images.metrics import ImageMetrics
+from gateway.images.quota import Quota
 from gateway.images.render import PictureRenderer
 from gateway.images.uploads import Uploads
+from gateway.limits.running import RunningLimits
 from gateway.log import client
 from gateway.log.audit import Audit
+from gateway.log.given_answers import without_others
 from gateway.log.masking import SHARED
 from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S
 from gateway.log.outbox.metrics import OutboxMetrics
@@ -39,13 +48,15 @@ from gateway.log.reader import LogReader
 from gateway.log.request_metrics import RequestMetrics
 from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
 from gateway.log.schema.database import open_database
-from gateway.moderation.images import ImagePolicy
-from gateway.moderation.text import TextPolicy
+from gateway.moderation.photos.open import open_photo_policy
+from gateway.moderation.policies import TextPolicies
 from gateway.pool.pool import Pool
 from gateway.pool.telemetry import PoolMetrics
 from gateway.usecases.answer import Answering
 from gateway.usecases.erase import Erasing
+from gateway.usecases.moderate import Moderating
 from gateway.usecases.questions import Questions
+from gateway.usecases.screening import Screening
 from gateway.usecases.upload import Uploading
 from gateway.usecases.vote import Voting
 
@@ -57,8 +68,9 @@ SQL_TIMEOUT_S = 3
 ERASURE_SQL_TIMEOUT_S = 60
 
 
-def create_app(settings: Settings, registry: CollectorRegistry) -> FastPath:
-    """The public application."""
+def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
+    """The public application. Raises UnreadableKeysError."""
+    parse_api_keys(settings.api_keys)  # a mistake in it ends the start before anything begins
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -79,26 +91,39 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> FastPath:
     }
     for path, endpoint in ask_endpoints.items():  # the router needs them too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
-    for routes in (images, feedback, models, users):
+    for routes in (images, feedback, models, moderations, users):
         app.include_router(routes.router)
     install_error_handlers(app)
     if settings.web_dir is not None:
         # Mounted at "/" it would take every request that names another method than its route.
         app.router.default = Page(settings.web_dir)
-    return FastPath(ask_endpoints, app)
+    return Guard(
+        FastPath(ask_endpoints, app, BodyBudget(settings.body_bytes_in_flight)),
+        Hosts(settings.allowed_hosts),
+        settings.allowed_origins,
+        Refusals(registry),
+    )
 
 
-def create_internal_app(registry: CollectorRegistry, public: State) -> FastAPI:
-    """Metrics and administration, on a port of their own that is never published."""
+def create_internal_app(settings: Settings, registry: CollectorRegistry) -> Guard:
+    """Metrics, on a port of their own that is never published."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.include_router(admin_router(public))
     install_error_handlers(app)
 
     @app.get("/metrics")
     async def scrape() -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    return app
+    return Guard(app, Hosts([settings.internal_host, *settings.allowed_hosts]))
+
+
+def create_admin_app(settings: Settings, public: State) -> Guard:
+    """Administration, on a third port. A name that is not local must be that of ADMIN_HOST: the
+    public names of the page lead here only by DNS rebinding."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.include_router(admin_router(public, settings.admin_token.get_secret_value()))
+    install_error_handlers(app)
+    return Guard(app, Hosts([settings.admin_host]))
 
 
 @asynccontextmanager
@@ -113,15 +138,27 @@ async def running_gateway(
     erasing_engine = open_database(settings, answer_timeout_s=ERASURE_SQL_TIMEOUT_S)
     deadline_ms = settings.deadline_ms
 
-    photo_threads = ThreadPoolExecutor(settings.image_threads, thread_name_prefix="photo")
-    images = ImageIdentifier(photo_threads)
-    renderer = PictureRenderer(photo_threads, settings.rendered_bytes, ImageMetrics(registry))
-    image_policy = ImagePolicy(frozenset(settings.blocked_images))
+    decoder = PhotoDecoder(settings.image_helpers, "gateway.images.jobs")
+    images = ImageIdentifier(decoder)
+    renderer = PictureRenderer(decoder, settings.rendered_bytes, ImageMetrics(registry))
+    decoder.start()
+    text_policies = TextPolicies(settings.moderation_rules, settings.moderation_reload_s)
+    photo_policy = open_photo_policy(settings, settings.blocked_images)
+    screening = Screening(text_policies, photo_policy)
+    keys = KeyRing(parse_api_keys(settings.api_keys))
     pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
-    uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s, pseudonyms)
     cache = SharedAnswers.open(settings, settings.cache_budget_ms)
+    limits = RunningLimits.open(
+        settings, engine, cache.client, Addresses(settings).session_name, registry
+    )
+    quota = Quota(limits.accounts, settings.image_dir, settings.image_disk_free)
+    uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s, pseudonyms, quota)
     pool = Pool(
-        settings, PoolMetrics(registry), deadline_ms=deadline_ms, redis_url=settings.redis_url
+        settings,
+        PoolMetrics(registry),
+        deadline_ms=deadline_ms,
+        redis_url=settings.redis_address,
+        places_share=settings.places_share,
     )
     recorder = Recorder(
         settings,
@@ -129,7 +166,7 @@ async def running_gateway(
         RequestMetrics(registry),
         OutboxMetrics(registry),
         pseudonyms,
-        cache.delete_from_thread(asyncio.get_running_loop()),
+        without_others(forwarding_engine, cache.delete_from_thread(asyncio.get_running_loop())),
     )
     quarantine = Quarantine()
     tally = Tally(settings, engine, quarantine, FeedbackMetrics(registry))
@@ -137,13 +174,18 @@ async def running_gateway(
     upkeep = None
     if engine.dialect.name == "sqlite":
         upkeep = Upkeep(settings, engine, UpkeepMetrics(registry))
-    erasing = Erasing(pseudonyms, erasing_engine, uploads, cache, settings.spool_dir, recorder)
+    retries = cache.retries(settings.session_secret.get_secret_value())
+    erasing = Erasing(
+        pseudonyms, erasing_engine, uploads, cache, settings.spool_dir, recorder, retries
+    )
+    on_limits = limits.replace_from_thread(asyncio.get_running_loop())
+    access = Registry(engine, keys, on_limits, settings.spool_dir)
     gateway = Gateway(
-        callers=Callers(settings),
+        callers=Callers(settings, keys),
+        limits=limits.limiter,
         answering=Answering(
             questions=Questions(images, uploads),
-            text_policy=TextPolicy.load(),
-            image_policy=image_policy,
+            screening=screening,
             quarantine=quarantine,
             answers=cache.answers,
             leases=cache.leases,
@@ -151,12 +193,15 @@ async def running_gateway(
             pool=pool,
             renderer=renderer,
             recorder=recorder,
+            limits=limits.limiter,
             deadline_ms=deadline_ms,
         ),
-        uploading=Uploading(images, image_policy, uploads, recorder, deadline_ms),
-        voting=Voting(recorder, deadline_ms),
+        uploading=Uploading(images, screening, uploads, recorder, deadline_ms),
+        voting=Voting(screening, recorder, deadline_ms),
         erasing=erasing,
+        moderating=Moderating(images, screening, recorder, deadline_ms),
         answers=cache.answers,
+        retries=retries,
         pool=pool,
         recorder=recorder,
         log=LogReader(engine),
@@ -165,18 +210,26 @@ async def running_gateway(
     if upkeep is not None:
         upkeep.start()
     await asyncio.to_thread(client.prepare)
+    await asyncio.to_thread(access.start)
+    limits.start()
     recorder.start()
+    text_policies.start()
+    photo_policy.start()
     uploads.start()
     deleting = asyncio.create_task(cache.delete_old_forms())
     tally.start()
     await pool.start()
+    await decoder.ready()
     try:
         yield gateway
     finally:
         deleting.cancel()
+        text_policies.stop()
         await pool.close()
         await uploads.close()
         await asyncio.to_thread(tally.stop)
+        await asyncio.to_thread(access.stop)
+        await limits.close()
         await recorder.close()
         if upkeep is not None:
             await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
@@ -184,4 +237,5 @@ async def running_gateway(
         forwarding_engine.dispose()
         engine.dispose()
         await cache.close()
-        photo_threads.shutdown(cancel_futures=True)
+        await asyncio.to_thread(decoder.close)
+        await asyncio.to_thread(photo_policy.close)

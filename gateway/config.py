@@ -1,10 +1,11 @@
 """All settings of the gateway, read once from the environment, .env and /run/secrets. Each folder
 declares those that it needs, and they are joined here."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contract.process.home import HomeSettings, Place, home, shipped
@@ -12,13 +13,17 @@ from gateway.cache.settings import CacheSettings
 from gateway.feedback.settings import FeedbackSettings
 from gateway.identity.settings import IdentitySettings
 from gateway.images.settings import ImageSettings
+from gateway.limits.settings import LimitSettings
 from gateway.log.outbox.settings import OutboxSettings
 from gateway.log.rollups.settings import UpkeepSettings
 from gateway.log.schema.settings import DatabaseSettings
+from gateway.moderation.settings import ModerationSettings
 from gateway.pool.settings import PoolSettings
 
 # Compose mounts each secret as a file here, named like its setting.
 SECRETS = Path("/run/secrets")
+
+Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(
@@ -30,6 +35,8 @@ class Settings(
     IdentitySettings,
     ImageSettings,
     FeedbackSettings,
+    LimitSettings,
+    ModerationSettings,
     HomeSettings,
 ):
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -38,16 +45,41 @@ class Settings(
         default_factory=lambda: shipped("web"),
         description="Folder of the page, served at /; empty where nginx serves it.",
     )
-    blocked_images: Annotated[tuple[str, ...], NoDecode] = Field(
+    blocked_images: Names = Field(
         (),
         description="Pixel digests (image_digest in the log) of blocked photos, comma-separated.",
     )
     deadline_ms: int = Field(
         30_000, description="From the arrival of a request to the last byte of its answer."
     )
+    allowed_hosts: Names = Field(
+        (),
+        description="Names that the page and the API are served under, comma-separated: *.a.example"
+        " for all below one, * for any. IP addresses and local names always are.",
+    )
+    allowed_origins: Names = Field(
+        (), description="Origins of other sites whose pages may send, comma-separated."
+    )
+    trusted_proxies: Names = Field(
+        (),
+        description="Addresses or networks of proxies, whose X-Forwarded-For names the client and"
+        " whose X-Forwarded-Proto is believed.",
+    )
     host: str = "127.0.0.1"
     gateway_port: int = 8080
-    internal_port: int = Field(9100, description="Metrics and administration; never published.")
+    internal_host: str = Field(
+        "127.0.0.1", description="Where metrics are served, whatever HOST is."
+    )
+    internal_port: int = Field(9100, description="Metrics; never published.")
+    admin_host: str = Field(
+        "127.0.0.1",
+        description="Where administration is served, whatever HOST is: an address, or a name of"
+        " which one address is this machine's own. Beyond this machine it needs ADMIN_TOKEN.",
+    )
+    admin_port: int = Field(9101, description="Administration; never published.")
+    admin_token: SecretStr = Field(
+        SecretStr(""), description="What administration asks for as a bearer token; empty: nothing."
+    )
     log_level: str = "INFO"
 
     def __init__(self, **values: Any) -> None:
@@ -55,11 +87,20 @@ class Settings(
         folders = [folder for folder in (home(), SECRETS) if folder.is_dir()]
         super().__init__(**{"_secrets_dir": folders, **values})
 
-    @field_validator("blocked_images", mode="before")
+    @field_validator(
+        "blocked_images", "allowed_hosts", "allowed_origins", "trusted_proxies", mode="before"
+    )
     @classmethod
-    def _digests(cls, value: object) -> object:
+    def _names(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(item.strip() for item in value.split(",") if item.strip())
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            ip_network(item)  # the server would pass over what is none
         return value
 
     @field_validator("web_dir", mode="before")

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from contract.process.logs import configure_logging
 from gateway.cache.shared import SharedAnswers
 from gateway.config import Settings
+from gateway.log.given_answers import without_others
 from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S, Forwarder
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.spool_folder import SpoolFolder
@@ -38,12 +39,12 @@ async def _run(settings: Settings) -> None:
     cache = SharedAnswers.open(settings, REDIS_BUDGET_MS)
     folder = SpoolFolder(settings.spool_dir, settings.log_durability)
     folder.path.mkdir(parents=True, exist_ok=True)
-    delete_answers = cache.delete_from_thread(loop)
+    delete_answers = without_others(forwarding_engine, cache.delete_from_thread(loop))
     forwarder = Forwarder(
         settings, folder, None, forwarding_engine, OutboxMetrics(registry), delete_answers
     )
     upkeep = Upkeep(settings, upkeep_engine, UpkeepMetrics(registry))
-    start_http_server(settings.internal_port, settings.host, registry)
+    start_http_server(settings.internal_port, settings.internal_host, registry)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)

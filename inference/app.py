@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from contract.http import install_error_handlers
+from contract.pixels.decoder import PhotoDecoder
 from inference import routes
 from inference.config import Settings
 from inference.engine import Engine
 from inference.gpu import watch_gpus
 from inference.model.model import Model
 from inference.replica import Replica
+from inference.schema_trials import SchemaTrials
 from inference.telemetry import Metrics
 
 log = logging.getLogger(__name__)
@@ -60,4 +62,6 @@ def load_replica(settings: Settings) -> Replica:
         queue_limit=settings.queue_limit,
         prefill_tokens=settings.prefill_tokens,
     )
-    return Replica(model, engine, metrics, settings.default_deadline_ms)
+    schemas = SchemaTrials(model.vocabulary.packed())
+    decoder = PhotoDecoder(settings.image_helpers)
+    return Replica(model, engine, metrics, schemas, decoder, settings.default_deadline_ms)

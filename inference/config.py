@@ -75,6 +75,9 @@ class Settings(ModelSettings, HomeSettings):
     default_deadline_ms: int = Field(
         30_000, description="Deadline of requests without x-deadline-ms."
     )
+    image_helpers: int = Field(
+        2, ge=1, description="Processes that decode photos; one more is for large ones."
+    )
     host: str = "127.0.0.1"
     inference_port: int = 8081
     log_level: str = "INFO"

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator
 
 from contract.errors import DeadlineExceeded, InternalError, NoReplica, Overloaded, ShopsightError
 from contract.response import Delta, Finished
-from inference.job import Job
-from inference.model import Logits, OutOfMemory
+from inference.job import Job, named
 from inference.model.model import Model
+from inference.model.tensors import Logits, OutOfMemory
 from inference.sequence import Sequence
 from inference.telemetry import Metrics
 from inference.waiting_queue import WaitingQueue
@@ -177,10 +177,9 @@ class Engine:
                     row.first_token_at = time.monotonic()
                     self._metrics.ttft_s.observe(row.first_token_at - row.arrived_at)
                 ended = row.add_token(token_id, logits[index])
-            except Exception:
-                log.exception("choosing a token failed")
+            except Exception as error:
                 self._remove(row)
-                self._end(row, InternalError())
+                self._end(row, named(error))
                 continue
             if ended:
                 self._remove(row)

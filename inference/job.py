@@ -1,16 +1,19 @@
 """One question in an engine, and the way of its answer back to the event loop."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from contract.completion import Sampling
-from contract.errors import ShopsightError
+from contract.errors import InternalError, ShopsightError
 from contract.response import Delta, Finished
 from inference.model.grammar import Grammar
 from inference.model.prompts import Prompt
+
+log = logging.getLogger(__name__)
 
 Priority = Literal["interactive", "batch"]
 Item = Delta | Finished | ShopsightError
@@ -48,3 +51,11 @@ class Job:
                 yield item
         finally:
             self.cancelled = not ended
+
+
+def named(error: Exception) -> ShopsightError:
+    """As the asker is told it. What has no name is a fault of ours, and is logged."""
+    if isinstance(error, ShopsightError):
+        return error
+    log.error("choosing a token failed", exc_info=error)
+    return InternalError()

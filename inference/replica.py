@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
+from contract.pixels.decoder import PhotoDecoder
 from inference.engine import Engine
 from inference.job import Job
 from inference.model.model import Model
+from inference.schema_trials import SchemaTrials
 from inference.telemetry import Metrics
 
 # A day, which means none: an 8B model on a slow disk may take minutes.
@@ -21,12 +23,16 @@ class Replica:
     model: Model
     engine: Engine
     metrics: Metrics
+    schemas: SchemaTrials
+    decoder: PhotoDecoder
     default_deadline_ms: int
     ready: bool = field(default=False)
 
     async def warm_up(self) -> None:
         """Start the engine and answer one question about a blank photo. The first answer is slow,
         since libraries initialise lazily. Then the replica is ready."""
+        self.decoder.start()
+        await self.schemas.start()
         self.engine.start()
         asked = CompletionRequest((Turn("user", "?"),), None, Sampling(max_tokens=4))
         blank = Image.new("RGB", (256, 256), "white")
@@ -34,9 +40,12 @@ class Replica:
         job = Job(prompt, asked.sampling, time.monotonic() + WARM_UP_DEADLINE_S)
         async for _ in self.engine.answer(job):
             pass
+        await self.decoder.ready()
         self.ready = True
 
     async def drain(self) -> None:
         """Become not ready, and finish what is in flight."""
         self.ready = False
         await asyncio.to_thread(self.engine.stop)
+        self.schemas.close()
+        self.decoder.close()

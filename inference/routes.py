@@ -3,7 +3,6 @@
 import asyncio
 import time
 import uuid
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -23,13 +22,11 @@ from contract.errors import (
 )
 from contract.forms import MODEL_ALIAS
 from contract.http import EventStream, check_media_type, read_body
-from contract.images import check_image
 from contract.request import parse_completion
 from contract.response import AnswerFrame
 from contract.text.canonical import canonical_request
 from contract.text.language import language_of
 from inference.job import Job, Priority
-from inference.model.grammar import Grammar
 from inference.model.prompts import Prompt
 from inference.replica import Replica
 
@@ -61,8 +58,10 @@ async def chat_completions(request: Request) -> Response:
     namespace = request.headers.get("x-cache-namespace", "")
     try:
         async with asyncio.timeout(budget_ms / 1000):
-            prepare = partial(_prepare, replica, asked, namespace, attempt_of(request.headers))
-            prompt, grammar = await asyncio.to_thread(prepare)
+            if asked.sampling.schema is not None:
+                await replica.schemas.check(asked.sampling.schema)
+            prompt = await _prompt(replica, asked, namespace, attempt_of(request.headers))
+            grammar = await asyncio.to_thread(replica.model.grammar, asked.sampling)
     except TimeoutError:
         raise DeadlineExceeded from None
     except ClientError as error:
@@ -83,31 +82,26 @@ async def chat_completions(request: Request) -> Response:
     return EventStream(body, headers)
 
 
-def _prepare(
+async def _prompt(
     replica: Replica, asked: CompletionRequest, namespace: str, attempt: int
-) -> tuple[Prompt, Grammar | None]:
-    """Raises ImageNotFound for an `image_id`, InvalidSchema, ContextLengthExceeded, and the errors
-    of a photo."""
-    grammar = replica.model.grammar(asked.sampling)
+) -> Prompt:
+    """Raises ImageNotFound for an `image_id`, ContextLengthExceeded, and the errors of a photo."""
     if asked.image_id is not None:
         raise ImageNotFound
     max_prompt_tokens = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
-    prompt = _prompt(replica, asked, namespace, attempt)
-    while len(prompt.ids) > max_prompt_tokens:
+    while True:
+        pixels, key = None, ""
+        if asked.image is not None:
+            photo = await replica.decoder.checked(asked.image, pixel_bound(attempt))
+            # It contains the tenant: the time of an answer must not reveal another's photos.
+            key = f"{len(namespace)}:{namespace}{attempt}:{photo.facts.digest}"
+            pixels = photo.pixels
+        prompt = await asyncio.to_thread(replica.model.prompt, asked, pixels, key, attempt)
+        if len(prompt.ids) <= max_prompt_tokens:
+            return prompt
         if attempt == 0 or asked.image is None:
             raise ContextLengthExceeded
         attempt -= 1  # a smaller photo is better than no answer
-        prompt = _prompt(replica, asked, namespace, attempt)
-    return prompt, grammar
-
-
-def _prompt(replica: Replica, asked: CompletionRequest, namespace: str, attempt: int) -> Prompt:
-    if asked.image is None:
-        return replica.model.prompt(asked, None)
-    photo = check_image(asked.image, pixel_bound(attempt))
-    # The key contains the tenant: the time of an answer must not reveal another tenant's photos.
-    key = f"{len(namespace)}:{namespace}{attempt}:{photo.facts.digest}"
-    return replica.model.prompt(asked, photo.pixels, key, attempt)
 
 
 @router.api_route("/v1/models", methods=READS)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contract.response import Delta, Finished, FinishReason, TokenLogprob, Usage
 from inference.detokenizer import Detokenizer
 from inference.job import Job
-from inference.model import Logits
 from inference.model.network import RowInput
 from inference.model.sampler import Sampler
+from inference.model.tensors import Logits
 
 
 class Sequence:

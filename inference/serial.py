@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator
 from contract.errors import DeadlineExceeded, InternalError, ShopsightError
 from contract.response import Delta, Finished
 from inference.job import Job
-from inference.model import Logits
 from inference.model.model import Model
+from inference.model.tensors import Logits
 from inference.sequence import Sequence
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import subprocess
 import time
 from collections.abc import Iterator
@@ -94,10 +95,14 @@ class LoadFigures:
 
 
 async def run_closed_loop(
-    port: int, concurrent: int, seconds: float, requests: Iterator[bytes]
+    port: int,
+    concurrent: int,
+    seconds: float,
+    requests: Iterator[bytes],
+    pause_s: float = 0.0,
 ) -> LoadFigures:
     """`concurrent` clients on kept-alive connections, for `seconds` or until `requests` is
-    exhausted."""
+    exhausted. One that is refused waits for about `pause_s` before its next request."""
     times: list[float] = []
     errors = 0
     stop_at = time.monotonic() + seconds
@@ -113,7 +118,9 @@ async def run_closed_loop(
             length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
             await reader.readexactly(length)
             times.append((time.perf_counter() - sent_at) * 1000)
-            errors += not head.startswith(b"HTTP/1.1 200")
+            if not head.startswith(b"HTTP/1.1 200"):
+                errors += 1
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
         writer.close()
 
     started_at = time.monotonic()

@@ -1,5 +1,8 @@
-"""A replica for benchmarks of the gateway: answers at once, streamed or not, and counts calls."""
+"""A replica for benchmarks of the gateway: answers at once, or after ECHO_DELAY_S, streamed or not,
+and counts calls."""
 
+import asyncio
+import os
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -22,6 +25,8 @@ STREAM = b"".join(
         sse.DONE,
     ]
 )
+
+DELAY_S = float(os.environ.get("ECHO_DELAY_S", "0"))
 
 app = FastAPI()
 calls = 0
@@ -46,6 +51,9 @@ async def count() -> int:
 async def chat_completions(request: Request) -> Response:
     global calls
     calls += 1
-    if b'"stream": true' in await request.body():
+    streamed = b'"stream": true' in await request.body()
+    if DELAY_S:
+        await asyncio.sleep(DELAY_S)
+    if streamed:
         return Response(STREAM, media_type="text/event-stream", headers=HEADERS)
     return JSONResponse(FRAME.whole(ANSWER, END), headers=HEADERS)

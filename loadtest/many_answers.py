@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from contract.request import parse_completion
 from contract.response import Delta, Finished, Usage
+from contract.text.canonical import canonical_request
 from gateway.cache.answers import AnswerWriter
 from gateway.cache.key import answer_key
 from gateway.identity.callers import ANONYMOUS_TENANT
@@ -48,7 +49,8 @@ async def fill(url: str, image: str, first: int, last: int) -> None:
     asked = parse_completion(body_of(ask_request("img_" + "0" * 32, "?")))
     for number in range(first, last):
         turn = replace(asked.turns[0], text=question(number))
-        key = answer_key(replace(asked, turns=(turn,)), image, REVISION, ANONYMOUS_TENANT)
+        canonical = canonical_request(replace(asked, turns=(turn,)))
+        key = answer_key(canonical, image, REVISION, ANONYMOUS_TENANT)
         answer = Delta(f"看起来是荔枝纹皮革质感,简洁耐看,适合送给妈妈。第{number}个回答。")
         await answers.put(key, answer, Finished("stop", Usage(80, 24)), version)
         if number % BATCH == 0:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.embedded import embedded_stack
+from tests.support.limits import ROOMY
 
 HERE = Path(__file__).parent
 
@@ -47,7 +48,7 @@ def main() -> None:
         url = args.url
         if url is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-load-"))
-            url = stack.enter_context(embedded_stack(Path(folder))).url
+            url = stack.enter_context(embedded_stack(Path(folder), **ROOMY)).url
         print(f"{args.users} shoppers for {args.seconds} s at {url} …", flush=True)
         entries = load(url, args.users, args.seconds)
     total = sum(entry["num_requests"] for entry in entries)

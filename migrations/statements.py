@@ -33,12 +33,19 @@ def create(
         op.execute(f"CREATE INDEX {_index_name(name, column)} ON {name} ({column})")
 
 
-def alter(table: str, *, add: Sequence[Column[Any]] = (), index: Sequence[str] = ()) -> None:
+def alter(
+    table: str,
+    *,
+    add: Sequence[Column[Any]] = (),
+    index: Sequence[str] = (),
+    unique: Sequence[str] = (),
+) -> None:
     """Add columns and single-column indexes, in one ALTER on a server. SQLite makes the table anew
     to give a column a default that is not constant; it cannot while there are views of it."""
     if _on_a_server():
         parts = [f"ADD COLUMN {_definition(column)}" for column in add]
         parts += [f"ADD INDEX {_index_name(table, name)} ({name})" for name in index]
+        parts += [f"ADD UNIQUE INDEX {_index_name(table, name)} ({name})" for name in unique]
         op.execute(f"ALTER TABLE {table} {', '.join(parts)}")
         return
     if any(column.server_default is not None for column in add):
@@ -48,8 +55,8 @@ def alter(table: str, *, add: Sequence[Column[Any]] = (), index: Sequence[str] =
     else:
         for column in add:
             op.add_column(table, column)
-    for name in index:
-        op.create_index(_index_name(table, name), table, [name])
+    for name in (*index, *unique):
+        op.create_index(_index_name(table, name), table, [name], unique=name in unique)
 
 
 def undo_alter(table: str, *, drop: Sequence[str] = (), index: Sequence[str] = ()) -> None:

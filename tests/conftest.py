@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cli.embedded import Stack, embedded_stack
 from tests.support import ROOT, fork_server
+from tests.support.limits import ROOMY
 from tests.support.workers import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.support.workers import pytest_runtest_setup as pytest_runtest_setup
 from tests.support.workers import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
@@ -30,6 +31,8 @@ def pytest_configure() -> None:
     # client would take 40 ms of CPU. This is a folder without any.
     os.environ.pop("SSL_CERT_FILE", None)
     os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
+    # How full the machine's disk is decides no test.
+    os.environ["IMAGE_DISK_FREE"] = "0"
 
 
 def pytest_collection_finish() -> None:
@@ -41,7 +44,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", name="embedded_stack")
 def _embedded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with embedded_stack(tmp_path_factory.mktemp("stack")) as stack:
+    with embedded_stack(tmp_path_factory.mktemp("stack"), **ROOMY) as stack:
         yield stack
 
 

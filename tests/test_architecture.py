@@ -3,6 +3,7 @@ what is called how. docs/architecture.md tells them in words."""
 
 import ast
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -22,12 +23,16 @@ WEB_FRAMEWORKS = {"fastapi", "starlette", "uvicorn"}
 # From the bottom to the top: a folder imports what stands below it, and nothing beside or above it.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("contract",),
-    ("gateway.errors", "gateway.prompt"),
-    ("gateway.cache", "gateway.identity", "gateway.moderation", "gateway.pool.http"),
+    ("gateway.errors", "gateway.prompt", "gateway.log.personal"),
+    (
+        *("gateway.cache", "gateway.identity", "gateway.moderation"),
+        *("gateway.pool.http", "gateway.pool.queue"),
+    ),
     ("gateway.pool", "gateway.log.schema"),
     ("gateway.log",),
     ("gateway.log.outbox", "gateway.log.rollups"),
-    ("gateway.images",),
+    ("gateway.limits",),
+    ("gateway.access", "gateway.images"),
     ("gateway.erasure", "gateway.feedback"),
     ("gateway.usecases",),
     ("gateway.config", "gateway.gateway"),
@@ -64,11 +69,16 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 @cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imported(path: Path) -> frozenset[str]:
     """Full names of the modules that a file imports anywhere, for type checkers only or within a
     function as well."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -90,14 +100,28 @@ def folder_of(module: str) -> str:
     return next((prefix for prefix in prefixes if prefix in RANK), "")
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
-def test_imports_run_downward_only(path: Path) -> None:
-    here = folder_of(module_of(path))
-    for module in imported(path) & MODULES.keys():
-        there = folder_of(module)
-        assert there == here or RANK[there] < RANK[here], f"{here} imports {module}"
-    apart = set(APART) - {module_of(path).split(".")[0]}
-    assert not tops(path) & (apart | {"tests", "migrations", "loadtest"})
+def names(paths: Iterable[Path]) -> list[str]:
+    return [name(path) for path in paths]
+
+
+def test_imports_run_downward_only() -> None:
+    upward = []
+    for importer, path in MODULES.items():
+        here = folder_of(importer)
+        for module in imported(path) & MODULES.keys():
+            there = folder_of(module)
+            if there != here and RANK[there] >= RANK[here]:
+                upward.append(f"{importer} imports {module}")
+    assert upward == []
+
+
+def test_services_are_apart_and_know_no_tests() -> None:
+    outside = {"tests", "migrations", "loadtest"}
+    knows = {
+        name(path): tops(path) & (outside | set(APART) - {module_of(path).split(".")[0]})
+        for path in FILES
+    }
+    assert {path: known for path, known in knows.items() if known} == {}
 
 
 def test_every_folder_has_its_layer() -> None:
@@ -114,38 +138,46 @@ def test_no_file_imports_itself_by_way_of_others() -> None:
     assert not edges, f"in circles or above one: {sorted(edges)}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
-def test_torch_lives_in_one_folder_of_the_service(path: Path) -> None:
-    if not path.is_relative_to(ROOT / "inference/model") and "demo_model" not in path.parts:
-        assert not tops(path) & TORCH
+def test_torch_lives_in_one_folder_of_the_service() -> None:
+    outside = [
+        path
+        for path in FILES
+        if not path.is_relative_to(ROOT / "inference/model") and "demo_model" not in path.parts
+    ]
+    assert names(path for path in outside if tops(path) & TORCH) == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "gateway/usecases").glob("*.py")), ids=name)
-def test_use_cases_know_no_web_framework(path: Path) -> None:
-    assert not tops(path) & WEB_FRAMEWORKS
+def test_use_cases_know_no_web_framework() -> None:
+    use_cases = (ROOT / "gateway/usecases").glob("*.py")
+    assert names(path for path in use_cases if tops(path) & WEB_FRAMEWORKS) == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
-def test_only_composition_roots_see_all_settings(path: Path) -> None:
-    if module_of(path).startswith(SEES_SETTINGS) or path.stem == "config":
-        return
-    tree = ast.parse(path.read_text())
-    names = {
-        alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
+def test_only_composition_roots_see_all_settings() -> None:
+    others = [
+        path
+        for path in FILES
+        if not module_of(path).startswith(SEES_SETTINGS) and path.stem != "config"
+    ]
+    assert names(path for path in others if sees_settings(path)) == []
+
+
+def sees_settings(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.ImportFrom)
         and node.module in ("gateway.config", "inference.config")
-        for alias in node.names
-    }
-    assert "Settings" not in names
+        and "Settings" in [alias.name for alias in node.names]
+        for node in ast.walk(tree_of(path))
+    )
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
-def test_files_are_short_and_say_what_they_are_for(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= MAX_LINES
-    assert ast.get_docstring(ast.parse(text))
-    assert path.stem not in VAGUE_NAMES
+def test_files_are_short() -> None:
+    lines = {name(path): len(path.read_text().splitlines()) for path in FILES}
+    assert {path: count for path, count in lines.items() if count > MAX_LINES} == {}
+
+
+def test_files_say_what_they_are_for() -> None:
+    assert names(path for path in FILES if not ast.get_docstring(tree_of(path))) == []
+    assert names(path for path in FILES if path.stem in VAGUE_NAMES) == []
 
 
 def test_a_package_can_be_overlooked_at_a_glance() -> None:
@@ -165,7 +197,7 @@ def test_no_class_name_stands_for_two_things(package: str) -> None:
     places = defaultdict(list)
     for path in FILES:
         if path.is_relative_to(ROOT / package):
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in ast.walk(tree_of(path)):
                 if isinstance(node, ast.ClassDef):
                     places[node.name].append(name(path))
     assert {each: files for each, files in places.items() if len(files) > 1} == {}
@@ -187,13 +219,20 @@ def test_decisions_do_no_io(path: Path) -> None:
     assert not tops(path) & {"asyncio", "httpx", "redis", "sqlite3", "socket", *WEB_FRAMEWORKS}
 
 
-@pytest.mark.parametrize("path", FILES, ids=name)
-def test_no_settings_are_read_at_import(path: Path) -> None:
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            calls = [call for call in ast.walk(node.value) if isinstance(call, ast.Call)]
-            names = {ast.unparse(call.func) for call in calls}
-            assert not names & {"Settings", "os.environ.get", "os.getenv", "FastAPI"}
+def test_no_settings_are_read_at_import() -> None:
+    forbidden = {"Settings", "os.environ.get", "os.getenv", "FastAPI"}
+    assert names(path for path in FILES if called_at_import(path) & forbidden) == []
+
+
+def called_at_import(path: Path) -> set[str]:
+    """Names of the functions that make the values of a module."""
+    values = [
+        node.value
+        for node in tree_of(path).body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+    ]
+    nodes = [node for value in values for node in ast.walk(value)]
+    return {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
 
 
 def test_the_gateway_has_one_way_to_speak_http() -> None:

@@ -241,7 +241,7 @@ const models = readJson("v1/models")
     revisions = new Map(data.map((model) => [model.model_revision, model.demo === true]));
     showBanner();
   })
-  .catch(() => {}); // asking says soon enough what is wrong
+  .catch(({ status }) => (at("closed-banner").hidden = status !== 401)); // else asking says why
 const samples = showSamples(at("samples-list"), takeSample).then((any) => {
   at("samples").hidden = !any;
 });

@@ -3,12 +3,16 @@
 // How long a phone takes to move from one network to another, about; ms.
 const SECOND_TRY_AFTER = 1000;
 
-/** The JSON at `url`; a connection that breaks, as on a change of network, is tried once more. */
+/**
+ * The JSON at `url`; a connection that breaks, as on a change of network, is tried once more.
+ * An error has the response's `status`.
+ */
 export async function readJson(url) {
   const response = await fetch(url).catch(async () => {
     await new Promise((done) => setTimeout(done, SECOND_TRY_AFTER));
     return fetch(url);
   });
-  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  const { ok, status } = response;
+  if (!ok) throw Object.assign(new Error(`${url}: ${status}`), { status });
   return response.json();
 }

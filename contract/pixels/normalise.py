@@ -3,6 +3,7 @@ on white, in sRGB, bounded. Both services normalise with this file."""
 
 from PIL import Image, ImageChops
 
+from contract.pixels.bands import UPRIGHT, shrunk
 from contract.pixels.colour import to_srgb
 from contract.pixels.png_colour import profile_of
 
@@ -10,19 +11,9 @@ from contract.pixels.png_colour import profile_of
 _PNG_DEPTH_AT = 24
 
 
-# By EXIF's orientation: what sets a picture upright.
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
 # Modes in which a transparent pixel's colour does not count when pixels are mixed.
 _PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
+_STRAIGHT = {premultiplied: mode for mode, premultiplied in _PREMULTIPLIED.items()}
 
 
 def normalised(
@@ -31,12 +22,9 @@ def normalised(
     """A loaded picture of the file `data` as RGB with at most `pixel_bound` pixels. Turned first:
     resizing goes by rows, then columns, so that a turned copy would come out otherwise.
 
-    `picture` cannot be used afterwards. A copy in full size takes its place at once, so that never
-    more than two are in memory: 60 MP are 240 MB each."""
+    `picture` cannot be used afterwards: a large one never has a second copy of full size."""
     profile = profile_of(picture, data)
-    if orientation in _UPRIGHT:
-        picture = _instead_of(picture, picture.transpose(_UPRIGHT[orientation]))
-    whole = _bounded(_with_alpha(picture, data), pixel_bound)
+    whole = _upright(picture, data, orientation, pixel_bound)
     if whole.mode not in ("LA", "RGBA"):
         return to_srgb(whole, profile)
     alpha = whole.getchannel("A")
@@ -44,6 +32,30 @@ def normalised(
     canvas = Image.new("RGB", whole.size, "white")
     canvas.paste(opaque, mask=alpha)
     return canvas
+
+
+def _upright(picture: Image.Image, data: bytes, orientation: int, pixel_bound: int) -> Image.Image:
+    """As L, RGB, CMYK, LA or RGBA."""
+    width, height = picture.size if orientation <= 4 else picture.size[::-1]
+    scale = (pixel_bound / (width * height)) ** 0.5
+    if scale >= 1:
+        if orientation in UPRIGHT:
+            picture = _instead_of(picture, picture.transpose(UPRIGHT[orientation]))
+        return _with_alpha(picture, data)
+    size = max(1, int(width * scale)), max(1, int(height * scale))
+
+    def prepared(band: Image.Image) -> Image.Image:
+        band = _with_alpha(band, data)
+        mode = _PREMULTIPLIED.get(band.mode)
+        return band.convert(mode) if mode else band
+
+    small = shrunk(picture, orientation, size, None if _is_plain(picture) else prepared)
+    return small.convert(_STRAIGHT[small.mode]) if small.mode in _STRAIGHT else small
+
+
+def _is_plain(picture: Image.Image) -> bool:
+    """Whether nothing is to be converted before it is resized."""
+    return picture.mode in ("L", "RGB", "CMYK") and "transparency" not in picture.info
 
 
 def _instead_of(picture: Image.Image, copy: Image.Image) -> Image.Image:
@@ -107,15 +119,3 @@ def _bytes_of(picture: Image.Image, second: bool) -> Image.Image:
     if picture.mode == "I":
         picture = picture.convert("I;16")
     return Image.frombytes("L", picture.size, picture.tobytes()[int(second) :: 2])
-
-
-def _bounded(picture: Image.Image, pixel_bound: int) -> Image.Image:
-    scale = (pixel_bound / (picture.width * picture.height)) ** 0.5
-    if scale >= 1:
-        return picture
-    size = max(1, int(picture.width * scale)), max(1, int(picture.height * scale))
-    mode = picture.mode
-    if mode in _PREMULTIPLIED:  # resize() would do so by itself, and keep the picture beside it
-        picture = _instead_of(picture, picture.convert(_PREMULTIPLIED[mode]))
-    small = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
-    return _instead_of(picture, small.convert(mode))

@@ -1,15 +1,16 @@
-"""Administration at run time: weights, cached answers, erasure. On the internal port only."""
+"""Administration at run time: weights, cached answers, erasure. On a port of its own."""
 
+import hmac
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.datastructures import State
 
 from contract.errors import InvalidField, NoReplica
 from gateway.cache.redis import RedisUnavailableError
-from gateway.errors import CacheUnavailable
+from gateway.errors import CacheUnavailable, InvalidKey
 from gateway.gateway import Gateway
 from gateway.pool.balancer import checked_weights
 from gateway.pool.pool import Pool
@@ -25,9 +26,17 @@ class NewWeights(BaseModel):
     weights: Annotated[dict[Revision, float], AfterValidator(checked_weights)]
 
 
-def admin_router(public: State) -> APIRouter:
-    """`public`: the state of the public application, which holds the running gateway."""
-    router = APIRouter(prefix="/admin")
+def admin_router(public: State, token: str) -> APIRouter:
+    """`public`: the state of the public application, which holds the running gateway. `token`: what
+    each request has to bring; empty: nothing."""
+
+    def check_token(request: Request) -> None:
+        wanted = f"Bearer {token}".encode()
+        given = request.headers.get("authorization", "").encode()
+        if token and not hmac.compare_digest(given, wanted):
+            raise InvalidKey
+
+    router = APIRouter(prefix="/admin", dependencies=[Depends(check_token)])
 
     def running_gateway() -> Gateway:
         gateway: Gateway | None = getattr(public, "gateway", None)

@@ -18,10 +18,12 @@ from contract.http import EventStream, check_media_type, read_body
 from contract.images import EncodedImage
 from contract.request import parse_completion, parse_form
 from contract.response import AnswerFrame
+from gateway.api.admission import admitted, count_body
 from gateway.api.disconnect import DisconnectWatch
 from gateway.api.envelope import error_response, new_interaction, response_headers
 from gateway.api.multipart import read_form
 from gateway.gateway import Gateway
+from gateway.identity.scopes import ASK
 from gateway.log.interaction import Interaction
 from gateway.usecases.questions import Question, Questions, new_question
 
@@ -90,9 +92,9 @@ class AskEndpoint:
         answering = gateway.answering
 
         async def read() -> Question:
-            caller = gateway.callers.identify(request.headers, request.cookies)
-            interaction.caller = caller
+            caller = await admitted(request, gateway, interaction, ASK)
             question = await self._read(request, answering.questions, caller.tenant)
+            count_body(request, gateway, caller)
             disconnect.start()  # the body is complete: all that can follow is the disconnect
             return question
 

@@ -5,7 +5,9 @@ from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
 from contract.http import check_media_type, read_body
+from gateway.api.admission import admitted
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
+from gateway.identity.scopes import VOTE
 
 router = APIRouter()
 
@@ -16,7 +18,7 @@ async def vote(request: Request) -> Response:
     interaction = new_interaction(request, kind="feedback")
 
     async def read() -> bytes:
-        interaction.caller = gateway.callers.identify(request.headers, request.cookies)
+        await admitted(request, gateway, interaction, VOTE)
         check_media_type(request, "application/json")
         return (await read_body(request)).data
 

@@ -10,9 +10,11 @@ from contract.errors import InvalidField, PayloadTooLarge, PhotoError, Shopsight
 from contract.forms import MAX_USER_CHARS
 from contract.http import media_type, read_body
 from contract.images import EncodedImage
+from gateway.api.admission import admitted, count_body
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.api.multipart import read_form
-from gateway.images.uploads import Consent
+from gateway.identity.scopes import UPLOAD
+from gateway.images.upload import Consent
 
 router = APIRouter()
 
@@ -25,8 +27,9 @@ async def upload(request: Request) -> Response:
     interaction = new_interaction(request, kind="upload")
 
     async def read() -> tuple[EncodedImage, Consent | None]:
-        caller = interaction.caller = gateway.callers.identify(request.headers, request.cookies)
+        caller = await admitted(request, gateway, interaction, UPLOAD)
         photo, fields = await _photo(request)
+        count_body(request, gateway, caller)
         interaction.caller = replace(caller, user=_user(fields))
         return photo, _consent(fields)
 

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from contract.errors import ModelNotFound
 from contract.forms import MODEL_ALIAS
+from gateway.api.admission import identify
 from gateway.api.envelope import gateway_of
 from gateway.api.page import READS
 
@@ -16,7 +17,7 @@ router = APIRouter()
 @router.api_route("/v1/models", methods=list(READS))
 async def models(request: Request) -> dict[str, Any]:
     gateway = gateway_of(request)
-    gateway.callers.identify(request.headers, request.cookies)
+    identify(request, gateway)
     return {"object": "list", "data": gateway.pool.models()}
 
 
@@ -26,11 +27,11 @@ async def model(model: str, request: Request) -> dict[str, Any]:
     """The alias is whichever revision answers this caller; a revision is itself. Raises
     ModelNotFound, and NoReplica where it cannot be known."""
     gateway = gateway_of(request)
-    caller = gateway.callers.identify(request.headers, request.cookies)
+    caller = identify(request, gateway)
     all_served = gateway.pool.models()
     if not all_served:
         raise gateway.pool.no_replica()
-    revision = gateway.pool.choose_revision(caller.sticky_id) if model == MODEL_ALIAS else model
+    revision = gateway.pool.choose_revision(caller.sticky_id()) if model == MODEL_ALIAS else model
     for served in all_served:
         if served["model_revision"] == revision:
             return {**served, "id": model}

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+import ipaddress
+import socket
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -13,6 +16,8 @@ from contract.http_protocol import HttpProtocol
 # Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. Otherwise
 # nginx sends a question into a connection that the gateway is closing, and the question fails.
 KEEP_ALIVE_S = 75
+# How long a name may take until it has an address of this machine.
+NAME_S = 10
 
 
 class CoalescingTransport:
@@ -61,8 +66,11 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(app: ASGIApp, host: str, port: int, drain_s: int) -> Server:
-    """`drain_s`: how long answers in flight may take after the server was told to stop."""
+def make_server(
+    app: ASGIApp, host: str, port: int, drain_s: int, proxies: Sequence[str] = ()
+) -> Server:
+    """`drain_s`: how long answers in flight may take after the server was told to stop. `proxies`:
+    whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -73,5 +81,29 @@ def make_server(app: ASGIApp, host: str, port: int, drain_s: int) -> Server:
         timeout_keep_alive=KEEP_ALIVE_S,
         log_config=None,
         access_log=False,
+        proxy_headers=bool(proxies),  # with none, it would believe whoever is on this machine
+        forwarded_allow_ips=list(proxies),
     )
     return Server(config)
+
+
+def own_address(host: str) -> str:
+    """The address to listen on for `host`: itself, or of a name the one that is this machine's.
+    Behind a name in one network stand all gateways there, and each listens in that network only.
+    Raises SystemExit for a name without one."""
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(host))
+    deadline = time.monotonic() + NAME_S
+    while True:
+        with contextlib.suppress(OSError):
+            for family, kind, _, _, place in socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM):
+                with contextlib.suppress(OSError), socket.socket(family, kind) as probe:
+                    probe.bind((place[0], 0))
+                    return str(place[0])
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{host} has no address of this machine: nothing can be served there.")
+        time.sleep(0.2)
+
+
+def is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback

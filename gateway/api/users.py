@@ -5,8 +5,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
+from gateway.api.admission import admitted
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.identity.callers import Caller
+from gateway.identity.scopes import ERASE
 
 ROUTE = "/v1/users/{id}/data"
 
@@ -22,8 +24,8 @@ async def erase(user: str, request: Request) -> Response:
     interaction = new_interaction(request, kind="erasure")
     interaction.route = ROUTE
 
-    def identify() -> Caller:
-        return gateway.callers.identify(request.headers, request.cookies)
+    async def identify() -> Caller:
+        return await admitted(request, gateway, interaction, ERASE)
 
     try:
         receipt = await gateway.erasing.on_request(identify, user, interaction)

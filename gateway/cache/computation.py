@@ -97,7 +97,7 @@ class SharedComputation(Computation):
             pieces = self._read_stored(claim.value)
             if pieces is not None:
                 self.outcome = "hit"
-                return _iterate(pieces)
+                return iterate(pieces)
             self._accept_stored = False
             claim = await self._claim()
         if claim is None or claim.state == "alone":
@@ -220,6 +220,6 @@ async def skip_text(pieces: AnswerPieces, sent: str) -> AsyncGenerator[AnswerPie
                 yield Delta(piece.text[size:])
 
 
-async def _iterate(pieces: list[AnswerPiece]) -> AsyncGenerator[AnswerPiece]:
+async def iterate(pieces: list[AnswerPiece]) -> AsyncGenerator[AnswerPiece]:
     for piece in pieces:
         yield piece

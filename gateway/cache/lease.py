@@ -165,6 +165,8 @@ def _encode(piece: AnswerPiece | ShopsightError) -> bytes:
     elif isinstance(piece, Finished):
         usage = asdict(piece.usage)
         value = {"finish_reason": piece.reason, "usage": usage, "replica": piece.replica}
+        if piece.moderation:
+            value["moderation"] = piece.moderation
     else:
         value = {"error": piece.code, "param": piece.param, "retry_after_s": piece.retry_after_s}
     return json.dumps(value, ensure_ascii=False).encode()
@@ -186,7 +188,12 @@ def _decode(data: bytes) -> AnswerPiece:
         if "text" in value:
             logprobs = tuple(map(TokenLogprob.read, value.get("logprobs", ())))
             return Delta(value["text"], logprobs)
-        return Finished(value["finish_reason"], Usage(**value["usage"]), value.get("replica"))
+        return Finished(
+            value["finish_reason"],
+            Usage(**value["usage"]),
+            value.get("replica"),
+            value.get("moderation"),
+        )
     except (ValueError, LookupError, TypeError):
         raise ReplicaFailed from None
 

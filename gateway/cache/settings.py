@@ -1,11 +1,16 @@
 """Settings of the answer cache."""
 
-from pydantic import BaseModel, Field, field_validator
+from urllib.parse import quote, urlsplit
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 
 class CacheSettings(BaseModel):
     redis_url: str | None = Field(
         None, description="Answer cache; without it a bounded one in this process."
+    )
+    redis_password: SecretStr = Field(
+        SecretStr(""), description="Added to REDIS_URL, so that this may be a secret of its own."
     )
     answer_fresh_s: int = Field(
         86_400, description="So long a cached answer is given out as it is: prompts have versions."
@@ -24,3 +29,16 @@ class CacheSettings(BaseModel):
     @classmethod
     def _unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @property
+    def redis_address(self) -> str | None:
+        """REDIS_URL with the password, unless it has one."""
+        password = self.redis_password.get_secret_value()
+        if self.redis_url is None or not password:
+            return self.redis_url
+        parts = urlsplit(self.redis_url)
+        if parts.password is not None:
+            return self.redis_url
+        place = parts.netloc.rpartition("@")[2]
+        user = parts.username or ""
+        return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}").geturl()

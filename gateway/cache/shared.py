@@ -11,6 +11,7 @@ from gateway.cache.answers import AnswerCache, GivenAnswer
 from gateway.cache.lease import Leases
 from gateway.cache.memory import MemoryStore
 from gateway.cache.redis import RedisClient, RedisStore, RedisUnavailableError
+from gateway.cache.retries import MemoryRetryStore, RedisRetryStore, Retries
 from gateway.cache.settings import CacheSettings
 
 log = logging.getLogger(__name__)
@@ -24,20 +25,27 @@ DELETE_TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class SharedAnswers:
-    """`leases` is None with a cache in this process: other gateways cannot follow."""
+    """`leases` and `client` are None with a cache in this process: other gateways cannot follow."""
 
     answers: AnswerCache
     leases: Leases | None
+    client: RedisClient | None = None
 
     @classmethod
     def open(cls, settings: CacheSettings, budget_ms: int) -> Self:
         """`budget_ms` is the time budget of one Redis call."""
         fresh_s, stale_s = settings.answer_fresh_s, settings.answer_stale_s
-        if settings.redis_url is None:
+        address = settings.redis_address
+        if address is None:
             store = MemoryStore(settings.memory_cache_bytes)
             return cls(AnswerCache(store, fresh_s, stale_s), None)
-        client = RedisClient(settings.redis_url, budget_ms)
-        return cls(AnswerCache(RedisStore(client), fresh_s, stale_s), Leases(client))
+        client = RedisClient(address, budget_ms)
+        return cls(AnswerCache(RedisStore(client), fresh_s, stale_s), Leases(client), client)
+
+    def retries(self, secret: str) -> Retries:
+        """Answers to requests that may be sent again. `secret`: of all gateways."""
+        store = MemoryRetryStore() if self.client is None else RedisRetryStore(self.client)
+        return Retries(store, secret)
 
     async def delete(self, answers: Sequence[GivenAnswer]) -> int:
         """Delete cached answers and their published pieces. Returns how many answers were stored.

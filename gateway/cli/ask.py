@@ -21,8 +21,9 @@ from contract.turns import MAX_TURN_CHARS
 
 # What the asker can do about an error, by its code, where the message alone does not say so.
 _ADVICE = {
-    "invalid_api_key": "Give a key with --key or in SHOPSIGHT_API_KEY. `shopsight key TENANT`"
-    " makes one for those who run the stack.",
+    "invalid_api_key": "Give a key with --key or in SHOPSIGHT_API_KEY. Those who run the stack make"
+    " one with `shopsight keys create TENANT`.",
+    "missing_scope": "Those who run the stack make another key with `shopsight keys create`.",
     "payload_too_large": f"A photo may have {MAX_IMAGE_BYTES // 1024**2} MB.",
     "image_too_many_pixels": f"A photo may have {MAX_DECLARED_PIXELS // 10**6} megapixels,"
     f" as WebP {MAX_WEBP_PIXELS // 10**6}.",

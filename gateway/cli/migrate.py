@@ -1,5 +1,5 @@
-"""`shopsight migrate`: runs the migrations that the database lacks, then lets the analysts' account
-read the new tables and views."""
+"""`shopsight migrate`: runs the migrations that the database lacks, then grants the accounts of
+analysts and of gateways what they need of the new tables and views."""
 
 import sys
 from pathlib import Path
@@ -12,6 +12,7 @@ from contract.process.home import shipped
 from gateway.config import Settings
 from gateway.log.schema.analysts import grant_reading
 from gateway.log.schema.database import open_database
+from gateway.log.schema.gateways import grant_rows
 
 
 def run() -> int:
@@ -23,9 +24,11 @@ def run() -> int:
     except CommandError as error:  # a database from which there is no way on
         print(error, file=sys.stderr)
         return 1
-    if settings.analyst_account:
-        engine = open_database(settings)
-        with engine.connect() as connection:
+    engine = open_database(settings)
+    with engine.connect() as connection:
+        if settings.analyst_account:
             grant_reading(connection, settings.analyst_account)
-        engine.dispose()
+        if settings.gateway_account:
+            grant_rows(connection, settings.gateway_account)
+    engine.dispose()
     return 0

@@ -37,7 +37,7 @@ def _stay_up(bind: str, port: int) -> NoReturn:
     print("Loading the model …", flush=True)
     with embedded_stack(home(), bind=bind, port=port, **places) as stack:
         print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
-        print(f"Metrics and administration, for this machine alone: {stack.internal_url}")
+        print(f"Metrics: {stack.internal_url}/metrics   Administration: shopsight admin")
         if bind == "0.0.0.0":  # noqa: S104 - asked for by name
             print(f"From a phone in this network: http://{_address()}:{port}", flush=True)
         _watch(stack)

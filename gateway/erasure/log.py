@@ -12,7 +12,7 @@ from gateway.cache.answers import GivenAnswer
 from gateway.erasure.person import person_of
 from gateway.log import audit, tombstones
 from gateway.log.event import BadEvent
-from gateway.log.given_answers import given_answer
+from gateway.log.given_answers import given_answer, given_to_nobody_else
 from gateway.log.redaction import WITHOUT_PERSON, fields_of, without_person
 from gateway.log.rollups.roll_up import recount_details
 from gateway.log.schema.columns import MYSQL
@@ -45,6 +45,7 @@ class LogErasure:
         self._subjects = list(subjects)
         self._at = at
         self.tombstones = Tombstones()
+        self._looked_up: set[GivenAnswer] = set()
 
     def begin(self, actor: str) -> None:
         """Commit the tombstones and a row of the audit. From then on, earlier events of the person
@@ -124,6 +125,14 @@ class LogErasure:
         with self._engine.begin() as connection:
             rows = connection.execute(query.limit(BATCH_ROWS).with_for_update())
             return {row.interaction_id: given_answer(row._asdict()) for row in rows}
+
+    def own_answers(self, given: Iterable[GivenAnswer]) -> list[GivenAnswer]:
+        """Those that nobody else was given. Each is looked up once in an erasure, and left out when
+        it comes again: whoever asks one question a thousand times has a thousand rows of it."""
+        new = set(given) - self._looked_up
+        own = given_to_nobody_else(self._engine, new)
+        self._looked_up |= new
+        return own
 
     def redact_rows(self, ids: Iterable[UUID]) -> int:
         """Clear person and content of these interactions. Returns how many there were."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 
 from contract.errors import ShopsightError
 from contract.images import EncodedImage, check_image
-from gateway.images.uploads import path_of
+from gateway.images.upload import path_of
 from gateway.log.schema.tables import images
 
 # Quality of the exported JPEG. From 95 on no difference can be seen at all.

@@ -3,20 +3,20 @@
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from itsdangerous import BadSignature, Signer
 
-from gateway.errors import InvalidKey
+from gateway.errors import InvalidKey, KeysUnavailable, MissingScope
+from gateway.identity.addresses import Addresses
+from gateway.identity.keys import ApiKey, KeyRing, hash_key, parse_api_keys
+from gateway.identity.scopes import ANONYMOUS, ANONYMOUS_TENANT
 from gateway.identity.settings import IdentitySettings
 
-ANONYMOUS_TENANT = "public"
 SESSION_COOKIE = "shopsight_session"
-KEY_PREFIX = "sk-shopsight-"
-# Digits of a key's hash in the audit: enough to tell a tenant's keys apart.
-AUDIT_DIGITS = 12
 COOKIE_CACHE_SIZE = 4_096
 # Our cookie has 76 characters: session, dot, signature. The signer ignores characters in a
 # signature that are no base64. Without a limit, long variants of one cookie fill the cache.
@@ -34,18 +34,28 @@ class Caller:
     is_new: bool = False
     """The session was made for this request: the response sets its cookie."""
     key: str | None = None
-    """The first AUDIT_DIGITS of the API key's hash, for the audit."""
+    """The id of the API key, for the audit."""
+    scopes: frozenset[str] = frozenset()
+    address: str = ""
+    """Of an anonymous shopper: the name under which its address is counted, see `addresses`."""
 
-    @property
-    def sticky_id(self) -> str:
-        """The key that keeps a caller at one model revision during a canary."""
-        return f"{self.tenant}:{self.user or self.session or ''}"
+    def sticky_id(self, user: str | None = None) -> str:
+        """The key that keeps a caller at one model revision during a canary. `user`: whom the
+        request names."""
+        return f"{self.tenant}:{self.user or user or self.session or ''}"
+
+    def require(self, scope: str) -> None:
+        """Raises MissingScope."""
+        if scope not in self.scopes:
+            raise MissingScope(scope)
 
 
 class Callers:
-    def __init__(self, settings: IdentitySettings) -> None:
+    def __init__(self, settings: IdentitySettings, keys: KeyRing | None = None) -> None:
+        """`keys`: those in force; those of the settings alone where none are given."""
         self._anonymous = settings.anonymous == "allow"
-        self._tenant_of_key = parse_api_keys(settings.api_keys)
+        self._addresses = Addresses(settings)
+        self._keys = keys or KeyRing(parse_api_keys(settings.api_keys))
         # Derived once here: the signer would derive it again for every cookie.
         secret = settings.session_secret.get_secret_value().encode()
         key = hmac.new(secret, SESSION_COOKIE.encode(), hashlib.sha256).digest()
@@ -53,23 +63,32 @@ class Callers:
         # A shopper asks more than once. A bad signature raises, and so is not cached.
         self._unsign = lru_cache(COOKIE_CACHE_SIZE)(self._signer.unsign)
 
-    def identify(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
-        """Who sent the request. Raises InvalidKey for an unknown key, or for none where anonymous
-        shoppers are denied. When no keys are configured, a sent key is ignored: OpenAI's clients
-        always send one."""
+    def identify(
+        self, headers: Mapping[str, str], cookies: Mapping[str, str], client: str = ""
+    ) -> Caller:
+        """Who sent the request; `client` is the address that it comes from. Raises
+        InvalidKey for a key that is unknown, revoked or expired, or for none where anonymous
+        shoppers are denied; KeysUnavailable while nobody can say. Where there never was any key, a
+        sent one is ignored: OpenAI's clients always send one."""
         scheme, _, key = headers.get("authorization", "").partition(" ")
-        if key and self._tenant_of_key:
-            hashed = hash_key(key)
-            tenant = self._tenant_of_key.get(hashed)
-            if scheme.lower() != "bearer" or tenant is None:
-                raise InvalidKey
-            return Caller(tenant, key=hashed[:AUDIT_DIGITS])
+        if key and (self._keys.configured or not self._keys.complete):
+            return _caller_of(self._known(scheme, key))
         if not self._anonymous:
             raise InvalidKey
+        address = self._addresses.name(client)
         session = self._session(cookies)
         if session is None:
-            return Caller(ANONYMOUS_TENANT, session=secrets.token_hex(16), is_new=True)
-        return Caller(ANONYMOUS_TENANT, session=session)
+            new = secrets.token_hex(16)
+            return Caller(ANONYMOUS_TENANT, None, new, True, None, ANONYMOUS, address)
+        return Caller(ANONYMOUS_TENANT, None, session, False, None, ANONYMOUS, address)
+
+    def _known(self, scheme: str, key: str) -> ApiKey:
+        found = self._keys.find(hash_key(key))
+        if found is None and not self._keys.complete:
+            raise KeysUnavailable
+        if found is None or scheme.lower() != "bearer" or found.expires_at <= time.time():
+            raise InvalidKey
+        return found
 
     def cookie(self, caller: Caller) -> str | None:
         """The Set-Cookie value of a new session; None for an old one or an API key."""
@@ -88,16 +107,7 @@ class Callers:
             return None
 
 
-def hash_key(key: str) -> str:
-    # Keys are 256 random bits and cannot be guessed, so a fast hash is enough.
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def new_key() -> str:
-    return KEY_PREFIX + secrets.token_urlsafe(32)
-
-
-def parse_api_keys(text: str) -> dict[str, str]:
-    """Lines `tenant sha256` → tenant by hash; `#` starts a comment."""
-    lines = (line.split("#")[0].split() for line in text.splitlines())
-    return {fields[1]: fields[0] for fields in lines if len(fields) == 2}
+@lru_cache(maxsize=1_000)
+def _caller_of(key: ApiKey) -> Caller:
+    """The same object for each request of a key."""
+    return Caller(key.tenant, key=key.id, scopes=key.scopes)

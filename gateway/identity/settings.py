@@ -11,7 +11,9 @@ class IdentitySettings(BaseModel):
         "allow", description="`deny`: every question needs an API key."
     )
     api_keys: str = Field(
-        "", description="Lines `tenant sha256-of-key`; `shopsight key TENANT` makes one."
+        "",
+        description="Lines `tenant sha256-of-key`, beside the keys in the database."
+        " `shopsight keys create --line TENANT` makes one.",
     )
     session_secret: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(32)),

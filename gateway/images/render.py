@@ -4,21 +4,18 @@ server might not turn the file's pixels, know its format, or keep its metadata t
 import asyncio
 import time
 from collections import OrderedDict
-from concurrent.futures import Executor
-from io import BytesIO
 
-from contract.images import EncodedImage, check_image
+from contract.images import EncodedImage
+from contract.pixels.decoder import PhotoDecoder
+from gateway.images.jobs import PICTURE
 from gateway.images.metrics import ImageMetrics
-
-# At 4:4:4: no difference is seen, also in small red print. A megapixel has about 300 KB.
-JPEG_QUALITY = 92
 
 
 class PictureRenderer:
     """Keeps what it has made, within `limit_bytes`: a photo is asked about more than once."""
 
-    def __init__(self, executor: Executor, limit_bytes: int, metrics: ImageMetrics) -> None:
-        self._executor = executor
+    def __init__(self, decoder: PhotoDecoder, limit_bytes: int, metrics: ImageMetrics) -> None:
+        self._decoder = decoder
         self._limit = limit_bytes
         self._metrics = metrics
         self._made: OrderedDict[tuple[str, int], EncodedImage] = OrderedDict()
@@ -35,12 +32,15 @@ class PictureRenderer:
         making = self._making.get(name)
         if making is None:
             began = time.monotonic()
-            loop = asyncio.get_running_loop()
-            making = loop.run_in_executor(self._executor, _rendered, photo, pixel_bound)
+            making = asyncio.ensure_future(self._rendered(photo, pixel_bound))
             self._making[name] = making
             making.add_done_callback(lambda done: self._keep(name, done, began))
         # Shielded: one asker who leaves must not take the picture from the others.
         return await asyncio.shield(making)
+
+    async def _rendered(self, photo: EncodedImage, pixel_bound: int) -> EncodedImage:
+        made = await self._decoder.run(PICTURE, photo, pixel_bound=pixel_bound)
+        return EncodedImage(made.data)
 
     def _keep(
         self, name: tuple[str, int], done: asyncio.Future[EncodedImage], began: float
@@ -54,10 +54,3 @@ class PictureRenderer:
         while self._bytes > self._limit:
             _, dropped = self._made.popitem(last=False)
             self._bytes -= len(dropped.data)
-
-
-def _rendered(photo: EncodedImage, pixel_bound: int) -> EncodedImage:
-    made = BytesIO()
-    pixels = check_image(photo, pixel_bound).pixels
-    pixels.save(made, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4")
-    return EncodedImage(made.getvalue())

@@ -5,17 +5,17 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, delete, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import ColumnElement, Engine, Row, delete, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from uuid6 import uuid7
 
 from contract.errors import ImageNotFound
@@ -23,13 +23,14 @@ from contract.images import EncodedImage, ImageFacts
 from gateway.errors import ImageStoreUnavailable
 from gateway.identity.callers import Caller
 from gateway.identity.pseudonyms import Pseudonyms
-from gateway.images.strip import without_metadata
+from gateway.images import rows
+from gateway.images.quota import Quota
+from gateway.images.upload import PREFIX, Consent, Upload, path_of
 from gateway.log import tombstones
 from gateway.log.schema.tables import images
 
 log = logging.getLogger(__name__)
 
-PREFIX = "img_"
 # About 600 bytes an entry. What is not remembered costs one SELECT.
 REMEMBERED_UPLOADS = 10_000
 SWEEP_S = 600
@@ -37,52 +38,19 @@ SWEEP_ROWS = 1000
 
 R = TypeVar("R")
 
-Consent = Literal["improve"]
-"""What else its uploader lets a photo be used for: examples for a better model."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    id: str
-    facts: ImageFacts
-    tenant: str
-    session: str | None
-    """Of the anonymous shopper whose it is; an API key's uploads belong to its tenant."""
-    created_at: datetime
-    expires_at: datetime
-    path: Path
-    consent: Consent | None = None
-    user_pseudonym: str | None = None
-    """Whose it is within the tenant, where the upload said so: for erasure."""
-
-    def belongs_to(self, caller: Caller) -> bool:
-        return (self.tenant, self.session) == (caller.tenant, caller.session)
-
-    def wire(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "object": "image",
-            "bytes": self.facts.size_bytes,
-            "width": self.facts.width,
-            "height": self.facts.height,
-            "format": self.facts.format,
-            "created_at": int(self.created_at.timestamp()),
-            "expires_at": int(self.expires_at.timestamp()),
-            "consent": self.consent,
-        }
-
-    async def read(self) -> EncodedImage:
-        """The file without metadata. Raises ImageNotFound."""
-        try:
-            data = await asyncio.to_thread(self.path.read_bytes)
-        except OSError:
-            raise ImageNotFound("image_id") from None
-        return EncodedImage(data)
-
 
 class Uploads:
-    def __init__(self, folder: Path, engine: Engine, ttl_s: int, pseudonyms: Pseudonyms) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        engine: Engine,
+        ttl_s: int,
+        pseudonyms: Pseudonyms,
+        quota: Quota | None = None,
+    ) -> None:
         self._pseudonyms = pseudonyms
+        self._quota = quota
+        self._counting = threading.Lock()
         self._folder = folder
         self._engine = engine
         self._ttl = timedelta(seconds=ttl_s)
@@ -110,7 +78,8 @@ class Uploads:
         *,
         began_at: datetime,
     ) -> Upload:
-        """Keep a checked photo, of a request of that time. Raises ImageStoreUnavailable."""
+        """Keep a checked photo without metadata, of a request of that time. Raises
+        ImageStoreUnavailable, and StorageFull."""
         key = uuid.UUID(int=uuid7().int)
         upload = Upload(
             PREFIX + key.hex,
@@ -118,13 +87,14 @@ class Uploads:
             caller.tenant,
             caller.session,
             began_at,
-            datetime.now(UTC) + self._ttl,
+            began_at + self._ttl,
             path_of(self._folder, key),
             consent,
             self._pseudonyms.of(caller.tenant, caller.user) if caller.user else None,
         )
         try:
-            await self._in_thread(self._keep, key, upload, image)
+            upload = await self._in_thread(self._keep, key, upload, image, caller)
+            key = upload.key
             # Whoever was erased while the photo was on its way: of before, it goes as well.
             erased = await self._in_thread(self._is_erased, upload)
             if erased:
@@ -138,16 +108,15 @@ class Uploads:
 
     async def find(self, name: str, caller: Caller) -> Upload:
         """The caller's own upload. Raises ImageNotFound, the same for one that is another's."""
-        upload = self._known.get(name)
-        if upload is None:
+        upload, now = self._known.get(name), datetime.now(UTC)
+        if upload is None or now >= upload.expires_at:  # another gateway may have renewed it
             try:
                 upload = await self._in_thread(self._select, name)
             except SQLAlchemyError:
                 raise ImageStoreUnavailable from None
             if upload is not None:
                 self._remember(upload)
-        expired = upload is not None and datetime.now(UTC) >= upload.expires_at
-        if upload is None or expired or not upload.belongs_to(caller):
+        if upload is None or now >= upload.expires_at or not upload.belongs_to(caller):
             raise ImageNotFound("image_id")
         return upload
 
@@ -159,37 +128,35 @@ class Uploads:
         if len(self._known) > REMEMBERED_UPLOADS:
             self._known.popitem(last=False)
 
-    def _keep(self, key: uuid.UUID, upload: Upload, image: EncodedImage) -> None:
-        upload.path.parent.mkdir(parents=True, exist_ok=True)
-        half = upload.path.with_suffix(".part")
-        try:
-            half.write_bytes(without_metadata(image.data, upload.facts))
-            os.replace(half, upload.path)  # never half a file under the final name
-            self._insert(key, upload)
-        except BaseException:
-            # Should the row be in all the same, its file is gone: asked about, it is not found.
-            half.unlink(missing_ok=True)
-            upload.path.unlink(missing_ok=True)
-            raise
-
-    def _insert(self, key: uuid.UUID, upload: Upload) -> None:
-        facts = upload.facts
-        row: dict[str, Any] = {
-            "image_id": key,
-            "tenant": upload.tenant,
-            "session_id": upload.session,
-            "user_pseudonym": upload.user_pseudonym,
-            "image_digest": facts.digest,
-            "image_format": facts.format,
-            "image_width": facts.width,
-            "image_height": facts.height,
-            "image_bytes": facts.size_bytes,
-            "created_at": upload.created_at,
-            "expires_at": upload.expires_at,
-            "consent": upload.consent,
-        }
-        with self._engine.begin() as connection:
-            connection.execute(insert(images), row)
+    def _keep(self, key: uuid.UUID, upload: Upload, image: EncodedImage, caller: Caller) -> Upload:
+        """The upload as it is kept: an earlier one of the same photo and owner, or this one."""
+        whose = upload.tenant, upload.session, upload.user_pseudonym
+        digest = rows.owner_digest(*whose, upload.facts.digest)
+        while True:
+            with self._engine.begin() as connection:
+                row = rows.renew(
+                    connection, digest, upload.created_at, upload.expires_at, upload.consent
+                )
+            if row is not None:
+                kept = self._of_row(row)
+                if not kept.path.exists():  # the disk has lost it
+                    _write(kept.path, image)
+                return kept
+            if self._quota is not None and not self._quota.has_disk():
+                raise OSError("too little of the disk is free")
+            try:
+                _write(upload.path, image)
+                # One at a time, so that what is counted is what is there.
+                with self._counting, self._engine.begin() as connection:
+                    if self._quota is not None:
+                        self._quota.check(connection, caller, upload.facts.size_bytes)
+                    rows.add(connection, key, digest, **upload.columns())
+                return upload
+            except BaseException as error:
+                # Should the row be in all the same, its file is gone: asked about, it is not found.
+                upload.path.unlink(missing_ok=True)
+                if not isinstance(error, IntegrityError):  # else another one was faster
+                    raise
 
     def _is_erased(self, upload: Upload) -> bool:
         """Once its row is committed: an erasure that is not seen here sees the row."""
@@ -199,17 +166,18 @@ class Uploads:
             return tombstones.read_since(connection, upload.created_at).cover(request)
 
     def _select(self, name: str) -> Upload | None:
-        key = uuid.UUID(name.removeprefix(PREFIX))
         with self._engine.connect() as connection:
-            row = connection.execute(select(images).where(images.c.image_id == key)).first()
-        if row is None:
-            return None
+            row = rows.of(connection, uuid.UUID(name.removeprefix(PREFIX)))
+        return self._of_row(row) if row is not None else None
+
+    def _of_row(self, row: Row[Any]) -> Upload:
         facts = ImageFacts(
             row.image_digest, row.image_format, row.image_width, row.image_height, row.image_bytes
         )
-        whose = row.tenant, row.session_id
-        path = path_of(self._folder, key)
-        return Upload(name, facts, *whose, row.created_at, row.expires_at, path, row.consent)
+        path = path_of(self._folder, row.image_id)
+        whose = row.tenant, row.session_id, row.created_at, row.expires_at
+        name = PREFIX + row.image_id.hex
+        return Upload(name, facts, *whose, path, row.consent, row.user_pseudonym)
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -244,7 +212,12 @@ class Uploads:
         return len(keys)
 
 
-def path_of(folder: Path, key: uuid.UUID) -> Path:
-    """The file of an upload."""
-    # The last digits are random: a flat folder of a million files is slow to list.
-    return folder / key.hex[-2:] / key.hex
+def _write(path: Path, image: EncodedImage) -> None:
+    """Raises OSError: then nothing is left of the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".part")
+    try:
+        half.write_bytes(image.data)
+        os.replace(half, path)  # never half a file under the final name
+    finally:
+        half.unlink(missing_ok=True)

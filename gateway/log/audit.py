@@ -16,7 +16,7 @@ from gateway.log.schema.privacy_tables import audit
 
 log = logging.getLogger(__name__)
 
-INTERNAL = "internal"  # whoever reaches the internal port
+INTERNAL = "internal"  # whoever reaches the administration
 FORWARDER = "forwarder"
 
 
@@ -59,5 +59,5 @@ class Audit:
             log.error("audit entry not written", extra={"fields": fields})
 
     async def add_internal(self, action: str, **details: Any) -> None:
-        """Add a row about somebody at the internal port."""
+        """Add a row about somebody at the administration."""
         await asyncio.to_thread(self.add, INTERNAL, action, **details)

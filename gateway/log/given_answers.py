@@ -1,12 +1,20 @@
-"""Which cached answer a request was given, read from its row or event. An erasure deletes these
-answers from the answer cache."""
+"""Which cached answer a request was given, read from its row or event. An erasure deletes those
+that nobody else was given. What others were given, too, is theirs as well."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, exists, not_, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.cache.answers import GivenAnswer
 from gateway.log.event import BadEvent
 from gateway.log.redaction import fields_of
+from gateway.log.schema.privacy_tables import tombstones
+from gateway.log.schema.tables import interactions
+
+# In one statement: an erasure of somebody who has asked much takes as few round trips.
+KEYS_AT_A_TIME = 50
 
 
 def given_answer(row: Mapping[str, Any]) -> GivenAnswer | None:
@@ -28,3 +36,57 @@ def given_answers(events: Iterable[str]) -> list[GivenAnswer]:
         except BadEvent:
             continue
     return [answer for answer in answers if answer is not None]
+
+
+def given_to_nobody_else(engine: Engine, answers: Iterable[GivenAnswer]) -> list[GivenAnswer]:
+    """Those answers that no row says another was given. A row that a tombstone covers does not
+    count: of two erasures at once, the one whose tombstone comes second sees the other's, so one of
+    them deletes what only these two were given. Raises SQLAlchemyError."""
+    own: list[GivenAnswer] = []
+    distinct = sorted(set(answers), key=lambda answer: answer.key)
+    for begin in range(0, len(distinct), KEYS_AT_A_TIME):
+        chunk = distinct[begin : begin + KEYS_AT_A_TIME]
+        with engine.connect() as connection:
+            shared = connection.execute(select(*(_given_to_another(a.key) for a in chunk))).one()
+        own += [answer for answer, others in zip(chunk, shared, strict=True) if not others]
+    return own
+
+
+def without_others(
+    engine: Engine, delete: Callable[[Sequence[GivenAnswer]], bool]
+) -> Callable[[Sequence[GivenAnswer]], bool]:
+    """`delete` for those answers only that nobody else was given. It returns False, too, where the
+    database does not tell."""
+
+    def delete_own(answers: Sequence[GivenAnswer]) -> bool:
+        try:
+            own = given_to_nobody_else(engine, answers)
+        except SQLAlchemyError:
+            return False
+        return delete(own)
+
+    return delete_own
+
+
+def _given_to_another(key: str) -> ColumnElement[bool]:
+    """Whether anybody who is not erased was given the answer. The key's digest names the tenant,
+    too. The server stops at the first such row."""
+    row = interactions.c
+
+    def erased(kind: str, name: ColumnElement[Any], *more: ColumnElement[bool]) -> Any:
+        stone = tombstones.c
+        return exists().where(
+            stone.tenant == row.tenant,
+            stone.kind == kind,
+            stone.subject == name,
+            stone.erased_at >= row.asked_at,
+            *more,
+        )
+
+    is_erased = or_(
+        erased("user", row.user_pseudonym),
+        erased("session", row.session_id),
+        erased("visit", row.session_id, row.user_pseudonym.is_(None)),
+    )
+    given = and_(row.answer_key == key, row.outcome == "answered", not_(is_erased))
+    return select(interactions.c.interaction_id).where(given).exists().label(None)

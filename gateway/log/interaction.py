@@ -48,7 +48,8 @@ class Interaction:
     client: str | None = None
     """A short class of the user agent, see `log.client`."""
     flags: list[str] = field(default_factory=list)
-    """What moderation found, as `question:<category>`, `image:<category>`, `answer:<category>`."""
+    """What moderation found, as `question:<category>`, `image:<category>`, `answer:<category>`;
+    with `:review` or `:flag` behind it where it was let pass."""
     answer_key: str | None = None
     vote: dict[str, str | None] | None = None
     """`vote` and `reason` of a feedback request, see `log.votes`."""
@@ -91,8 +92,21 @@ class Interaction:
             self.end = piece
 
     @property
+    def tokens(self) -> int:
+        """Of prompt and answer. Of an answer that broke off as many as it had pieces."""
+        if self.end is None:
+            return len(self._answer)
+        return self.end.usage.prompt_tokens + self.end.usage.completion_tokens
+
+    @property
     def elapsed_ms(self) -> float:
         return (time.monotonic() - self.started) * 1000
+
+    @property
+    def sticky_id(self) -> str:
+        """What keeps a person at one revision during a canary: the user of the question, where it
+        names one, whatever key or browser it comes with."""
+        return self.caller.sticky_id(self.asked.user if self.asked else None)
 
     @property
     def language(self) -> str | None:
@@ -152,7 +166,9 @@ class Interaction:
     @property
     def _moderation(self) -> str | None:
         flags = self.flags.copy()
-        if self.end and self.end.reason == "content_filter":
+        if self.end and self.end.moderation:
+            flags.append(f"answer:{self.end.moderation}")
+        elif self.end and self.end.reason == "content_filter":
             flags.append("answer")
         return ",".join(flags)[:MODERATION_LENGTH] or None
 

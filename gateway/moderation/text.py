@@ -1,92 +1,90 @@
-"""Screens questions and answers for listed phrases. Of a streamed answer it holds back only text in
-which a phrase may have begun."""
+"""Judges questions, answers and whatever else is text: by rules, and by a trained classifier that
+weighs what they find and knows what no rule foresees. Pure."""
 
-import re
-import tomllib
-import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
-from contract.response import Delta, TokenLogprob
-from gateway.errors import ContentBlocked
+from gateway.moderation.classifier.classifier import Classifier
+from gateway.moderation.classifier.features import features
+from gateway.moderation.rules.combinations import Hit
+from gateway.moderation.rules.matcher import Matcher
+from gateway.moderation.rules.ruleset import RuleSet, read_rules, rule_files
+from gateway.moderation.verdict import NOTHING, Action, Category, Verdict, stronger
 
-RULES = Path(__file__).parent / "rules.toml"
-# Invisible characters that hide phrases: soft hyphen, joiners, fillers, bidi, variation, tags.
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
-)
-# Chinese has no spaces between words: such a space only hides a phrase.
-_HAN_SPACE = re.compile("(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")
-_SPACE = re.compile(r"\s+")
+Kind = Literal["question", "answer", "photo"]
 
 
-@dataclass(frozen=True)
 class TextPolicy:
-    version: str
-    phrases: dict[str, str]
-    """Folded phrase → category."""
+    """One version of it. `version` names rules, classifier and tables together."""
+
+    def __init__(self, rules: RuleSet, classifier: Classifier | None = None) -> None:
+        self.version = rules.version
+        self.matcher = Matcher(rules)
+        self.classifier = classifier
+        self._rules = rules
+        # Questions come again, and are judged alone and with their conversation.
+        self._scores_of = lru_cache(512)(self._scores)
 
     @classmethod
-    def load(cls, path: Path = RULES) -> "TextPolicy":
-        rules = tomllib.loads(path.read_text())
-        categories: dict[str, list[str]] = rules["categories"]
-        phrases = {fold(phrase): name for name, items in categories.items() for phrase in items}
-        return cls(rules["version"], phrases)
+    def load(cls, folder: Path | None = None) -> "TextPolicy":
+        """With the rule files of ops in `folder`. Raises BadRules."""
+        return cls(read_rules(rule_files(folder), Classifier.identity()), Classifier())
 
-    def category(self, text: str) -> str | None:
-        """The category of the first phrase found in `text`."""
-        folded = fold(text)
-        return next((name for phrase, name in self.phrases.items() if phrase in folded), None)
+    def judge(
+        self,
+        texts: Iterable[str],
+        tenant: str,
+        kind: Kind = "question",
+        said_together: Sequence[str] = (),
+    ) -> Verdict:
+        """Each of the texts, and what those of `said_together` say as one: a phrase may begin in
+        one turn and end in the next."""
+        together = [" ".join(said_together)] if len(said_together) > 1 else []
+        verdict = NOTHING
+        for text in [*texts, *together]:
+            if text:
+                verdict = stronger(verdict, self._one(text, tenant, kind))
+                if verdict.blocked:
+                    break
+        return verdict
 
-    def check_question(self, texts: list[str], flags: list[str]) -> None:
-        """Raises ContentBlocked, and adds the reason to `flags` for the log."""
-        for text in texts:
-            if (category := self.category(text)) is not None:
-                flags.append(f"question:{category}")
-                raise ContentBlocked
+    def forget(self) -> None:
+        """What was judged before: for measurements."""
+        self.matcher.forget()
+        self._scores_of.cache_clear()
 
+    def action(self, category: Category, tenant: str) -> Action:
+        return self._rules.action(None, category, tenant)
 
-def fold(text: str) -> str:
-    """The form in which phrases are matched: NFKC, case folded, no invisible characters, single
-    spaces."""
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
-    return _HAN_SPACE.sub("", _SPACE.sub(" ", plain).strip())
+    def by_rules(self, hits: Iterable[Hit], tenant: str, kind: Kind) -> Verdict:
+        verdict = NOTHING
+        for hit in hits:
+            if kind in hit.rule.on:
+                category = hit.rule.category
+                action = self._rules.action(hit.rule.action, category, tenant)
+                verdict = stronger(verdict, Verdict(action, category, ((category, 1.0),)))
+        return verdict
 
+    def by_classifier(self, text: str, tenant: str) -> Verdict:
+        """Of a whole text: parts of one mislead."""
+        if self.classifier is None:
+            return NOTHING
+        scores = self._scores_of(text)
+        category = max(scores, key=scores.__getitem__)
+        if scores[category] < self.classifier.threshold:
+            return Verdict(scores=tuple(scores.items()))
+        action = self._rules.action(None, category, tenant)
+        return Verdict(action, category, tuple(scores.items()))
 
-class StreamScreen:
-    """Screens one answer while it streams. It holds text back while a phrase may have begun in it,
-    and the tokens' log-probabilities too, because they contain the text."""
+    def _scores(self, text: str) -> Mapping[Category, float]:
+        assert self.classifier is not None
+        return self.classifier.scores(features(text, self.matcher))
 
-    def __init__(self, policy: TextPolicy) -> None:
-        self._policy = policy
-        # Twice the longest phrase, because invisible characters may stand between its characters.
-        self._window = 2 * max(map(len, policy.phrases), default=0)
-        self._held = ""
-        self._logprobs: tuple[TokenLogprob, ...] = ()
-        self.blocked = False
-
-    def push(self, piece: Delta) -> Delta | None:
-        """What may be sent now; None when that is nothing, and always once `blocked`."""
-        self._held += piece.text
-        self._logprobs += piece.logprobs
-        self.blocked = self.blocked or self._policy.category(self._held) is not None
-        return None if self.blocked else self._release(self._possible_phrase_start())
-
-    def flush(self) -> Delta | None:
-        return None if self.blocked else self._release(len(self._held))
-
-    def _release(self, length: int) -> Delta | None:
-        text, self._held = self._held[:length], self._held[length:]
-        logprobs: tuple[TokenLogprob, ...] = ()
-        if not self._held:
-            logprobs, self._logprobs = self._logprobs, ()
-        return Delta(text, logprobs) if text or logprobs else None
-
-    def _possible_phrase_start(self) -> int:
-        """The first index of the held text at which a phrase may have begun; its length if none."""
-        for start in range(max(0, len(self._held) - self._window), len(self._held)):
-            tail = fold(self._held[start:])
-            if tail and any(phrase.startswith(tail) for phrase in self._policy.phrases):
-                return start
-        return len(self._held)
+    def _one(self, text: str, tenant: str, kind: Kind) -> Verdict:
+        hits = self.matcher.find(text)
+        if kind == "photo" or self.classifier is None:
+            return self.by_rules(hits, tenant, kind)
+        verdict = self.by_rules((hit for hit in hits if not hit.rule.weighed), tenant, kind)
+        return verdict if verdict.blocked else stronger(verdict, self.by_classifier(text, tenant))

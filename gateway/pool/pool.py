@@ -1,39 +1,33 @@
 """All replicas: chooses one for each question, waits until it has capacity, and retries once
 before the first piece of the answer."""
 
-import asyncio
 import contextlib
-import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
 from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed
-from contract.images import EncodedImage
 from contract.render import AnswerPiece
-from gateway.pool.admission_queue import AdmissionQueue
+from gateway.errors import RateLimited
 from gateway.pool.balancer import choose_replica, choose_revision
-from gateway.pool.health import EjectionPolicy, may_eject
+from gateway.pool.ejections import Ejections
 from gateway.pool.membership import Membership
+from gateway.pool.question import Render, request_for
+from gateway.pool.queue.admission_queue import AdmissionQueue
+from gateway.pool.queue.fairness import NOBODY, Asker
 from gateway.pool.recovery import Recovery
-from gateway.pool.replica import Replica, UnavailableError, UnreachableError
+from gateway.pool.refusals import UnavailableError, UnreachableError
+from gateway.pool.replica import Replica
 from gateway.pool.retry_budget import RetryBudget
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.weights import Weights
 from gateway.prompt import with_system_prompt
 
-log = logging.getLogger(__name__)
-
 # One retry: more would multiply the load when the whole pool is in trouble.
 MAX_TRIES = 2
-
-
-Render = Callable[[int], Awaitable[EncodedImage]]
-"""The photo of a question as a picture for a server that is not ours, of so many pixels at most."""
 
 
 class NoReplicaLeftError(Exception):
@@ -48,20 +42,16 @@ class Pool:
         *,
         deadline_ms: int,
         redis_url: str | None,
+        places_share: float = 1.0,
     ) -> None:
-        """`deadline_ms`: of a whole request. `redis_url`: where the gateways share the weights."""
+        """`deadline_ms`: of a whole request. `redis_url`: where the gateways share the weights.
+        `places_share`: of all places, that one asker may have at once."""
         self._metrics = metrics
         self.weights = Weights(settings.revision_weights, redis_url)
-        self._ejection_policy = EjectionPolicy(
-            settings.eject_failures,
-            settings.eject_slow_factor,
-            settings.eject_s,
-            settings.eject_max_s,
-            settings.max_ejected_share,
-        )
+        self._ejections = Ejections(settings, metrics)
         self._retry_budget = RetryBudget(settings.retry_share, settings.retry_floor_per_s)
         self._queue: AdmissionQueue[Replica] = AdmissionQueue(
-            settings.pool_queue_limit, self._release
+            settings.pool_queue_limit, self._give_back, places=self._places, share=places_share
         )
         # A hung replica must be noticed while there is time to ask another one.
         silence_s = min(settings.replica_silence_s, deadline_ms / 2000)
@@ -115,20 +105,22 @@ class Pool:
         headers: dict[str, str],
         render: Render,
         deadline: float,
+        asker: Asker = NOBODY,
     ) -> AsyncGenerator[AnswerPiece]:
         """Stream the answer of a replica of `revision`; `deadline` in time.monotonic seconds.
         `render` makes the photo's picture for a server that is not ours.
 
-        Raises DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed, or the named error of a
-        request that the replica refuses."""
+        Raises DeadlineExceeded, NoReplica, Overloaded, RateLimited, ReplicaFailed, or the named
+        error of a request that the replica refuses."""
         asked = with_system_prompt(asked)
         tried: set[str] = set()
         tries = 0
         full_for_s: list[float] = []
+        doubts: list[tuple[Replica, str]] = []
         self._retry_budget.record_request(time.monotonic())
         while tries < MAX_TRIES:
             try:
-                replica = await self._acquire(revision, affinity, tried, deadline)
+                replica = await self._acquire(revision, affinity, tried, deadline, asker)
             except NoReplicaLeftError:
                 break
             acquired_at = time.monotonic()
@@ -137,10 +129,13 @@ class Pool:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             own_headers = {**headers, "x-deadline-ms": str(max(remaining_ms, 0))}
             try:
-                sent = await self._request_for(replica, asked, render, deadline)
+                sent = await request_for(replica.upstream, asked, render, deadline)
                 pieces = replica.complete(sent, own_headers, deadline, last_try)
                 async with contextlib.aclosing(pieces):
                     async for piece in pieces:
+                        if doubts:
+                            self._ejections.blame(doubts, self.replicas)
+                            doubts.clear()
                         yield piece
                 self._recovery.answered(time.monotonic() - acquired_at)
                 return
@@ -148,9 +143,11 @@ class Pool:
                 continue  # the replica got no question: this is no try, and needs no retry budget
             except UnavailableError as error:
                 full_for_s += [] if error.full_for_s is None else [error.full_for_s]
+                doubts += [] if error.doubt is None else [(replica, error.doubt)]
             finally:
-                self._eject_if_unhealthy(replica)
-                self._release(replica)
+                self._ejections.consider(replica, self.replicas)
+                replica.in_flight -= 1
+                self._queue.ends(asker)
             tries += 1
             if not last_try and not self._may_retry():
                 break
@@ -160,21 +157,8 @@ class Pool:
             raise self._overloaded(revision, min(full_for_s))
         raise ReplicaFailed if tries else self.no_replica()
 
-    async def _request_for(
-        self, replica: Replica, asked: CompletionRequest, render: Render, deadline: float
-    ) -> CompletionRequest:
-        """A replica of ours gets the photo's file, of which it makes the same pixels with the same
-        code. A server of another kind gets the picture itself."""
-        if asked.image is None or not replica.upstream.foreign:
-            return asked
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                return replace(asked, image=await render(replica.upstream.max_image_pixels))
-        except TimeoutError:
-            raise DeadlineExceeded from None
-
     async def _acquire(
-        self, revision: str, affinity: str, tried: set[str], deadline: float
+        self, revision: str, affinity: str, tried: set[str], deadline: float, asker: Asker
     ) -> Replica:
         """A replica with capacity, counted as in flight; waits for one until the deadline."""
         remaining_s = deadline - time.monotonic()
@@ -182,7 +166,10 @@ class Pool:
             raise DeadlineExceeded
         try_acquire = partial(self._try_acquire, revision, affinity, tried)
         try:
-            return await self._queue.acquire(revision, try_acquire, remaining_s)
+            return await self._queue.acquire(revision, try_acquire, remaining_s, asker)
+        except RateLimited:
+            wait_s = self._overloaded(revision).retry_after_s or 1
+            raise RateLimited.of("concurrency", self._queue.cap(revision, asker), wait_s) from None
         except Overloaded:
             self._metrics.shed.inc()
             raise self._overloaded(revision) from None
@@ -220,7 +207,10 @@ class Pool:
         now = time.monotonic()
         return self._recovery.overloaded(candidates, len(self._queue), now, at_least_s)
 
-    def _release(self, replica: Replica) -> None:
+    def _places(self, revision: str) -> int:
+        return sum(replica.max_in_flight for replica in self._candidates(revision, set()))
+
+    def _give_back(self, replica: Replica) -> None:
         replica.in_flight -= 1
         self._queue.wake()
 
@@ -228,21 +218,3 @@ class Pool:
         allowed = self._retry_budget.try_spend(time.monotonic())
         self._metrics.retries.labels("made" if allowed else "refused").inc()
         return allowed
-
-    def _eject_if_unhealthy(self, replica: Replica) -> None:
-        """Eject the replica if its last answers give a reason, unless too many already are."""
-        now = time.monotonic()
-        if replica.ejected or not replica.ready:
-            return
-        peers = [
-            other.health
-            for other in self.replicas
-            if other is not replica and other.ready and other.revision == replica.revision
-        ]
-        reason = replica.health.ejection_reason(now, peers, self._ejection_policy)
-        if reason is None or not may_eject(self.replicas, now, self._ejection_policy):
-            return
-        for_s = replica.health.eject(now, self._ejection_policy)
-        self._metrics.ejections.labels(reason).inc()
-        fields = {"url": replica.url, "reason": reason, "for_s": for_s}
-        log.warning("replica ejected", extra={"fields": fields})

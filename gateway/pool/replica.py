@@ -8,16 +8,17 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from contract.completion import CompletionRequest
-from contract.errors import DeadlineExceeded, InvalidField, InvalidSchema, ReplicaFailed
+from contract.errors import DeadlineExceeded, ReplicaFailed
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished
 from contract.wire import wire_parts
 from gateway.pool.addresses import replica_name
 from gateway.pool.health import Health
-from gateway.pool.http.answer_stream import answer_pieces, error_object, request_error
+from gateway.pool.http.answer_stream import answer_pieces
 from gateway.pool.http.connection import Connection, UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.probe import NotReadyError, ServedModel, probe
+from gateway.pool.refusals import DOUBTFUL, UnavailableError, UnreachableError, error_of
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstream import Upstream, with_foreign_seed
 
@@ -29,19 +30,6 @@ GRACE_S = 0.05
 FULL_S = 1.0
 # One late probe may be a busy machine. After so many in a row the replica is down.
 LATE_PROBES_UNTIL_DOWN = 2
-
-
-class UnavailableError(Exception):
-    """The replica failed before the first piece of the answer, so another one may be asked.
-    `full_for_s`: it refused the question for lack of capacity, and says for how long about."""
-
-    def __init__(self, reason: str, full_for_s: float | None = None) -> None:
-        super().__init__(reason)
-        self.full_for_s = full_for_s
-
-
-class UnreachableError(UnavailableError):
-    """No connection: the question was not even sent."""
 
 
 class Replica:
@@ -68,7 +56,7 @@ class Replica:
         # answered. A replica that is slow to accept the connection is late, not down.
         self._probe_connections = ConnectionPool(url, connect_timeout_s=None)
         self._metrics = metrics
-        self._max_in_flight = max_in_flight
+        self.max_in_flight = max_in_flight
         self._silence_s = silence_s
         self._late_probes = 0
         self._not_ready_reason = ""
@@ -89,7 +77,7 @@ class Replica:
     @property
     def has_capacity(self) -> bool:
         half_open = self.health.half_open(time.monotonic())
-        return self.in_flight < (1 if half_open else self._max_in_flight)
+        return self.in_flight < (1 if half_open else self.max_in_flight)
 
     @property
     def recently_full(self) -> bool:
@@ -150,13 +138,16 @@ class Replica:
             fields = {"url": self.url, "kind": error.kind, "why": str(error)}
             log.warning("replica failed", extra={"fields": fields})
             self._metrics.failures.labels(error.kind).inc()
-            self.health.record_failure(time.monotonic(), error.kind)
+            doubt = error.kind if error.kind in DOUBTFUL else None
+            # After its first piece no other replica can tell whose fault it is.
+            if doubt is None or (first_piece_at is not None and asked.sampling.schema is None):
+                self.health.record_failure(time.monotonic(), error.kind)
             if error.kind == "connect":
                 self._set_ready(False, str(error))
                 raise UnreachableError(str(error)) from error
             if first_piece_at is not None:
                 raise ReplicaFailed from None
-            raise UnavailableError(str(error)) from error
+            raise UnavailableError(str(error), doubt=doubt) from error
 
     async def _request(
         self, asked: CompletionRequest, headers: dict[str, str]
@@ -225,20 +216,10 @@ class Replica:
     async def _error_of(self, response: Connection, asked: CompletionRequest) -> Exception:
         body = b"".join([chunk async for chunk in response.chunks()])
         response.finished = True
-        error = error_object(body)
-        if blames_request := request_error(error):
-            return blames_request
-        if response.status in (429, 503) and error.get("code") != "no_replica":
+        error = error_of(response.status, response.headers, body, asked, self.url)
+        if isinstance(error, UnavailableError) and error.full_for_s is not None:
             self._full_until = time.monotonic() + FULL_S
-            wait_s = response.headers.get("retry-after", "")
-            known = wait_s.isdecimal() and len(wait_s) < 9
-            return UnavailableError(f"status {response.status}", int(wait_s) if known else 0)
-        if self.upstream.foreign and response.status in (400, 422):
-            # We validated the request before. What a foreign server can still refuse is a schema.
-            log.warning("question refused", extra={"fields": {"url": self.url}})
-            has_schema = asked.sampling.schema is not None
-            return InvalidSchema("response_format") if has_schema else InvalidField("messages")
-        return UpstreamError("status", f"status {response.status}")
+        return error
 
     def _set_ready(self, ready: bool, reason: str) -> None:
         if (ready, reason) != (self.ready, self._not_ready_reason):

@@ -4,31 +4,32 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from contract import attempts
 from contract.errors import DeadlineExceeded, ReplicaFailed
 from contract.images import EncodedImage
-from contract.render import AnswerPiece, AnswerPieces, joined
+from contract.render import AnswerPiece, joined
 from contract.response import Delta, Finished
 from gateway.cache.answers import AnswerCache, CachedAnswer, read_answer
-from gateway.cache.computation import Computation, SharedComputation, skip_text
-from gateway.cache.control import CacheControl
+from gateway.cache.computation import Computation, SharedComputation, iterate, skip_text
 from gateway.cache.flights import Flight, Flights
 from gateway.cache.key import AnswerKey
 from gateway.cache.lease import Leases
 from gateway.cache.sharing import NotSharedError
 from gateway.feedback.quarantine import Quarantine
 from gateway.images.render import PictureRenderer
+from gateway.limits.limiter import Limiter
 from gateway.log.interaction import Interaction
 from gateway.log.masking import SHARED, personal
 from gateway.log.outbox.recorder import Recorder
-from gateway.moderation.images import ImagePolicy
-from gateway.moderation.text import StreamScreen, TextPolicy
 from gateway.pool.pool import Pool
+from gateway.pool.question import headers_of
 from gateway.usecases.deadline import arrived
-from gateway.usecases.questions import Question, Questions, check_model, check_turns
+from gateway.usecases.questions import Question, Questions, check_allowed, check_model
 from gateway.usecases.refresh import Refreshes
+from gateway.usecases.screening import Screening
 
 # With less time than this a follower does not try again what its leader had no time for.
 LEAST_LEFT_S = 0.5
@@ -37,8 +38,7 @@ LEAST_LEFT_S = 0.5
 @dataclass
 class Answering:
     questions: Questions
-    text_policy: TextPolicy
-    image_policy: ImagePolicy
+    screening: Screening
     quarantine: Quarantine
     answers: AnswerCache
     leases: Leases | None
@@ -46,6 +46,7 @@ class Answering:
     pool: Pool
     renderer: PictureRenderer
     recorder: Recorder
+    limits: Limiter
     deadline_ms: int
     _refreshes: Refreshes = field(default_factory=Refreshes)
 
@@ -56,18 +57,20 @@ class Answering:
         async with self.recorder.recorded(interaction):
             question = await arrived(read(), self.deadline_ms)
             asked = interaction.asked = question.asked
-            check_turns(asked)
+            check_allowed(asked, interaction.caller)
+            if not (interaction.control.look_up and interaction.control.share):
+                await self.limits.recompute(interaction)
 
             with interaction.step("identify"):  # 1 which photo is it
                 interaction.image = await self.questions.identify(
-                    question, interaction.caller, interaction.started + self.deadline_ms / 1000
+                    question, interaction.caller, self._deadline(interaction)
                 )
 
             with interaction.step("screen"):  # 2 may it be asked
-                self._screen(question, interaction.flags)
+                await self.screening.question(question, interaction)
 
             # 3 which model answers this caller
-            revision = self.pool.choose_revision(interaction.caller.sticky_id)
+            revision = self.pool.choose_revision(interaction.sticky_id)
             check_model(asked, revision)
             interaction.revision = revision
             key = question.known.key(revision, interaction.caller.tenant)
@@ -76,50 +79,46 @@ class Answering:
                 interaction.answer_key = key.digest
 
             with interaction.step("look-up"):  # 4 was it answered before
-                cached = await self._look_up(question, key, interaction.control)
+                cached = await self._look_up(question, key, interaction)
 
             if cached is not None:
+                await self.screening.photo_passed(question, interaction)
                 interaction.cache_hit(cached)
                 if cached.stale:
                     self._refresh(question, key, interaction)
-                events = _replay(cached)
+                events = iterate([cached.answer, cached.end])
             else:  # 5 join whoever is being answered the same, or lead
                 events = self._computed(question, key, interaction)
 
-            async with aclosing(events):
-                async for event in events:
-                    interaction.add_piece(event)
-                    if isinstance(event, Delta):
-                        yield event
+            try:
+                async with aclosing(events):
+                    async for event in events:
+                        interaction.add_piece(event)
+                        if isinstance(event, Delta):
+                            yield event
+            finally:
+                self.limits.computed(interaction)
             if interaction.end is None:
                 raise ReplicaFailed
         # 8 recorded, by leaving `recorded`: only now the last byte may go out
         yield interaction.end
 
-    def _screen(self, question: Question, flags: list[str]) -> None:
-        known = question.known
-        if known.passed != self.text_policy.version:
-            turns = known.asked.turns + known.canonical.turns
-            self.text_policy.check_question([turn.text for turn in turns], flags)
-            known.passed = self.text_policy.version
-        if known.image is not None:
-            self.image_policy.check(known.image.digest, flags)
+    def _deadline(self, interaction: Interaction) -> float:
+        return interaction.started + self.deadline_ms / 1000
 
     async def _look_up(
-        self, question: Question, key: AnswerKey, control: CacheControl
+        self, question: Question, key: AnswerKey, interaction: Interaction
     ) -> CachedAnswer | None:
-        if not (question.known.shareable and control.look_up):
+        if not (question.known.shareable and interaction.control.look_up):
             return None
         cached = await self.answers.get(key)
-        usable = cached is not None and self._allowed(cached) and control.accepts(cached.age_s)
-        return cached if usable else None
-
-    def _allowed(self, cached: CachedAnswer) -> bool:
-        """An answer of older rules is screened again before it is given out."""
-        return (
-            cached.policy_version == self.text_policy.version
-            or self.text_policy.category(cached.answer.text) is None
-        )
+        if cached is None or not self.screening.allows(cached, interaction.caller.tenant):
+            return None
+        if not interaction.control.accepts(cached.age_s):
+            # A `max-age` is one way more past the cache.
+            await self.limits.recompute(interaction)
+            return None
+        return cached
 
     async def _computed(
         self, question: Question, key: AnswerKey, interaction: Interaction
@@ -136,6 +135,7 @@ class Answering:
                     async for event in events:
                         if not begun:
                             begun = True
+                            await self.screening.photo_passed(question, interaction)
                             interaction.first_piece("joined" if under_way else flight.outcome)
                         if isinstance(event, Delta):
                             sent += event.text
@@ -162,14 +162,11 @@ class Answering:
         is known to name a person."""
         control = interaction.control
         shared = question.known.shareable and control.share and not alone
-        deadline = interaction.started + self.deadline_ms / 1000
-
-        def compute() -> AnswerPieces:
-            return self._compute(question, key, shared, interaction.request_id, deadline)
+        compute = partial(self._compute, question, key, shared, interaction)
 
         def stored(value: bytes) -> list[AnswerPiece] | None:
             cached = read_answer(value, key)
-            usable = cached is not None and self._allowed(cached)
+            usable = cached is not None and self.screening.allows(cached, key.namespace)
             return [cached.answer, cached.end] if cached is not None and usable else None
 
         def computation() -> Computation:
@@ -181,7 +178,7 @@ class Answering:
                 key=key,
                 read_stored=stored,
                 accept_stored=control.look_up and control.max_age_s is None and not refresh,
-                deadline=deadline,
+                deadline=self._deadline(interaction),
                 policy=SHARED,
             )
 
@@ -194,10 +191,10 @@ class Answering:
             self._refreshes.watch(flight)
 
     async def _compute(
-        self, question: Question, key: AnswerKey, keep: bool, request_id: str, deadline: float
+        self, question: Question, key: AnswerKey, keep: bool, interaction: Interaction
     ) -> AsyncGenerator[AnswerPiece]:
         """Steps 6, 7 and the storing half of 8: once for everybody who asks the same now."""
-        screen = StreamScreen(self.text_policy)
+        screen = self.screening.stream(key.namespace)
         pieces: list[Delta] = []
         end: Finished | None = None
         asked = await question.complete()
@@ -211,37 +208,37 @@ class Answering:
             asked,
             revision=key.revision,
             affinity=key.image,
-            headers={
-                "x-request-id": request_id,
-                "x-image-digest": key.image,
-                "x-cache-namespace": key.namespace,
-                **({attempts.HEADER: str(key.attempt)} if key.attempt else {}),
-            },
+            headers=headers_of(key, interaction.request_id),
             render=render,
-            deadline=deadline,
+            deadline=self._deadline(interaction),
+            asker=self.limits.asker(interaction.caller),
         )
         async with aclosing(events):
             async for event in events:
+                photo = await question.seen()  # 7 may it be answered
+                if photo.blocked:
+                    yield screen.filtered()
+                    return
                 if isinstance(event, Finished):
                     end = event
                     break
-                if piece := screen.push(event):  # 7 may it be answered
+                if piece := screen.push(event):
                     pieces.append(piece)
                     yield piece
                 if screen.blocked:
-                    yield Finished("content_filter")
+                    yield screen.filtered()
                     return
         if end is None:
             raise ReplicaFailed
-        if piece := screen.flush():
+        if piece := await self.screening.rest(screen):
             pieces.append(piece)
             yield piece
+        if screen.blocked:
+            yield screen.filtered()
+            return
         answer = joined(pieces)
-        if keep and end.reason != "content_filter" and not personal(answer.text):  # 8 keep it
-            await self.answers.put(key, answer, end, self.text_policy.version)
-        yield end
-
-
-async def _replay(cached: CachedAnswer) -> AsyncGenerator[AnswerPiece]:
-    yield cached.answer
-    yield cached.end
+        shareable = photo.shareable and screen.verdict.shareable
+        keep = keep and end.reason != "content_filter" and shareable
+        if keep and not personal(answer.text):  # 8 keep it
+            await self.answers.put(key, answer, end, screen.version)
+        yield screen.noted(end)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -14,7 +14,9 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.cache.answers import GivenAnswer
 from gateway.cache.redis import RedisUnavailableError
+from gateway.cache.retries import Retries
 from gateway.cache.shared import SharedAnswers
 from gateway.erasure.log import LogErasure
 from gateway.erasure.person import chunks
@@ -71,6 +73,7 @@ class Erasing:
     cache: SharedAnswers
     spool_dir: Path
     recorder: Recorder
+    retries: Retries
     # Of its own: a database that hangs must not keep those waiting who read a photo.
     _sql: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="erasing"), init=False
@@ -83,12 +86,12 @@ class Erasing:
         self.engine.dispose()
 
     async def on_request(
-        self, identify: Callable[[], Caller], user: str, interaction: Interaction
+        self, identify: Callable[[], Awaitable[Caller]], user: str, interaction: Interaction
     ) -> Receipt:
         """An erasure that its own person or tenant asks for: done, and recorded. Raises InvalidKey
         and ErasureIncomplete."""
         async with self.recorder.recorded(interaction):
-            caller = identify()
+            caller = await identify()
             # The row says that there was an erasure, and of which tenant, but not of whom.
             interaction.caller = Caller(caller.tenant)
             with interaction.step("erase"):
@@ -115,6 +118,7 @@ class Erasing:
             async with self._one_at_a_time():
                 await self._in_thread(erasure.begin, actor)
                 await self._erase_everywhere(erasure, receipt)
+                await self.retries.forget(_whose_retries(subjects[0]))
                 await self._in_thread(erasure.end, actor, receipt.wire())
         except (SQLAlchemyError, RedisUnavailableError, OSError) as error:
             log.warning("erasure incomplete", extra={"fields": {"why": loggable(error)}})
@@ -147,7 +151,7 @@ class Erasing:
         photos = await self._in_thread(erasure.exclusive_photos, seen)
         for chunk in chunks(photos) if photos else [[]]:
             receipt.images += await self.uploads.erase(erasure.upload_condition(chunk))
-        receipt.cached_answers = await self.cache.delete(given_answers(texts))
+        receipt.cached_answers = await self._delete_own(erasure, given_answers(texts))
 
         await self._in_thread(erasure.redact_dead_letters, letters)
         receipt.dead_letters = len(letters)
@@ -155,7 +159,7 @@ class Erasing:
         for which in erasure.interaction_conditions(photos):
             while batch := await self._in_thread(erasure.next_batch, which):
                 given = [answer for answer in batch.values() if answer is not None]
-                receipt.cached_answers += await self.cache.delete(given)
+                receipt.cached_answers += await self._delete_own(erasure, given)
                 receipt.interactions += await self._in_thread(erasure.redact_rows, batch)
 
         redacted = await self._in_thread(redact_spools, self.spool_dir, erasure.tombstones)
@@ -163,8 +167,18 @@ class Erasing:
         if not await self._in_thread(erasure.truncate_wal):
             receipt.pending.append(DATABASE_FILE)
 
+    async def _delete_own(self, erasure: LogErasure, given: list[GivenAnswer]) -> int:
+        """Delete from the cache what nobody else was given."""
+        return await self.cache.delete(await self._in_thread(erasure.own_answers, given))
+
     def _events(self, erasure: LogErasure) -> tuple[list[str], dict[UUID, str]]:
         return find_events(self.spool_dir, erasure.tombstones), erasure.dead_letters()
+
+
+def _whose_retries(subject: Subject) -> str:
+    """As `api.posts.idempotency` names them, which does not tell a tenant's users apart: all go."""
+    kind = "session" if subject.kind == "session" else "tenant"
+    return f"{kind} {subject.name if kind == 'session' else subject.tenant}"
 
 
 def _photo_of(event: str) -> str | None:

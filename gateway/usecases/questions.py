@@ -1,6 +1,7 @@
 """A request's body → the question in it. A body seen before is known by its digest, within its
 tenant, and neither parsed nor screened again."""
 
+import asyncio
 import json
 import math
 import time
@@ -10,14 +11,19 @@ from dataclasses import dataclass, replace
 
 from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, InvalidField, ModelNotFound
-from contract.forms import MODEL_ALIAS
+from contract.forms import MAX_INSTRUCTIONS, MODEL_ALIAS
 from contract.images import EncodedImage, ImageFacts
 from contract.text.canonical import canonical_request
+from contract.turns import MAX_INSTRUCTION_CHARS as MAX_CHARS
 from gateway.cache.key import AnswerKey, answer_key
+from gateway.errors import SchemaNeedsKey
 from gateway.identity.callers import Caller
+from gateway.identity.scopes import SYSTEM
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
 from gateway.log.masking import personal
+from gateway.moderation.verdict import NOTHING, Verdict
+from gateway.prompt import SYSTEM as SYSTEM_PROMPT
 from gateway.usecases.deadline import in_time
 
 # About 2 KB an entry: 8 MB of a gateway's 150. A hit that is not remembered costs its parsing.
@@ -25,6 +31,8 @@ REMEMBERED_BODIES = 4_000
 # Longer conversations and schemas are rare, and would take the room of many: they are kept as typed
 # and as asked, and one rare character makes all of a text four bytes each.
 REMEMBERED_CHARS = 1_000
+# Compiling a schema takes time of a replica: without a key it is a small one, as a card's is.
+MAX_SCHEMA_CHARS_WITHOUT_KEY = 2_000
 
 BodyName = tuple[str, str]
 """Tenant and SHA-256. The tenant: how fast an answer comes must not tell what others have asked."""
@@ -41,14 +49,15 @@ class Known:
     personal: bool
     """Whether its texts name a person: then its answer is its asker's alone."""
     image: ImageFacts | None = None
-    passed: str = ""
-    """The version of the text policy that let it pass."""
+    verdict: Verdict = NOTHING
+    screened_by: str = ""
+    """The version of the text policy that the verdict is of."""
     _key: AnswerKey | None = None
 
     @property
     def shareable(self) -> bool:
         """Whether others may be given its answer."""
-        return self.asked.sampling.repeatable and not self.personal
+        return self.asked.sampling.repeatable and not self.personal and self.verdict.shareable
 
     @property
     def chars(self) -> int:
@@ -72,10 +81,20 @@ class Question:
     photo: Callable[[], Awaitable[EncodedImage | None]]
     name: BodyName | None = None
     """Under which it is remembered; None when it is not, or is already."""
+    photo_verdict: Verdict = NOTHING
+    look: asyncio.Task[Verdict] | None = None
+    """At a photo that was not seen before: it says later what `photo_verdict` is."""
 
     @property
     def asked(self) -> CompletionRequest:
         return self.known.asked
+
+    async def seen(self) -> Verdict:
+        """The verdict on its photo, once it was looked at. Raises ModerationUnavailable."""
+        if self.look is not None:
+            # Shielded: who leaves must not take it from those who have joined the computation.
+            self.photo_verdict = await asyncio.shield(self.look)
+        return self.photo_verdict
 
     async def complete(self) -> CompletionRequest:
         return replace(self.known.canonical, image=await self.photo())
@@ -98,12 +117,26 @@ def _known(asked: CompletionRequest) -> Known:
     return Known(asked, canonical, personal(*texts, *asked.sampling.stop))
 
 
-def check_turns(asked: CompletionRequest) -> None:
-    """Raises InvalidField for a client's own instruction: it would make the answers of a tenant's
-    shoppers its own."""
-    for index, turn in enumerate(asked.turns):
-        if turn.role == "system":
-            raise InvalidField(f"messages.{index}.role", unsupported="system")
+def check_allowed(asked: CompletionRequest, caller: Caller) -> None:
+    """Raises SchemaNeedsKey, and the errors of a client's own instruction."""
+    schema = asked.sampling.schema
+    if schema is not None and caller.key is None and len(schema) > MAX_SCHEMA_CHARS_WITHOUT_KEY:
+        raise SchemaNeedsKey("response_format")
+    if any(turn.role == "system" for turn in asked.turns):
+        _check_instructions(asked, caller)
+
+
+def _check_instructions(asked: CompletionRequest, caller: Caller) -> None:
+    """A client's own instruction stands behind ours. It would make the answers of a tenant's
+    shoppers its own: raises MissingScope unless the caller's key allows it, InvalidField for what
+    is too long beside ours, and to a caller without a key."""
+    instructions = [i for i, turn in enumerate(asked.turns) if turn.role == "system"]
+    if caller.key is None:
+        raise InvalidField(f"messages.{instructions[0]}.role", unsupported="system")
+    caller.require(SYSTEM)
+    chars = sum(len(asked.turns[index].text) for index in instructions)
+    if len(instructions) + 1 > MAX_INSTRUCTIONS or chars + len(SYSTEM_PROMPT) > MAX_CHARS:
+        raise InvalidField(f"messages.{instructions[-1]}.content")
 
 
 def check_model(asked: CompletionRequest, revision: str) -> None:

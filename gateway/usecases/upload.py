@@ -6,17 +6,19 @@ from typing import Any
 
 from contract.images import EncodedImage
 from gateway.images.identify import ImageIdentifier
-from gateway.images.uploads import Consent, Upload, Uploads
+from gateway.images.upload import Consent, Upload
+from gateway.images.uploads import Uploads
 from gateway.log.interaction import Interaction
 from gateway.log.outbox.recorder import Recorder
-from gateway.moderation.images import ImagePolicy
+from gateway.moderation.photos.policy import Photo
 from gateway.usecases.deadline import arrived
+from gateway.usecases.screening import Screening
 
 
 @dataclass
 class Uploading:
     images: ImageIdentifier
-    image_policy: ImagePolicy
+    screening: Screening
     uploads: Uploads
     recorder: Recorder
     deadline_ms: int
@@ -32,8 +34,16 @@ class Uploading:
             with interaction.step("identify"):
                 facts = interaction.image = await self.images.identify(photo)
             with interaction.step("screen"):
-                self.image_policy.check(facts.digest, interaction.flags)
+                await self.screening.upload(facts, _given(photo), interaction)
             with interaction.step("keep"):
+                photo = await self.images.without_metadata(photo, facts)
                 return await self.uploads.add(
                     photo, facts, interaction.caller, consent, began_at=interaction.asked_at
                 )
+
+
+def _given(photo: EncodedImage) -> Photo:
+    async def read() -> EncodedImage:
+        return photo
+
+    return read

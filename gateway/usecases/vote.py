@@ -10,10 +10,12 @@ from gateway.feedback.limit import VoteLimit
 from gateway.log.interaction import Interaction
 from gateway.log.outbox.recorder import Recorder
 from gateway.usecases.deadline import arrived
+from gateway.usecases.screening import Screening
 
 
 @dataclass
 class Voting:
+    screening: Screening
     recorder: Recorder
     deadline_ms: int
     limit: VoteLimit = field(default_factory=VoteLimit)
@@ -27,6 +29,8 @@ class Voting:
             vote = parse_vote(await arrived(read(), self.deadline_ms))
             caller = interaction.caller = replace(interaction.caller, user=vote.user)
             self.limit.check(f"{caller.tenant} {caller.session or caller.user or ''}")
+            if vote.reason is not None:
+                self.screening.text(vote.reason, interaction)
             interaction.parent = vote.interaction_id
             if not caller.is_new:  # a session that begins now has asked nothing to vote on
                 interaction.vote = {"vote": vote.value, "reason": vote.reason}

@@ -33,6 +33,7 @@ class Model:
         self._pad = checkpoint.tokenizer.pad_token_id
         self._prompts = PromptBuilder(checkpoint)
         self._grammars = GrammarCompiler(checkpoint)
+        self.vocabulary = self._grammars.vocabulary
         self.network = Network(checkpoint, settings.slots, settings.vision_cache_bytes)
         eos = checkpoint.module.generation_config.eos_token_id
         self._eos = set(eos if isinstance(eos, list) else [eos])
@@ -50,7 +51,7 @@ class Model:
         return self._prompts.build(asked, pixels, photo_key, attempt)
 
     def grammar(self, sampling: Sampling) -> Grammar | None:
-        """Raises InvalidSchema."""
+        """Raises InvalidSchema. The schema is one that a helper has tried before."""
         return self._grammars.compile(sampling.schema) if sampling.schema else None
 
     def is_end_token(self, token_id: int) -> bool:

@@ -28,16 +28,13 @@ from contract.images import (
     EncodedImage,
     check_image,
 )
-from contract.process.home import shipped
 from gateway.cli.embedded import Stack, embedded_stack
 from gateway.images.strip import without_metadata
-from loadtest.closed_loop import resident_mb
 from loadtest.corpus.pillow_images import pillow_images
+from loadtest.corpus.services import GOOD_PHOTO, HANGS_S, errors_in, memory_mb
+from tests.support.limits import ROOMY
 
 QUESTION = "What is it?"
-GOOD_PHOTO = shipped("web") / "samples" / "brown-leather-handbag.jpg"
-# A question that takes longer hangs: the deadline of an answer is 30 s.
-HANGS_S = 45
 BATCH = 50
 HEADS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 REFUSALS = {"400", "413", "415", "422"}
@@ -141,17 +138,6 @@ def _changed_by_stripping(data: bytes) -> Iterator[str]:
         yield "what is kept of the upload is another picture"
 
 
-def errors_in(log: Path) -> list[str]:
-    """Lines of a service's log that should not be there."""
-    lines = log.read_text(errors="replace").splitlines()
-    return [line[:300] for line in lines if '"level":"error"' in line or "Traceback" in line]
-
-
-def memory_mb(stack: Stack) -> dict[str, float]:
-    names = {"gateway": "gateway_mb", "inference": "replica_mb"}
-    return {names[child.module]: round(resident_mb(child.process)) for child in stack.children}
-
-
 def report(files: list[Asked]) -> None:
     by_kind: dict[str, Counter[str]] = defaultdict(Counter)
     for asked in files:
@@ -171,7 +157,7 @@ def report(files: list[Asked]) -> None:
 def run(paths: list[Path], at_once: int) -> dict[str, float]:
     with (
         tempfile.TemporaryDirectory(prefix="shopsight-corpus-") as folder,
-        embedded_stack(Path(folder), ANONYMOUS="allow") as stack,
+        embedded_stack(Path(folder), ANONYMOUS="allow", **ROOMY) as stack,
         ThreadPoolExecutor(at_once) as threads,
     ):
         corpus = Corpus(stack)

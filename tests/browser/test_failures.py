@@ -143,3 +143,15 @@ def test_without_sample_photos_the_page_is_whole(open_page: OpenPage) -> None:
     )
     expect(page.locator("#choose")).to_be_visible()
     expect(page.locator("#samples")).to_be_hidden()
+
+
+def test_where_only_apps_with_a_key_are_answered_the_page_says_so_at_once(
+    open_page: OpenPage,
+) -> None:
+    page = open_page(locale="zh-CN", expects=(RESOURCE,))
+    expect(page.locator("#closed-banner")).to_be_hidden()
+    page.route("**/v1/models", lambda route: route.fulfill(status=401, json={"error": {}}))
+    page.reload()
+    expect(page.locator("#closed-banner")).to_contain_text("API 密钥")
+    page.locator("#language").click()
+    expect(page.locator("#closed-banner")).to_contain_text("API key")

@@ -81,6 +81,11 @@ def test_an_upload_is_known_to_all_gateways(stack: Stack, sample_photo: Path) ->
             assert text_of(client.post("/v1/chat/completions", json=body))
 
 
+def redis_cli(stack: Stack, *arguments: str) -> str:
+    client = 'REDISCLI_AUTH=$(cat /run/secrets/redis_password) exec redis-cli "$@"'
+    return stack.run("redis", "sh", "-c", client, "redis-cli", *arguments)
+
+
 def test_an_answer_is_shared_by_all_gateways_through_redis(stack: Stack, photo: bytes) -> None:
     answers = [post(stack.url, short(photo, "Is this real leather?")) for _ in range(5)]
     assert [answer.headers["x-cache"] for answer in answers] == ["miss"] + 4 * ["hit"]
@@ -94,8 +99,9 @@ def test_an_answer_is_shared_by_all_gateways_through_redis(stack: Stack, photo: 
 
     wait_until("access log", lambda: len(lines()) == 5)
     assert len({line["gateway"] for line in lines()}) == 2
-    keys = stack.run("redis", "redis-cli", "--scan", "--pattern", "shopsight:answer2:*").split()
-    values = [json.loads(stack.run("redis", "redis-cli", "get", key)) for key in keys]
+    assert "NOAUTH" in stack.run("redis", "redis-cli", "dbsize")
+    keys = redis_cli(stack, "--scan", "--pattern", "shopsight:answer2:*").split()
+    values = [json.loads(redis_cli(stack, "get", key)) for key in keys]
     (value,) = [v for v in values if "Is this real leather?" in str(v["key"])]
     assert value["text"] == text_of(answers[0])
 
@@ -198,6 +204,41 @@ def test_only_nginx_touches_the_outside(stack: Stack) -> None:
     assert reaches(stack, "gateway", "mysql:3306")
     assert not reaches(stack, "inference", "mysql:3306")
     assert not reaches(stack, "inference", "redis:6379")
+
+
+def test_metrics_and_administration_are_in_a_network_of_their_own(stack: Stack) -> None:
+    for port in (9100, 9101):
+        assert reaches(stack, "worker", f"gateway-ops:{port}")
+        assert not reaches(stack, "inference", f"gateway:{port}")
+        assert not reaches(stack, "inference", f"gateway-ops:{port}")
+    for index in (1, 2):
+        told = stack.run("gateway", "shopsight", "admin", "weights", index=index)
+        assert json.loads(told)["models"]
+    ask = "import httpx; print(httpx.get('http://gateway-ops:9101/admin/weights').status_code)"
+    assert stack.run("worker", "python", "-c", ask) == "401", "it has no token"
+    scrape = "import httpx; print(httpx.get('http://gateway-ops:9100/metrics').status_code)"
+    assert stack.run("worker", "python", "-c", scrape) == "200"
+
+
+def test_odd_addresses_strangers_hosts_and_other_sites_are_refused(
+    stack: Stack, photo: bytes
+) -> None:
+    body = short(photo, "whose?")
+    for headers, status in (
+        ({"host": "evil.example"}, 400),
+        ({"origin": "https://evil.example"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"origin": stack.url, "sec-fetch-site": "same-origin"}, 200),
+        ({"origin": stack.url}, 200),
+    ):
+        assert post(stack.url, body, **headers).status_code == status, headers
+    answer = post(stack.url, body)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["set-cookie"].startswith("shopsight_session="), "no TLS"
+    logged = docker("logs", f"{stack.project}-nginx-1")
+    clients = [json.loads(line)["client"] for line in logged.splitlines() if line[:1] == "{"]
+    assert clients
+    assert all(client.endswith(".0") for client in clients), "networks, not addresses"
 
 
 def test_each_image_holds_only_its_own_half(stack: Stack) -> None:

@@ -56,7 +56,7 @@ def drill(room_bytes: int | None = None, refused_s: float = 10, per_s: float = 1
                 calls = up.stub.calls()
                 back = time.monotonic()
                 up.database.start()
-                wait_until("room again", lambda: gateway.is_ready)
+                wait_until("room again", lambda: gateway.is_ready, 60)
                 up.caught_up_after()
                 recovery_s = time.monotonic() - back
                 time.sleep(1)

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, create_engine
 from gateway.cli.embedded import free_port
 from gateway.log.outbox.reconcile import spooled_ids
 from gateway.log.outbox.spool_folder import spools_in
+from tests.support.limits import ROOMY
 from tests.support.migrating import migrate
 from tests.support.servers import Server, mariadb_server, running, wait_until
 from tests.support.stub_process import StubProcess, stub_process
@@ -72,6 +73,7 @@ class Gateway(Process):
             f"{self.url}/readyz",
             GATEWAY_PORT=str(self.port),
             INTERNAL_PORT=str(self.internal_port),
+            ADMIN_PORT=str(free_port()),
             **fleet.environment,
             **environment,
         )
@@ -122,6 +124,8 @@ class Fleet:
             "DATABASE_URL": database.server.url,
             "SPOOL_DIR": str(self.spool_dir),
             "REPLICAS": stub.url,
+            **ROOMY,
+            "PHOTO_CHECKS": "",  # of which each gateway would have a process
             "REDIS_URL": "",
             "WEB_DIR": "",
             "LOG_LEVEL": "WARNING",

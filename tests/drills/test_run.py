@@ -1,10 +1,12 @@
-"""`shopsight run` from any folder: where its state is, and what follows when a process dies."""
+"""`shopsight run` from any folder: where its state is, what of it the network reaches, and what
+follows when a process dies."""
 
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import zipfile
@@ -15,7 +17,7 @@ import pytest
 
 from gateway.identity.pseudonyms import Pseudonyms
 from tests.support import ROOT
-from tests.support.asking import data_uri, post, text_of
+from tests.support.asking import chat, data_uri, post, text_of
 from tests.support.servers import wait_until
 from tests.support.shopsight_run import Running, shopsight_run
 
@@ -115,3 +117,51 @@ def answers(running: Running, photo: Path, question: str) -> bool:
         return ask(running, photo, question).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def address_in_the_network() -> str:
+    """This machine's, as a phone nearby would name it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine is in no network")
+        address: str = probe.getsockname()[0]
+        return address
+
+
+def is_open(address: str, url: str) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((address, int(url.rpartition(":")[2]))) == 0
+
+
+def test_a_phone_gets_the_page_and_neither_metrics_nor_administration(
+    tmp_path: Path, sample_photo: Path
+) -> None:
+    here, home = address_in_the_network(), tmp_path / "home"
+    environment = {"SHOPSIGHT_HOME": str(home)}
+    with shopsight_run(tmp_path, "--bind", "0.0.0.0", **environment) as stack:
+        page = f"http://{here}:{stack.port}"
+        assert "<title>" in httpx.get(page).text
+        headers = {"origin": page, "host": f"{here}:{stack.port}"}
+        body = chat("What is it?")
+        assert text_of(post(page, body, **headers))
+        (line,) = (line for line in stack.said if line.startswith("Metrics: "))
+        metrics = line.split()[1].removesuffix("/metrics")
+        admin = (home / "administration.url").read_text()
+        assert "gateway_requests_total" in httpx.get(f"{metrics}/metrics").text
+        assert httpx.get(f"{admin}/admin/weights").status_code == 401, "others of this machine"
+        for url in (metrics, admin):
+            assert is_open("127.0.0.1", url)
+            assert not is_open(here, url)
+        # What ops do is one command, without a port or a token to look for.
+        told = cli(tmp_path, "admin", "weights", **environment)
+        assert (told.returncode, '"models"' in told.stdout) == (0, True), told.stderr
+        assert text_of(ask(stack, sample_photo))
+        erased = cli(tmp_path, "admin", "erase", "public", "nobody", **environment)
+        assert '"interactions": 0' in erased.stdout
+    assert not (home / "administration.url").exists()
+    left = cli(tmp_path, "admin", "weights", **environment)
+    assert left.returncode == 1
+    assert "does not answer" in left.stderr

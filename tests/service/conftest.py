@@ -9,10 +9,32 @@ import pytest
 import redis
 from sqlalchemy import Engine, create_engine, text
 
+from contract.sandbox import spawning
+from gateway.moderation.rules.ruleset import rule_files
+from gateway.moderation.text import TextPolicy
+from tests.support import fork_server
 from tests.support.forwarding import migrated as migrated
 from tests.support.forwarding import start as start
 from tests.support.servers import gateway_server, mariadb_server, redis_server
 from tests.support.stub_replica import StubReplica, stub_replica
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_by_gateways() -> Iterator[None]:
+    """What each gateway of these tests would make anew, though it is the same: helpers are forked
+    from a process that has their imports, and rules are compiled once."""
+    read, policies = TextPolicy.load, {}
+
+    def load(folder: Path | None = None) -> TextPolicy:
+        files = tuple((path.name, path.read_bytes()) for path in rule_files(folder))
+        if files not in policies:
+            policies[files] = read(folder)
+        return policies[files]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spawning, "launch", fork_server.launch_helpers)
+        patch.setattr(TextPolicy, "load", load)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +64,10 @@ def stub() -> Iterator[StubReplica]:
 
 
 @pytest.fixture
-def start_gateway(tmp_path: Path) -> Iterator[Callable[..., str]]:
+def start_gateway(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Starts gateways with the given settings, answers their URLs; all end with the test."""
+    if "database_url" in request.fixturenames:  # else it is dropped before they end, and they wait
+        request.getfixturevalue("database_url")
     with ExitStack() as stack:
 
         def start(**settings: Any) -> str:

@@ -16,21 +16,25 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from tempfile import TemporaryFile
 from typing import Any
 
+from contract.pixels.jobs import warm_up
 from tests.support import ROOT
 
 # What gateways, workers, commands and stub replicas import; not the modules that they are, which
 # each runs as its own.
 PRELOADED = (
     "alembic.command",
+    "contract.pixels.jobs",
     "contract.sse",
     "gateway.api.server",
     "gateway.app",
+    "gateway.images.jobs",
     "gateway.worker",
     "pymysql",
     "sqlalchemy.dialects.mysql.pymysql",
@@ -100,12 +104,28 @@ def _client() -> _Client:
     return _Client()
 
 
-def start(module: str, *arguments: str, env: dict[str, str], stdout: int, stderr: int) -> Forked:
-    """`python -m module …` from the project's folder, its output into these open files."""
+def start(
+    module: str,
+    *arguments: str,
+    env: dict[str, str],
+    stdout: int,
+    stderr: int,
+    kept: int | None = None,
+) -> Forked:
+    """`python -m module …` from the project's folder, its output into these open files. `kept`: one
+    more that it inherits, whose number is its last argument."""
     message = {"module": module, "arguments": arguments, "env": env}
-    pid = _client().ask(message, (stdout, stderr))
+    files = (stdout, stderr) if kept is None else (stdout, stderr, kept)
+    pid = _client().ask(message, files)
     assert pid is not None
     return Forked(pid, _client().ask)
+
+
+def launch_helpers(command: list[str], environment: dict[str, str], descriptor: int) -> Forked:
+    """What contract.sandbox.spawning.launch does, of which each gateway of a test would take a
+    quarter of a second of CPU."""
+    module, *arguments = command[command.index("-m") + 1 :]
+    return start(module, *arguments, env=environment, stdout=1, stderr=2, kept=descriptor)
 
 
 def run(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -130,9 +150,10 @@ def _line(receive: Callable[[], bytes]) -> bytes:
 def _serve(connection: socket.socket) -> dict[str, Any]:
     """Fork as it is told, until the client has gone. Returns in each child, what it is to be."""
     files: list[int] = []
+    codes: dict[int, int] = {}
 
     def receive() -> bytes:
-        part, came, *_ = socket.recv_fds(connection, 65536, 2)
+        part, came, *_ = socket.recv_fds(connection, 65536, 3)
         files.extend(came)
         return part
 
@@ -140,15 +161,16 @@ def _serve(connection: socket.socket) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(line)
         answer: int | None
         if "ended" in message:
-            pid, status = os.waitpid(message["ended"], os.WNOHANG)
-            answer = os.waitstatus_to_exitcode(status) if pid else None
+            answer = _exit_code(message["ended"], codes)
         else:
             answer = os.fork()
+            codes.pop(answer, None)
             if answer == 0:
                 connection.close()
-                for number, file in enumerate(files, 1):
+                for number, file in enumerate(files[:2], 1):
                     os.dup2(file, number)
                     os.close(file)
+                message["arguments"] += map(str, files[2:])
                 return message
         for file in files:
             os.close(file)
@@ -157,12 +179,23 @@ def _serve(connection: socket.socket) -> dict[str, Any]:
     os._exit(0)
 
 
+def _exit_code(pid: int, codes: dict[int, int]) -> int | None:
+    """None while it runs. Two threads may ask at once, and only one of them can wait for it."""
+    if pid not in codes:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if not ended:
+            return None
+        codes[pid] = os.waitstatus_to_exitcode(status)
+    return codes[pid]
+
+
 def _preload() -> None:
     commands = import_module("gateway.cli")
     names = [found.name for found in pkgutil.iter_modules(commands.__path__, "gateway.cli.")]
     for name in (*PRELOADED, *names):
         if not name.endswith("__main__"):
             import_module(name)
+    warm_up()
     gc.collect()
     gc.freeze()  # so that the collector of a child does not copy what it shares
 
@@ -173,4 +206,6 @@ if __name__ == "__main__":
     os.environ.clear()
     os.environ.update(_job["env"])
     sys.argv[1:] = _job["arguments"]
+    # What it is may have been imported for others.
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
     runpy.run_module(_job["module"], run_name="__main__", alter_sys=True)

@@ -188,7 +188,11 @@ def nginx_server(
         "RESOLVER": f"127.0.0.1:{names.port}",
         "RATE_LIMIT": "1000r/s",
         "RATE_BURST": "1000",
+        "CONNECTION_LIMIT": "1000",
         "TRUSTED_PROXY": "unix:",
+        "ALLOWED_HOSTS": "",
+        "LOG_CLIENTS": "network",
+        "ERROR_LOG": "/dev/stderr",
         **settings,
     }
     places = {

@@ -4,6 +4,7 @@ import re
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from tests.support import ROOT
@@ -26,6 +27,11 @@ def check(engine: Engine) -> None:
     """Raises if alembic would have something to write into a new revision."""
     with engine.connect() as connection:
         command.check(_config(connection))
+
+
+def head() -> str:
+    """The last revision."""
+    return ScriptDirectory.from_config(Config(ALEMBIC)).get_current_head() or ""
 
 
 def _config(connection: Connection) -> Config:

@@ -31,6 +31,7 @@ from gateway.config import Settings
 from gateway.log.outbox.spool_folder import ids_in, spools_in
 from tests.support import ROOT, fork_server
 from tests.support.fork_server import Forked
+from tests.support.limits import ROOMY
 from tests.support.migrating import migrate
 from tests.support.missing import missing
 
@@ -98,11 +99,13 @@ def running(command: list[str], log: Path, **environment: str) -> Iterator[Proce
 
 @dataclass
 class Server:
-    """A server and its process; `url` is how a client names it, `port` the one not in the URL."""
+    """A server and its process; `url` is how a client names it, `port` the one not in the URL, of a
+    gateway the one of its metrics. `admin` is where it is administered."""
 
     url: str
     process: Process
     port: int = 0
+    admin: str = ""
 
 
 @contextmanager
@@ -192,11 +195,20 @@ class PromptServer(uvicorn.Server):
 
 
 @contextmanager
-def served(app: ASGIApp, port: int | None = None, http: Any = "auto") -> Iterator[str]:
+def served(
+    app: ASGIApp, port: int | None = None, http: Any = "auto", proxies: tuple[str, ...] = ()
+) -> Iterator[str]:
     """An application on a real port, in a thread of the test: as fast to start as it is real."""
     port = port or free_port()
     config = uvicorn.Config(
-        app, port=port, http=http, ws="none", log_config=None, timeout_graceful_shutdown=1
+        app,
+        port=port,
+        http=http,
+        ws="none",
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        log_config=None,
+        timeout_graceful_shutdown=1,
     )
     server = PromptServer(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -219,31 +231,40 @@ def gateway_server(folder: Path, **settings: Any) -> Iterator[str]:
         "web_dir": None,
         "probe_interval_s": 0.1,
         "cache_budget_ms": PATIENT_MS,
+        **{name.lower(): value for name, value in ROOMY.items()},
+        "photo_checks": (),  # a process of 140 MB; tests of it say so
+        "image_helpers": 1,
         **settings,
     }
     migrate(known["database_url"])
     SPOOLS[known["database_url"]] = Path(known["spool_dir"])
-    app = create_app(Settings(_env_file=None, **known), CollectorRegistry())
-    with served(app, http=CoalescingProtocol) as url:
+    made = Settings(_env_file=None, **known)
+    app = create_app(made, CollectorRegistry())
+    with served(app, http=CoalescingProtocol, proxies=made.trusted_proxies) as url:
         yield url
 
 
 @contextmanager
 def gateway_process(folder: Path, **environment: str) -> Iterator[Server]:
-    """The same as a process of its own, for signals, logs and the internal port."""
+    """The same as a process of its own, for signals, logs and the ports of ops."""
     port = free_port()
     env = {
         "GATEWAY_PORT": str(port),
         "INTERNAL_PORT": str(free_port()),
+        "ADMIN_PORT": str(free_port()),
         "DATABASE_URL": f"sqlite:///{folder / 'log.db'}",
         "SPOOL_DIR": str(folder / "spool"),
         "WEB_DIR": "",
+        **ROOMY,
+        "PHOTO_CHECKS": "",
+        "IMAGE_HELPERS": "1",
         **environment,
     }
     migrate(env["DATABASE_URL"])
     SPOOLS[env["DATABASE_URL"]] = Path(env["SPOOL_DIR"])
     with running([sys.executable, "-m", "gateway"], folder / "gateway.log", **env) as process:
-        server = Server(f"http://127.0.0.1:{port}", process, int(env["INTERNAL_PORT"]))
+        admin = f"http://127.0.0.1:{env['ADMIN_PORT']}/admin"
+        server = Server(f"http://127.0.0.1:{port}", process, int(env["INTERNAL_PORT"]), admin)
 
         def up() -> bool:
             assert process.poll() is None, (folder / "gateway.log").read_text()

@@ -48,10 +48,11 @@ class Running:
 
 
 @contextmanager
-def shopsight_run(folder: Path, **environment: str) -> Iterator[Running]:
+def shopsight_run(folder: Path, *arguments: str, **environment: str) -> Iterator[Running]:
     """Start it in `folder`, wait until it is up, and stop it as Ctrl-C does."""
     port = free_port()
     command = [sys.executable, "-P", "-m", "gateway.cli", "run", "--port", str(port)]
+    command += arguments
     process = subprocess.Popen(
         command,
         cwd=folder,

@@ -21,7 +21,8 @@ class StubReplica:
     """`behaviour` is one of: answer, 500, 503, garbage (HTML), disguised (HTML that calls itself an
     event stream), nonsense (events that are no chunks), empty, nothing (a whole answer without a
     word), cut (breaks off in mid-stream), cut_early (before its first piece), unfinished ([DONE]
-    without a finish_reason), hang. The answer names the question, so that a mixed-up one is seen.
+    without a finish_reason), error_event (before its first piece), late_error_event, hang. The
+    answer names the question, so that a mixed-up one is seen.
     As a program (see stub_process.py) it is told its behaviour by POST /behave."""
 
     def __init__(self, revision: str = "stub-1") -> None:
@@ -35,7 +36,8 @@ class StubReplica:
         self.slow = False
         self.answer: str | None = None
         self.refusal: dict[str, Any] | None = None
-        """The error that it answers with 400 instead."""
+        """The error that it answers with instead."""
+        self.refusal_status = 400
         self.padding = ""  # behind an answer that names the question
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -74,7 +76,7 @@ class StubReplica:
         self.headers.append(dict(request.headers))
         headers = {"x-model-revision": self.revision}
         if self.refusal is not None:
-            return JSONResponse({"error": self.refusal}, 400, headers)
+            return JSONResponse({"error": self.refusal}, self.refusal_status, headers)
         if self.behaviour in ("500", "503"):
             return JSONResponse({"oops": "a stack trace"}, int(self.behaviour), headers)
         if self.behaviour == "garbage":
@@ -101,6 +103,9 @@ class StubReplica:
             yield sse.frame(frame.opening_chunk())
             if self.behaviour == "cut_early":
                 return
+            if self.behaviour == "error_event":
+                yield sse.frame({"error": {"message": "broken", "code": "internal_error"}})
+                return
             if self.behaviour == "nothing":
                 yield sse.frame(frame.closing_chunk(Finished("stop")))
                 yield sse.DONE
@@ -108,6 +113,9 @@ class StubReplica:
             yield sse.frame(frame.chunk(Delta(self.opening)))
             await asyncio.sleep(self.delay_s)
             if self.behaviour == "cut":
+                return
+            if self.behaviour == "late_error_event":
+                yield sse.frame({"error": {"message": "broken", "code": "internal_error"}})
                 return
             yield sse.frame(frame.chunk(Delta(self.answer or f"「{question}」:好{self.padding}")))
             if self.behaviour != "unfinished":

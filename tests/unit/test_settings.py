@@ -13,6 +13,7 @@ from tests.support import ROOT
 
 # Compose reads these itself.
 COMPOSE_ONLY = {"BIND", "PORT", "TAG", "INFERENCE_TAG", "RATE_LIMIT", "RATE_BURST"}
+COMPOSE_ONLY |= {"CONNECTION_LIMIT"}
 # Read before all others, since it says where they are.
 HOME = "SHOPSIGHT_HOME"
 
@@ -70,3 +71,8 @@ def test_rows_outlive_the_answers_that_an_erasure_finds_by_them() -> None:
         GatewaySettings(_env_file=None, content_retention_days=7)  # type: ignore[call-arg]
     for days in (0, 8):
         GatewaySettings(_env_file=None, content_retention_days=days)  # type: ignore[call-arg]
+
+
+def test_a_proxy_that_is_no_address_stops_the_start() -> None:
+    with pytest.raises(ValueError, match="does not appear"):
+        GatewaySettings(_env_file=None, trusted_proxies="nginx")  # type: ignore[arg-type,call-arg]

@@ -90,6 +90,18 @@ class Recorder:
         finally:
             self._metrics.finished(interaction)
 
+    @asynccontextmanager
+    async def refusals(self, interaction: Interaction) -> AsyncIterator[None]:
+        """Wraps what stands before a use case, which records itself: commits the row of a request
+        that is refused here, and none of one that goes on."""
+        try:
+            yield
+        except ShopsightError as error:
+            with contextlib.suppress(ShopsightError):
+                async with self.recorded(interaction):
+                    raise error
+            raise
+
     async def _commit_failed_request(self, interaction: Interaction) -> None:
         """Commit, but let the request's own error prevail over a failed commit."""
         with contextlib.suppress(LogUnavailable):

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from gateway.log.event import BadEvent
 from gateway.log.redaction import CONTENT, WITHOUT_CONTENT, without_content
 from gateway.log.rollups.tables import rollup_state
+from gateway.log.schema.access_tables import key_audit
 from gateway.log.schema.columns import utc_now
 from gateway.log.schema.partitions import first_id_at
 from gateway.log.schema.privacy_tables import audit, tombstones
@@ -92,7 +93,9 @@ def drop_rows(engine: Engine, before: datetime) -> int:
         # Kept as long as the votes that caused them.
         lifted = delete(quarantined_answers).where(quarantined_answers.c.changed_at < before)
         deleted += connection.execute(lifted).rowcount
-        deleted += connection.execute(delete(audit).where(audit.c.done_at < audited)).rowcount
+        for table in (audit, key_audit):
+            old_entries = delete(table).where(table.c.done_at < audited)
+            deleted += connection.execute(old_entries).rowcount
     return deleted
 
 

@@ -40,7 +40,13 @@ def grant_reading(connection: Connection, account: str) -> None:
     the grant option. Raises ValueError for an unusual account name."""
     if connection.dialect.name not in MYSQL:
         return
-    if not re.fullmatch(r"\w{1,32}", account):
-        raise ValueError("an account's name is letters, digits and _")
+    checked_account(account)
     for name in (*TABLES, *VIEWS):
         connection.execute(text(f"GRANT SELECT ON {name} TO '{account}'@'%'"))
+
+
+def checked_account(name: str) -> str:
+    """The name, which is to stand in a GRANT. Raises ValueError."""
+    if not re.fullmatch(r"\w{1,32}", name):
+        raise ValueError("an account's name is letters, digits and _")
+    return name

@@ -28,6 +28,11 @@ class DatabaseSettings(BaseModel):
         "", description="MySQL account that `shopsight migrate` lets read what analysts need."
     )
 
+    gateway_account: str = Field(
+        "",
+        description="MySQL account of gateways: `shopsight migrate` grants it the rows of tables.",
+    )
+
     @property
     def sqlalchemy_url(self) -> URL:
         url = make_url(self.database_url)

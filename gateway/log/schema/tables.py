@@ -64,6 +64,8 @@ interactions = Table(
     Index(None, "image_digest"),
     Index(None, "session_id"),
     Index(None, "user_pseudonym"),
+    # By it an erasure finds whether others were given an answer, too.
+    Index(None, "answer_key"),
     **TABLE_OPTIONS,
 )
 
@@ -82,6 +84,10 @@ images = Table(
     Column("expires_at", UtcTime, nullable=False),
     Column("consent", code(16)),
     Column("user_pseudonym", code(32)),
+    # Of the photo and whose it is; NULL in rows of older versions.
+    Column("owner_digest", code(64)),
+    Index(None, "tenant"),
+    Index(None, "owner_digest", unique=True),
     Index(None, "expires_at"),
     Index(None, "session_id"),
     Index(None, "user_pseudonym"),

@@ -24,6 +24,7 @@ PASSED_ON: dict[str, type[ShopsightError]] = {
         errors.UnsupportedImageType,
         errors.ImageUndecodable,
         errors.ImageDimensions,
+        errors.ImageTooComplex,
         errors.ImageTooManyPixels,
         errors.PayloadTooLarge,
         errors.ModelNotFound,

@@ -1,4 +1,4 @@
-"""Cached answers forgotten on the internal listener."""
+"""Cached answers forgotten by the administration."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path, stub: StubReplica) -
 
 
 def purge(gateway: Server, **wanted: str) -> httpx.Response:
-    return httpx.delete(f"http://127.0.0.1:{gateway.port}/admin/answers", params=wanted)
+    return httpx.delete(f"{gateway.admin}/answers", params=wanted)
 
 
 def outcomes(gateway: Server) -> list[str]:

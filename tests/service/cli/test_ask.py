@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.identity.callers import hash_key, new_key
+from gateway.identity.keys import hash_key, new_key
 from tests.support.asking import rows
 from tests.support.command_line import shopsight
 from tests.support.stub_replica import StubReplica

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine
 
 from gateway.cache.answers import AnswerCache
 from gateway.cache.memory import MemoryStore
+from gateway.cache.retries import MemoryRetryStore, Retries
 from gateway.errors import ErasureIncomplete
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.uploads import Uploads
@@ -46,7 +47,8 @@ def hung(tmp_path: Path) -> Iterator[Erasing]:
         pseudonyms = Pseudonyms("key")
         uploads = Uploads(tmp_path, engine, 60, pseudonyms)
         answers = AnswerCache(MemoryStore(1000), 60, 60)
-        erasing = Erasing(pseudonyms, engine, uploads, answers, None, tmp_path)
+        retries = Retries(MemoryRetryStore(), "secret")
+        erasing = Erasing(pseudonyms, engine, uploads, answers, tmp_path, None, retries)
         yield erasing
         erasing.close()
 

@@ -56,7 +56,7 @@ def questions(log_url: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "user", ["alice", "a/b/data", "a%2Fb", "张 伟", "a?b#c&d", "me", "../etc", "x" * 511, "\t|'\""]
+    "user", ["alice", "a/b/data", "a%2Fb", "张 伟", "a?b#c&d", "me", "a/..b", "x" * 511, "\t|'\""]
 )
 def test_an_id_may_hold_any_characters(gateway: str, log_url: str, user: str) -> None:
     ask(gateway, user, "mine?")
@@ -227,12 +227,12 @@ def internal(stub: StubReplica, tmp_path: Path) -> Iterator[Any]:
         yield server
 
 
-def test_ops_erase_whoever_asks_them_to_on_the_internal_port(
+def test_ops_erase_whoever_asks_them_to_by_the_administration(
     internal: Any, log_url: str, tmp_path: Path
 ) -> None:
     ask(internal.url, "alice", "canary4711?")
     rows(log_url)
-    where = f"http://127.0.0.1:{internal.port}/admin/users"
+    where = f"{internal.admin}/users"
     told = httpx.delete(where, params={"tenant": "public", "user": "alice"}).json()
     assert told["interactions"] == 1
     assert traces("canary4711", log_url, tmp_path) == []

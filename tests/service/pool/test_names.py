@@ -41,6 +41,7 @@ def gateway_with(hosts: Path, **environment: str) -> Iterator[Server]:
     migrate(url)
     command = [program("unshare"), "-rm", "sh", "-c", IN_NAMESPACE, str(hosts)]
     ports = {"GATEWAY_PORT": str(port), "INTERNAL_PORT": str(internal)}
+    ports["ADMIN_PORT"] = str(free_port())
     env = {**ports, "DATABASE_URL": url, "WEB_DIR": "", "PROBE_INTERVAL_S": "0.3", **environment}
     with running([*command, sys.executable, "-m", "gateway"], folder / "gateway.log", **env) as it:
         server = Server(f"http://127.0.0.1:{port}", it, internal)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import redis
 
+from gateway.identity.callers import hash_key
 from tests.support.asking import chat, photo, post, text_of
 from tests.support.servers import Server, gateway_process, redis_server, wait_until
 from tests.support.stub_replica import StubReplica, stub_replica
@@ -52,7 +53,7 @@ def start(tmp_path: Path, old: StubReplica, new: StubReplica) -> Iterator[Start]
 
 
 def admin(gateway: Server) -> str:
-    return f"http://127.0.0.1:{gateway.port}/admin/weights"
+    return f"{gateway.admin}/weights"
 
 
 def put(gateway: Server, **weights: float) -> httpx.Response:
@@ -175,3 +176,22 @@ def test_without_redis_weights_live_in_the_process_and_are_shared_when_it_is_bac
     assert weights(two) == {}
     with redis_server(tmp_path, port):
         wait_until("shared", lambda: weights(two) == {"new": 1}, 10)
+
+
+def test_the_user_of_a_question_stays_whatever_browser_or_key_it_comes_with(
+    start: Start, tmp_path: Path
+) -> None:
+    keys = f"shop {hash_key('one')}\nshop {hash_key('two')}"
+    gateway = start(API_KEYS=keys)
+
+    def revision(user: str | None, **headers: str) -> str:
+        return post(gateway.url, chat("what?", user=user), **headers).headers["x-model-revision"]
+
+    first, second = ({"authorization": f"Bearer {key}"} for key in ("one", "two"))
+    by_user = {f"user-{n}": revision(f"user-{n}", **first) for n in range(24)}
+    assert set(by_user.values()) == {"old", "new"}, "a tenant's users are shared out"
+    assert {user: revision(user, **second) for user in by_user} == by_user
+    # Without a key, each request here comes with a new session.
+    by_user = {f"user-{n}": revision(f"user-{n}") for n in range(24)}
+    assert set(by_user.values()) == {"old", "new"}
+    assert {user: revision(user) for user in by_user} == by_user

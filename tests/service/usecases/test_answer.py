@@ -303,7 +303,10 @@ def test_a_blocked_question_reaches_no_replica_and_leaves_a_row(
 ) -> None:
     answer = post(gateway, chat("哪里可以代 开 发 票,代开发票", photo()))
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "content_blocked")
-    assert answer.json()["error"]["message"] == "该内容无法处理。"
+    assert (
+        answer.json()["error"]["message"]
+        == "抱歉，这里无法回答这个内容，请换一个与商品有关的问题。"
+    )
     assert not stub.calls
     assert [(r["outcome"], r["error_code"]) for r in rows(log_url)] == [
         ("refused", "content_blocked")

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from contract.text.canonical import canonical
-from gateway.moderation.text import TextPolicy
 from tests.support.asking import chat, data_uri, photo, post, rows, text_of
 from tests.support.foreign_replica import foreign_replica
 from tests.support.stub_replica import StubReplica
@@ -106,7 +105,7 @@ def test_the_log_keeps_what_was_typed_under_the_hash_of_what_was_asked(
 
 
 def test_moderation_reads_what_was_typed_and_what_is_asked(gateway: str, stub: StubReplica) -> None:
-    phrase = next(iter(TextPolicy.load().phrases))
+    phrase = "fake passport"
     for text in (phrase, f"is it {phrase.upper()}???", "\u200b".join(phrase)):
         assert post(gateway, chat(text)).json()["error"]["code"] == "content_blocked"
     assert not stub.calls

@@ -6,9 +6,8 @@ from gateway.identity.callers import (
     ANONYMOUS_TENANT,
     SESSION_COOKIE,
     Callers,
-    hash_key,
-    new_key,
 )
+from gateway.identity.keys import hash_key, new_key
 
 KEY = new_key()
 

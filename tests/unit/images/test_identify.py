@@ -1,12 +1,11 @@
 import asyncio
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 
 import pytest
 
 from contract.errors import ImageUndecodable
 from contract.images import EncodedImage, ImageFacts, check_image
-from gateway.images import identify
+from contract.pixels.decoder import PhotoDecoder
 from gateway.images.identify import ImageIdentifier
 from tests.support.pictures import encoded, picture
 
@@ -16,18 +15,21 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[EncodedImage]:
     """What was decoded, in order."""
     seen: list[EncodedImage] = []
 
-    def facts(image: EncodedImage) -> ImageFacts:
-        seen.append(image)
-        return check_image(image).facts
+    facts = PhotoDecoder.facts
 
-    monkeypatch.setattr(identify, "_facts", facts)
+    async def counted(decoder: PhotoDecoder, image: EncodedImage) -> ImageFacts:
+        seen.append(image)
+        return await facts(decoder, image)
+
+    monkeypatch.setattr(PhotoDecoder, "facts", counted)
     return seen
 
 
 @pytest.fixture
-def images() -> Iterator[ImageIdentifier]:
-    with ThreadPoolExecutor(2) as threads:
-        yield ImageIdentifier(threads)
+async def images() -> AsyncIterator[ImageIdentifier]:
+    decoder = PhotoDecoder(1, "gateway.images.jobs")
+    yield ImageIdentifier(decoder)
+    decoder.close()
 
 
 PHOTO = EncodedImage(encoded(picture(), "JPEG"))

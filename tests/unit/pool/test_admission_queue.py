@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from contract.errors import NoReplica, Overloaded
-from gateway.pool.admission_queue import AdmissionQueue
+from gateway.pool.queue.admission_queue import AdmissionQueue
 
 
 class Replica:

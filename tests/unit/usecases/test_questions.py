@@ -1,6 +1,5 @@
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from contract.completion import CompletionRequest, Sampling, Turn
 from contract.errors import DeadlineExceeded
 from contract.images import EncodedImage
+from contract.pixels.decoder import PhotoDecoder
 from gateway.identity.callers import Caller
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
@@ -20,9 +20,10 @@ PHOTO = EncodedImage(encoded(picture()))
 
 
 @pytest.fixture
-def questions() -> Iterator[Questions]:
-    with ThreadPoolExecutor(1) as threads:
-        yield Questions(ImageIdentifier(threads), cast(Uploads, None))
+async def questions() -> AsyncIterator[Questions]:
+    decoder = PhotoDecoder(1, "gateway.images.jobs")
+    yield Questions(ImageIdentifier(decoder), cast(Uploads, None))
+    decoder.close()
 
 
 def asked(text: str = "what?", schema: str | None = None) -> CompletionRequest:

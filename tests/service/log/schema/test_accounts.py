@@ -45,7 +45,11 @@ class Accounts:
         return self.server.url.replace("root@", f"{account}:{password}@")
 
     def migrate(self) -> None:
-        environment = {"DATABASE_URL": self.url("owner"), "ANALYST_ACCOUNT": "analyst"}
+        environment = {
+            "DATABASE_URL": self.url("owner"),
+            "ANALYST_ACCOUNT": "analyst",
+            "GATEWAY_ACCOUNT": "shopsight",
+        }
         shopsight("migrate", **environment).check_returncode()
 
     def allowed(self, account: str, query: str) -> bool:
@@ -89,9 +93,13 @@ def test_the_analyst_reads_what_the_page_names_and_nothing_else(accounts: Accoun
     assert readable == {*TABLES, *VIEWS}
     assert everything - readable == {
         "alembic_version",
+        "api_keys",
         "audit",
+        "daily_use",
         "dead_letters",
         "images",
+        "key_audit",
+        "limits",
         "rollup_due",
         "rollup_state",
         "tombstones",
@@ -123,6 +131,47 @@ def test_a_gateway_needs_rows_and_has_nothing_else(
         "SELECT * FROM mysql.user",
     ):
         assert not accounts.allowed("shopsight", query), query
+
+
+def test_a_gateway_changes_neither_keys_nor_what_an_audit_says(accounts: Accounts) -> None:
+    made = shopsight("keys", "create", "acme", DATABASE_URL=accounts.url("owner"))
+    assert made.returncode == 0, made.stderr
+    refused = shopsight("keys", "create", "acme", DATABASE_URL=accounts.url("shopsight"))
+    assert refused.returncode == 1
+    assert "may not change that" in refused.stderr
+
+    def allowed(query: str) -> bool:
+        return accounts.allowed("shopsight", query)
+
+    assert allowed("SELECT COUNT(*) FROM api_keys")
+    assert allowed("SELECT COUNT(*) FROM audit")
+    for query in (
+        "UPDATE api_keys SET scopes = 'ask'",
+        "DELETE FROM api_keys",
+        "UPDATE limits SET value = -1",
+        "DELETE FROM limits",
+        "INSERT INTO api_keys (key_id) VALUES ('x')",
+        "SELECT * FROM key_audit",
+        "DELETE FROM key_audit",
+        "INSERT INTO key_audit (action) VALUES ('x')",
+        "UPDATE audit SET actor = 'x'",
+        "DELETE FROM audit",
+    ):
+        assert not allowed(query), query
+
+
+def test_migrate_takes_from_a_gateway_what_it_once_had_on_the_whole_database(
+    accounts: Accounts,
+) -> None:
+    root = create_engine(accounts.server.url)
+    with root.begin() as connection:
+        wide = "GRANT SELECT, INSERT, UPDATE, DELETE ON shopsight.* TO 'shopsight'@'%'"
+        connection.execute(text(wide))
+    root.dispose()
+    assert accounts.allowed("shopsight", "DELETE FROM key_audit WHERE action = 'x'")
+    accounts.migrate()
+    assert not accounts.allowed("shopsight", "DELETE FROM key_audit WHERE action = 'x'")
+    assert accounts.allowed("shopsight", "DELETE FROM votes WHERE vote = 'x'")
 
 
 def test_accounts_of_an_older_volume_lose_what_they_had_too_much(accounts: Accounts) -> None:

@@ -1,0 +1,127 @@
+"""Helper processes as their service sees them: a few that wait for work, each with one piece at a
+time. One that dies, or takes too long, costs its own piece of work and nothing else."""
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+from contract.errors import Overloaded
+from contract.sandbox.fork_server import FAULTY, TOO_LARGE
+from contract.sandbox.limits import Limits
+from contract.sandbox.spawning import GONE, ForkServer, Helper
+
+log = logging.getLogger(__name__)
+
+
+class TooCostlyError(Exception):
+    """The work went beyond its limits, or its helper died of it."""
+
+
+class RefusedError(Exception):
+    """The work says what is wrong with its input, by the code of an error of the contract."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class HelperProcesses:
+    """Up to `count` helpers of one fork server. `works_each`: after so many pieces of work a helper
+    is replaced. `max_waiting`: pieces of work that wait for one."""
+
+    def __init__(
+        self,
+        server: ForkServer,
+        limits: Limits,
+        *,
+        count: int,
+        max_waiting: int,
+        max_body_bytes: int,
+        max_result_bytes: int,
+        works_each: int,
+    ) -> None:
+        self._server = server
+        self._limits = limits
+        self._count = count
+        self._max_waiting = max_waiting
+        self._max_body_bytes = max_body_bytes
+        self._max_result_bytes = max_result_bytes
+        self._works_each = works_each
+        self._free = asyncio.Semaphore(count)
+        self._waiting = 0
+        self._idle: list[Helper] = []
+
+    async def start(self) -> None:
+        """Have them ready before there is work."""
+        for _ in range(self._count):
+            self._idle.append(await self._server.fork(self._limits, self._max_body_bytes))
+
+    def close(self) -> None:
+        while self._idle:
+            self._server.end(self._idle.pop())
+
+    async def run(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """The result of one piece of work. Raises TooCostlyError, RefusedError, Overloaded. Who is
+        cancelled takes the helper with them: the work ends at once."""
+        if self._free.locked() and self._waiting >= self._max_waiting:
+            raise Overloaded
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            return await self._run(head, body)
+        finally:
+            self._free.release()
+
+    async def _run(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        helper = await self._helper()
+        sound = False
+        try:
+            async with asyncio.timeout(self._limits.wall_s):
+                result, data = await helper.exchange(head, body, self._max_result_bytes)
+            sound = helper.works_done < self._works_each and result.get("error") != TOO_LARGE
+        except (*GONE, TimeoutError):
+            raise TooCostlyError from None
+        finally:
+            if sound:
+                self._idle.append(helper)
+            else:
+                self._server.end(helper)
+        error = result.get("error")
+        if error == TOO_LARGE:
+            raise TooCostlyError
+        if error == FAULTY:
+            log.error(
+                "a helper's work is faulty", extra={"fields": {"why": str(result.get("why"))}}
+            )
+            raise TooCostlyError
+        if error is not None:
+            raise RefusedError(str(error))
+        return result, data
+
+    async def _helper(self) -> Helper:
+        """One that waits, and has not died while waiting; else a new one. Raises Overloaded."""
+        while self._idle:
+            helper = self._idle.pop()
+            if _is_quiet(helper.connection):
+                return helper
+            self._server.end(helper)
+        try:
+            return await self._server.fork(self._limits, self._max_body_bytes)
+        except (OSError, EOFError) as error:
+            log.error("no helper process", extra={"fields": {"why": type(error).__name__}})
+            raise Overloaded from None
+
+
+def _is_quiet(connection: socket.socket) -> bool:
+    """Whether it is open, and nothing has come that nobody asked for."""
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

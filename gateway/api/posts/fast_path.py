@@ -1,0 +1,32 @@
+"""Sends questions past FastAPI, whose layers and route look-up take a tenth of the time of a cached
+answer."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.api.posts.body_budget import BodyBudget
+from gateway.api.posts.idempotency import IdempotentPosts, has_key
+
+
+class FastPath:
+    """A POST to one of the paths of `endpoints` goes straight there; everything else to `app`."""
+
+    def __init__(self, endpoints: Mapping[str, ASGIApp], app: FastAPI, bodies: BodyBudget) -> None:
+        self._endpoints = endpoints
+        self._bodies = bodies
+        self._app = app
+        self.state = app.state
+        self._idempotent = IdempotentPosts(app.state)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp = self._app
+        if scope["type"] == "http" and scope["method"] == "POST":
+            app = self._endpoints.get(scope["path"], app)
+            if has_key(scope):
+                app = partial(self._idempotent, app)
+            await self._bodies.run(app, scope, receive, send)
+        else:
+            await app(scope, receive, send)

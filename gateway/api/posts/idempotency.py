@@ -1,0 +1,179 @@
+"""`Idempotency-Key`: a POST that a client sends again is not done again. The same caller with the
+same key and body gets the answer of before. Requests without the header do not come here."""
+
+import asyncio
+import hashlib
+import re
+from typing import Any
+
+import orjson
+from starlette.datastructures import State
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contract.errors import InvalidField, ShopsightError
+from contract.http import bounded_stream
+from contract.sse import DONE
+from gateway.api.admission import identify
+from gateway.api.envelope import error_response, new_interaction
+from gateway.cache.retries import MAX_BYTES
+from gateway.errors import IdempotencyConflict, RequestTimeout, RequestUnderWay
+from gateway.gateway import Gateway
+from gateway.identity.callers import Caller
+
+HEADER = b"idempotency-key"
+# Printable ASCII, as the draft's structured fields are; a UUID has 36 characters.
+_KEY = re.compile(r"[ -~]{1,255}")
+_BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
+KINDS = {"/v1/images": "upload", "/v1/feedback": "feedback"}
+
+
+def has_key(scope: Scope) -> bool:
+    return HEADER in dict(scope["headers"])  # half the time of `any`
+
+
+class IdempotentPosts:
+    """Stands before `app` where a request has the header. `state`: where the gateway is."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def __call__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        gateway: Gateway = self._state.gateway
+        interaction = new_interaction(request, KINDS.get(scope["path"], "ask"))
+        try:
+            async with gateway.recorder.refusals(interaction):
+                caller = interaction.caller = identify(request, gateway)
+                key = request.headers[HEADER.decode()]
+                if not _KEY.fullmatch(key):
+                    raise InvalidField("Idempotency-Key")
+                body = await _read(request, gateway.answering.deadline_ms)
+                fingerprint = _fingerprint(request, body)
+                earlier = await gateway.retries.begin(owner_of(caller), key, fingerprint)
+                if earlier.state in ("another", "under way", "answered"):
+                    await _within_limits(gateway, caller, len(body))
+                if earlier.state == "another":
+                    raise IdempotencyConflict
+                if earlier.state == "under way":
+                    raise RequestUnderWay
+        except ClientDisconnect:
+            return
+        except ShopsightError as error:
+            response = error_response(error, request, gateway, interaction)
+            await response(scope, receive, send)
+            return
+        if earlier.state == "answered":
+            await _send_again(earlier.answer, send)
+            return
+        if earlier.state == "unknown":
+            await app(scope, _received(body, receive), send)
+            return
+        capture = _Capture(send)
+        try:
+            await app(scope, _received(body, receive), capture.send_all_but_last)
+            answer = capture.answer()
+            if answer is not None:
+                await gateway.retries.keep(owner_of(caller), key, fingerprint, answer)
+                capture.kept = True
+            await capture.send_last()
+        finally:
+            if not capture.kept:
+                await gateway.retries.drop(owner_of(caller), key)
+
+
+def owner_of(caller: Caller) -> str:
+    """Whose keys they are. A client without a cookie gets its session with the first answer, which
+    it may never have seen: it is known by its address."""
+    if caller.key is not None:
+        return f"tenant {caller.tenant}"
+    return f"address {caller.address}" if caller.is_new else f"session {caller.session}"
+
+
+async def _within_limits(gateway: Gateway, caller: Caller, size: int) -> None:
+    """What is sent again counts as one more. What is done is counted where it is done."""
+    if (waiting := gateway.limits.admit(caller, size)) is not None:
+        await waiting
+
+
+async def _read(request: Request, deadline_ms: int) -> bytes:
+    try:
+        async with asyncio.timeout(deadline_ms / 1000):
+            return b"".join([chunk async for chunk in bounded_stream(request)])
+    except TimeoutError:
+        raise RequestTimeout from None
+
+
+def _fingerprint(request: Request, body: bytes) -> str:
+    """A form's boundary is another one each time, and says nothing."""
+    media = request.headers.get("content-type", "")
+    if found := _BOUNDARY.search(media):
+        body = body.replace(found[1].encode("latin-1"), b"")
+        media = media.replace(found[1], "")
+    hasher = hashlib.sha256()
+    for part in (request.url.path.encode(), request.url.query.encode(), media.encode(), body):
+        hasher.update(f"{len(part)}:".encode())
+        hasher.update(part)
+    return hasher.hexdigest()[:32]
+
+
+def _received(body: bytes, receive: Receive) -> Receive:
+    """The body that was read, then what comes after it."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return first.pop() if first else await receive()
+
+    return received
+
+
+async def _send_again(answer: bytes, send: Send) -> None:
+    head, _, body = answer.partition(b"\n")
+    start: dict[str, Any] = orjson.loads(head)
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in start["headers"]
+    ]
+    headers.append((b"idempotency-replayed", b"true"))
+    await send({"type": "http.response.start", "status": start["status"], "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+class _Capture:
+    """Passes an answer on as it comes, and holds its end back until the answer is kept."""
+
+    def __init__(self, send: Send) -> None:
+        self.kept = False
+        self._send = send
+        self._start: Message = {}
+        self._last: Message | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    async def send_all_but_last(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+        else:
+            self._size += len(message.get("body", b""))
+            if self._size <= MAX_BYTES:
+                self._pieces.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._last = message
+                return
+        await self._send(message)
+
+    async def send_last(self) -> None:
+        if self._last is not None:
+            await self._send(self._last)
+
+    def answer(self) -> bytes | None:
+        """What is to be kept: whole, and no failure. A refused or failed request may be sent again
+        and is done then."""
+        if self._last is None or self._size > MAX_BYTES or self._start.get("status", 500) >= 300:
+            return None
+        headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in self._start["headers"]]
+        body = b"".join(self._pieces)
+        streamed = dict(headers).get("content-type", "").startswith("text/event-stream")
+        if streamed and not body.endswith(DONE):
+            return None
+        head = orjson.dumps({"status": self._start["status"], "headers": headers})
+        return head + b"\n" + body

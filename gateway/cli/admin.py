@@ -1,0 +1,73 @@
+"""`shopsight admin`: asks the running gateway's administration, and prints what it says as JSON."""
+
+import ipaddress
+import json
+import sys
+from typing import Any
+
+import httpx
+
+from contract.process.home import home
+from gateway.api.server import own_address
+from gateway.cli.embedded import ADMINISTRATION
+from gateway.config import Settings
+
+# An erasure reads all rows of a person.
+TIMEOUT_S = 120
+
+
+def weights(pairs: list[str], reset: bool) -> int:
+    if reset:
+        return _ask("DELETE", "weights")
+    if not pairs:
+        return _ask("GET", "weights")
+    try:
+        shares = {name: float(share) for name, _, share in (pair.partition("=") for pair in pairs)}
+    except ValueError:
+        print("Weights are written REVISION=SHARE, as in old=0.9 new=0.1", file=sys.stderr)
+        return 2
+    return _ask("PUT", "weights", json={"weights": shares})
+
+
+def purge(photo: str | None, revision: str | None, interaction: str | None) -> int:
+    wanted = {"image": photo, "revision": revision, "interaction": interaction}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return _ask("DELETE", "answers", params=given)
+
+
+def erase(tenant: str, user: str) -> int:
+    return _ask("DELETE", "users", params={"tenant": tenant, "user": user})
+
+
+def _ask(method: str, what: str, **request: Any) -> int:
+    settings = Settings()
+    headers = {}
+    if token := settings.admin_token.get_secret_value():
+        headers["authorization"] = f"Bearer {token}"
+    url = f"{_place(settings)}/admin/{what}"
+    try:
+        answer = httpx.request(
+            method, url, headers=headers, timeout=TIMEOUT_S, trust_env=False, **request
+        )
+    except httpx.TransportError as error:
+        print(f"{url} does not answer: {type(error).__name__}", file=sys.stderr)
+        print("Is a gateway running here? ADMIN_HOST and ADMIN_PORT say where.", file=sys.stderr)
+        return 1
+    if answer.is_success:
+        print(json.dumps(answer.json(), ensure_ascii=False, indent=2))
+        return 0
+    refusal = answer.json()["error"]
+    print(f"{answer.status_code} {refusal['code']}: {refusal['message']}", file=sys.stderr)
+    return 1
+
+
+def _place(settings: Settings) -> str:
+    """`shopsight run` has written down where; else the settings of a gateway say it."""
+    written = home() / ADMINISTRATION
+    if not settings.model_fields_set & {"admin_host", "admin_port"} and written.exists():
+        return written.read_text()
+    address = ipaddress.ip_address(own_address(settings.admin_host))
+    if address.is_unspecified:
+        address = ipaddress.ip_address("127.0.0.1")
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return f"http://{host}:{settings.admin_port}"

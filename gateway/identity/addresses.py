@@ -1,0 +1,50 @@
+"""A client's address → the name under which its requests are counted: a keyed hash, so that no
+address is stored anywhere, and another one each day, so that nobody is followed over days."""
+
+import hashlib
+import hmac
+import ipaddress
+import time
+from functools import lru_cache
+from typing import Any
+
+from gateway.identity.settings import IdentitySettings
+
+REMEMBERED = 8_192
+# What one customer of a provider gets: below it anybody has any number of addresses.
+IPV6_PREFIX = 64
+DAY_S = 86_400
+HASH_DIGITS = 32
+
+
+class Addresses:
+    def __init__(self, settings: IdentitySettings) -> None:
+        self._key = settings.session_secret.get_secret_value().encode()
+        self._hashed = lru_cache(REMEMBERED)(self._hash)
+
+    def name(self, client: str) -> str:
+        """`client`: whose request it is. The server has taken it from `x-forwarded-for` where the
+        connection is that of a trusted proxy."""
+        return self._hashed("address", client, int(time.time() / DAY_S))
+
+    def session_name(self, session: str) -> str:
+        return self._hashed("session", session, int(time.time() / DAY_S))
+
+    def _hash(self, kind: str, value: str, day: int) -> str:
+        message = f"{kind} {day} {_network(value) if kind == 'address' else value}".encode()
+        return f"{kind}:{hmac.new(self._key, message, hashlib.sha256).hexdigest()[:HASH_DIGITS]}"
+
+
+def _network(host: str) -> str:
+    address = _parsed(host)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
+    return str(address)  # what is no address counts as one
+
+
+def _parsed(host: str) -> Any:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,0 +1,49 @@
+"""The rows of uploads. An owner has one row and one file of a photo: who uploads it again gets the
+same id, for as long again."""
+
+import hashlib
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from gateway.log.schema.tables import images
+
+column = images.c
+
+
+def owner_digest(tenant: str, session: str | None, pseudonym: str | None, image: str) -> str:
+    """Of a photo and whose it is. Parts are told apart by their lengths."""
+    hasher = hashlib.sha256()
+    for part in (tenant, session or "", pseudonym or "", image):
+        hasher.update(f"{len(part)}:{part}".encode())
+    return hasher.hexdigest()
+
+
+def renew(
+    connection: Connection, digest: str, asked_at: datetime, expires_at: datetime, consent: Any
+) -> Row[Any] | None:
+    """The owner's row of that photo, as of this later upload; None where there is none. Consent is
+    what both uploads have given: a refusal counts more."""
+    is_it = column.owner_digest == digest
+    row = connection.execute(select(images).where(is_it).with_for_update()).first()
+    if row is None:
+        return None
+    values = {
+        # Never back in time: an erasure of meanwhile has to see the later one.
+        "created_at": max(row.created_at, asked_at),
+        "expires_at": max(row.expires_at, expires_at),
+        "consent": consent if row.consent == consent else None,
+    }
+    connection.execute(update(images).where(is_it).values(values))
+    return connection.execute(select(images).where(is_it)).first()
+
+
+def add(connection: Connection, key: uuid.UUID, digest: str, **values: Any) -> None:
+    """Raises IntegrityError where another upload of the same was faster."""
+    connection.execute(insert(images), {"image_id": key, "owner_digest": digest, **values})
+
+
+def of(connection: Connection, key: uuid.UUID) -> Row[Any] | None:
+    return connection.execute(select(images).where(column.image_id == key)).first()

@@ -1,0 +1,121 @@
+"""Lets requests through within their callers' limits. A request that is let through at once costs
+no I/O: it spends shares that this gateway holds."""
+
+import time
+from collections.abc import Awaitable
+from dataclasses import replace
+
+from gateway.errors import QuotaExceeded, RateLimited
+from gateway.identity.callers import Caller
+from gateway.limits.accounts import Account, Accounts
+from gateway.limits.daily import Days
+from gateway.limits.leasing import Leasing
+from gateway.limits.metrics import LimitMetrics
+from gateway.limits.share import Share
+from gateway.log.interaction import Interaction
+from gateway.pool.queue.fairness import Asker
+
+# Where a limit of 0 lets nothing through: nobody knows when ops will change it.
+NEVER_S = 60.0
+
+
+class Limiter:
+    """Made by `app`, which starts and closes `leasing` and `days`."""
+
+    def __init__(
+        self, accounts: Accounts, leasing: Leasing, days: Days, metrics: LimitMetrics
+    ) -> None:
+        self._accounts = accounts
+        self._leasing = leasing
+        self._days = days
+        self._metrics = metrics
+
+    def admit(self, caller: Caller, size: int) -> Awaitable[None] | None:
+        """Count one request with a body of `size` bytes. Returns what is to be awaited where a
+        share is spent, None as a rule. Raises RateLimited."""
+        accounts = self._accounts.of(caller)
+        for account in accounts:
+            if account.tokens_left <= 0 or account.bytes_left < size:
+                self._refuse_day(account, "tokens" if account.tokens_left <= 0 else "bytes")
+            share = account.questions
+            if share is not None and share.left < 1:
+                return self._admit_later(accounts, size)
+        self._spend(accounts, size)
+        return None
+
+    async def _admit_later(self, accounts: tuple[Account, ...], size: int) -> None:
+        shares = [account.questions for account in accounts if account.questions is not None]
+        await self._lease("requests", shares)
+        self._spend(accounts, size)
+
+    async def _lease(self, what: str, shares: list[Share]) -> None:
+        """Wait for a lease of those that are spent. Raises RateLimited where there is none."""
+        for share in shares:
+            if share.left < 1:
+                self._leasing.want(share)
+        await self._leasing.settled()
+        for share in shares:
+            if share.left < 1:
+                self._metrics.refused(what)
+                wait_s = max(share.refused_until - time.monotonic(), 0.01)
+                raise RateLimited.of(what, share.burst, wait_s if share.rate > 0 else NEVER_S)
+
+    def _spend(self, accounts: tuple[Account, ...], size: int) -> None:
+        for account in accounts:
+            share = account.questions
+            if share is not None:
+                share.left -= 1
+                if share.left < share.low:
+                    self._leasing.want(share)
+            account.bytes_left -= size
+            account.bytes_used += size
+            if account.bytes_used >= account.report_bytes:
+                self._days.want(account)
+
+    def spend_bytes(self, caller: Caller, size: int) -> None:
+        """Of a body whose length was not known before it came."""
+        for account in self._accounts.of(caller):
+            self._days.spend(account, size=size)
+
+    def computed(self, interaction: Interaction) -> None:
+        """Count the tokens of an answer that was computed for its asker. Who follows another's, or
+        gets one that is stored, pays nothing."""
+        if interaction.cache == "miss":
+            for account in self._accounts.of(interaction.caller):
+                self._days.spend(account, tokens=interaction.tokens)
+
+    async def recompute(self, interaction: Interaction) -> None:
+        """Let a request go past the answer cache. A shopper without a key has few of these, and its
+        answer takes nobody else's place: the interaction's `control` says so. Raises
+        RateLimited."""
+        caller = interaction.caller
+        shares = [
+            account.recomputes
+            for account in self._accounts.of(caller)
+            if account.recomputes is not None
+        ]
+        if any(share.left < 1 for share in shares):
+            await self._lease("recomputes", shares)
+        for share in shares:
+            share.left -= 1
+            if share.left < share.low:
+                self._leasing.want(share)
+        if caller.key is None:
+            interaction.control = replace(interaction.control, look_up=False, share=False)
+
+    def asker(self, caller: Caller) -> Asker:
+        """As the pool knows the caller. Shoppers are told apart by address, and share one weight: a
+        session is nobody, since anybody has as many as it likes."""
+        limits = self._accounts.limits_of_tenant(caller.tenant)
+        of_key = [account.limits.concurrency for account in self._accounts.of(caller)]
+        concurrency = min([limits.concurrency, *of_key]) / self._leasing.gateways
+        member = caller.key or caller.address
+        whole = caller.key is not None
+        return Asker(caller.tenant, member, limits.weight, concurrency, whole)
+
+    def _refuse_day(self, account: Account, what: str) -> None:
+        self._days.want(account)  # others may have spent less than their part
+        self._metrics.refused(what)
+        limits = account.limits
+        limit = limits.tokens_per_day if what == "tokens" else limits.bytes_per_day
+        raise QuotaExceeded.of(what, limit, self._days.seconds_left)

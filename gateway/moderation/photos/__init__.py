@@ -1,0 +1,1 @@
+"""What is seen in a photo, looked at in a helper process that may be killed."""

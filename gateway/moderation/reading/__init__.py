@@ -1,0 +1,1 @@
+"""A text as somebody reads it: plain characters, words, sounds. Decides nothing."""

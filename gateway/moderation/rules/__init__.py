@@ -1,0 +1,1 @@
+"""What the rule files say, and where a text does what they forbid."""

@@ -1,0 +1,48 @@
+"""Settings of moderation."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, field_validator
+from pydantic_settings import NoDecode
+
+from contract.process.home import Place, home
+
+
+class ModerationSettings(BaseModel):
+    moderation_rules: Annotated[Path, Place()] = Field(
+        default_factory=lambda: home() / "moderation",
+        description="Folder of rule files (*.toml) beside the project's own, read again on change.",
+    )
+    moderation_reload_s: float = Field(
+        2, description="How often the rule files are looked at for changes."
+    )
+    photo_checks: Annotated[tuple[Literal["nsfw", "codes", "text"], ...], NoDecode] = Field(
+        ("nsfw", "codes"),
+        description="What is looked for in photos, comma-separated: `nsfw`, `codes` (QR), `text`"
+        " (a second of CPU for each new photo). Empty: nothing.",
+    )
+    photo_check_timeout_s: float = Field(
+        10, description="Longer a photo neither waits for a helper process nor occupies one."
+    )
+    photo_check_helpers: int = Field(
+        2, ge=1, description="Processes that look at photos: 60 ms of CPU for each new one."
+    )
+    photo_check_down: Literal["allow", "refuse"] = Field(
+        "allow", description="What becomes of photos while the process does not answer."
+    )
+    nsfw_threshold: float = Field(
+        0.8, description="From this likelihood on a photo is sexual: of our pictures none has 0.05."
+    )
+    blocked_photo_hashes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Perceptual hashes of blocked photos, 16 hex digits each, as `python -m"
+        " gateway.moderation.photos.perceptual_hash FILE` prints them.",
+    )
+
+    @field_validator("photo_checks", "blocked_photo_hashes", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(item.strip() for item in value.split(",") if item.strip())
+        return value

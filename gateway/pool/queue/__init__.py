@@ -1,0 +1,1 @@
+"""Who waits for a place at a replica, and who is next."""

@@ -1,0 +1,7 @@
+"""Names for what of torch the rest of the service needs."""
+
+import torch
+
+Logits = torch.Tensor
+"""[vocabulary] of one row, or [rows, vocabulary]; float32 on the CPU."""
+OutOfMemory = torch.OutOfMemoryError

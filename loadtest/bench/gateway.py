@@ -1,0 +1,260 @@
+"""`make bench-gateway`: gateways with production settings against the floor (floor.py) and against
+nginx's own cache. All get the same requests, in interleaved rounds of one run. The last line is
+`RESULT {json}`."""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+
+from contract.images import EncodedImage, check_image
+from contract.process.home import PROJECT
+from gateway.cli.embedded import free_port
+from loadtest.closed_loop import (
+    PATH,
+    LoadFigures,
+    ask_photo_request,
+    ask_request,
+    body_of,
+    cpu_s,
+    photo,
+    process,
+    resident_mb,
+    run_closed_loop,
+)
+from loadtest.many_answers import fill, random_requests
+from loadtest.nginx_cache import nginx_cache
+from tests.support.limits import ROOMY
+
+# Bytes of a phone photo: as the page shrinks it, and as an app might send it.
+SIZES = {"200 KB": 200_000, "1.5 MB": 1_500_000}
+QUESTION = "这是真皮吗?"
+
+
+@dataclass
+class Servers:
+    ports: dict[str, int]
+    running: dict[str, subprocess.Popen[Any]]
+
+    @property
+    def gateway(self) -> subprocess.Popen[Any]:
+        return self.running["ours"]
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+
+def start(stack: ExitStack) -> Servers:
+    redis = shutil.which("redis-server")
+    if redis is None:
+        raise SystemExit("redis-server is needed: run tests/install-servers as root")
+    names = ("redis", "replica", "floor", "nginx", "ours", "second")
+    ports = {name: free_port() for name in names}
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-bench-"))
+    env = {
+        "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}",
+        "REPLICAS": urls["replica"],
+        "DATABASE_URL": f"sqlite:///{folder}/log.db",
+        "IMAGE_DIR": f"{folder}/images",
+        "SPOOL_DIR": f"{folder}/spool",
+        "WEB_DIR": "",
+        **ROOMY,
+    }
+    options = ["--save", "", "--dir", folder, "--port", str(ports["redis"])]
+    stack.enter_context(process([redis, *options]))
+    migrate = [sys.executable, "-m", "gateway.cli", "migrate"]
+    subprocess.run(migrate, env={**os.environ, **env}, cwd=PROJECT, check=True)  # noqa: S603
+    running: dict[str, subprocess.Popen[Any]] = {}
+    for name, app in (("replica", "echo_replica"), ("floor", "floor")):
+        command = [sys.executable, "-m", "uvicorn", f"loadtest.{app}:app", "--no-access-log"]
+        command += ["--log-level", "warning", "--port", str(ports[name])]
+        running[name] = stack.enter_context(process(command, urls[name], **env))
+    stack.enter_context(nginx_cache(Path(folder), ports["nginx"], ports["replica"]))
+    for name in ("ours", "second"):
+        own = {"GATEWAY_PORT": str(ports[name]), "INTERNAL_PORT": str(free_port())}
+        own["ADMIN_PORT"] = str(free_port())
+        command = [sys.executable, "-m", "gateway"]
+        ready = f"{urls[name]}/readyz"
+        running[name] = stack.enter_context(process(command, ready, **env, **own))
+    return Servers(ports, running)
+
+
+def upload_photo(servers: Servers, data: bytes) -> tuple[str, str]:
+    """Upload a photo. Returns its id, and the cookie of its owner."""
+    answer = httpx.post(f"{servers.url('ours')}/v1/images", content=data, trust_env=False)
+    answer.raise_for_status()
+    return answer.json()["id"], answer.headers["set-cookie"].partition(";")[0]
+
+
+async def hits(servers: Servers, seconds: float, rounds: int) -> dict[str, float]:
+    """Requests/s of a cached answer as multiples of the floor's, under `way size concurrency`."""
+    ratios: dict[str, float] = {}
+    print(
+        "Hits: requests/s as multiples of the floor's; p50 and p99 of ours, in ms; and the CPU time"
+    )
+    print("of a server's process for each, in us, which other work disturbs less than the rates.")
+    print("   photo at once  floor/s   nginx    ours   by id  p50, p99    CPU: floor, ours, by id")
+    for size_name, size in SIZES.items():
+        data = photo(size, 1)
+        sent = ask_photo_request(data, QUESTION)
+        upload, cookie = upload_photo(servers, data)
+        ways = {
+            "floor": ("floor", sent),
+            "nginx": ("nginx", sent),
+            "ours": ("ours", sent),
+            "by id": ("ours", ask_request(upload, QUESTION, cookie)),
+        }
+        for concurrent in (1, 16, 64):
+            seen: list[dict[str, LoadFigures]] = []
+            used_us: dict[str, list[float]] = {way: [] for way in ways if way != "nginx"}
+            for name, request in ways.values():
+                await run_closed_loop(servers.ports[name], 1, 0.3, itertools.repeat(request))
+            for _ in range(rounds):
+                seen.append({})
+                for way, (name, request) in ways.items():
+                    asked = itertools.repeat(request)
+                    before = cpu_s(servers.running[name]) if way in used_us else 0
+                    figures = await run_closed_loop(servers.ports[name], concurrent, seconds, asked)
+                    assert not figures.errors, way
+                    seen[-1][way] = figures
+                    if way in used_us:
+                        used_s = cpu_s(servers.running[name]) - before
+                        used_us[way].append(used_s / len(figures.times_ms) * 1e6)
+            row = {way: median(f[way].per_s / f["floor"].per_s for f in seen) for way in ways}
+            ratios |= {f"{way} {size_name} {concurrent}": ratio for way, ratio in row.items()}
+            floor, ours = seen[-1]["floor"], seen[-1]["ours"]
+            print(
+                f"{size_name:>8} {concurrent:>7} {floor.per_s:8.0f}"
+                + "".join(f" {row[way]:6.2f}×" for way in ("nginx", "ours", "by id"))
+                + f"  {ours.percentile(0.5):.1f}, {ours.percentile(0.99):.1f}".ljust(24)
+                + ", ".join(f"{median(us):.0f}" for us in used_us.values()),
+                flush=True,
+            )
+    return ratios
+
+
+async def misses(
+    servers: Servers, what: str, requests: list[bytes], seconds: float, rounds: int
+) -> tuple[float, float]:
+    """Time of a miss beyond the floor's: p50 and p99 in ms, 16 requests at once. No server gets a
+    request twice."""
+    added_ms: list[tuple[float, float]] = []
+    remaining = {name: iter(requests) for name in ("floor", "ours")}
+    for _ in range(rounds):
+        figures = {
+            name: await run_closed_loop(servers.ports[name], 16, seconds, left)
+            for name, left in remaining.items()
+        }
+        floor, ours = figures["floor"], figures["ours"]
+        p50, p99 = (ours.percentile(share) - floor.percentile(share) for share in (0.5, 0.99))
+        added_ms.append((p50, p99))
+        shown = ", ".join(
+            f"{name} p50 {f.percentile(0.5):.1f} p99 {f.percentile(0.99):.1f} ({f.per_s:.0f}/s)"
+            for name, f in figures.items()
+        )
+        print(f"Misses, {what}, 16 at once: {shown}", flush=True)
+        assert not any(f.errors for f in figures.values())
+    return median(a for a, _ in added_ms), median(b for _, b in added_ms)
+
+
+def stampede(servers: Servers) -> int:
+    """The replica's calls for 50 equal new questions, sent to two gateways at once."""
+    before = replica_calls(servers)
+    body = body_of(ask_photo_request(photo(SIZES["200 KB"], 3), f"stampede {time.time()}"))
+
+    async def ask_all() -> None:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            headers = {"content-type": "application/json"}
+            urls = itertools.cycle([servers.url("ours") + PATH, servers.url("second") + PATH])
+            asked = (client.post(next(urls), content=body, headers=headers) for _ in range(50))
+            for answer in await asyncio.gather(*asked):
+                answer.raise_for_status()
+
+    asyncio.run(ask_all())
+    return replica_calls(servers) - before
+
+
+def replica_calls(servers: Servers) -> int:
+    return int(httpx.get(f"{servers.url('replica')}/calls").json())
+
+
+def growth(servers: Servers, counts: list[int], seconds: float) -> None:
+    """Hits while the cache grows: each request draws one of all stored answers."""
+    data = photo(SIZES["200 KB"], 4)
+    upload, cookie = upload_photo(servers, data)
+    image = check_image(EncodedImage(data)).facts.digest
+    redis_url = f"redis://127.0.0.1:{servers.ports['redis']}"
+    stored = 0
+    for count in counts:
+        asyncio.run(fill(redis_url, image, stored, count))
+        stored = count
+        asked = random_requests(count, upload, cookie)
+        calls = replica_calls(servers)
+        figures = asyncio.run(run_closed_loop(servers.ports["ours"], 16, seconds, asked))
+        assert not figures.errors
+        assert replica_calls(servers) == calls, "these were no hits"
+        print(
+            f"{count:>9,} answers: {figures.per_s:5.0f} hits/s by id,"
+            f" p50 {figures.percentile(0.5):.1f} p99 {figures.percentile(0.99):.1f} ms",
+            flush=True,
+        )
+
+
+def bench(seconds: float, rounds: int, counts: list[int]) -> dict[str, float]:
+    with ExitStack() as stack:
+        servers = start(stack)
+        memory = {"started": resident_mb(servers.gateway)}
+        ratios = asyncio.run(hits(servers, seconds, rounds))
+        memory["after hits"] = resident_mb(servers.gateway)
+        data = photo(SIZES["200 KB"], 2)
+        unasked = [ask_photo_request(data, f"{random.random()}?") for _ in range(3000)]
+        p50, p99 = asyncio.run(misses(servers, "photo seen before", unasked, seconds, rounds))
+        del unasked
+        photos = (photo(SIZES["200 KB"], seed) for seed in range(10, 1010))
+        unseen = [ask_photo_request(each, QUESTION) for each in photos]
+        asyncio.run(misses(servers, "photo never seen", unseen, min(seconds, 2), 1))
+        del unseen
+        memory["after misses"] = resident_mb(servers.gateway)
+        calls = stampede(servers)
+        growth(servers, counts, seconds)
+        memory["at the end"] = resident_mb(servers.gateway)
+        print("Memory of a gateway, MB: " + ", ".join(f"{k} {v:.0f}" for k, v in memory.items()))
+        return {
+            "hit_vs_floor": round(ratios["ours 200 KB 16"], 2),
+            "hit_by_id_vs_floor": round(ratios["by id 200 KB 16"], 2),
+            "nginx_vs_floor": round(ratios["nginx 200 KB 16"], 2),
+            "miss_over_floor_p50_ms": round(p50, 2),
+            "miss_over_floor_p99_ms": round(p99, 2),
+            "stampede_calls": calls,
+            "rss_mb": round(max(memory.values()), 1),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--answers", type=int, nargs="*", default=[10**3, 10**4, 10**5, 10**6], help="to grow to"
+    )
+    args = parser.parse_args()
+    print("RESULT " + json.dumps(bench(args.seconds, args.rounds, args.answers)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Straight at the gateway, without a proxy: a head that never ends, by length or by time, ties
+nothing up, and nobody else notices."""
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from http.client import HTTPResponse
+
+import pytest
+
+from contract.process import heads
+from tests.support.asking import chat, photo, post
+from tests.support.servers import wait_until
+from tests.support.stub_replica import StubReplica
+
+HALF = b"POST /v1/chat/completions HTTP/1.1\r\nHost: shop\r\nX-Half: "
+
+
+def connected(gateway: str, timeout: float = 30) -> socket.socket:
+    port = int(gateway.rsplit(":", 1)[1])
+    return socket.create_connection(("127.0.0.1", port), timeout=timeout)
+
+
+def closed(client: socket.socket) -> bool:
+    client.setblocking(False)
+    try:
+        return client.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def answer_of(client: socket.socket) -> tuple[int, str]:
+    answer = HTTPResponse(client)
+    answer.begin()
+    return answer.status, json.loads(answer.read())["error"]["code"]
+
+
+@pytest.fixture
+def gateway(start_gateway: Callable[..., str], stub: StubReplica) -> str:
+    return start_gateway(replicas=stub.url)
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HEAD_S", 0.5)
+
+
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize("sent", [b"", b"P", HALF, b"GET /healthz HTTP/1.1\r\nHost: a\r\n"])
+def test_who_does_not_finish_a_head_is_let_go_of(gateway: str, sent: bytes) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(gateway)) for _ in range(200)]
+        for client in clients:
+            client.sendall(sent)
+        assert post(gateway, chat("still there?", photo())).status_code == 200
+        wait_until("closed", lambda: all(closed(client) for client in clients))
+    assert post(gateway, chat("and now?", photo())).status_code == 200
+
+
+@pytest.mark.usefixtures("_soon")
+def test_a_slow_head_on_a_kept_connection_is_let_go_of_too(gateway: str) -> None:
+    with connected(gateway) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = HTTPResponse(client)
+        answer.begin()
+        assert (answer.status, answer.read() != b"") == (200, True)
+        client.sendall(HALF)
+        wait_until("closed", lambda: closed(client))
+
+
+@pytest.mark.usefixtures("_soon")
+def test_a_kept_connection_may_wait_longer_than_a_head(gateway: str) -> None:
+    with connected(gateway) as client:
+        for _ in range(3):
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = HTTPResponse(client)
+            answer.begin()
+            assert answer.read()
+            wait_until("time passes", iter([False] * 15 + [True]).__next__)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    "head", [b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: a", HALF + b"b" * 400_000,
+             HALF + b"\r\n" + b"c: d\r\n" * 8_000 + b"e: f"],
+    ids=["address", "one header", "many headers"],
+)  # fmt: skip
+def test_a_head_that_is_too_long_is_431(gateway: str, head: bytes, whole: bool) -> None:
+    with connected(gateway) as client:
+        client.sendall(head + (b"\r\n\r\n" if whole else b""))
+        status, code = answer_of(client)
+        assert (status in (414, 431), code) == (True, "headers_too_large")
+
+
+def test_a_large_body_does_not_count_as_a_head(gateway: str) -> None:
+    body = b"x" * 200_000
+    head = HALF + b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with connected(gateway) as client:
+        client.sendall(head + body)
+        assert answer_of(client) == (400, "invalid_json")

@@ -1,0 +1,59 @@
+"""`POST /v1/moderations` in OpenAI's form."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from openai import OpenAI
+
+from contract.images import EncodedImage, check_image
+from gateway.identity.callers import hash_key
+from tests.service.usecases.test_answer import Start
+from tests.support.asking import data_uri, photo, rows
+from tests.support.stub_replica import StubReplica
+
+
+@pytest.fixture
+def client(start_gateway: Start, stub: StubReplica) -> OpenAI:
+    digest = check_image(EncodedImage(photo())).facts.digest
+    keys = f"shop {hash_key('one')}"
+    url = start_gateway(replicas=stub.url, blocked_images=digest, api_keys=keys)
+    return OpenAI(base_url=f"{url}/v1", api_key="one", max_retries=0)
+
+
+def test_each_text_of_a_list_has_a_result(client: OpenAI, tmp_path: Path) -> None:
+    answer = client.moderations.create(input=["这是真皮吗?", "裸*聊加我", "you fucking idiot"])
+    assert answer.id.startswith("modr-")
+    assert [result.flagged for result in answer.results] == [False, True, True]
+    clean, sexual, abuse = answer.results
+    assert not any(dict(clean.categories).values())
+    assert sexual.categories.sexual
+    assert sexual.category_scores.sexual > 0.7
+    assert abuse.categories.harassment
+    assert sexual.category_applied_input_types.sexual == ["text"]
+    assert sexual.category_applied_input_types.violence == []
+    (row,) = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert (row["kind"], row["outcome"]) == ("moderation", "answered")
+    assert row["moderation"] in ("input:sexual,input:abuse", "input:advert,input:abuse")
+
+
+def test_a_photo_and_its_text_are_one_input(client: OpenAI) -> None:
+    parts = [
+        {"type": "text", "text": "is it red?"},
+        {"type": "image_url", "image_url": {"url": data_uri(photo())}},
+    ]
+    (result,) = client.moderations.create(input=parts).results  # type: ignore[arg-type]
+    assert (result.flagged, result.categories.illicit) == (True, True)
+    assert result.category_applied_input_types.illicit == ["text", "image"]
+
+
+@pytest.mark.parametrize("wrong", ["", [], [{"type": "video"}], ["x"] * 33, 3])
+def test_what_is_no_input_is_refused_by_name(client: OpenAI, wrong: object) -> None:
+    with pytest.raises(Exception, match="400") as error:
+        client.moderations.create(input=wrong)  # type: ignore[arg-type]
+    assert error.value.param.startswith("input")  # type: ignore[attr-defined]
+
+
+def test_without_a_key_nobody_learns_which_disguise_passes(client: OpenAI) -> None:
+    answer = httpx.post(f"{client.base_url}moderations", json={"input": "is it red?"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "missing_scope")

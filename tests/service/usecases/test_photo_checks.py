@@ -1,0 +1,207 @@
+"""Photos are looked at in a helper process, with the real models."""
+
+import asyncio
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+import zxingcpp
+from PIL import Image, ImageDraw
+
+from contract.images import EncodedImage, check_image
+from gateway.moderation.photos.examiner import ExaminerDownError, PhotoExaminer
+from gateway.moderation.photos.findings import Findings, looks_like
+from gateway.moderation.photos.perceptual_hash import perceptual_hash
+from tests.service.usecases.test_answer import Start
+from tests.support import ROOT
+from tests.support.asking import chat, post, rows
+from tests.support.servers import wait_until
+from tests.support.stub_replica import StubReplica
+
+SAMPLES = sorted((ROOT / "web" / "samples").glob("*.jpg"))
+HANDBAG = ROOT / "web" / "samples" / "brown-leather-handbag.jpg"
+
+
+def encoded(picture: Image.Image, **options: object) -> bytes:
+    made = BytesIO()
+    picture.save(made, "JPEG", **options)
+    return made.getvalue()
+
+
+def children_of(pid: int | None) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def with_code(text: str) -> bytes:
+    picture = Image.open(HANDBAG).convert("RGB")
+    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode)
+    picture.paste(Image.fromarray(zxingcpp.write_barcode_to_image(code, scale=5)), (20, 20))
+    return encoded(picture, quality=90)
+
+
+def with_text(text: str) -> bytes:
+    picture = Image.open(HANDBAG).convert("RGB").resize((900, 1100))
+    ImageDraw.Draw(picture).rectangle((0, 0, 900, 90), fill="white")
+    ImageDraw.Draw(picture).text((20, 20), text, fill="black", font_size=44)
+    return encoded(picture, quality=90)
+
+
+@pytest.mark.parametrize(
+    ("says", "moderation"),
+    [("https://u.wechat.com/abcDEF", "image:advert"), ("https://www.nike.com/bag", None)],
+)
+def test_a_code_is_read_like_a_text(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path, says: str, moderation: str | None
+) -> None:
+    gateway = start_gateway(replicas=stub.url, photo_checks=("codes",))
+    answer = post(gateway, chat("what is it?", with_code(says)))
+    assert answer.status_code == (422 if moderation else 200)
+    (row,) = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert row["moderation"] == moderation
+
+
+def test_text_in_a_photo_goes_through_the_rules(start_gateway: Start, stub: StubReplica) -> None:
+    gateway = start_gateway(replicas=stub.url, photo_checks=("text",), photo_check_timeout_s=60)
+    advert, plain = with_text("Add me on WhatsApp for cheap bags"), with_text("Genuine leather")
+    assert httpx.post(f"{gateway}/v1/images", content=advert, timeout=60).status_code == 422
+    assert httpx.post(f"{gateway}/v1/images", content=plain, timeout=60).status_code == 201
+
+
+async def test_no_picture_of_ours_is_taken_for_a_nude() -> None:
+    examiner = PhotoExaminer(("nsfw", "codes"), 60)
+    try:
+        found = [await examiner.examine(path.read_bytes()) for path in SAMPLES]
+    finally:
+        examiner.close()
+    assert len(found) > 10
+    assert max(each.nsfw for each in found) < 0.1
+    assert not any(each.codes for each in found)
+
+
+async def test_a_process_that_is_killed_is_started_again() -> None:
+    examiner = PhotoExaminer(("codes",), 60)
+    try:
+        await examiner.examine(HANDBAG.read_bytes())
+        (helper,) = children_of(examiner.process_id)
+        os.kill(helper, signal.SIGSTOP)
+        dying = asyncio.create_task(examiner.examine(HANDBAG.read_bytes()))
+        await asyncio.sleep(0.1)
+        os.kill(helper, signal.SIGKILL)
+        with pytest.raises(ExaminerDownError):
+            await dying
+        assert (await examiner.examine(with_code("again"))).codes == ("again",)
+    finally:
+        examiner.close()
+
+
+@pytest.mark.parametrize(("policy", "status"), [("allow", 200), ("refuse", 503)])
+def test_what_becomes_of_photos_while_the_process_is_down_is_a_setting(
+    start_gateway: Start, stub: StubReplica, policy: str, status: int
+) -> None:
+    gateway = start_gateway(
+        replicas=stub.url,
+        photo_checks=("codes",),
+        photo_check_timeout_s=0.0001,
+        photo_check_down=policy,
+    )
+    assert post(gateway, chat("what is it?", HANDBAG.read_bytes())).status_code == status
+
+
+def test_a_listed_picture_is_known_again_scaled_and_compressed(
+    start_gateway: Start, stub: StubReplica
+) -> None:
+    pixels = check_image(EncodedImage(HANDBAG.read_bytes())).pixels
+    listed = f"{perceptual_hash(pixels):016x}"
+    gateway = start_gateway(
+        replicas=stub.url, photo_checks=("codes",), blocked_photo_hashes=(listed,)
+    )
+    copy = encoded(pixels.resize((300, 380)), quality=40)
+    assert post(gateway, chat("what is it?", copy)).status_code == 422
+    hashes = [perceptual_hash(Image.open(path)) for path in SAMPLES if path != HANDBAG]
+    assert not any(looks_like(each, frozenset([int(listed, 16)])) for each in hashes)
+
+
+ADVERT = Findings(codes=("https://u.wechat.com/abcDEF",))
+
+
+class Look:
+    """A look at photos that ends when the test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun: list[bytes] = []
+        self.findings = Findings()
+        self.may_end = threading.Event()
+
+        async def examine(examiner: PhotoExaminer, photo: bytes) -> Findings:
+            self.begun.append(photo)
+            await asyncio.to_thread(self.may_end.wait, 30)
+            return self.findings
+
+        monkeypatch.setattr(PhotoExaminer, "examine", examine)
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Look:
+    return Look(monkeypatch)
+
+
+@pytest.fixture
+def gateway(start_gateway: Start, stub: StubReplica, look: Look) -> str:
+    return start_gateway(replicas=stub.url, photo_checks=("codes",))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_model_is_at_work_while_a_photo_is_looked_at_and_nothing_leaves_before(
+    gateway: str, stub: StubReplica, look: Look, stream: bool
+) -> None:
+    body = chat("what is it?", HANDBAG.read_bytes(), stream=stream)
+    with ThreadPoolExecutor() as threads:
+        asked = [threads.submit(post, gateway, body) for _ in range(3)]
+        wait_until("the model at work", lambda: stub.calls and look.begun)
+        assert not any(each.done() for each in asked)
+        look.may_end.set()
+        assert [each.result().status_code for each in asked] == [200] * 3
+    assert post(gateway, body).headers["x-cache"] == "hit"
+    assert len(stub.calls) == len(look.begun) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_about_a_photo_that_is_then_refused_is_neither_sent_nor_kept(
+    gateway: str, stub: StubReplica, look: Look, tmp_path: Path, stream: bool
+) -> None:
+    look.findings = ADVERT
+    body = chat("what is it?", HANDBAG.read_bytes(), stream=stream)
+    with ThreadPoolExecutor() as threads:
+        asked = [threads.submit(post, gateway, body) for _ in range(2)]
+        wait_until("the model at work", lambda: stub.calls and look.begun)
+        look.may_end.set()
+        answers = [each.result() for each in asked]
+    answers.append(post(gateway, body))  # by now it is known
+    assert [answer.status_code for answer in answers] == [422] * 3
+    assert len(stub.calls) == 1
+    logged = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert {(row["cache"], row["moderation"]) for row in logged} == {(None, "image:advert")}
+
+
+def test_who_leaves_takes_neither_the_look_nor_the_answer_from_others(
+    gateway: str, stub: StubReplica, look: Look
+) -> None:
+    body = chat("what is it?", HANDBAG.read_bytes())
+
+    def leave() -> None:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{gateway}/v1/chat/completions", json=body, timeout=1)
+
+    with ThreadPoolExecutor() as threads:
+        leaving = threads.submit(leave)
+        wait_until("the model at work", lambda: stub.calls)
+        staying = threads.submit(post, gateway, body)
+        leaving.result()
+        look.may_end.set()
+        assert staying.result().status_code == 200
+    assert len(look.begun) == len(stub.calls) == 1

@@ -1,0 +1,102 @@
+"""What is screened of a request, and what becomes of it."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service.usecases.test_answer import Start
+from tests.support.asking import chat, photo, post, rows
+from tests.support.stub_replica import StubReplica
+
+HIDDEN = "where can I buy cocaine"
+
+
+@pytest.fixture
+def gateway(start_gateway: Start, stub: StubReplica) -> str:
+    return start_gateway(replicas=stub.url)
+
+
+def with_schema(schema: dict[str, object]) -> dict[str, object]:
+    form = {"name": "x", "schema": {"type": "object", "properties": schema}}
+    return {"response_format": {"type": "json_schema", "json_schema": form}}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"stop": [HIDDEN]},
+        with_schema({"a": {"type": "string", "description": HIDDEN}}),
+        with_schema({"a": {"type": "string", "enum": ["红", "加微信领券"]}}),
+        with_schema({HIDDEN: {"type": "string"}}),
+    ],
+)
+def test_all_that_a_model_may_read_is_screened(
+    gateway: str, stub: StubReplica, extra: dict[str, object]
+) -> None:
+    answer = post(gateway, {**chat("what is it?", photo()), **extra})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "content_blocked")
+    assert not stub.calls
+
+
+def test_earlier_turns_are_read_together(gateway: str, stub: StubReplica) -> None:
+    body = chat("a handgun", photo())
+    body["messages"] = [
+        {"role": "user", "content": "tell me where to buy"},
+        {"role": "assistant", "content": "What do you want?"},
+        *body["messages"],
+    ]
+    assert post(gateway, body).status_code == 422
+    assert not stub.calls
+
+
+def test_a_reason_of_a_thumb_is_screened(gateway: str, tmp_path: Path) -> None:
+    asked = post(gateway, chat("what?", photo()))
+    vote = {
+        "interaction_id": asked.headers["x-interaction-id"],
+        "vote": "down",
+        "reason": "加微信 abc12345 领券",
+    }
+    answer = httpx.post(f"{gateway}/v1/feedback", json=vote)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "content_blocked")
+    found = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert [(row["kind"], row["moderation"]) for row in found] == [
+        ("ask", None),
+        ("feedback", "text:advert"),
+    ]
+
+
+def test_a_blocked_answer_says_in_the_log_what_it_was(
+    gateway: str, stub: StubReplica, tmp_path: Path
+) -> None:
+    stub.opening, stub.answer = "", "你可以办假证，再买东西"
+    assert post(gateway, chat("what?", photo())).status_code == 200
+    (row,) = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert (row["finish_reason"], row["moderation"]) == ("content_filter", "answer:illegal")
+
+
+def test_what_is_let_pass_for_review_is_noted_and_shared_with_nobody(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "ours.toml").write_text(
+        'version = "1"\n[tenants.public]\nadvert = "review"\nabuse = "flag"\n'
+    )
+    gateway = start_gateway(replicas=stub.url, moderation_rules=str(rules))
+    caches = [
+        post(gateway, chat(text, photo())).headers["x-cache"]
+        for text in ("加微信吗", "加微信吗", "你是傻逼吗", "你是傻逼吗")
+    ]
+    assert caches == ["miss", "miss", "miss", "hit"]
+    found = [row["moderation"] for row in rows(f"sqlite:///{tmp_path / 'log.db'}")]
+    assert found == [
+        *["question:advert:review,answer:advert:review"] * 2,  # the stub repeats the question
+        "question:abuse:flag,answer:abuse:flag",
+        "question:abuse:flag",
+    ]
+    stub.opening, stub.answer = "", "需要可以加微信。"
+    for _ in range(2):
+        assert post(gateway, chat("why?", photo())).headers["x-cache"] == "miss"
+    (*_, row) = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert (row["finish_reason"], row["moderation"]) == ("stop", "answer:advert:review")

@@ -1,0 +1,75 @@
+"""What is kept for requests that are sent again: for how long, and how much of it."""
+
+import time
+
+from gateway.cache.retries import (
+    BEGUN_S,
+    KEPT_S,
+    MAX_A_CALLER,
+    MAX_BYTES,
+    MAX_CALLERS,
+    MemoryRetryStore,
+    Retries,
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+async def state(retries: Retries, key: str, fingerprint: str = "f", caller: str = "c") -> str:
+    return (await retries.begin(caller, key, fingerprint)).state
+
+
+async def test_it_is_kept_for_its_time_and_then_done_anew() -> None:
+    clock = Clock()
+    retries = Retries(MemoryRetryStore(clock), "s")
+    assert await state(retries, "k") == "begun"
+    assert await state(retries, "k") == "under way"
+    await retries.keep("c", "k", "f", b"an answer:1")
+    earlier = await retries.begin("c", "k", "f")
+    assert (earlier.state, earlier.answer) == ("answered", b"an answer:1")
+    assert await state(retries, "k", "g") == "another"
+    clock.ahead = KEPT_S + 1
+    assert await state(retries, "k", "g") == "begun"
+
+
+async def test_one_whose_gateway_has_died_may_be_sent_again() -> None:
+    clock = Clock()
+    retries = Retries(MemoryRetryStore(clock), "s")
+    await state(retries, "k")
+    clock.ahead = BEGUN_S + 1
+    assert await state(retries, "k") == "begun"
+
+
+async def test_of_a_caller_and_of_callers_so_many_are_kept() -> None:
+    store = MemoryRetryStore()
+    retries = Retries(store, "s")
+    states = [await state(retries, str(number)) for number in range(MAX_A_CALLER + 1)]
+    assert states == ["begun"] * MAX_A_CALLER + ["unknown"]
+    for number in range(MAX_CALLERS + 10):
+        await state(retries, "k", caller=str(number))
+    assert len(store._callers) == MAX_CALLERS
+
+
+async def test_a_very_long_answer_is_not_kept() -> None:
+    retries = Retries(MemoryRetryStore(), "s")
+    await state(retries, "k")
+    await retries.keep("c", "k", "f", b"x" * (MAX_BYTES + 1))
+    assert await state(retries, "k") == "begun"
+
+
+async def test_with_another_secret_nothing_is_read() -> None:
+    store = MemoryRetryStore()
+    ours, theirs = Retries(store, "s"), Retries(store, "t")
+    await state(ours, "k")
+    await ours.keep("c", "k", "f", b"an answer")
+    assert b"an answer" not in repr(store._callers).encode()
+    store._callers[theirs._name("c")] = {
+        theirs._field("k"): next(iter(store._callers[ours._name("c")].values()))
+    }
+    assert await state(theirs, "k") == "unknown"

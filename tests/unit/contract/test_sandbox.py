@@ -1,0 +1,179 @@
+"""Helpers: what goes beyond a limit, or dies, costs its own work and nothing else. What a helper
+may not do, it cannot."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from contract.errors import Overloaded
+from contract.sandbox.limits import Limits
+from contract.sandbox.processes import HelperProcesses, RefusedError, TooCostlyError
+from contract.sandbox.spawning import ForkServer
+
+MB = 1024 * 1024
+LIMITS = Limits(cpu_s=0.3, memory_bytes=64 * MB, wall_s=3)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ForkServer]:
+    server = ForkServer("tests.support.sandboxed", b"loaded once")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def helpers(server: ForkServer) -> AsyncIterator[HelperProcesses]:
+    helpers = processes(server)
+    await helpers.start()
+    yield helpers
+    helpers.close()
+
+
+def processes(server: ForkServer, limits: Limits = LIMITS, **more: int) -> HelperProcesses:
+    given = {"count": 1, "max_waiting": 5, "works_each": 100, **more}
+    given = {"max_body_bytes": 20 * MB, "max_result_bytes": 20 * MB, **given}
+    return HelperProcesses(server, limits, **given)
+
+
+async def do(helpers: HelperProcesses, what: str, body: bytes = b"", **head: Any) -> dict[str, Any]:
+    result, data = await helpers.run({"do": what, **head}, body)
+    assert what != "echo" or data == body
+    return result
+
+
+async def test_work_of_any_size_goes_there_and_back(helpers: HelperProcesses) -> None:
+    for size in (0, 1, 65_000, 65_536, 200_000, 13 * MB):
+        result = await do(helpers, "echo", os.urandom(size))
+        assert result["payload"] == "loaded once"
+
+
+@pytest.mark.parametrize(
+    ("what", "head"),
+    [
+        ("compute", {"seconds": 60}),
+        ("sleep", {"seconds": 60}),
+        ("allocate", {"bytes": 100 * MB}),
+        ("die", {}),
+        ("fail", {}),
+    ],
+)
+async def test_work_beyond_its_limits_ends_alone(
+    helpers: HelperProcesses, what: str, head: dict[str, Any]
+) -> None:
+    for _ in range(2):
+        with pytest.raises(TooCostlyError):
+            await do(helpers, what, **head)
+        assert (await do(helpers, "echo", b"next"))["pid"] != os.getpid()
+
+
+async def test_work_within_its_limits_is_done_again_and_again(helpers: HelperProcesses) -> None:
+    """The CPU time is that of each piece of work, not that of the process."""
+    pid = (await do(helpers, "echo"))["pid"]
+    for _ in range(5):
+        await do(helpers, "compute", seconds=0.1)
+        assert (await do(helpers, "allocate", bytes=40 * MB))["bytes"] == 40 * MB
+    assert (await do(helpers, "echo"))["pid"] == pid
+
+
+async def test_an_error_of_the_contract_is_told_by_its_code(helpers: HelperProcesses) -> None:
+    pid = (await do(helpers, "echo"))["pid"]
+    with pytest.raises(RefusedError, match="image_undecodable"):
+        await do(helpers, "refuse")
+    assert (await do(helpers, "echo"))["pid"] == pid
+
+
+@pytest.mark.parametrize("what", ["open", "connect", "spawn"])
+async def test_a_helper_opens_no_file_and_no_socket_and_starts_no_process(
+    helpers: HelperProcesses, what: str
+) -> None:
+    listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    async with listener:
+        port = listener.sockets[0].getsockname()[1]
+        with pytest.raises(TooCostlyError):  # an OSError, which is no error of the contract
+            await do(helpers, what, port=port)
+
+
+async def test_a_helper_inherits_neither_sockets_nor_secrets(
+    helpers: HelperProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESSION_SECRET", "s3cret")
+    server = ForkServer("tests.support.sandboxed")
+    others = processes(server)
+    listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    async with listener:
+        found = await do(others, "inherited")
+    others.close()
+    server.close()
+    assert len(found["open"]) == 4  # standard streams, and the socket to the service
+    assert "SESSION_SECRET" not in found["environment"]
+
+
+async def test_a_helper_is_replaced_after_so_much_work(server: ForkServer) -> None:
+    helpers = processes(server, works_each=2)
+    pids = [(await do(helpers, "echo"))["pid"] for _ in range(6)]
+    helpers.close()
+    assert len(set(pids)) == 3
+    assert pids[0] == pids[1]
+
+
+async def test_who_leaves_ends_the_work(helpers: HelperProcesses) -> None:
+    work = asyncio.create_task(do(helpers, "sleep", seconds=60))
+    await asyncio.sleep(0.2)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    async with asyncio.timeout(20):
+        await do(helpers, "echo")
+
+
+async def test_more_than_may_wait_is_refused_at_once(helpers: HelperProcesses) -> None:
+    waiting = [asyncio.create_task(do(helpers, "sleep", seconds=0.5)) for _ in range(6)]
+    await asyncio.sleep(0.1)
+    with pytest.raises(Overloaded):
+        await do(helpers, "echo")
+    await asyncio.gather(*waiting)
+    await do(helpers, "echo")
+
+
+async def test_a_helper_and_a_fork_server_that_were_killed_are_replaced(
+    server: ForkServer, helpers: HelperProcesses
+) -> None:
+    pid = (await do(helpers, "echo"))["pid"]
+    os.kill(pid, signal.SIGKILL)
+    with_another = (await do_after_death(helpers))["pid"]
+    assert with_another != pid
+    assert server.process_id is not None
+    os.kill(server.process_id, signal.SIGKILL)
+    os.kill(with_another, signal.SIGKILL)
+    assert (await do_after_death(helpers))["pid"] != with_another
+
+
+async def do_after_death(helpers: HelperProcesses) -> dict[str, Any]:
+    """A helper that dies between two pieces of work is noticed, unless it dies this very moment."""
+    await asyncio.sleep(0.3)
+    return await do(helpers, "echo", b"again")
+
+
+async def test_a_service_that_is_gone_leaves_no_process_behind(server: ForkServer) -> None:
+    helpers = processes(server, Limits(60, 64 * MB, 60))
+    pid = (await do(helpers, "echo"))["pid"]
+    work = asyncio.create_task(do(helpers, "compute", seconds=50))
+    await asyncio.sleep(0.2)
+    server.hang_up()
+    async with asyncio.timeout(20):
+        while _lives(pid):  # noqa: ASYNC110 - it is no child of ours
+            await asyncio.sleep(0.05)
+    with pytest.raises(TooCostlyError):
+        await work
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
