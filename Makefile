@@ -2,7 +2,7 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-compose lint up down sql sql-port migrate loadtest drills bench-engine \
-  bench-gateway bench-fairness bench-log bench-views masking-eval moderation-eval moderation-train \
+  bench-gateway bench-fairness bench-tenants bench-log bench-views masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval lock pin sbom audit clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -17,7 +17,7 @@ PARTS := unit service pool log browser engine
 PART ?= $(PARTS)
 unit := tests/unit tests/test_architecture.py
 log := tests/service/erasure tests/service/feedback tests/service/log
-pool := tests/service/cli tests/service/inference tests/service/pool tests/service/test_costly_inputs.py
+pool := tests/service/cli tests/service/inference tests/service/pool
 service := $(filter-out $(log) $(pool) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/ tests/service/test_*.py)))
 browser := tests/browser
 engine := tests/engine
@@ -97,6 +97,9 @@ bench-gateway: .venv/dev ## the gateway against a bare FastAPI handler, interlea
 
 bench-fairness: .venv/dev ## what one shop waits while another asks too much, against replicas of fixed time
 	@$(BIN)/python -m loadtest.bench.fairness
+
+bench-tenants: .venv/dev ## whether the time of an answer tells one shop what another has asked (0.5: no)
+	@$(BIN)/python -m loadtest.bench.tenants
 
 bench-log: .venv/dev ## what the behaviour log adds to an answer, and how fast it reaches MariaDB
 	@tests/install-servers

@@ -22,9 +22,10 @@ class PictureRenderer:
         self._bytes = 0
         self._making: dict[tuple[str, int], asyncio.Future[EncodedImage]] = {}
 
-    async def render(self, photo: EncodedImage, digest: str, pixel_bound: int) -> EncodedImage:
-        """A JPEG of the photo with at most `pixel_bound` pixels. Raises the image errors."""
-        name = digest, pixel_bound
+    async def render(self, photo: EncodedImage, owned: str, pixel_bound: int) -> EncodedImage:
+        """A JPEG of the photo with at most `pixel_bound` pixels. `owned`: the tenant and the
+        photo's digest, since how long it takes tells who has sent it. Raises the image errors."""
+        name = owned, pixel_bound
         if (made := self._made.get(name)) is not None:
             self._made.move_to_end(name)
             self._metrics.render_reused.inc()

@@ -202,7 +202,7 @@ class Answering:
         async def render(max_pixels: int) -> EncodedImage:
             assert asked.image is not None
             bound = min(max_pixels, attempts.pixel_bound(key.attempt))
-            return await self.renderer.render(asked.image, key.image, bound)
+            return await self.renderer.render(asked.image, key.namespace + key.image, bound)
 
         events = self.pool.complete(  # 6 ask a replica
             asked,
@@ -215,7 +215,7 @@ class Answering:
         )
         async with aclosing(events):
             async for event in events:
-                photo = await question.seen()  # 7 may it be answered
+                photo = await question.verdict_on_photo()  # 7 may it be answered
                 if photo.blocked:
                     yield screen.filtered()
                     return

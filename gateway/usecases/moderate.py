@@ -56,7 +56,7 @@ class Moderating:
             return verdicts
 
     async def _photo(self, photo: EncodedImage, interaction: Interaction) -> Verdict:
-        facts = await self.images.identify(photo)
+        facts = await self.images.identify(photo, interaction.caller.tenant)
         if interaction.image is None:
             interaction.image = facts
 

@@ -89,7 +89,7 @@ class Question:
     def asked(self) -> CompletionRequest:
         return self.known.asked
 
-    async def seen(self) -> Verdict:
+    async def verdict_on_photo(self) -> Verdict:
         """The verdict on its photo, once it was looked at. Raises ModerationUnavailable."""
         if self.look is not None:
             # Shielded: who leaves must not take it from those who have joined the computation.
@@ -176,7 +176,7 @@ class Questions:
             known.image = upload.facts
             question.photo = upload.read
         elif known.image is None and (photo := await question.photo()) is not None:
-            known.image = await self._images.identify(photo)
+            known.image = await self._images.identify(photo, caller.tenant)
         if question.name is not None and known.chars <= REMEMBERED_CHARS and not known.personal:
             self._known[question.name] = known
             if len(self._known) > REMEMBERED_BODIES:

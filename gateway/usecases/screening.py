@@ -68,7 +68,7 @@ class Screening:
     async def photo_passed(self, question: Question, interaction: Interaction) -> None:
         """Waits for the look at a photo. Raises ContentBlocked and ModerationUnavailable."""
         if question.look is not None:
-            refuse("image", await question.seen(), interaction)
+            refuse("image", await question.verdict_on_photo(), interaction)
 
     async def upload(self, facts: ImageFacts, photo: Photo, interaction: Interaction) -> None:
         """Raises ContentBlocked and ModerationUnavailable."""

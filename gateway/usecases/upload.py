@@ -32,7 +32,8 @@ class Uploading:
         async with self.recorder.recorded(interaction):
             photo, consent = await arrived(read(), self.deadline_ms)
             with interaction.step("identify"):
-                facts = interaction.image = await self.images.identify(photo)
+                facts = await self.images.identify(photo, interaction.caller.tenant)
+                interaction.image = facts
             with interaction.step("screen"):
                 await self.screening.upload(facts, _given(photo), interaction)
             with interaction.step("keep"):

@@ -1,8 +1,8 @@
 """Has photos looked at by helper processes."""
 
 import asyncio
-import contextlib
 import logging
+from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,8 +20,10 @@ log = logging.getLogger(__name__)
 MB = 1024 * 1024
 # Of decoding and all checks together, beside the models: a photo of 60 MP takes 460 MB to decode.
 MEMORY_BYTES = 768 * MB
-# Photos that wait: each takes 60 ms, with text a second.
+# Photos that wait: each takes 75 ms, with text a second.
 MOST_WAITING = 32
+# Large ones take half a second, and each body that waits has megabytes.
+MOST_LARGE_WAITING = 8
 WORKS_EACH = 500
 # Lines and codes of a photo: more is no photo of a product.
 MAX_RESULT_BYTES = 256 * 1024
@@ -48,16 +50,18 @@ class PhotoExaminer:
     def __init__(self, checks: tuple[str, ...], timeout_s: float, helpers: int = 1) -> None:
         self.timeout_s = timeout_s
         self._server = ForkServer("gateway.moderation.photos.jobs", ",".join(checks).encode())
-        self._helpers = HelperProcesses(
+        of_all = partial(
+            HelperProcesses,
             self._server,
             Limits(cpu_s=timeout_s, memory_bytes=MEMORY_BYTES, wall_s=timeout_s),
-            count=helpers,
-            max_waiting=MOST_WAITING,
             max_body_bytes=MAX_IMAGE_BYTES,
             max_result_bytes=MAX_RESULT_BYTES,
             works_each=WORKS_EACH,
         )
-        self._large = asyncio.Semaphore()
+        self._helpers = of_all(count=helpers, max_waiting=MOST_WAITING)
+        # Large photos have one of their own: one after the other, for their memory, and no other
+        # photo waits for them.
+        self._large = of_all(count=1, max_waiting=MOST_LARGE_WAITING)
         self._starting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -72,11 +76,9 @@ class PhotoExaminer:
 
     async def examine(self, photo: bytes) -> Findings:
         """Raises ExaminerDownError."""
-        # Large ones one after the other, for their memory; the others need not wait for them.
-        one_of_many = self._large if cost_of(photo).large else contextlib.nullcontext()
+        helpers = self._large if cost_of(photo).large else self._helpers
         try:
-            async with one_of_many:
-                _, data = await self._helpers.run({}, photo)
+            _, data = await helpers.run({}, photo)
             seen = _Seen.model_validate_json(data)
         except (TooCostlyError, RefusedError, Overloaded, ValidationError) as error:
             log.warning("a photo was not looked at: %s", type(error).__name__)
@@ -92,4 +94,5 @@ class PhotoExaminer:
         if self._starting is not None:
             self._starting.cancel()
         self._helpers.close()
+        self._large.close()
         self._server.close()

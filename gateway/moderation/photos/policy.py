@@ -1,5 +1,6 @@
 """Judges photos: block lists, then what a helper process has seen. What was seen is remembered by
-the photo's digest; the verdict is made of it anew, so a new policy needs no new look."""
+tenant and the photo's digest: how long a look takes would tell one tenant what another has sent.
+The verdict is made of it anew, so a new policy needs no new look."""
 
 import asyncio
 from collections import OrderedDict
@@ -23,8 +24,8 @@ Photo = Callable[[], Awaitable[EncodedImage | None]]
 @dataclass(slots=True)
 class _Judged:
     findings: Findings
-    judged_by: tuple[str, str] | None = None
-    """Version of the text policy and tenant that `verdict` is of."""
+    judged_by: str = ""
+    """Version of the text policy that `verdict` is of."""
     verdict: Verdict = NOTHING
 
 
@@ -54,13 +55,13 @@ class PhotoPolicy:
         """The verdict on a photo; None for one that has to be looked at."""
         if self._examiner is None:
             return NOTHING
-        seen = self._seen.get(digest)
+        seen = self._seen.get(tenant + digest)
         if seen is None:
             return None
-        self._seen.move_to_end(digest)
-        if seen.judged_by != (texts.version, tenant):
+        self._seen.move_to_end(tenant + digest)
+        if seen.judged_by != texts.version:
             seen.verdict = self._verdict(seen.findings, texts, tenant)
-            seen.judged_by = texts.version, tenant
+            seen.judged_by = texts.version
         return seen.verdict
 
     def look(
@@ -78,11 +79,12 @@ class PhotoPolicy:
         if verdict is not None:
             return verdict
         assert self._examiner is not None
-        looking = self._looking.get(digest)
+        owned = tenant + digest
+        looking = self._looking.get(owned)
         if looking is None:
             looking = asyncio.create_task(_examined(photo, self._examiner))
-            self._looking[digest] = looking
-            looking.add_done_callback(lambda done: self._keep(digest, done))
+            self._looking[owned] = looking
+            looking.add_done_callback(lambda done: self._keep(owned, done))
         try:
             async with asyncio.timeout(self._examiner.timeout_s):  # those before it, too
                 # Shielded: one asker who leaves must not take the photo from the others.
@@ -101,11 +103,11 @@ class PhotoPolicy:
         if self._examiner is not None:
             self._examiner.close()
 
-    def _keep(self, digest: str, done: asyncio.Task[Findings]) -> None:
-        del self._looking[digest]
+    def _keep(self, owned: str, done: asyncio.Task[Findings]) -> None:
+        del self._looking[owned]
         if not _retrieve(done):
             return
-        self._seen[digest] = _Judged(done.result())
+        self._seen[owned] = _Judged(done.result())
         if len(self._seen) > REMEMBERED_PHOTOS:
             self._seen.popitem(last=False)
 

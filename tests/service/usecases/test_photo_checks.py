@@ -14,6 +14,7 @@ import zxingcpp
 from PIL import Image, ImageDraw
 
 from contract.images import EncodedImage, check_image
+from gateway.identity.keys import hash_key
 from gateway.moderation.photos.examiner import ExaminerDownError, PhotoExaminer
 from gateway.moderation.photos.findings import Findings, looks_like
 from gateway.moderation.photos.perceptual_hash import perceptual_hash
@@ -95,6 +96,25 @@ async def test_a_process_that_is_killed_is_started_again() -> None:
         with pytest.raises(ExaminerDownError):
             await dying
         assert (await examiner.examine(with_code("again"))).codes == ("again",)
+    finally:
+        examiner.close()
+
+
+async def test_large_photos_wait_apart_from_others_and_few_of_them() -> None:
+    large = encoded(Image.new("RGB", (5000, 4000)))
+    examiner = PhotoExaminer(("codes",), 60)
+    try:
+        await examiner.examine(large)
+        (helper,) = children_of(examiner.process_id)
+        os.kill(helper, signal.SIGSTOP)
+        waiting = [asyncio.create_task(examiner.examine(large)) for _ in range(9)]
+        await asyncio.sleep(0.1)
+        with pytest.raises(ExaminerDownError):
+            await asyncio.wait_for(examiner.examine(large), 1)
+        assert (await examiner.examine(with_code("a small one"))).codes == ("a small one",)
+        assert not any(each.done() for each in waiting)
+        os.kill(helper, signal.SIGCONT)
+        assert await asyncio.gather(*waiting) == [Findings(hash=0)] * 9
     finally:
         examiner.close()
 
@@ -186,6 +206,18 @@ def test_an_answer_about_a_photo_that_is_then_refused_is_neither_sent_nor_kept(
     assert len(stub.calls) == 1
     logged = rows(f"sqlite:///{tmp_path / 'log.db'}")
     assert {(row["cache"], row["moderation"]) for row in logged} == {(None, "image:advert")}
+
+
+def test_whether_another_tenant_has_sent_a_photo_saves_no_look(
+    start_gateway: Start, stub: StubReplica, look: Look
+) -> None:
+    keys = "\n".join(f"{shop} {hash_key(shop)}" for shop in ("one", "two"))
+    gateway = start_gateway(replicas=stub.url, photo_checks=("codes",), api_keys=keys)
+    look.may_end.set()
+    body = chat("what is it?", HANDBAG.read_bytes())
+    for shop in ("one", "two", "one", "two"):
+        assert post(gateway, body, authorization=f"Bearer {shop}").status_code == 200
+    assert len(look.begun) == len(stub.calls) == 2
 
 
 def test_who_leaves_takes_neither_the_look_nor_the_answer_from_others(
