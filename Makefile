@@ -119,9 +119,10 @@ moderation-train: .venv/dev ## train the classifier of texts anew (a minute); BY
 	@$(BIN)/pip install -q -c constraints.txt -e '.[training]'
 	@$(BIN)/python -m gateway.moderation.training.train $(if $(BY_WRITER),--by-writer)
 
-moderation-tables: .venv/dev ## make moderation's tables of characters and words anew
+moderation-tables: .venv/dev ## make moderation's tables of characters, words and everyday texts anew
 	@$(BIN)/pip install -q -c constraints.txt -e '.[training]'
 	@$(BIN)/python -m gateway.moderation.training.tables
+	@$(BIN)/python -m gateway.moderation.training.everyday
 
 bad-inputs: .venv/dev ## what nobody should send, straight and through nginx: as specified, memory, a good question after each
 	@$(BIN)/python -m loadtest.corpus.bad_inputs

