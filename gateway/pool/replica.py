@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from contract.completion import CompletionRequest
-from contract.errors import DeadlineExceeded, ReplicaFailed
+from contract.errors import DeadlineExceeded, ReplicaFailed, ShopsightError
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished
 from contract.wire import wire_parts
@@ -134,6 +134,10 @@ class Replica:
             if time.monotonic() - self._connections.last_byte_at >= self._silence_s:
                 self.health.record_failure(time.monotonic(), "silent")
             raise DeadlineExceeded from None
+        except ShopsightError as error:
+            fields = {"url": self.url, "code": error.code}
+            log.warning("question refused", extra={"fields": fields})
+            raise
         except UpstreamError as error:
             fields = {"url": self.url, "kind": error.kind, "why": str(error)}
             log.warning("replica failed", extra={"fields": fields})
@@ -216,7 +220,7 @@ class Replica:
     async def _error_of(self, response: Connection, asked: CompletionRequest) -> Exception:
         body = b"".join([chunk async for chunk in response.chunks()])
         response.finished = True
-        error = error_of(response.status, response.headers, body, asked, self.url)
+        error = error_of(response.status, response.headers, body, asked)
         if isinstance(error, UnavailableError) and error.full_for_s is not None:
             self._full_until = time.monotonic() + FULL_S
         return error

@@ -13,6 +13,15 @@ from starlette.routing import Route
 
 from tests.support.servers import served
 
+# vLLM's objects of errors, as it puts them behind any status, or into a stream.
+DEAD = {"message": "EngineDeadError", "type": "InternalServerError", "param": None, "code": 500}
+BAD_SCHEMA = {
+    "message": "The provided JSON schema contains features not supported by xgrammar.",
+    "type": "BadRequestError",
+    "param": None,
+    "code": 400,
+}
+
 
 class ForeignReplica:
     def __init__(self, model: str, api_key: str | None = None) -> None:
@@ -24,7 +33,8 @@ class ForeignReplica:
         self.refuse: dict[str, Any] | None = None
         self.bare_errors = False
         """Without `error` around them, as SGLang has them."""
-        self.error_in_stream = False
+        self.error_in_stream: dict[str, Any] | None = None
+        """In the place of a first word, behind status 200: so vLLM refuses most schemas."""
         self.url = ""
 
     def app(self) -> Starlette:
@@ -88,9 +98,8 @@ class ForeignReplica:
 
         yield event(choice({"role": "assistant", "content": ""}), prompt_token_ids=None) + "\n\n"
         yield ": a comment, as some servers send to keep the line open\n\n"
-        if self.error_in_stream:
-            error = {"message": "EngineDeadError", "type": "InternalServerError", "code": 500}
-            yield "data: " + json.dumps({"error": error}) + "\n\n"
+        if self.error_in_stream is not None:
+            yield "data: " + json.dumps({"error": self.error_in_stream}) + "\n\n"
             yield "data: [DONE]\n\n"
             return
         yield event(choice({"content": "看起来"}, "看起来")) + "\r\n\r\n"

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from tests.support.asking import chat, data_uri, photo, post, text_of
-from tests.support.foreign_replica import ForeignReplica, foreign_replica
+from tests.support.foreign_replica import BAD_SCHEMA, DEAD, ForeignReplica, foreign_replica
 from tests.support.pictures import encoded
 from tests.support.servers import wait_until
 from tests.support.stub_replica import stub_replica
@@ -109,6 +109,28 @@ def test_what_it_refuses_is_the_question_s_fault_and_not_held_against_it(
     assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
 
 
+@pytest.mark.parametrize(
+    ("fields", "code", "param"),
+    [
+        ({"response_format": SCHEMA}, "invalid_schema", "response_format"),
+        ({}, "invalid_field", "messages"),
+    ],
+)
+def test_what_it_refuses_inside_a_stream_is_the_question_s_fault_too(
+    gateway: str, vllm: ForeignReplica, fields: dict[str, Any], code: str, param: str
+) -> None:
+    """vLLM compiles a schema when the stream has begun: its refusal comes behind status 200."""
+    vllm.error_in_stream = BAD_SCHEMA
+    for number in range(5):
+        answer = post(gateway, chat(f"what {number}?", photo(), **fields))
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (400, code, param)
+        assert "xgrammar" not in error["message"]
+    assert len(vllm.calls) == 5, "asked once each"
+    vllm.error_in_stream = None
+    assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
+
+
 TOO_LONG = [  # as vLLM, older and newer, OpenAI, SGLang and llama.cpp say it
     {"message": "This model's maximum context length is 4096 tokens. However, you asked for 5000."},
     {"message": "The prompt (length 5000) is longer than the maximum model length of 4096."},
@@ -155,7 +177,7 @@ def test_an_error_inside_the_stream_before_the_answer_is_tried_elsewhere(
             {"url": other.url, "kind": "sglang"},
         ]
         gateway = start_gateway(upstreams=json.dumps(both), eject_failures=100)
-        vllm.error_in_stream = True
+        vllm.error_in_stream = DEAD
         for number in range(8):
             assert text_of(post(gateway, chat(f"{number}?", photo(number)))) == "看起来是皮革"
         assert vllm.calls
