@@ -33,7 +33,8 @@ class NotReadyError(Exception):
 async def probe(
     connections: ConnectionPool, upstream: Upstream, last: ServedModel | None
 ) -> ServedModel:
-    """Which model is ready at the other end; `last` is the result of the last probe.
+    """Which model is ready at the other end; `last` is the result of the last probe, None when the
+    server may have been started anew since.
 
     Reads the list of models only when the revision differs from that of `last`, or when the server
     reports it nowhere else. Raises NotReadyError, TimeoutError."""
@@ -43,7 +44,7 @@ async def probe(
         if revision is not None and last is not None and revision == last.revision:
             return last
         _, body = await _get(connections, "/v1/models", upstream)
-        model = _select_model(json.loads(body)["data"], upstream.model)
+        model = _select_model(json.loads(body)["data"], upstream)
         reported = reported or model.get("model_revision")
         return _served_model(model, reported or upstream.revision or model["id"])
     except UpstreamError as error:
@@ -69,8 +70,14 @@ async def _get(
         return response.headers.get("x-model-revision"), body
 
 
-def _select_model(models: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
-    return next((model for model in models if model["id"] == wanted), models[0])
+def _select_model(models: list[dict[str, Any]], upstream: Upstream) -> dict[str, Any]:
+    """The entry of the model that we ask for, else the first: some servers answer to any name."""
+    for model in models:
+        if model["id"] == upstream.model:
+            return model
+    if upstream.model is not None and upstream.lists_all_names:
+        raise NotReadyError("it does not serve the model that is set for it")
+    return models[0]
 
 
 def _served_model(model: dict[str, Any], revision: str) -> ServedModel:

@@ -17,6 +17,7 @@ from gateway.pool.health import Health
 from gateway.pool.http.answer_stream import answer_pieces
 from gateway.pool.http.connection import Connection, UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
+from gateway.pool.http.first_piece import first_piece
 from gateway.pool.probe import NotReadyError, ServedModel, probe
 from gateway.pool.refusals import DOUBTFUL, UnavailableError, UnreachableError, error_of
 from gateway.pool.telemetry import PoolMetrics
@@ -24,8 +25,6 @@ from gateway.pool.upstream import Upstream, with_foreign_seed
 
 log = logging.getLogger(__name__)
 
-# Bytes may have arrived while our event loop was busy: it gets so long to read them.
-GRACE_S = 0.05
 # A replica that answered that it is full is asked only as a last resort for so long.
 FULL_S = 1.0
 # One late probe may be a busy machine. After so many in a row the replica is down.
@@ -60,6 +59,7 @@ class Replica:
         self._silence_s = silence_s
         self._late_probes = 0
         self._not_ready_reason = ""
+        self._renaming = asyncio.Lock()
         self._full_until = 0.0
 
     @property
@@ -84,9 +84,12 @@ class Replica:
         """Whether it answered within the last FULL_S that it is full."""
         return time.monotonic() < self._full_until
 
-    async def probe(self) -> None:
+    async def probe(self, afresh: bool = False) -> None:
+        """`afresh`: it may serve another model than at the last probe, under the same address. So
+        may one that was not ready since."""
+        known = self.served if self.ready and not afresh else None
         try:
-            self.served = await probe(self._probe_connections, self.upstream, self.served)
+            self.served = await probe(self._probe_connections, self.upstream, known)
         except TimeoutError:
             self._late_probes += 1
             if self._late_probes >= LATE_PROBES_UNTIL_DOWN:
@@ -116,7 +119,15 @@ class Replica:
         deltas = 0
         try:
             async with aclosing(self._request(asked, headers)) as pieces:
-                piece: AnswerPiece | None = await self._first_piece(pieces, deadline, last_try)
+                piece = await first_piece(
+                    pieces,
+                    deadline=deadline,
+                    last_try=last_try,
+                    silence_s=self._silence_s,
+                    last_byte_at=lambda: self._connections.last_byte_at,
+                )
+                if piece is None:
+                    raise UnavailableError("late")
                 first_piece_at = now = time.monotonic()
                 self._metrics.observe_first_byte(self.url, first_piece_at - started_at)
                 while piece is not None:
@@ -156,66 +167,50 @@ class Replica:
     async def _request(
         self, asked: CompletionRequest, headers: dict[str, str]
     ) -> AsyncGenerator[AnswerPiece]:
-        foreign = self.upstream.foreign
-        model = self.upstream.model or (self.served.model_id if foreign and self.served else None)
         headers = {
             "content-type": "application/json",
             **self.upstream.authorization,
             **self.upstream.visible_headers(headers),
         }
-        sent = with_foreign_seed(asked) if foreign else asked
-        body = wire_parts(sent, model, self.upstream.field_names)
+        sent = with_foreign_seed(asked) if self.upstream.foreign else asked
         path = "/v1/chat/completions"
-        async with self._connections.request("POST", path, headers, body) as response:
-            if response.status != 200:
-                raise await self._error_of(response, asked)
-            if response.headers.get("x-model-revision", self.revision) != self.revision:
-                # The server was replaced since the last probe: another cache key is needed.
-                self._set_ready(False, "another revision")
-                raise UnavailableError("another revision")
-            if not response.headers.get("content-type", "").startswith("text/event-stream"):
-                raise UpstreamError("garbage", "no event stream")
-            chunks = response.chunks()
-            async with aclosing(chunks), aclosing(answer_pieces(chunks, asked)) as pieces:
-                async for piece in pieces:
-                    response.finished = isinstance(piece, Finished)
-                    yield piece
+        for again in (False, True):
+            served = self.served
+            body = wire_parts(sent, self._model_name, self.upstream.field_names)
+            async with self._connections.request("POST", path, headers, body) as response:
+                if response.status == 404 and not again and await self._renamed(served):
+                    continue
+                if response.status != 200:
+                    raise await self._error_of(response, asked)
+                if response.headers.get("x-model-revision", self.revision) != self.revision:
+                    # The server was replaced since the last probe: another cache key is needed.
+                    self._set_ready(False, "another revision")
+                    raise UnavailableError("another revision")
+                if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                    raise UpstreamError("garbage", "no event stream")
+                chunks = response.chunks()
+                async with aclosing(chunks), aclosing(answer_pieces(chunks, asked)) as pieces:
+                    async for piece in pieces:
+                        response.finished = isinstance(piece, Finished)
+                        yield piece
+                return
 
-    async def _first_piece(
-        self, pieces: AsyncGenerator[AnswerPiece], deadline: float, last_try: bool
-    ) -> AnswerPiece:
-        """The first piece. Gives up when the replica's share of the time is over, or when it hangs.
+    @property
+    def _model_name(self) -> str | None:
+        """What a server of another kind calls its model; ours answer to the alias."""
+        if self.upstream.model or not self.upstream.foreign:
+            return self.upstream.model
+        return self.served.model_id if self.served else None
 
-        A replica hangs when it sends nothing to any question. A busy one may only begin late."""
-        loop = asyncio.get_running_loop()
-        started_at = time.monotonic()
-        give_up_at = deadline if last_try else started_at + (deadline - started_at) / 2
-        timer: asyncio.TimerHandle | None = None
-        try:
-            async with asyncio.timeout(None) as time_limit:
-
-                def check(after_grace: bool = False) -> None:
-                    nonlocal timer
-                    now = time.monotonic()
-                    last_byte_at = max(started_at, self._connections.last_byte_at)
-                    hung_at = last_byte_at + self._silence_s
-                    due = give_up_at if last_try else min(give_up_at, hung_at)
-                    if due > now:
-                        timer = loop.call_later(due - now, check)
-                    elif after_grace:
-                        time_limit.reschedule(loop.time())
-                    else:
-                        timer = loop.call_later(GRACE_S, check, True)
-
-                check()
-                return await anext(pieces)
-        except TimeoutError:
-            if time.monotonic() - started_at >= self._silence_s:
-                raise UpstreamError("silent") from None
-            raise UnavailableError("late") from None
-        finally:
-            if timer is not None:
-                timer.cancel()
+    async def _renamed(self, served: ServedModel | None) -> bool:
+        """Whether it knows its model under another name than `served` says, of the same revision:
+        it was started anew since the last probe. Raises UnavailableError for another revision."""
+        async with self._renaming:
+            if self.served is served:
+                await self.probe(afresh=True)
+        if served is not None and self.revision != served.revision:
+            raise UnavailableError("another revision")
+        return self.ready and self.served != served
 
     async def _error_of(self, response: Connection, asked: CompletionRequest) -> Exception:
         body = b"".join([chunk async for chunk in response.chunks()])

@@ -24,6 +24,8 @@ _FIELD_NAMES: dict[Kind, dict[str, str | None]] = {
     "llama.cpp": {"repetition_penalty": "repeat_penalty"},
     "openai": {"repetition_penalty": None, "top_k": None, "max_tokens": "max_completion_tokens"},
 }
+# Servers that answer 404 to a model's name which their /v1/models does not list.
+_LIST_ALL_NAMES: frozenset[Kind] = frozenset({"vllm"})
 # Internal headers that only our own replicas get, because they tell of tenants.
 _PRIVATE_HEADERS = frozenset({"x-cache-namespace", "x-image-digest", "x-attempt"})
 _FIELDS = frozenset(ChatRequest.model_fields)
@@ -86,6 +88,11 @@ class Upstream(BaseModel):
     def foreign(self) -> bool:
         """Not a replica of ours."""
         return self.kind != "shopsight"
+
+    @property
+    def lists_all_names(self) -> bool:
+        """Whether a model that it does not list is none that it serves."""
+        return self.kind in _LIST_ALL_NAMES
 
     @property
     def authorization(self) -> dict[str, str]:

@@ -30,6 +30,7 @@ class ForeignReplica:
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.health_calls = 0
+        self.healthy = True
         self.refuse: dict[str, Any] | None = None
         self.bare_errors = False
         """Without `error` around them, as SGLang has them."""
@@ -52,7 +53,7 @@ class ForeignReplica:
 
     async def _health(self, request: Request) -> Response:
         self.health_calls += 1
-        return Response()
+        return Response(status_code=200 if self.healthy else 503)
 
     async def _models(self, request: Request) -> Response:
         if self._stranger(request):

@@ -209,6 +209,58 @@ def test_a_model_exchanged_under_the_same_address_is_another_revision(
     assert (again.headers["x-cache"], again.headers["x-model-revision"]) == ("miss", vllm.model)
 
 
+def started_anew(vllm: ForeignReplica, name: str) -> None:
+    """As another container of the same weights, which calls them otherwise."""
+    vllm.model = name
+    vllm.calls.clear()
+
+
+def test_a_server_that_calls_its_model_otherwise_since_its_last_probe_is_asked_by_the_new_name(
+    start_gateway: Start, vllm: ForeignReplica
+) -> None:
+    """Its revision is set, so nothing but its 404 tells of it. No question is lost."""
+    fields = {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside", "revision": "8b-1"}
+    gateway = start_gateway(upstreams=upstreams(**fields), probe_interval_s=60)
+    text_of(post(gateway, chat("what?", photo())))
+    started_anew(vllm, "shop")
+    answers = [post(gateway, chat(f"what {number}?", photo())) for number in range(3)]
+    assert [text_of(answer) for answer in answers] == 3 * ["看起来是皮革"]
+    assert {answer.headers["x-model-revision"] for answer in answers} == {"8b-1"}
+    assert [call["model"] for call in vllm.calls] == [MODEL, "shop", "shop", "shop"]
+
+
+def test_after_it_was_not_ready_its_list_of_models_is_read_again(
+    start_gateway: Start, vllm: ForeignReplica
+) -> None:
+    fields = {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside", "revision": "8b-1"}
+    gateway = start_gateway(upstreams=upstreams(**fields))
+
+    def ready() -> bool:
+        return httpx.get(f"{gateway}/readyz").status_code == 200
+
+    wait_until("ready", ready)
+    vllm.healthy = False
+    wait_until("noticed", lambda: not ready())
+    started_anew(vllm, "shop")
+    vllm.healthy = True
+    wait_until("back", ready)
+    assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
+    assert [call["model"] for call in vllm.calls] == ["shop"]
+
+
+def test_a_server_that_does_not_serve_the_model_set_for_it_is_not_ready(
+    start_gateway: Start, vllm: ForeignReplica
+) -> None:
+    fields = {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside", "model": "shop"}
+    gateway = start_gateway(upstreams=upstreams(**fields, revision="8b-1"))
+    assert httpx.get(f"{gateway}/readyz").status_code == 503
+    answer = post(gateway, chat("what?", photo()))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_replica")
+    vllm.model = "shop"
+    wait_until("ready", lambda: httpx.get(f"{gateway}/readyz").status_code == 200)
+    assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
+
+
 def test_ours_and_theirs_stand_in_one_pool(start_gateway: Start, vllm: ForeignReplica) -> None:
     with stub_replica("ours") as ours:
         both = [{"url": ours.url}, {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside"}]
