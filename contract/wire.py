@@ -17,10 +17,12 @@ def wire_parts(
     asked: CompletionRequest,
     model: str | None = None,
     names: Mapping[str, str | None] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> list[bytes]:
     """The JSON of `asked.wire(model)` in pieces to be sent one after the other. `names`: what the
-    server calls a field of ours; None leaves it out."""
-    body = replace(asked, image=None).wire(model)
+    server calls a field of ours; None leaves it out. `defaults`: of fields, under our names, that
+    this question leaves out."""
+    body = {**(defaults or {}), **replace(asked, image=None).wire(model)}
     for field, name in (names or {}).items():
         if field in body:
             value = body.pop(field)

@@ -10,7 +10,7 @@ from gateway.pool.addresses import resolve
 from gateway.pool.replica import Replica
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
-from gateway.pool.upstream import Upstream
+from gateway.pool.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
 

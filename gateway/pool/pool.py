@@ -14,7 +14,6 @@ from gateway.errors import RateLimited
 from gateway.pool.balancer import choose_replica, choose_revision
 from gateway.pool.ejections import Ejections
 from gateway.pool.membership import Membership
-from gateway.pool.question import Render, request_for
 from gateway.pool.queue.admission_queue import AdmissionQueue
 from gateway.pool.queue.fairness import NOBODY, Asker
 from gateway.pool.recovery import Recovery
@@ -23,6 +22,7 @@ from gateway.pool.replica import Replica
 from gateway.pool.retry_budget import RetryBudget
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
+from gateway.pool.upstreams.question import Render, request_for
 from gateway.pool.weights import Weights
 from gateway.prompt import with_system_prompt
 

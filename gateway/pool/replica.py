@@ -11,17 +11,17 @@ from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, ReplicaFailed, ShopsightError
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished
-from contract.wire import wire_parts
 from gateway.pool.addresses import replica_name
 from gateway.pool.health import Health
 from gateway.pool.http.answer_stream import answer_pieces
 from gateway.pool.http.connection import Connection, UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.http.first_piece import first_piece
-from gateway.pool.probe import NotReadyError, ServedModel, probe
 from gateway.pool.refusals import DOUBTFUL, UnavailableError, UnreachableError, error_of
 from gateway.pool.telemetry import PoolMetrics
-from gateway.pool.upstream import Upstream, with_foreign_seed
+from gateway.pool.upstreams.probe import NotReadyError, ServedModel, probe
+from gateway.pool.upstreams.question import body_of
+from gateway.pool.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
@@ -172,11 +172,10 @@ class Replica:
             **self.upstream.authorization,
             **self.upstream.visible_headers(headers),
         }
-        sent = with_foreign_seed(asked) if self.upstream.foreign else asked
         path = "/v1/chat/completions"
         for again in (False, True):
             served = self.served
-            body = wire_parts(sent, self._model_name, self.upstream.field_names)
+            body = body_of(self.upstream, asked, self._model_name)
             async with self._connections.request("POST", path, headers, body) as response:
                 if response.status == 404 and not again and await self._renamed(served):
                     continue

@@ -51,8 +51,12 @@ def test_vllm_answers_in_the_place_of_ours(gateway: str, vllm: ForeignReplica) -
         "model": MODEL,
         "max_tokens": 256,
         "temperature": 0.0,
+        "top_p": 1.0,
         "top_k": 5,
+        "min_p": 0.0,
         "repetition_penalty": 1.5,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -166,6 +170,37 @@ def test_it_is_sent_a_seed_that_it_takes_for_one(gateway: str, vllm: ForeignRepl
     sent = [call["seed"] for call in vllm.calls]
     assert sent[-1] == 7
     assert all(0 <= seed < 2**31 - 1 for seed in sent)
+
+
+NEUTRAL = {"top_p": 1.0, "min_p": 0.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"),
+    [
+        ("vllm", {**NEUTRAL, "top_k": -1, "repetition_penalty": 1.0}),
+        ("sglang", {**NEUTRAL, "top_k": -1, "repetition_penalty": 1.0}),
+        ("llama.cpp", {**NEUTRAL, "top_k": 0, "repeat_penalty": 1.0}),
+        ("openai", {"top_p": 1.0}),
+    ],
+)
+def test_what_a_question_leaves_open_is_not_left_to_the_server(
+    start_gateway: Start, kind: str, sent: dict[str, float]
+) -> None:
+    """A checkpoint's generation_config.json has values of its own for all of these."""
+    names = {*NEUTRAL, "top_k", "repetition_penalty", "repeat_penalty"}
+    with foreign_replica(MODEL) as server:
+        gateway = start_gateway(upstreams=upstreams(url=server.url, kind=kind))
+        text_of(post(gateway, chat("what?", photo())))
+        text_of(post(gateway, chat("which?", photo(), top_p=0.5, temperature=1, seed=1)))
+        assert [{name: call[name] for name in names & call.keys()} for call in server.calls] == [
+            sent,
+            {**sent, "top_p": 0.5},
+        ]
+        fields = {"min_p": None, "top_p": None}
+        gateway = start_gateway(upstreams=upstreams(url=server.url, kind=kind, fields=fields))
+        text_of(post(gateway, chat("what?", photo(2))))
+        assert not {"min_p", "top_p"} & server.calls[-1].keys()
 
 
 def test_an_error_inside_the_stream_before_the_answer_is_tried_elsewhere(

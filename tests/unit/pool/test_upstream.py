@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from gateway.config import Settings
 from gateway.log.schema.tables import interactions
 from gateway.pool.addresses import replica_name
-from gateway.pool.upstream import Upstream
+from gateway.pool.upstreams.upstream import Upstream
 
 
 def test_a_replica_is_named_without_a_password_and_as_its_column_takes_it() -> None:

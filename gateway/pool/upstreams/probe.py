@@ -8,7 +8,7 @@ from typing import Any
 from contract.forms import MODEL_ALIAS
 from gateway.pool.http.connection import UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
-from gateway.pool.upstream import Upstream
+from gateway.pool.upstreams.upstream import Upstream
 
 # A ready replica answers in milliseconds. If its event loop blocks for so long, it is not ready.
 PROBE_TIMEOUT_S = 2.0
@@ -75,7 +75,7 @@ def _select_model(models: list[dict[str, Any]], upstream: Upstream) -> dict[str,
     for model in models:
         if model["id"] == upstream.model:
             return model
-    if upstream.model is not None and upstream.lists_all_names:
+    if upstream.model is not None and upstream.dialect.lists_all_names:
         raise NotReadyError("it does not serve the model that is set for it")
     return models[0]
 

@@ -1,37 +1,15 @@
 """What the gateway must know of an inference server, ours or another: vLLM, SGLang, llama.cpp, or
 whatever speaks OpenAI's chat completions."""
 
-from dataclasses import replace
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from contract.completion import CompletionRequest
 from contract.forms import ChatRequest
 from contract.images import MODEL_PIXELS
+from gateway.pool.upstreams.dialects import DIALECTS, SENT_BESIDES, Dialect, Kind
 
-Kind = Literal["shopsight", "vllm", "sglang", "llama.cpp", "openai"]
-
-_HEALTH_PATHS: dict[Kind, str] = {
-    "shopsight": "/readyz",
-    "vllm": "/health",
-    "sglang": "/health",
-    "llama.cpp": "/health",
-    "openai": "/v1/models",
-}
-# Fields that a server knows by another name. None: the server refuses the field.
-_FIELD_NAMES: dict[Kind, dict[str, str | None]] = {
-    "llama.cpp": {"repetition_penalty": "repeat_penalty"},
-    "openai": {"repetition_penalty": None, "top_k": None, "max_tokens": "max_completion_tokens"},
-}
-# Servers that answer 404 to a model's name which their /v1/models does not list.
-_LIST_ALL_NAMES: frozenset[Kind] = frozenset({"vllm"})
 # Internal headers that only our own replicas get, because they tell of tenants.
 _PRIVATE_HEADERS = frozenset({"x-cache-namespace", "x-image-digest", "x-attempt"})
-_FIELDS = frozenset(ChatRequest.model_fields)
-# Seeds that every server takes for one: -1 and 2³² - 1 are wishes for a random one at vLLM and
-# llama.cpp, and larger numbers are cut.
-FOREIGN_SEEDS = 2**31 - 1
+_FIELDS = frozenset(ChatRequest.model_fields) | SENT_BESIDES
 
 
 class Upstream(BaseModel):
@@ -77,22 +55,21 @@ class Upstream(BaseModel):
         return fields
 
     @property
+    def dialect(self) -> Dialect:
+        return DIALECTS[self.kind]
+
+    @property
     def probe_path(self) -> str:
-        return self.health_path or _HEALTH_PATHS[self.kind]
+        return self.health_path or self.dialect.health_path
 
     @property
     def field_names(self) -> dict[str, str | None]:
-        return {**_FIELD_NAMES.get(self.kind, {}), **self.fields}
+        return {**self.dialect.names, **self.fields}
 
     @property
     def foreign(self) -> bool:
         """Not a replica of ours."""
         return self.kind != "shopsight"
-
-    @property
-    def lists_all_names(self) -> bool:
-        """Whether a model that it does not list is none that it serves."""
-        return self.kind in _LIST_ALL_NAMES
 
     @property
     def authorization(self) -> dict[str, str]:
@@ -106,11 +83,3 @@ class Upstream(BaseModel):
         if hidden is None:
             hidden = frozenset() if self.kind == "shopsight" else _PRIVATE_HEADERS
         return {name: value for name, value in headers.items() if name not in hidden}
-
-
-def with_foreign_seed(asked: CompletionRequest) -> CompletionRequest:
-    """The same question with a seed as servers of other kinds know them."""
-    seed = asked.sampling.seed
-    if seed is None:
-        return asked
-    return replace(asked, sampling=replace(asked.sampling, seed=seed % FOREIGN_SEEDS))

@@ -1,4 +1,4 @@
-"""What a replica gets of a question besides its text: internal headers, and the photo."""
+"""What a server gets of a question: internal headers, the photo, and the body."""
 
 import asyncio
 import time
@@ -9,8 +9,13 @@ from contract import attempts
 from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded
 from contract.images import EncodedImage
+from contract.wire import wire_parts
 from gateway.cache.key import AnswerKey
-from gateway.pool.upstream import Upstream
+from gateway.pool.upstreams.upstream import Upstream
+
+# Seeds that every server takes for one: -1 and 2³² - 1 are wishes for a random one at vLLM and
+# llama.cpp, and larger numbers are cut.
+FOREIGN_SEEDS = 2**31 - 1
 
 Render = Callable[[int], Awaitable[EncodedImage]]
 """The photo of a question as a picture for a server that is not ours, of so many pixels at most."""
@@ -37,3 +42,14 @@ def headers_of(key: AnswerKey, request_id: str) -> dict[str, str]:
         "x-cache-namespace": key.namespace,
         **({attempts.HEADER: str(key.attempt)} if key.attempt else {}),
     }
+
+
+def body_of(upstream: Upstream, asked: CompletionRequest, model: str | None) -> list[bytes]:
+    """The body of a request, in pieces to be sent one after the other. `model`: what the server
+    calls its model, None for ours."""
+    if not upstream.foreign:
+        return wire_parts(asked, model, upstream.field_names)
+    seed = asked.sampling.seed
+    if seed is not None:
+        asked = replace(asked, sampling=replace(asked.sampling, seed=seed % FOREIGN_SEEDS))
+    return wire_parts(asked, model, upstream.field_names, upstream.dialect.neutral)
