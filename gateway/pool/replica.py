@@ -21,6 +21,7 @@ from gateway.pool.refusals import DOUBTFUL, UnavailableError, UnreachableError, 
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstreams.probe import NotReadyError, ServedModel, probe
 from gateway.pool.upstreams.question import body_of
+from gateway.pool.upstreams.salts import Salts
 from gateway.pool.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Replica:
         metrics: PoolMetrics,
         max_in_flight: int,
         silence_s: float,
+        salts: Salts,
     ) -> None:
         self.url = url
         self.name = replica_name(url)
@@ -57,6 +59,7 @@ class Replica:
         self._metrics = metrics
         self.max_in_flight = max_in_flight
         self._silence_s = silence_s
+        self._salts = salts
         self._late_probes = 0
         self._not_ready_reason = ""
         self._renaming = asyncio.Lock()
@@ -167,7 +170,7 @@ class Replica:
     async def _request(
         self, asked: CompletionRequest, headers: dict[str, str]
     ) -> AsyncGenerator[AnswerPiece]:
-        headers = {
+        own_headers = {
             "content-type": "application/json",
             **self.upstream.authorization,
             **self.upstream.visible_headers(headers),
@@ -175,8 +178,8 @@ class Replica:
         path = "/v1/chat/completions"
         for again in (False, True):
             served = self.served
-            body = body_of(self.upstream, asked, self._model_name)
-            async with self._connections.request("POST", path, headers, body) as response:
+            body = body_of(self.upstream, asked, self._model_name, headers, self._salts)
+            async with self._connections.request("POST", path, own_headers, body) as response:
                 if response.status == 404 and not again and await self._renamed(served):
                     continue
                 if response.status != 200:

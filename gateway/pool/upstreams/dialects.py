@@ -16,6 +16,10 @@ class Dialect:
     neutral: Mapping[str, Any] = field(default_factory=dict)
     """Values that change nothing, under our names. They are sent where a question has none: else
     the server takes those of the checkpoint's generation_config.json, or of its command line."""
+    salt: str | None = None
+    """Field that keeps its prefix cache apart by what it holds."""
+    photo_name: str | None = None
+    """Field of a photo's part: under its value the photo's features are kept."""
     lists_all_names: bool = False
     """It answers 404 to a model's name that its /v1/models does not list."""
 
@@ -31,10 +35,12 @@ _NEUTRAL = {
 
 DIALECTS: Mapping[Kind, Dialect] = {
     "shopsight": Dialect("/readyz"),
-    "vllm": Dialect(neutral=_NEUTRAL, lists_all_names=True),
-    "sglang": Dialect(neutral=_NEUTRAL),
+    "vllm": Dialect(neutral=_NEUTRAL, salt="cache_salt", photo_name="uuid", lists_all_names=True),
+    "sglang": Dialect(neutral=_NEUTRAL, salt="cache_salt"),
     "llama.cpp": Dialect(
-        names={"repetition_penalty": "repeat_penalty"}, neutral={**_NEUTRAL, "top_k": 0}
+        names={"repetition_penalty": "repeat_penalty"},
+        # It cannot keep prefixes apart, so it is told to use none.
+        neutral={**_NEUTRAL, "top_k": 0, "cache_prompt": False},
     ),
     "openai": Dialect(
         "/v1/models",
@@ -43,4 +49,4 @@ DIALECTS: Mapping[Kind, Dialect] = {
     ),
 }
 # What `fields` of an upstream may name besides the fields of our form.
-SENT_BESIDES = frozenset(_NEUTRAL)
+SENT_BESIDES = frozenset({*_NEUTRAL, "cache_salt", "cache_prompt"})

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from contract import attempts
@@ -11,11 +11,14 @@ from contract.errors import DeadlineExceeded
 from contract.images import EncodedImage
 from contract.wire import wire_parts
 from gateway.cache.key import AnswerKey
+from gateway.pool.upstreams.salts import Salts
 from gateway.pool.upstreams.upstream import Upstream
 
 # Seeds that every server takes for one: -1 and 2³² - 1 are wishes for a random one at vLLM and
 # llama.cpp, and larger numbers are cut.
 FOREIGN_SEEDS = 2**31 - 1
+# Header of the answer cache's namespace, which is a tenant's.
+NAMESPACE = "x-cache-namespace"
 
 Render = Callable[[int], Awaitable[EncodedImage]]
 """The photo of a question as a picture for a server that is not ours, of so many pixels at most."""
@@ -39,17 +42,29 @@ def headers_of(key: AnswerKey, request_id: str) -> dict[str, str]:
     return {
         "x-request-id": request_id,
         "x-image-digest": key.image,
-        "x-cache-namespace": key.namespace,
+        NAMESPACE: key.namespace,
         **({attempts.HEADER: str(key.attempt)} if key.attempt else {}),
     }
 
 
-def body_of(upstream: Upstream, asked: CompletionRequest, model: str | None) -> list[bytes]:
+def body_of(
+    upstream: Upstream,
+    asked: CompletionRequest,
+    model: str | None,
+    headers: Mapping[str, str],
+    salts: Salts,
+) -> list[bytes]:
     """The body of a request, in pieces to be sent one after the other. `model`: what the server
-    calls its model, None for ours."""
+    calls its model, None for ours. `headers`: those that one of ours would get."""
     if not upstream.foreign:
         return wire_parts(asked, model, upstream.field_names)
     seed = asked.sampling.seed
     if seed is not None:
         asked = replace(asked, sampling=replace(asked.sampling, seed=seed % FOREIGN_SEEDS))
-    return wire_parts(asked, model, upstream.field_names, upstream.dialect.neutral)
+    dialect, namespace = upstream.dialect, headers.get(NAMESPACE, "")
+    more, photo = dict(dialect.neutral), {}
+    if dialect.salt is not None:
+        more[dialect.salt] = salts.of_prefixes(namespace)
+    if dialect.photo_name is not None and asked.image is not None:
+        photo = {dialect.photo_name: salts.of_photo(namespace, asked.image.data)}
+    return wire_parts(asked, model, upstream.field_names, more, photo)
