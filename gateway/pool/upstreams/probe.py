@@ -1,7 +1,9 @@
 """Active health check: asks a replica whether it is ready, and which model it serves."""
 
 import asyncio
+import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,9 @@ from gateway.pool.upstreams.upstream import Upstream
 PROBE_TIMEOUT_S = 2.0
 # Fields that the gateway's /v1/models repeats. Other servers list paths and limits there too.
 _PUBLIC_FIELDS = ("object", "created", "owned_by", "name", "demo", "parameters")
+# A name, or an owner's name and a name, as hubs have them. No path: that has more parts, or begins
+# with a slash or a dot. The length is that of the log's column.
+_NAME = re.compile(r"(?=.{1,64}\Z)[\w][\w.:@+-]*(/[\w][\w.:@+-]*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ async def probe(
         _, body = await _get(connections, "/v1/models", upstream)
         model = _select_model(json.loads(body)["data"], upstream)
         reported = reported or model.get("model_revision")
-        return _served_model(model, reported or upstream.revision or model["id"])
+        return _served_model(model, reported or upstream.revision or public_name(model["id"]))
     except UpstreamError as error:
         raise NotReadyError(str(error)[:200]) from None
     except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -70,6 +75,14 @@ async def _get(
         return response.headers.get("x-model-revision"), body
 
 
+def public_name(model_id: str) -> str:
+    """What a server calls its model, as it may be told to everybody: the name itself, or its hash.
+    vLLM's is the folder of the weights, unless it is started with a name to serve."""
+    if _NAME.fullmatch(model_id):
+        return model_id
+    return f"model-{hashlib.sha256(model_id.encode(errors='replace')).hexdigest()[:16]}"
+
+
 def _select_model(models: list[dict[str, Any]], upstream: Upstream) -> dict[str, Any]:
     """The entry of the model that we ask for, else the first: some servers answer to any name."""
     for model in models:
@@ -85,7 +98,7 @@ def _served_model(model: dict[str, Any], revision: str) -> ServedModel:
     if not (revision.isascii() and revision.isprintable() and 0 < len(revision) <= 64):
         raise ValueError("not a revision")
     public = {name: model[name] for name in _PUBLIC_FIELDS if name in model}
-    public.setdefault("name", model["id"])
+    public.setdefault("name", public_name(model["id"]))
     # What strict clients cannot do without; some servers leave it out.
     always = {"id": MODEL_ALIAS, "object": "model", "created": 0, "owned_by": "shopsight"}
     listing = {**always, **public, "model_revision": revision}

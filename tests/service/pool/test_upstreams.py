@@ -85,6 +85,41 @@ def test_what_a_foreign_server_lists_of_itself_stays_inside(gateway: str) -> Non
     assert not {"root", "permission", "max_model_len"} & model.keys()
 
 
+LONG = "Qwen/Qwen3-VL-8B-Instruct-with-our-own-training-on-shoes-and-bags-of-2026"
+
+
+@pytest.mark.parametrize(
+    ("served", "shown"),
+    [
+        ("/srv/models/acme-secret", "model-a5f7d8f8638ddb0f"),
+        ("./weights", "model-"),
+        ("C:\\models\\qwen", "model-"),
+        ("a/b/c", "model-"),
+        (LONG, "model-"),
+        ("模型", "model-"),
+        ("qwen3-vl-8b.gguf", "qwen3-vl-8b.gguf"),
+        ("Qwen/Qwen3-VL-8B-Instruct:free", "Qwen/Qwen3-VL-8B-Instruct:free"),
+    ],
+)
+def test_a_folder_s_name_is_not_told_and_no_name_keeps_a_server_away(
+    start_gateway: Start, served: str, shown: str
+) -> None:
+    with foreign_replica(served) as server:
+        gateway = start_gateway(upstreams=upstreams(url=server.url, kind="vllm"))
+        answer = post(gateway, chat("what?", photo()))
+        assert text_of(answer) == "看起来是皮革"
+        listed = httpx.get(f"{gateway}/v1/models")
+        (model,) = listed.json()["data"]
+        revision = answer.headers["x-model-revision"]
+        assert revision == model["model_revision"] == model["name"]
+        assert revision.startswith(shown)
+        assert revision == shown or len(revision) == len("model-") + 16
+        assert served == shown or served not in listed.text
+        assert server.calls[0]["model"] == served, "it is asked by its own name"
+        again = post(gateway, chat("what?", photo()) | {"model": revision})
+        assert again.headers["x-cache"] == "hit"
+
+
 def test_with_the_wrong_key_a_server_is_not_ready(
     start_gateway: Start, vllm: ForeignReplica
 ) -> None:
