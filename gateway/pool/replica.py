@@ -18,10 +18,12 @@ from gateway.pool.http.connection import Connection, UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.http.first_piece import first_piece
 from gateway.pool.refusals import DOUBTFUL, UnavailableError, UnreachableError, error_of
+from gateway.pool.silence import SilenceWatch
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstreams.probe import NotReadyError, ServedModel, probe
 from gateway.pool.upstreams.question import body_of
 from gateway.pool.upstreams.salts import Salts
+from gateway.pool.upstreams.trial import answers
 from gateway.pool.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
@@ -64,6 +66,9 @@ class Replica:
         self._not_ready_reason = ""
         self._renaming = asyncio.Lock()
         self._full_until = 0.0
+        self._silence = SilenceWatch(
+            silence_s, lambda: self._connections.last_byte_at, self._answers, self._on_silence
+        )
 
     @property
     def revision(self) -> str | None:
@@ -101,10 +106,14 @@ class Replica:
             self._set_ready(False, str(error))
         else:
             self._late_probes = 0
-            self._set_ready(True, "")
+            if self.upstream.foreign:  # ours are not ready when their engine is not
+                self._silence.check()
+            if not self._silence.silent:
+                self._set_ready(True, "")
 
     def close(self) -> None:
         """It gets no more questions. Those in flight go on to their end."""
+        self._silence.close()
         self._connections.close()
         self._probe_connections.close()
         self._metrics.forget(self.url)
@@ -121,7 +130,8 @@ class Replica:
         first_piece_at = None
         deltas = 0
         try:
-            async with aclosing(self._request(asked, headers)) as pieces:
+            request = self._request(asked, headers)
+            async with self._silence.question(), aclosing(request) as pieces:
                 piece = await first_piece(
                     pieces,
                     deadline=deadline,
@@ -221,6 +231,14 @@ class Replica:
         if isinstance(error, UnavailableError) and error.full_for_s is not None:
             self._full_until = time.monotonic() + FULL_S
         return error
+
+    async def _answers(self, within_s: float) -> bool:
+        connections, model = self._probe_connections, self._model_name
+        return await answers(connections, self.upstream, model, self._salts, within_s)
+
+    def _on_silence(self, silent: bool) -> None:
+        if silent:  # else its next probe says whether it is ready
+            self._set_ready(False, "its engine does not answer")
 
     def _set_ready(self, ready: bool, reason: str) -> None:
         if (ready, reason) != (self.ready, self._not_ready_reason):
