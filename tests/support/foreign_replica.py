@@ -1,6 +1,7 @@
 """Servers that are not ours, as they are on the wire: vLLM's, SGLang's and llama.cpp's shapes of
 answers, errors and lists of models. None of them reports a revision."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +32,14 @@ class ForeignReplica:
         self.headers: list[dict[str, str]] = []
         self.health_calls = 0
         self.healthy = True
+        self.stopped = False
+        """Its engine is. Health, models and the heads of answers go on: another process."""
         self.refuse: dict[str, Any] | None = None
         self.bare_errors = False
         """Without `error` around them, as SGLang has them."""
         self.error_in_stream: dict[str, Any] | None = None
         """In the place of a first word, behind status 200: so vLLM refuses most schemas."""
+        self.words = ("看起来", "是皮革")
         self.url = ""
 
     def app(self) -> Starlette:
@@ -97,15 +101,18 @@ class ForeignReplica:
                 }
             ]
 
+        while self.stopped:  # noqa: ASYNC110 - set by a thread of the test
+            await asyncio.sleep(0.02)
         yield event(choice({"role": "assistant", "content": ""}), prompt_token_ids=None) + "\n\n"
         yield ": a comment, as some servers send to keep the line open\n\n"
         if self.error_in_stream is not None:
             yield "data: " + json.dumps({"error": self.error_in_stream}) + "\n\n"
             yield "data: [DONE]\n\n"
             return
-        yield event(choice({"content": "看起来"}, "看起来")) + "\r\n\r\n"
-        yield event(choice({"content": "是皮革", "reasoning_content": None}, "是皮革")) + "\n\n"
-        yield event(choice({"content": ""}, "", "stop"), usage=None) + "\n\n"
+        for word, line_end in zip(self.words, ("\r\n", "\n"), strict=True):
+            delta = {"content": word, "reasoning_content": None}
+            yield event(choice(delta, word)) + 2 * line_end
+        yield event(choice({"content": ""}, "<|im_end|>", "stop"), usage=None) + "\n\n"
         usage = {"prompt_tokens": 321, "total_tokens": 325, "completion_tokens": 4}
         yield event([], usage={**usage, "prompt_tokens_details": None}) + "\n\n"
         yield "data: [DONE]\n\n"

@@ -10,6 +10,7 @@ from contract import sse
 from contract.completion import CompletionRequest
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished, TokenLogprob, Usage
+from contract.text.control_tokens import CONTROL_TOKEN
 from gateway.pool.http.blame import MALFORMED, request_error
 from gateway.pool.http.connection import UpstreamError
 
@@ -58,11 +59,17 @@ def _piece(choice: dict[str, Any], logprobs: bool) -> Delta:
         raise TypeError("content is no text")
     if not logprobs:
         return Delta(text)
-    tokens = tuple(map(TokenLogprob.read, (choice.get("logprobs") or {}).get("content") or ()))
+    read = map(TokenLogprob.read, (choice.get("logprobs") or {}).get("content") or ())
+    # Servers of other kinds list the token that ends a turn, which is no part of the text.
+    tokens = tuple(token for token in read if not _is_control_token(token))
     with_alternatives = (each for token in tokens for each in (token, *token.top))
     if not all(math.isfinite(each.logprob) for each in with_alternatives):
         raise ValueError("logprob is no number")
     return Delta(text, tokens)
+
+
+def _is_control_token(token: TokenLogprob) -> bool:
+    return CONTROL_TOKEN.fullmatch(token.data.decode("utf-8", "replace")) is not None
 
 
 def _token_count(value: Any) -> int:

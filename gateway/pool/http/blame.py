@@ -8,6 +8,7 @@ from typing import Any
 from contract import errors
 from contract.completion import CompletionRequest
 from contract.errors import ShopsightError
+from contract.forms import ChatRequest
 
 # Errors of a replica that blame the request, not the replica. The caller gets them as they are.
 PASSED_ON: dict[str, type[ShopsightError]] = {
@@ -32,7 +33,11 @@ _SETUP = {401, 402, 404, 405, 407, 421, 426}
 # Too many requests, or too early: for lack of capacity.
 FULL = {408, 425, 429, 503}
 # How vLLM, OpenAI, SGLang and llama.cpp say that a conversation is too long.
-_TOO_LONG = re.compile(r"context (length|size|window)|maximum model length", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"context (length|size|window)|maximum model length|max_model_len", re.IGNORECASE
+)
+# What a server may name as the reason, and is no other server's word for something else.
+_FIELDS = frozenset(ChatRequest.model_fields) - {"messages", "model", "response_format"}
 _OUR_FIELD = re.compile(r"[a-z_]+(\.[a-z0-9_]+)*")
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
@@ -63,6 +68,9 @@ def request_error(error: Any, asked: CompletionRequest, status: int = 0) -> Shop
         status = code
     if not 400 <= status < 500 or status in _SETUP | FULL:
         return None
+    param = error.get("param")
+    if isinstance(param, str) and param in _FIELDS:
+        return errors.InvalidField(param)
     if asked.sampling.schema is not None:
         return errors.InvalidSchema("response_format")
     return errors.PayloadTooLarge() if status == 413 else errors.InvalidField("messages")

@@ -67,12 +67,17 @@ def test_vllm_answers_in_the_place_of_ours(gateway: str, vllm: ForeignReplica) -
     assert "x-cache-namespace" not in headers
 
 
-def test_a_schema_and_probabilities_pass_through(gateway: str, vllm: ForeignReplica) -> None:
+@pytest.mark.parametrize("words", [("看起来", "是皮革"), ("It is", " leather")])
+def test_a_schema_and_probabilities_pass_through(
+    gateway: str, vllm: ForeignReplica, words: tuple[str, str]
+) -> None:
+    vllm.words = words
     schema = {"type": "object", "properties": {"kind": {"type": "string"}}}
     wanted = {"type": "json_schema", "json_schema": {"name": "card", "schema": schema}}
     body = chat("what?", photo(), response_format=wanted, logprobs=True, top_logprobs=1)
     choice = post(gateway, body).json()["choices"][0]
-    assert [token["token"] for token in choice["logprobs"]["content"]] == ["看起来", "是皮革"]
+    tokens = [token["token"] for token in choice["logprobs"]["content"]]
+    assert tuple(tokens) == words, "without the <|im_end|> that vLLM lists"
     assert choice["logprobs"]["content"][0]["top_logprobs"][0]["logprob"] == -0.25
     (call,) = vllm.calls
     assert call["response_format"]["json_schema"]["schema"] == schema
@@ -170,11 +175,25 @@ def test_what_it_refuses_inside_a_stream_is_the_question_s_fault_too(
     assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
 
 
+def test_a_field_that_it_names_is_told_and_no_schema_is_blamed_for_it(
+    gateway: str, vllm: ForeignReplica
+) -> None:
+    """As vLLM says it with --max-logprobs 5, behind either status."""
+    error = {"message": "Requested sample logprobs of 20", "param": "logprobs", "code": 400}
+    asked = {"logprobs": True, "top_logprobs": 20, "response_format": SCHEMA}
+    for vllm.refuse, vllm.error_in_stream in ((error, None), (None, error)):
+        answer = post(gateway, chat("what?", photo(), **asked))
+        told = answer.json()["error"]
+        assert (answer.status_code, told["code"]) == (400, "invalid_field")
+        assert told["param"] == "logprobs"
+
+
 TOO_LONG = [  # as vLLM, older and newer, OpenAI, SGLang and llama.cpp say it
     {"message": "This model's maximum context length is 4096 tokens. However, you asked for 5000."},
     {"message": "The prompt (length 5000) is longer than the maximum model length of 4096."},
     {"message": "Too many tokens: 4096", "code": "context_length_exceeded"},
     {"message": "The input (5000 tokens) is longer than the model's context length (4096 tokens)."},
+    {"message": "max_tokens=900 cannot be greater than max_model_len=512.", "param": "max_tokens"},
     {"message": "the request exceeds the available context size (4096 tokens), try increasing it"},
 ]
 
