@@ -20,6 +20,8 @@ class Dialect:
     """Field that keeps its prefix cache apart by what it holds."""
     photo_name: str | None = None
     """Field of a photo's part: under its value the photo's features are kept."""
+    priorities: tuple[int, int] | None = None
+    """Its `priority` of shoppers' questions and of those of the batch lane."""
     lists_all_names: bool = False
     """It answers 404 to a model's name that its /v1/models does not list."""
 
@@ -35,8 +37,15 @@ _NEUTRAL = {
 
 DIALECTS: Mapping[Kind, Dialect] = {
     "shopsight": Dialect("/readyz"),
-    "vllm": Dialect(neutral=_NEUTRAL, salt="cache_salt", photo_name="uuid", lists_all_names=True),
-    "sglang": Dialect(neutral=_NEUTRAL, salt="cache_salt"),
+    "vllm": Dialect(
+        neutral=_NEUTRAL,
+        salt="cache_salt",
+        photo_name="uuid",
+        priorities=(0, 1),  # the lowest is first
+        lists_all_names=True,
+    ),
+    # The highest is first, and a question without one is the last.
+    "sglang": Dialect(neutral=_NEUTRAL, salt="cache_salt", priorities=(1, 0)),
     "llama.cpp": Dialect(
         names={"repetition_penalty": "repeat_penalty"},
         # It cannot keep prefixes apart, so it is told to use none.

@@ -19,6 +19,8 @@ from gateway.pool.upstreams.upstream import Upstream
 FOREIGN_SEEDS = 2**31 - 1
 # Header of the answer cache's namespace, which is a tenant's.
 NAMESPACE = "x-cache-namespace"
+# `batch` for what is not urgent; ours read it, others are told in their own words.
+PRIORITY = "x-priority"
 
 Render = Callable[[int], Awaitable[EncodedImage]]
 """The photo of a question as a picture for a server that is not ours, of so many pixels at most."""
@@ -65,6 +67,8 @@ def body_of(
     more, photo = dict(dialect.neutral), {}
     if dialect.salt is not None:
         more[dialect.salt] = salts.of_prefixes(namespace)
+    if upstream.priorities and dialect.priorities is not None:
+        more["priority"] = dialect.priorities[headers.get(PRIORITY) == "batch"]
     if dialect.photo_name is not None and asked.image is not None:
         photo = {dialect.photo_name: salts.of_photo(namespace, asked.image.data)}
     return wire_parts(asked, model, upstream.field_names, more, photo)

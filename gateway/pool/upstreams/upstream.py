@@ -1,7 +1,9 @@
 """What the gateway must know of an inference server, ours or another: vLLM, SGLang, llama.cpp, or
 whatever speaks OpenAI's chat completions."""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from contract.forms import ChatRequest
 from contract.images import MODEL_PIXELS
@@ -34,6 +36,9 @@ class Upstream(BaseModel):
     """A server that is not ours is sent photos of at most so many pixels."""
     concurrency: int | None = Field(None, ge=1)
     """Questions in flight at once; unset: REPLICA_CONCURRENCY."""
+    priorities: bool = False
+    """It was started with scheduling by priority, so it is told which questions can wait. Without
+    that, vLLM and SGLang may refuse every question that has a priority."""
 
     @field_validator("url")
     @classmethod
@@ -53,6 +58,12 @@ class Upstream(BaseModel):
         if unknown := fields.keys() - _FIELDS:
             raise ValueError(f"not a field of ours: {', '.join(sorted(unknown))}")
         return fields
+
+    @model_validator(mode="after")
+    def _has_priorities(self) -> Self:
+        if self.priorities and self.dialect.priorities is None:
+            raise ValueError(f"{self.kind} knows no priorities")
+        return self
 
     @property
     def dialect(self) -> Dialect:
