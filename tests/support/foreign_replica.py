@@ -22,6 +22,20 @@ BAD_SCHEMA = {
     "param": None,
     "code": 400,
 }
+ALLOWED = ("create_engine", "sampling", "logprobs", "search_indices", "view", "fine_tuning")
+PERMISSION = {
+    "permission": [
+        {
+            "id": "modelperm-1",
+            "object": "model_permission",
+            "created": 1,
+            "organization": "*",
+            "group": None,
+            "is_blocking": False,
+            **{f"allow_{what}": True for what in ALLOWED},
+        }
+    ]
+}
 
 
 class ForeignReplica:
@@ -63,8 +77,8 @@ class ForeignReplica:
         if self._stranger(request):
             return JSONResponse({"error": "Unauthorized"}, 401)
         model = {"id": self.model, "object": "model", "created": 1, "owned_by": "vllm"}
-        more = {"root": "/srv/secret/path", "parent": None, "max_model_len": 4096, "permission": []}
-        return JSONResponse({"object": "list", "data": [{**model, **more}]})
+        more = {"root": "/srv/secret/path", "parent": None, "max_model_len": 4096}
+        return JSONResponse({"object": "list", "data": [{**model, **more, **PERMISSION}]})
 
     async def _complete(self, request: Request) -> Response:
         if self._stranger(request):
@@ -74,7 +88,8 @@ class ForeignReplica:
         self.headers.append(dict(request.headers))
         if body["model"] != self.model:
             error = {"message": f"The model `{body['model']}` does not exist.", "code": 404}
-            return JSONResponse({"error": {**error, "type": "NotFoundError", "param": None}}, 404)
+            error |= {"type": "NotFoundError", "param": "model"}
+            return JSONResponse({"error": error}, 404)
         if self.refuse is not None:
             error = self.refuse if self.bare_errors else {"error": self.refuse}
             code = self.refuse["code"]
@@ -86,35 +101,33 @@ class ForeignReplica:
             head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1}
             return "data: " + json.dumps({**head, "model": self.model, "choices": choices, **more})
 
-        def choice(delta: dict[str, Any], token: str = "", reason: str | None = None) -> Any:
-            top = [{"token": token, "logprob": -0.25, "bytes": list(token.encode())}]
-            content = [{**top[0], "top_logprobs": top}]
-            logprobs = {"content": content} if body.get("logprobs") and token else None
-            return [
-                {
-                    "index": 0,
-                    "delta": delta,
-                    "logprobs": logprobs,
-                    "finish_reason": reason,
-                    "stop_reason": None,
-                    "token_ids": None,
-                }
-            ]
+        def choice(delta: dict[str, Any], token: str, reason: str | None = None) -> Any:
+            top = {"token": token, "logprob": -0.25, "bytes": list(token.encode())}
+            logprobs = {"content": [{**top, "top_logprobs": [top]}]} if token else None
+            return {
+                "index": 0,
+                "delta": delta,
+                "logprobs": logprobs if body.get("logprobs") else None,
+                "finish_reason": reason,
+                "token_ids": None,
+            }
 
         while self.stopped:  # noqa: ASYNC110 - set by a thread of the test
             await asyncio.sleep(0.02)
-        yield event(choice({"role": "assistant", "content": ""}), prompt_token_ids=None) + "\n\n"
+        opening = choice({"role": "assistant", "content": ""}, "")
+        del opening["token_ids"]
+        yield event([opening], prompt_token_ids=None, prompt_text=None) + "\n\n"
         yield ": a comment, as some servers send to keep the line open\n\n"
         if self.error_in_stream is not None:
             yield "data: " + json.dumps({"error": self.error_in_stream}) + "\n\n"
             yield "data: [DONE]\n\n"
             return
         for word, line_end in zip(self.words, ("\r\n", "\n"), strict=True):
-            delta = {"content": word, "reasoning_content": None}
-            yield event(choice(delta, word)) + 2 * line_end
-        yield event(choice({"content": ""}, "<|im_end|>", "stop"), usage=None) + "\n\n"
+            yield event([choice({"content": word}, word)]) + 2 * line_end
+        closing = choice({"content": ""}, "<|im_end|>", "stop")
+        yield event([{**closing, "stop_reason": None}]) + "\n\n"
         usage = {"prompt_tokens": 321, "total_tokens": 325, "completion_tokens": 4}
-        yield event([], usage={**usage, "prompt_tokens_details": None}) + "\n\n"
+        yield event([], usage=usage, system_fingerprint="vllm-0.32.0-af740c4b") + "\n\n"
         yield "data: [DONE]\n\n"
 
 

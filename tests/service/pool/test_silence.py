@@ -41,17 +41,17 @@ def test_the_silence_of_a_single_server_reaches_readyz_and_its_return_too(
     server.stopped = True
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(post, gateway, chat("meanwhile?", photo()))
-        wait_until("noticed", lambda: not ready(gateway), timeout_s=5)
+        wait_until("noticed", lambda: not ready(gateway))
         began = time.monotonic()
         refused = post(gateway, chat("now?", photo()))
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_replica")
-        assert time.monotonic() - began < 1, "nobody waits for what does not come"
+        assert time.monotonic() - began < 5, "nobody waits for what does not come"
         time.sleep(1)
         assert not ready(gateway), "its health check alone does not bring it back"
         trials = [call for call in server.calls if call["max_tokens"] == 1]
         assert trials
         server.stopped = False
-        wait_until("back", lambda: ready(gateway), timeout_s=5)
+        wait_until("back", lambda: ready(gateway))
         assert text_of(waiting.result()) == "看起来是皮革"
     assert text_of(post(gateway, chat("after?", photo()))) == "看起来是皮革"
 
