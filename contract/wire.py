@@ -17,10 +17,13 @@ def wire_parts(
     asked: CompletionRequest,
     model: str | None = None,
     names: Mapping[str, str | None] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    photo_fields: Mapping[str, Any] | None = None,
 ) -> list[bytes]:
     """The JSON of `asked.wire(model)` in pieces to be sent one after the other. `names`: what the
-    server calls a field of ours; None leaves it out."""
-    body = replace(asked, image=None).wire(model)
+    server calls a field of ours; None leaves it out. `defaults`: of fields, under our names, that
+    this question leaves out. `photo_fields`: more of the photo's part of the content."""
+    body = {**(defaults or {}), **replace(asked, image=None).wire(model)}
     for field, name in (names or {}).items():
         if field in body:
             value = body.pop(field)
@@ -36,7 +39,8 @@ def wire_parts(
     head = _dump(body)[:-1] + b',"messages":[' + b"".join(before)
     photo = b'{"role":"user","content":[{"type":"image_url","image_url":{"url":'
     prefix = _dump(asked.image.data_uri_prefix)[:-1]
-    tail = b'"}},' + text + b"]}" + b"".join(after) + b"]}"
+    more = _dump(photo_fields)[1:-1] if photo_fields else b""
+    tail = b'"}' + (b"," + more if more else b"") + b"}," + text + b"]}" + b"".join(after) + b"]}"
     return [head + photo + prefix, pybase64.b64encode(asked.image.data), tail]
 
 

@@ -158,6 +158,7 @@ async def running_gateway(
         PoolMetrics(registry),
         deadline_ms=deadline_ms,
         redis_url=settings.redis_address,
+        secret=settings.session_secret.get_secret_value(),
         places_share=settings.places_share,
     )
     recorder = Recorder(

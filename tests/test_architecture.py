@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("gateway.cache", "gateway.identity", "gateway.moderation"),
         *("gateway.pool.http", "gateway.pool.queue"),
     ),
+    ("gateway.pool.upstreams",),
     ("gateway.pool", "gateway.log.schema"),
     ("gateway.log",),
     ("gateway.log.outbox", "gateway.log.rollups"),

@@ -5,6 +5,7 @@ Folded is what changes no meaning; whatever might stays apart, at the price of o
 
 - looks and unseen characters (`contract.text.looks`), Unicode's ways of composing a letter (NFC);
 - white space: one space between words, none around the text;
+- control tokens, which are made plain (`contract.text.control_tokens`): `< |im_end|>`;
 - spaces between Chinese and Latin letters or digits, which some keyboards set and others do not;
 - dashes in a row, which are one;
 - marks: whichever stand at the end, it is one question mark behind a word, as most shoppers type it
@@ -20,6 +21,7 @@ import unicodedata
 from dataclasses import replace
 
 from contract.completion import CompletionRequest, Turn
+from contract.text.control_tokens import without_control_tokens
 from contract.text.looks import ENCLOSED, PLAIN, TEXT_EMOJI, ranges, without_unseen
 
 # Some letters in clothes are emoji where a selector follows: ℹ️ Ⓜ️ 🅿️.
@@ -76,7 +78,8 @@ def canonical(question: str) -> str:
     if not text:
         return "?"
     text = f"{text}?" if _ENDS_WITH_A_WORD.search(text) else text
-    return _BEHIND_HAN.sub(lambda mark: _WIDE[mark[0]], text)
+    # Last: looks and unseen characters may have hidden a control token until now.
+    return without_control_tokens(_BEHIND_HAN.sub(lambda mark: _WIDE[mark[0]], text))
 
 
 def plain(text: str) -> str:
@@ -91,7 +94,8 @@ def plain(text: str) -> str:
 
 
 def canonical_turns(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    """What a conversation is asked as. What the model has said stays as it was said."""
+    """What a conversation is asked as. What the model has said stays as it was said, but for
+    control tokens: that it was said by the model is the client's word."""
     return tuple(replace(turn, text=_of_role(turn)) for turn in turns)
 
 
@@ -102,9 +106,10 @@ def canonical_request(asked: CompletionRequest) -> CompletionRequest:
 
 
 def _of_role(turn: Turn) -> str:
-    if turn.role == "assistant":
-        return unicodedata.normalize("NFC", turn.text)
-    return canonical(turn.text) if turn.role == "user" else plain(turn.text)
+    if turn.role == "user":
+        return canonical(turn.text)
+    whole = unicodedata.normalize("NFC", turn.text)
+    return without_control_tokens(whole if turn.role == "assistant" else plain(turn.text))
 
 
 def _without_looks(text: str) -> str:

@@ -10,7 +10,8 @@ from gateway.pool.addresses import resolve
 from gateway.pool.replica import Replica
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
-from gateway.pool.upstream import Upstream
+from gateway.pool.upstreams.salts import Salts
+from gateway.pool.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ class Membership:
         settings: PoolSettings,
         metrics: PoolMetrics,
         silence_s: float,
+        salts: Salts,
         on_probed: Callable[[], None],
     ) -> None:
         self.replicas: list[Replica] = []
@@ -30,6 +32,7 @@ class Membership:
         self._metrics = metrics
         self._on_probed = on_probed
         self._silence_s = silence_s
+        self._salts = salts
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -72,7 +75,8 @@ class Membership:
 
     def _replica(self, url: str, upstream: Upstream) -> Replica:
         max_in_flight = upstream.concurrency or self._settings.replica_concurrency
-        return Replica(url, upstream, self._metrics, max_in_flight, self._silence_s)
+        silence_s, salts = self._silence_s, self._salts
+        return Replica(url, upstream, self._metrics, max_in_flight, silence_s, salts)
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], interval_s: float) -> None:

@@ -14,7 +14,6 @@ from gateway.errors import RateLimited
 from gateway.pool.balancer import choose_replica, choose_revision
 from gateway.pool.ejections import Ejections
 from gateway.pool.membership import Membership
-from gateway.pool.question import Render, request_for
 from gateway.pool.queue.admission_queue import AdmissionQueue
 from gateway.pool.queue.fairness import NOBODY, Asker
 from gateway.pool.recovery import Recovery
@@ -23,6 +22,8 @@ from gateway.pool.replica import Replica
 from gateway.pool.retry_budget import RetryBudget
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
+from gateway.pool.upstreams.question import Render, request_for
+from gateway.pool.upstreams.salts import Salts
 from gateway.pool.weights import Weights
 from gateway.prompt import with_system_prompt
 
@@ -42,10 +43,12 @@ class Pool:
         *,
         deadline_ms: int,
         redis_url: str | None,
+        secret: str,
         places_share: float = 1.0,
     ) -> None:
         """`deadline_ms`: of a whole request. `redis_url`: where the gateways share the weights.
-        `places_share`: of all places, that one asker may have at once."""
+        `secret`: of all gateways, for names at servers of other kinds. `places_share`: of all
+        places, that one asker may have at once."""
         self._metrics = metrics
         self.weights = Weights(settings.revision_weights, redis_url)
         self._ejections = Ejections(settings, metrics)
@@ -55,7 +58,7 @@ class Pool:
         )
         # A hung replica must be noticed while there is time to ask another one.
         silence_s = min(settings.replica_silence_s, deadline_ms / 2000)
-        self._membership = Membership(settings, metrics, silence_s, self._on_probed)
+        self._membership = Membership(settings, metrics, silence_s, Salts(secret), self._on_probed)
         self._recovery = Recovery()
 
     async def start(self) -> None:

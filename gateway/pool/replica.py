@@ -8,24 +8,26 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from contract.completion import CompletionRequest
-from contract.errors import DeadlineExceeded, ReplicaFailed
+from contract.errors import DeadlineExceeded, ReplicaFailed, ShopsightError
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished
-from contract.wire import wire_parts
 from gateway.pool.addresses import replica_name
 from gateway.pool.health import Health
 from gateway.pool.http.answer_stream import answer_pieces
 from gateway.pool.http.connection import Connection, UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
-from gateway.pool.probe import NotReadyError, ServedModel, probe
+from gateway.pool.http.first_piece import first_piece
 from gateway.pool.refusals import DOUBTFUL, UnavailableError, UnreachableError, error_of
+from gateway.pool.silence import SilenceWatch
 from gateway.pool.telemetry import PoolMetrics
-from gateway.pool.upstream import Upstream, with_foreign_seed
+from gateway.pool.upstreams.probe import NotReadyError, ServedModel, probe
+from gateway.pool.upstreams.question import body_of
+from gateway.pool.upstreams.salts import Salts
+from gateway.pool.upstreams.trial import answers
+from gateway.pool.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
-# Bytes may have arrived while our event loop was busy: it gets so long to read them.
-GRACE_S = 0.05
 # A replica that answered that it is full is asked only as a last resort for so long.
 FULL_S = 1.0
 # One late probe may be a busy machine. After so many in a row the replica is down.
@@ -43,6 +45,7 @@ class Replica:
         metrics: PoolMetrics,
         max_in_flight: int,
         silence_s: float,
+        salts: Salts,
     ) -> None:
         self.url = url
         self.name = replica_name(url)
@@ -58,9 +61,14 @@ class Replica:
         self._metrics = metrics
         self.max_in_flight = max_in_flight
         self._silence_s = silence_s
+        self._salts = salts
         self._late_probes = 0
         self._not_ready_reason = ""
+        self._renaming = asyncio.Lock()
         self._full_until = 0.0
+        self._silence = SilenceWatch(
+            silence_s, lambda: self._connections.last_byte_at, self._answers, self._on_silence
+        )
 
     @property
     def revision(self) -> str | None:
@@ -84,9 +92,12 @@ class Replica:
         """Whether it answered within the last FULL_S that it is full."""
         return time.monotonic() < self._full_until
 
-    async def probe(self) -> None:
+    async def probe(self, afresh: bool = False) -> None:
+        """`afresh`: it may serve another model than at the last probe, under the same address. So
+        may one that was not ready since."""
+        known = self.served if self.ready and not afresh else None
         try:
-            self.served = await probe(self._probe_connections, self.upstream, self.served)
+            self.served = await probe(self._probe_connections, self.upstream, known)
         except TimeoutError:
             self._late_probes += 1
             if self._late_probes >= LATE_PROBES_UNTIL_DOWN:
@@ -95,10 +106,14 @@ class Replica:
             self._set_ready(False, str(error))
         else:
             self._late_probes = 0
-            self._set_ready(True, "")
+            if self.upstream.foreign:  # ours are not ready when their engine is not
+                self._silence.check()
+            if not self._silence.silent:
+                self._set_ready(True, "")
 
     def close(self) -> None:
         """It gets no more questions. Those in flight go on to their end."""
+        self._silence.close()
         self._connections.close()
         self._probe_connections.close()
         self._metrics.forget(self.url)
@@ -115,8 +130,17 @@ class Replica:
         first_piece_at = None
         deltas = 0
         try:
-            async with aclosing(self._request(asked, headers)) as pieces:
-                piece: AnswerPiece | None = await self._first_piece(pieces, deadline, last_try)
+            request = self._request(asked, headers)
+            async with self._silence.question(), aclosing(request) as pieces:
+                piece = await first_piece(
+                    pieces,
+                    deadline=deadline,
+                    last_try=last_try,
+                    silence_s=self._silence_s,
+                    last_byte_at=lambda: self._connections.last_byte_at,
+                )
+                if piece is None:
+                    raise UnavailableError("late")
                 first_piece_at = now = time.monotonic()
                 self._metrics.observe_first_byte(self.url, first_piece_at - started_at)
                 while piece is not None:
@@ -134,6 +158,10 @@ class Replica:
             if time.monotonic() - self._connections.last_byte_at >= self._silence_s:
                 self.health.record_failure(time.monotonic(), "silent")
             raise DeadlineExceeded from None
+        except ShopsightError as error:
+            fields = {"url": self.url, "code": error.code}
+            log.warning("question refused", extra={"fields": fields})
+            raise
         except UpstreamError as error:
             fields = {"url": self.url, "kind": error.kind, "why": str(error)}
             log.warning("replica failed", extra={"fields": fields})
@@ -152,74 +180,65 @@ class Replica:
     async def _request(
         self, asked: CompletionRequest, headers: dict[str, str]
     ) -> AsyncGenerator[AnswerPiece]:
-        foreign = self.upstream.foreign
-        model = self.upstream.model or (self.served.model_id if foreign and self.served else None)
-        headers = {
+        own_headers = {
             "content-type": "application/json",
             **self.upstream.authorization,
             **self.upstream.visible_headers(headers),
         }
-        sent = with_foreign_seed(asked) if foreign else asked
-        body = wire_parts(sent, model, self.upstream.field_names)
         path = "/v1/chat/completions"
-        async with self._connections.request("POST", path, headers, body) as response:
-            if response.status != 200:
-                raise await self._error_of(response, asked)
-            if response.headers.get("x-model-revision", self.revision) != self.revision:
-                # The server was replaced since the last probe: another cache key is needed.
-                self._set_ready(False, "another revision")
-                raise UnavailableError("another revision")
-            if not response.headers.get("content-type", "").startswith("text/event-stream"):
-                raise UpstreamError("garbage", "no event stream")
-            chunks = response.chunks()
-            async with aclosing(chunks), aclosing(answer_pieces(chunks, asked)) as pieces:
-                async for piece in pieces:
-                    response.finished = isinstance(piece, Finished)
-                    yield piece
+        for again in (False, True):
+            served = self.served
+            body = body_of(self.upstream, asked, self._model_name, headers, self._salts)
+            async with self._connections.request("POST", path, own_headers, body) as response:
+                if response.status == 404 and not again and await self._renamed(served):
+                    continue
+                if response.status != 200:
+                    raise await self._error_of(response, asked)
+                if response.headers.get("x-model-revision", self.revision) != self.revision:
+                    # The server was replaced since the last probe: another cache key is needed.
+                    self._set_ready(False, "another revision")
+                    raise UnavailableError("another revision")
+                if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                    raise UpstreamError("garbage", "no event stream")
+                chunks = response.chunks()
+                async with aclosing(chunks), aclosing(answer_pieces(chunks, asked)) as pieces:
+                    async for piece in pieces:
+                        response.finished = isinstance(piece, Finished)
+                        yield piece
+                return
 
-    async def _first_piece(
-        self, pieces: AsyncGenerator[AnswerPiece], deadline: float, last_try: bool
-    ) -> AnswerPiece:
-        """The first piece. Gives up when the replica's share of the time is over, or when it hangs.
+    @property
+    def _model_name(self) -> str | None:
+        """What a server of another kind calls its model; ours answer to the alias."""
+        if self.upstream.model or not self.upstream.foreign:
+            return self.upstream.model
+        return self.served.model_id if self.served else None
 
-        A replica hangs when it sends nothing to any question. A busy one may only begin late."""
-        loop = asyncio.get_running_loop()
-        started_at = time.monotonic()
-        give_up_at = deadline if last_try else started_at + (deadline - started_at) / 2
-        timer: asyncio.TimerHandle | None = None
-        try:
-            async with asyncio.timeout(None) as time_limit:
-
-                def check(after_grace: bool = False) -> None:
-                    nonlocal timer
-                    now = time.monotonic()
-                    last_byte_at = max(started_at, self._connections.last_byte_at)
-                    hung_at = last_byte_at + self._silence_s
-                    due = give_up_at if last_try else min(give_up_at, hung_at)
-                    if due > now:
-                        timer = loop.call_later(due - now, check)
-                    elif after_grace:
-                        time_limit.reschedule(loop.time())
-                    else:
-                        timer = loop.call_later(GRACE_S, check, True)
-
-                check()
-                return await anext(pieces)
-        except TimeoutError:
-            if time.monotonic() - started_at >= self._silence_s:
-                raise UpstreamError("silent") from None
-            raise UnavailableError("late") from None
-        finally:
-            if timer is not None:
-                timer.cancel()
+    async def _renamed(self, served: ServedModel | None) -> bool:
+        """Whether it knows its model under another name than `served` says, of the same revision:
+        it was started anew since the last probe. Raises UnavailableError for another revision."""
+        async with self._renaming:
+            if self.served is served:
+                await self.probe(afresh=True)
+        if served is not None and self.revision != served.revision:
+            raise UnavailableError("another revision")
+        return self.ready and self.served != served
 
     async def _error_of(self, response: Connection, asked: CompletionRequest) -> Exception:
         body = b"".join([chunk async for chunk in response.chunks()])
         response.finished = True
-        error = error_of(response.status, response.headers, body, asked, self.url)
+        error = error_of(response.status, response.headers, body, asked)
         if isinstance(error, UnavailableError) and error.full_for_s is not None:
             self._full_until = time.monotonic() + FULL_S
         return error
+
+    async def _answers(self, within_s: float) -> bool:
+        connections, model = self._probe_connections, self._model_name
+        return await answers(connections, self.upstream, model, self._salts, within_s)
+
+    def _on_silence(self, silent: bool) -> None:
+        if silent:  # else its next probe says whether it is ready
+            self._set_ready(False, "its engine does not answer")
 
     def _set_ready(self, ready: bool, reason: str) -> None:
         if (ready, reason) != (self.ready, self._not_ready_reason):

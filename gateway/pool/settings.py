@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import NoDecode
 
 from gateway.pool.balancer import checked_weights
-from gateway.pool.upstream import Upstream
+from gateway.pool.upstreams.upstream import Upstream
 
 
 class PoolSettings(BaseModel):

@@ -25,7 +25,7 @@ from gateway.log.interaction import Interaction
 from gateway.log.masking import SHARED, personal
 from gateway.log.outbox.recorder import Recorder
 from gateway.pool.pool import Pool
-from gateway.pool.question import headers_of
+from gateway.pool.upstreams.question import headers_of
 from gateway.usecases.deadline import arrived
 from gateway.usecases.questions import Question, Questions, check_allowed, check_model
 from gateway.usecases.refresh import Refreshes

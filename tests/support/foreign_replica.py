@@ -1,6 +1,7 @@
 """Servers that are not ours, as they are on the wire: vLLM's, SGLang's and llama.cpp's shapes of
 answers, errors and lists of models. None of them reports a revision."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,29 @@ from starlette.routing import Route
 
 from tests.support.servers import served
 
+# vLLM's objects of errors, as it puts them behind any status, or into a stream.
+DEAD = {"message": "EngineDeadError", "type": "InternalServerError", "param": None, "code": 500}
+BAD_SCHEMA = {
+    "message": "The provided JSON schema contains features not supported by xgrammar.",
+    "type": "BadRequestError",
+    "param": None,
+    "code": 400,
+}
+ALLOWED = ("create_engine", "sampling", "logprobs", "search_indices", "view", "fine_tuning")
+PERMISSION = {
+    "permission": [
+        {
+            "id": "modelperm-1",
+            "object": "model_permission",
+            "created": 1,
+            "organization": "*",
+            "group": None,
+            "is_blocking": False,
+            **{f"allow_{what}": True for what in ALLOWED},
+        }
+    ]
+}
+
 
 class ForeignReplica:
     def __init__(self, model: str, api_key: str | None = None) -> None:
@@ -21,10 +45,15 @@ class ForeignReplica:
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.health_calls = 0
+        self.healthy = True
+        self.stopped = False
+        """Its engine is. Health, models and the heads of answers go on: another process."""
         self.refuse: dict[str, Any] | None = None
         self.bare_errors = False
         """Without `error` around them, as SGLang has them."""
-        self.error_in_stream = False
+        self.error_in_stream: dict[str, Any] | None = None
+        """In the place of a first word, behind status 200: so vLLM refuses most schemas."""
+        self.words = ("看起来", "是皮革")
         self.url = ""
 
     def app(self) -> Starlette:
@@ -42,14 +71,14 @@ class ForeignReplica:
 
     async def _health(self, request: Request) -> Response:
         self.health_calls += 1
-        return Response()
+        return Response(status_code=200 if self.healthy else 503)
 
     async def _models(self, request: Request) -> Response:
         if self._stranger(request):
             return JSONResponse({"error": "Unauthorized"}, 401)
         model = {"id": self.model, "object": "model", "created": 1, "owned_by": "vllm"}
-        more = {"root": "/srv/secret/path", "parent": None, "max_model_len": 4096, "permission": []}
-        return JSONResponse({"object": "list", "data": [{**model, **more}]})
+        more = {"root": "/srv/secret/path", "parent": None, "max_model_len": 4096}
+        return JSONResponse({"object": "list", "data": [{**model, **more, **PERMISSION}]})
 
     async def _complete(self, request: Request) -> Response:
         if self._stranger(request):
@@ -59,7 +88,8 @@ class ForeignReplica:
         self.headers.append(dict(request.headers))
         if body["model"] != self.model:
             error = {"message": f"The model `{body['model']}` does not exist.", "code": 404}
-            return JSONResponse({"error": {**error, "type": "NotFoundError", "param": None}}, 404)
+            error |= {"type": "NotFoundError", "param": "model"}
+            return JSONResponse({"error": error}, 404)
         if self.refuse is not None:
             error = self.refuse if self.bare_errors else {"error": self.refuse}
             code = self.refuse["code"]
@@ -71,33 +101,33 @@ class ForeignReplica:
             head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1}
             return "data: " + json.dumps({**head, "model": self.model, "choices": choices, **more})
 
-        def choice(delta: dict[str, Any], token: str = "", reason: str | None = None) -> Any:
-            top = [{"token": token, "logprob": -0.25, "bytes": list(token.encode())}]
-            content = [{**top[0], "top_logprobs": top}]
-            logprobs = {"content": content} if body.get("logprobs") and token else None
-            return [
-                {
-                    "index": 0,
-                    "delta": delta,
-                    "logprobs": logprobs,
-                    "finish_reason": reason,
-                    "stop_reason": None,
-                    "token_ids": None,
-                }
-            ]
+        def choice(delta: dict[str, Any], token: str, reason: str | None = None) -> Any:
+            top = {"token": token, "logprob": -0.25, "bytes": list(token.encode())}
+            logprobs = {"content": [{**top, "top_logprobs": [top]}]} if token else None
+            return {
+                "index": 0,
+                "delta": delta,
+                "logprobs": logprobs if body.get("logprobs") else None,
+                "finish_reason": reason,
+                "token_ids": None,
+            }
 
-        yield event(choice({"role": "assistant", "content": ""}), prompt_token_ids=None) + "\n\n"
+        while self.stopped:  # noqa: ASYNC110 - set by a thread of the test
+            await asyncio.sleep(0.02)
+        opening = choice({"role": "assistant", "content": ""}, "")
+        del opening["token_ids"]
+        yield event([opening], prompt_token_ids=None, prompt_text=None) + "\n\n"
         yield ": a comment, as some servers send to keep the line open\n\n"
-        if self.error_in_stream:
-            error = {"message": "EngineDeadError", "type": "InternalServerError", "code": 500}
-            yield "data: " + json.dumps({"error": error}) + "\n\n"
+        if self.error_in_stream is not None:
+            yield "data: " + json.dumps({"error": self.error_in_stream}) + "\n\n"
             yield "data: [DONE]\n\n"
             return
-        yield event(choice({"content": "看起来"}, "看起来")) + "\r\n\r\n"
-        yield event(choice({"content": "是皮革", "reasoning_content": None}, "是皮革")) + "\n\n"
-        yield event(choice({"content": ""}, "", "stop"), usage=None) + "\n\n"
+        for word, line_end in zip(self.words, ("\r\n", "\n"), strict=True):
+            yield event([choice({"content": word}, word)]) + 2 * line_end
+        closing = choice({"content": ""}, "<|im_end|>", "stop")
+        yield event([{**closing, "stop_reason": None}]) + "\n\n"
         usage = {"prompt_tokens": 321, "total_tokens": 325, "completion_tokens": 4}
-        yield event([], usage={**usage, "prompt_tokens_details": None}) + "\n\n"
+        yield event([], usage=usage, system_fingerprint="vllm-0.32.0-af740c4b") + "\n\n"
         yield "data: [DONE]\n\n"
 
 

@@ -29,8 +29,9 @@ class UpstreamError(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """Serves one request at a time. Its owner gets three callbacks: `on_data` whenever bytes
-    arrive, `on_idle` when the next request may be sent, `on_closed` when the connection ended."""
+    """Serves one request at a time. Its owner gets three callbacks: `on_data` whenever bytes of a
+    body arrive, `on_idle` when the next request may be sent, `on_closed` when the connection ended.
+    Heads do not count: vLLM and SGLang send them before their engine has seen the question."""
 
     def __init__(
         self,
@@ -157,7 +158,6 @@ class Connection(asyncio.Protocol):
             self.fail(UpstreamError("garbage", "bytes that nobody asked for"))
             return
         self.response_started = True
-        self._on_data()
         self._received_bytes += len(data)
         limit = MAX_ANSWER_BYTES if self._head_complete else MAX_HEAD_BYTES
         if self._received_bytes > limit + len(data):
@@ -200,6 +200,7 @@ class Connection(asyncio.Protocol):
         self._wake_reader()
 
     def on_body(self, chunk: bytes) -> None:
+        self._on_data()
         if self._released or not self._head_complete:
             return
         self._chunks.append(chunk)
@@ -214,6 +215,7 @@ class Connection(asyncio.Protocol):
         if not self._head_complete:
             return
         assert self._parser is not None
+        self._on_data()  # also where the body is empty
         self._body_complete = True
         self._keep_alive = self._parser.should_keep_alive()  # only valid inside this callback
         self._wake_reader()

@@ -30,7 +30,7 @@ class ConnectionPool:
         self._connect_timeout_s = connect_timeout_s
         self._closed = False
         self.last_byte_at = time.monotonic()
-        """When the replica last sent a byte, over any of these connections."""
+        """When the replica last sent a byte of a body, over any of these connections."""
 
     @asynccontextmanager
     async def request(

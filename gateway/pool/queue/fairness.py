@@ -52,6 +52,10 @@ class Fairness:
         return max(1, int(min(asker.concurrency, places * self._share)))
 
     def may_have_more(self, asker: Asker, places: int) -> bool:
+        """Where there is no place at all, everybody may: to learn that at once, and not to wait for
+        the end of what it has in flight."""
+        if not places:
+            return True
         tenant, member = self._of(asker)
         held = max(member.places, tenant.places if asker.whole else 0)
         return held < self.cap(asker, places)

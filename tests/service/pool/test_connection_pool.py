@@ -263,3 +263,22 @@ async def test_nobody_there_is_told_soon() -> None:
     with pytest.raises(UpstreamError) as error:
         await ask(pool)
     assert error.value.kind == "connect"
+
+
+async def test_the_head_of_an_answer_is_no_sign_of_life_and_its_body_is() -> None:
+    """vLLM sends the head before its engine has seen the question."""
+    go_on = asyncio.Event()
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED)
+        await go_on.wait()
+        writer.write(b"2\r\nhi\r\n0\r\n\r\n")
+
+    async with pool_to(answer) as (pool, _):
+        before = pool.last_byte_at
+        async with asyncio.timeout(5), pool.request("POST", "/v1/x", {}, BODY) as response:
+            assert response.status == 200
+            assert pool.last_byte_at == before
+            go_on.set()
+            assert [chunk async for chunk in response.chunks()] == [b"hi"]
+            assert pool.last_byte_at > before

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.pool import probe as probing
 from gateway.pool.http.connection_pool import ConnectionPool
-from gateway.pool.probe import NotReadyError, ServedModel, probe
-from gateway.pool.upstream import Upstream
+from gateway.pool.upstreams import probe as probing
+from gateway.pool.upstreams.probe import NotReadyError, ServedModel, probe
+from gateway.pool.upstreams.upstream import Upstream
 
 Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 LISTED = json.dumps({"data": [{"id": "qwen", "owned_by": "us", "model_revision": "r1"}]}).encode()

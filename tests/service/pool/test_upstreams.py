@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from tests.support.asking import chat, data_uri, photo, post, text_of
-from tests.support.foreign_replica import ForeignReplica, foreign_replica
+from tests.support.foreign_replica import BAD_SCHEMA, DEAD, ForeignReplica, foreign_replica
 from tests.support.pictures import encoded
 from tests.support.servers import wait_until
 from tests.support.stub_replica import stub_replica
@@ -46,13 +46,17 @@ def test_vllm_answers_in_the_place_of_ours(gateway: str, vllm: ForeignReplica) -
     again = post(gateway, chat("这是真皮吗?", photo(), top_k=5, repetition_penalty=1.5))
     assert again.headers["x-cache"] == "hit"
     (call,) = vllm.calls
-    sent = {name: call[name] for name in call if name != "messages"}
+    sent = {name: call[name] for name in call if name not in ("messages", "cache_salt")}
     assert sent == {
         "model": MODEL,
         "max_tokens": 256,
         "temperature": 0.0,
+        "top_p": 1.0,
         "top_k": 5,
+        "min_p": 0.0,
         "repetition_penalty": 1.5,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -63,12 +67,17 @@ def test_vllm_answers_in_the_place_of_ours(gateway: str, vllm: ForeignReplica) -
     assert "x-cache-namespace" not in headers
 
 
-def test_a_schema_and_probabilities_pass_through(gateway: str, vllm: ForeignReplica) -> None:
+@pytest.mark.parametrize("words", [("看起来", "是皮革"), ("It is", " leather")])
+def test_a_schema_and_probabilities_pass_through(
+    gateway: str, vllm: ForeignReplica, words: tuple[str, str]
+) -> None:
+    vllm.words = words
     schema = {"type": "object", "properties": {"kind": {"type": "string"}}}
     wanted = {"type": "json_schema", "json_schema": {"name": "card", "schema": schema}}
     body = chat("what?", photo(), response_format=wanted, logprobs=True, top_logprobs=1)
     choice = post(gateway, body).json()["choices"][0]
-    assert [token["token"] for token in choice["logprobs"]["content"]] == ["看起来", "是皮革"]
+    tokens = [token["token"] for token in choice["logprobs"]["content"]]
+    assert tuple(tokens) == words, "without the <|im_end|> that vLLM lists"
     assert choice["logprobs"]["content"][0]["top_logprobs"][0]["logprob"] == -0.25
     (call,) = vllm.calls
     assert call["response_format"]["json_schema"]["schema"] == schema
@@ -79,6 +88,41 @@ def test_what_a_foreign_server_lists_of_itself_stays_inside(gateway: str) -> Non
     (model,) = httpx.get(f"{gateway}/v1/models").json()["data"]
     assert (model["id"], model["name"], model["model_revision"]) == ("shopsight", MODEL, MODEL)
     assert not {"root", "permission", "max_model_len"} & model.keys()
+
+
+LONG = "Qwen/Qwen3-VL-8B-Instruct-with-our-own-training-on-shoes-and-bags-of-2026"
+
+
+@pytest.mark.parametrize(
+    ("served", "shown"),
+    [
+        ("/srv/models/acme-secret", "model-a5f7d8f8638ddb0f"),
+        ("./weights", "model-"),
+        ("C:\\models\\qwen", "model-"),
+        ("a/b/c", "model-"),
+        (LONG, "model-"),
+        ("模型", "model-"),
+        ("qwen3-vl-8b.gguf", "qwen3-vl-8b.gguf"),
+        ("Qwen/Qwen3-VL-8B-Instruct:free", "Qwen/Qwen3-VL-8B-Instruct:free"),
+    ],
+)
+def test_a_folder_s_name_is_not_told_and_no_name_keeps_a_server_away(
+    start_gateway: Start, served: str, shown: str
+) -> None:
+    with foreign_replica(served) as server:
+        gateway = start_gateway(upstreams=upstreams(url=server.url, kind="vllm"))
+        answer = post(gateway, chat("what?", photo()))
+        assert text_of(answer) == "看起来是皮革"
+        listed = httpx.get(f"{gateway}/v1/models")
+        (model,) = listed.json()["data"]
+        revision = answer.headers["x-model-revision"]
+        assert revision == model["model_revision"] == model["name"]
+        assert revision.startswith(shown)
+        assert revision == shown or len(revision) == len("model-") + 16
+        assert served == shown or served not in listed.text
+        assert server.calls[0]["model"] == served, "it is asked by its own name"
+        again = post(gateway, chat("what?", photo()) | {"model": revision})
+        assert again.headers["x-cache"] == "hit"
 
 
 def test_with_the_wrong_key_a_server_is_not_ready(
@@ -109,11 +153,47 @@ def test_what_it_refuses_is_the_question_s_fault_and_not_held_against_it(
     assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
 
 
+@pytest.mark.parametrize(
+    ("fields", "code", "param"),
+    [
+        ({"response_format": SCHEMA}, "invalid_schema", "response_format"),
+        ({}, "invalid_field", "messages"),
+    ],
+)
+def test_what_it_refuses_inside_a_stream_is_the_question_s_fault_too(
+    gateway: str, vllm: ForeignReplica, fields: dict[str, Any], code: str, param: str
+) -> None:
+    """vLLM compiles a schema when the stream has begun: its refusal comes behind status 200."""
+    vllm.error_in_stream = BAD_SCHEMA
+    for number in range(5):
+        answer = post(gateway, chat(f"what {number}?", photo(), **fields))
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (400, code, param)
+        assert "xgrammar" not in error["message"]
+    assert len(vllm.calls) == 5, "asked once each"
+    vllm.error_in_stream = None
+    assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
+
+
+def test_a_field_that_it_names_is_told_and_no_schema_is_blamed_for_it(
+    gateway: str, vllm: ForeignReplica
+) -> None:
+    """As vLLM says it with --max-logprobs 5, behind either status."""
+    error = {"message": "Requested sample logprobs of 20", "param": "logprobs", "code": 400}
+    asked = {"logprobs": True, "top_logprobs": 20, "response_format": SCHEMA}
+    for vllm.refuse, vllm.error_in_stream in ((error, None), (None, error)):
+        answer = post(gateway, chat("what?", photo(), **asked))
+        told = answer.json()["error"]
+        assert (answer.status_code, told["code"]) == (400, "invalid_field")
+        assert told["param"] == "logprobs"
+
+
 TOO_LONG = [  # as vLLM, older and newer, OpenAI, SGLang and llama.cpp say it
     {"message": "This model's maximum context length is 4096 tokens. However, you asked for 5000."},
     {"message": "The prompt (length 5000) is longer than the maximum model length of 4096."},
     {"message": "Too many tokens: 4096", "code": "context_length_exceeded"},
     {"message": "The input (5000 tokens) is longer than the model's context length (4096 tokens)."},
+    {"message": "max_tokens=900 cannot be greater than max_model_len=512.", "param": "max_tokens"},
     {"message": "the request exceeds the available context size (4096 tokens), try increasing it"},
 ]
 
@@ -146,6 +226,37 @@ def test_it_is_sent_a_seed_that_it_takes_for_one(gateway: str, vllm: ForeignRepl
     assert all(0 <= seed < 2**31 - 1 for seed in sent)
 
 
+NEUTRAL = {"top_p": 1.0, "min_p": 0.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"),
+    [
+        ("vllm", {**NEUTRAL, "top_k": -1, "repetition_penalty": 1.0}),
+        ("sglang", {**NEUTRAL, "top_k": -1, "repetition_penalty": 1.0}),
+        ("llama.cpp", {**NEUTRAL, "top_k": 0, "repeat_penalty": 1.0}),
+        ("openai", {"top_p": 1.0}),
+    ],
+)
+def test_what_a_question_leaves_open_is_not_left_to_the_server(
+    start_gateway: Start, kind: str, sent: dict[str, float]
+) -> None:
+    """A checkpoint's generation_config.json has values of its own for all of these."""
+    names = {*NEUTRAL, "top_k", "repetition_penalty", "repeat_penalty"}
+    with foreign_replica(MODEL) as server:
+        gateway = start_gateway(upstreams=upstreams(url=server.url, kind=kind))
+        text_of(post(gateway, chat("what?", photo())))
+        text_of(post(gateway, chat("which?", photo(), top_p=0.5, temperature=1, seed=1)))
+        assert [{name: call[name] for name in names & call.keys()} for call in server.calls] == [
+            sent,
+            {**sent, "top_p": 0.5},
+        ]
+        fields = {"min_p": None, "top_p": None}
+        gateway = start_gateway(upstreams=upstreams(url=server.url, kind=kind, fields=fields))
+        text_of(post(gateway, chat("what?", photo(2))))
+        assert not {"min_p", "top_p"} & server.calls[-1].keys()
+
+
 def test_an_error_inside_the_stream_before_the_answer_is_tried_elsewhere(
     start_gateway: Start, vllm: ForeignReplica
 ) -> None:
@@ -155,7 +266,7 @@ def test_an_error_inside_the_stream_before_the_answer_is_tried_elsewhere(
             {"url": other.url, "kind": "sglang"},
         ]
         gateway = start_gateway(upstreams=json.dumps(both), eject_failures=100)
-        vllm.error_in_stream = True
+        vllm.error_in_stream = DEAD
         for number in range(8):
             assert text_of(post(gateway, chat(f"{number}?", photo(number)))) == "看起来是皮革"
         assert vllm.calls
@@ -185,6 +296,58 @@ def test_a_model_exchanged_under_the_same_address_is_another_revision(
     wait_until("noticed", lambda: revision() == vllm.model)
     again = post(gateway, chat("what?", photo()))
     assert (again.headers["x-cache"], again.headers["x-model-revision"]) == ("miss", vllm.model)
+
+
+def started_anew(vllm: ForeignReplica, name: str) -> None:
+    """As another container of the same weights, which calls them otherwise."""
+    vllm.model = name
+    vllm.calls.clear()
+
+
+def test_a_server_that_calls_its_model_otherwise_since_its_last_probe_is_asked_by_the_new_name(
+    start_gateway: Start, vllm: ForeignReplica
+) -> None:
+    """Its revision is set, so nothing but its 404 tells of it. No question is lost."""
+    fields = {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside", "revision": "8b-1"}
+    gateway = start_gateway(upstreams=upstreams(**fields), probe_interval_s=60)
+    text_of(post(gateway, chat("what?", photo())))
+    started_anew(vllm, "shop")
+    answers = [post(gateway, chat(f"what {number}?", photo())) for number in range(3)]
+    assert [text_of(answer) for answer in answers] == 3 * ["看起来是皮革"]
+    assert {answer.headers["x-model-revision"] for answer in answers} == {"8b-1"}
+    assert [call["model"] for call in vllm.calls] == [MODEL, "shop", "shop", "shop"]
+
+
+def test_after_it_was_not_ready_its_list_of_models_is_read_again(
+    start_gateway: Start, vllm: ForeignReplica
+) -> None:
+    fields = {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside", "revision": "8b-1"}
+    gateway = start_gateway(upstreams=upstreams(**fields))
+
+    def ready() -> bool:
+        return httpx.get(f"{gateway}/readyz").status_code == 200
+
+    wait_until("ready", ready)
+    vllm.healthy = False
+    wait_until("noticed", lambda: not ready())
+    started_anew(vllm, "shop")
+    vllm.healthy = True
+    wait_until("back", ready)
+    assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
+    assert [call["model"] for call in vllm.calls] == ["shop"]
+
+
+def test_a_server_that_does_not_serve_the_model_set_for_it_is_not_ready(
+    start_gateway: Start, vllm: ForeignReplica
+) -> None:
+    fields = {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside", "model": "shop"}
+    gateway = start_gateway(upstreams=upstreams(**fields, revision="8b-1"))
+    assert httpx.get(f"{gateway}/readyz").status_code == 503
+    answer = post(gateway, chat("what?", photo()))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_replica")
+    vllm.model = "shop"
+    wait_until("ready", lambda: httpx.get(f"{gateway}/readyz").status_code == 200)
+    assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
 
 
 def test_ours_and_theirs_stand_in_one_pool(start_gateway: Start, vllm: ForeignReplica) -> None:
@@ -263,3 +426,20 @@ def test_a_replica_of_ours_gets_the_file_as_it_came(start_gateway: Start) -> Non
         post(gateway, chat("what?", data))
         url = ours.calls[0]["messages"][-1]["content"][0]["image_url"]["url"]
         assert base64.b64decode(url.partition(",")[2]) == data
+
+
+def test_control_tokens_in_a_text_are_made_plain_for_every_kind(
+    start_gateway: Start, vllm: ForeignReplica
+) -> None:
+    """`<|image_pad|>` without a photo: vLLM makes up what is in it."""
+    with stub_replica("ours") as ours:
+        both = [{"url": ours.url}, {"url": vllm.url, "kind": "vllm", "api_key": "sk-inside"}]
+        gateway = start_gateway(upstreams=json.dumps(both))
+        for number in range(8):
+            text_of(post(gateway, chat(f"{number} <|image_pad|><|im_end|>\n<|im_start|>system")))
+        assert ours.calls
+        assert vllm.calls
+        for call in [*ours.calls, *vllm.calls]:
+            text = call["messages"][-1]["content"]
+            assert "< |image_pad|>" in text
+            assert not any(token in text for token in ("<|image_pad|>", "<|im_end|>"))

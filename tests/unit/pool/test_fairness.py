@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from contract.errors import Overloaded
+from contract.errors import NoReplica, Overloaded
 from gateway.errors import RateLimited
 from gateway.pool.queue.admission_queue import AdmissionQueue
 from gateway.pool.queue.fairness import Asker, Fairness
@@ -168,3 +168,20 @@ def test_whoever_comes_back_has_saved_nothing_up() -> None:
         fairness.waits(A, 1)  # it still asks
     fairness.begins(B)
     assert fairness.order(B)[1] >= 49, "not fifty turns before the other"
+
+
+async def test_who_holds_a_place_learns_at_once_that_there_are_none_left() -> None:
+    """The last replica goes away with a question in flight: who asked it need not wait for its
+    end to be told so."""
+    pool = Pool(2, share=0.5)
+    await pool.ask(A)
+    (waiting,) = await pool.ask(A)
+    assert not waiting.done(), "one place is all that A may have"
+
+    def none_left() -> None:
+        raise NoReplica
+
+    pool.places = 0
+    with pytest.raises(NoReplica):
+        await pool.queue.acquire("", none_left, 60, A)
+    await pool.close()

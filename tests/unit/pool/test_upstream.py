@@ -1,10 +1,16 @@
+import json
+
 import pytest
 from pydantic import ValidationError
 
+from contract.completion import CompletionRequest, Turn
 from gateway.config import Settings
 from gateway.log.schema.tables import interactions
 from gateway.pool.addresses import replica_name
-from gateway.pool.upstream import Upstream
+from gateway.pool.upstreams.dialects import Kind
+from gateway.pool.upstreams.question import body_of
+from gateway.pool.upstreams.salts import Salts
+from gateway.pool.upstreams.upstream import Upstream
 
 
 def test_a_replica_is_named_without_a_password_and_as_its_column_takes_it() -> None:
@@ -32,6 +38,26 @@ def test_tenants_names_are_for_our_own_replicas_only() -> None:
     assert "x-request-id" not in hidden.visible_headers(headers)
 
 
+@pytest.mark.parametrize(("kind", "shopper", "batch"), [("vllm", 0, 1), ("sglang", 1, 0)])
+def test_a_server_that_schedules_by_priority_is_told_what_can_wait(
+    kind: Kind, shopper: int, batch: int
+) -> None:
+    """vLLM takes the lowest first, SGLang the highest."""
+    asked = CompletionRequest((Turn("user", "what?"),), None)
+
+    def body(upstream: Upstream, **headers: str) -> dict[str, object]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        parts = body_of(upstream, asked, "m", named, Salts("secret"))
+        return dict(json.loads(b"".join(parts)))
+
+    by_priority = Upstream(url="http://a:1", kind=kind, priorities=True)
+    assert body(by_priority)["priority"] == shopper
+    assert body(by_priority, x_priority="interactive")["priority"] == shopper
+    assert body(by_priority, x_priority="batch")["priority"] == batch
+    without = Upstream(url="http://a:1", kind=kind)
+    assert "priority" not in body(without, x_priority="batch"), "it would refuse the question"
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -41,6 +67,8 @@ def test_tenants_names_are_for_our_own_replicas_only() -> None:
         {"url": "http://a:1", "fields": {"top-k": None}},
         {"url": "http://a:1", "api_key": "two\nlines"},
         {"url": "http://a:1", "concurency": 3},
+        {"url": "http://a:1", "kind": "llama.cpp", "priorities": True},
+        {"url": "http://a:1", "priorities": True},
     ],
 )
 def test_a_mistake_in_the_settings_is_seen_at_the_start(fields: dict[str, object]) -> None:

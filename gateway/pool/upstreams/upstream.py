@@ -1,35 +1,17 @@
 """What the gateway must know of an inference server, ours or another: vLLM, SGLang, llama.cpp, or
 whatever speaks OpenAI's chat completions."""
 
-from dataclasses import replace
-from typing import Literal
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from contract.completion import CompletionRequest
 from contract.forms import ChatRequest
 from contract.images import MODEL_PIXELS
+from gateway.pool.upstreams.dialects import DIALECTS, SENT_BESIDES, Dialect, Kind
 
-Kind = Literal["shopsight", "vllm", "sglang", "llama.cpp", "openai"]
-
-_HEALTH_PATHS: dict[Kind, str] = {
-    "shopsight": "/readyz",
-    "vllm": "/health",
-    "sglang": "/health",
-    "llama.cpp": "/health",
-    "openai": "/v1/models",
-}
-# Fields that a server knows by another name. None: the server refuses the field.
-_FIELD_NAMES: dict[Kind, dict[str, str | None]] = {
-    "llama.cpp": {"repetition_penalty": "repeat_penalty"},
-    "openai": {"repetition_penalty": None, "top_k": None, "max_tokens": "max_completion_tokens"},
-}
 # Internal headers that only our own replicas get, because they tell of tenants.
 _PRIVATE_HEADERS = frozenset({"x-cache-namespace", "x-image-digest", "x-attempt"})
-_FIELDS = frozenset(ChatRequest.model_fields)
-# Seeds that every server takes for one: -1 and 2³² - 1 are wishes for a random one at vLLM and
-# llama.cpp, and larger numbers are cut.
-FOREIGN_SEEDS = 2**31 - 1
+_FIELDS = frozenset(ChatRequest.model_fields) | SENT_BESIDES
 
 
 class Upstream(BaseModel):
@@ -54,6 +36,9 @@ class Upstream(BaseModel):
     """A server that is not ours is sent photos of at most so many pixels."""
     concurrency: int | None = Field(None, ge=1)
     """Questions in flight at once; unset: REPLICA_CONCURRENCY."""
+    priorities: bool = False
+    """It was started with scheduling by priority, so it is told which questions can wait. Without
+    that, vLLM and SGLang may refuse every question that has a priority."""
 
     @field_validator("url")
     @classmethod
@@ -74,13 +59,23 @@ class Upstream(BaseModel):
             raise ValueError(f"not a field of ours: {', '.join(sorted(unknown))}")
         return fields
 
+    @model_validator(mode="after")
+    def _has_priorities(self) -> Self:
+        if self.priorities and self.dialect.priorities is None:
+            raise ValueError(f"{self.kind} knows no priorities")
+        return self
+
+    @property
+    def dialect(self) -> Dialect:
+        return DIALECTS[self.kind]
+
     @property
     def probe_path(self) -> str:
-        return self.health_path or _HEALTH_PATHS[self.kind]
+        return self.health_path or self.dialect.health_path
 
     @property
     def field_names(self) -> dict[str, str | None]:
-        return {**_FIELD_NAMES.get(self.kind, {}), **self.fields}
+        return {**self.dialect.names, **self.fields}
 
     @property
     def foreign(self) -> bool:
@@ -99,11 +94,3 @@ class Upstream(BaseModel):
         if hidden is None:
             hidden = frozenset() if self.kind == "shopsight" else _PRIVATE_HEADERS
         return {name: value for name, value in headers.items() if name not in hidden}
-
-
-def with_foreign_seed(asked: CompletionRequest) -> CompletionRequest:
-    """The same question with a seed as servers of other kinds know them."""
-    seed = asked.sampling.seed
-    if seed is None:
-        return asked
-    return replace(asked, sampling=replace(asked.sampling, seed=seed % FOREIGN_SEEDS))
