@@ -17,15 +17,18 @@ from inference.model.model import Model
 from inference.replica import Replica
 from inference.schema_trials import SchemaTrials
 from inference.telemetry import Metrics
+from inference.watch import End, end_process
 
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, end: End = end_process) -> FastAPI:
+    """`end` is called when the engine has failed for good."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Loading may block: the port only opens once the weights are in memory.
-        replica = app.state.replica = load_replica(settings)
+        replica = app.state.replica = load_replica(settings, end)
         await replica.warm_up()
         yield
         await replica.drain()
@@ -42,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def load_replica(settings: Settings) -> Replica:
+def load_replica(settings: Settings, end: End) -> Replica:
     """Load the model and construct its engine. Blocks: seconds for the demo checkpoint, minutes for
     17 GB."""
     started = time.monotonic()
@@ -64,4 +67,13 @@ def load_replica(settings: Settings) -> Replica:
     )
     schemas = SchemaTrials(model.vocabulary.packed())
     decoder = PhotoDecoder(settings.image_helpers)
-    return Replica(model, engine, metrics, schemas, decoder, settings.default_deadline_ms)
+    return Replica(
+        model,
+        engine,
+        metrics,
+        schemas,
+        decoder,
+        settings.default_deadline_ms,
+        settings.max_step_s,
+        end,
+    )

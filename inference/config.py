@@ -75,6 +75,12 @@ class Settings(ModelSettings, HomeSettings):
     default_deadline_ms: int = Field(
         30_000, description="Deadline of requests without x-deadline-ms."
     )
+    max_step_s: float = Field(
+        120.0,
+        gt=0,
+        description="Longer no step of the engine takes: then the device hangs, and the process"
+        " ends to be started again.",
+    )
     image_helpers: int = Field(
         2, ge=1, description="Processes that decode photos; one more is for large ones."
     )

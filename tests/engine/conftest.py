@@ -9,6 +9,7 @@ import pytest
 from inference.config import Settings
 from inference.model.model import Model
 from inference.model.network import Network, RowInput
+from inference.model.tensors import DeviceLost
 from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
 from tests.engine.asks import SLOTS, Result, mixed, reference
 
@@ -33,20 +34,63 @@ def _clean_slate(model: Model) -> None:
 
 
 class Failing:
-    """Wraps the network, and fails where the test says."""
+    """Wraps the network, and fails where the test says. `lost`: whatever touches the device fails,
+    as with CUDA after an illegal access to memory."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self.fails: Any = lambda first, rows: None
+        self.moving_fails: Any = lambda: None
+        self.lost = False
+        self.cache = FailingCache(self)
+
+    def device_error(self) -> RuntimeError:
+        self.lost = True
+        return RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    def touch(self) -> None:
+        if self.lost:
+            raise self.device_error()
 
     def forward(self, first: int, rows: Sequence[RowInput]) -> Any:
+        self.touch()
         error = self.fails(first, rows)
         if error is not None:
             raise error
         return self._network.forward(first, rows)
 
+    def reset(self) -> None:
+        self.touch()
+        self._network.reset()
+
+    def release_memory(self) -> None:
+        self.touch()
+        self._network.release_memory()
+
+    def check_device(self) -> None:
+        try:
+            self.touch()
+        except RuntimeError as error:
+            raise DeviceLost from error
+        self._network.check_device()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
+
+
+class FailingCache:
+    def __init__(self, failing: Failing) -> None:
+        self._failing = failing
+
+    def move(self, *args: int) -> None:
+        self._failing.touch()
+        error = self._failing.moving_fails()
+        if error is not None:
+            raise error
+        self._failing._network.cache.move(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._failing._network.cache, name)
 
 
 @pytest.fixture
