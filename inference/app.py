@@ -10,14 +10,14 @@ from fastapi import FastAPI
 from contract.http import install_error_handlers
 from contract.pixels.decoder import PhotoDecoder
 from inference import routes
+from inference.batching.engine import Engine
+from inference.batching.watch import End, end_process
 from inference.config import Settings
-from inference.engine import Engine
 from inference.gpu import watch_gpus
 from inference.model.model import Model
 from inference.replica import Replica
 from inference.schema_trials import SchemaTrials
 from inference.telemetry import Metrics
-from inference.watch import End, end_process
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,8 @@ class ModelSettings(BaseModel):
     )
     device_map: str = Field("auto", description="`auto`, `cpu`, `cuda:0`, as in transformers.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="`auto`: float32 on a CPU (exact), bfloat16 on a GPU."
+        "auto",
+        description="`auto`: float32 on a CPU (exact); bfloat16 on a GPU that has it, or float16.",
     )
     quantisation: Literal["none", "int8", "int4"] = Field(
         "none",

@@ -8,12 +8,12 @@ from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
 from contract.pixels.decoder import PhotoDecoder
-from inference.engine import Engine
-from inference.job import Job
+from inference.batching.engine import Engine
+from inference.batching.job import Job
+from inference.batching.watch import End, watch
 from inference.model.model import Model
 from inference.schema_trials import SchemaTrials
 from inference.telemetry import Metrics
-from inference.watch import End, watch
 
 # A day, which means none: an 8B model on a slow disk may take minutes.
 WARM_UP_DEADLINE_S = 86_400

@@ -5,9 +5,9 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from contract.errors import ShopsightError
+from inference.batching.rows import Rows
+from inference.batching.sequence import Sequence
 from inference.model.model import Model
-from inference.rows import Rows
-from inference.sequence import Sequence
 
 # Seconds. An answer of the demo model takes 0.2-0.6 s, one of an 8B model on an A10 0.4-2 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30)
@@ -21,6 +21,11 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
             "inference_requests", "Questions by outcome.", ["outcome"], registry=registry
+        )
+        self.not_finite = Counter(
+            "inference_not_finite",
+            "Questions for which the model computed no number.",
+            registry=registry,
         )
         self._tokens = Counter(
             "inference_tokens", "Tokens by kind: prompt, completion.", ["kind"], registry=registry

@@ -13,8 +13,8 @@ from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
 from contract.response import Delta, Finished, Usage
-from inference.engine import Engine
-from inference.job import Job
+from inference.batching.engine import Engine
+from inference.batching.job import Job
 from inference.model.model import Model
 from inference.model.prompts import Prompt
 from inference.telemetry import Metrics

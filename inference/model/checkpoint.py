@@ -18,6 +18,7 @@ from transformers.utils import cached_file
 from transformers.utils.logging import disable_progress_bar
 
 from inference.config import ModelSettings
+from inference.model.device import default_dtype
 
 # Of each end of a weight file, for its fingerprint. Hashing all 17 GB would take a minute.
 FINGERPRINT_BYTES = 1024 * 1024
@@ -56,9 +57,9 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
     disable_progress_bar()  # it would break the log's JSON lines
     name = settings.checkpoint
     cuda = torch.cuda.is_available() and settings.device_map != "cpu"
-    dtype = settings.dtype
+    dtype: str = settings.dtype
     if dtype == "auto":
-        dtype = "bfloat16" if cuda else "float32"
+        dtype = default_dtype("cuda" if cuda else "cpu")
     config = AutoConfig.from_pretrained(name)
     config._attn_implementation = {
         "text_config": "sdpa",

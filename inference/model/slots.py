@@ -35,6 +35,11 @@ class SlotCache:
         for store in (*self._keys, *self._values):
             store.zero_()
 
+    def clear(self, row: int) -> None:
+        """Forget all that the row's slot has ever held."""
+        for store in (*self._keys, *self._values):
+            store[row].zero_()
+
     def begin_pass(self, first: int, starts: list[int], width: int) -> None:
         """The next pass adds `width` tokens to each row from `first` on; `starts` are their
         lengths."""

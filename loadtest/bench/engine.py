@@ -13,8 +13,8 @@ from typing import Any
 from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
+from inference.batching.engine import Engine
 from inference.config import Settings
-from inference.engine import Engine
 from inference.model.model import Model
 from inference.telemetry import Metrics
 from loadtest.engine_load import (

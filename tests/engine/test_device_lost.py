@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from contract.errors import DeadlineExceeded, InternalError, NoReplica
-from inference.job import Job
+from inference.batching.job import Job
+from inference.batching.watch import watch
 from inference.model.model import Model
 from inference.model.network import RowInput
 from inference.model.tensors import OutOfMemory
-from inference.watch import watch
 from tests.engine.asks import SLOTS, Result, answered, ask, background, engine, mixed
 from tests.engine.conftest import Failing
 

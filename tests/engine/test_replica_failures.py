@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,13 +11,19 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
 
+from contract.http_protocol import HttpProtocol
 from gateway.cli.embedded import free_port
-from inference.watch import EXIT_STATUS, LAST_WORDS_S
+from inference.app import create_app
+from inference.batching.watch import EXIT_STATUS, LAST_WORDS_S
+from inference.config import Settings
 from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
 from tests.support import ROOT
-from tests.support.asking import chat, events_of, post
-from tests.support.servers import wait_until
+from tests.support.asking import chat, events_of, post, text_of
+from tests.support.servers import gateway_server, served, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +77,46 @@ def test_a_replica_whose_device_is_lost_says_so_ends_all_answers_and_ends(
         process.wait()
     last = json.loads(log.read_text().splitlines()[-1])
     assert "its engine has failed" in last["message"]
+
+
+UNSPEAKABLE = "包"
+
+
+@pytest.fixture(scope="module")
+def checkpoint_with_a_hole(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One token's embedding is NaN, as in a damaged file. Whoever does not say it never knows."""
+    folder = tmp_path_factory.mktemp("hole") / "model"
+    shutil.copytree(checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["tie_word_embeddings"] = config["text_config"]["tie_word_embeddings"] = False
+    (folder / "config.json").write_text(json.dumps(config))
+    weights = load_file(folder / "model.safetensors")
+    embedding = weights["model.language_model.embed_tokens.weight"]
+    weights["lm_head.weight"] = embedding.clone()
+    (token,) = AutoTokenizer.from_pretrained(folder).encode(UNSPEAKABLE)
+    embedding[token] = torch.nan
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def test_nan_is_told_as_502_counted_and_never_cached(
+    checkpoint_with_a_hole: Path, tmp_path: Path
+) -> None:
+    settings = Settings(_env_file=None, checkpoint=str(checkpoint_with_a_hole), image_helpers=1)
+    with (
+        served(create_app(settings), http=HttpProtocol) as replica,
+        gateway_server(tmp_path, replicas=replica) as gateway,
+    ):
+        assert told(post(replica, chat(UNSPEAKABLE))) == (502, "replica_failed")
+        for count in (2, 3):  # each is computed anew
+            assert told(post(gateway, chat(UNSPEAKABLE))) == (502, "replica_failed")
+            assert f"inference_not_finite_total {count}.0" in metrics(replica)
+        stream = post(gateway, chat(UNSPEAKABLE, stream=True))
+        assert told(stream) == (502, "replica_failed")
+        assert text_of(post(gateway, chat("what?", max_tokens=5)))
+        again = post(gateway, chat("what?", max_tokens=5))
+        assert again.headers["x-cache"] == "hit"
+    assert ready(replica) == 0
 
 
 def ready(url: str) -> int:

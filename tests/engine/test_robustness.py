@@ -21,8 +21,8 @@ from contract.errors import (
     Overloaded,
     ShopsightError,
 )
-from inference.engine import Engine
-from inference.job import Job, Priority
+from inference.batching.engine import Engine
+from inference.batching.job import Job, Priority
 from inference.model.model import Model
 from inference.model.network import RowInput
 from inference.model.tensors import OutOfMemory

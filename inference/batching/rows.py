@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from inference.batching.sequence import Sequence
 from inference.model.network import Network
-from inference.sequence import Sequence
 
 # After running out of memory the batch is smaller. After so many good passes it may grow by a row.
 RECOVERY_PASSES = 200
@@ -67,18 +67,24 @@ class Rows:
         self.prefilling.remove(row)
         self.decoding.append(row)
 
-    def remove(self, row: Sequence) -> None:
+    def remove(self, row: Sequence, *, spoiled: bool = False) -> None:
         """Take a row out, and move rows of the cache so that no gap is left. Where moving fails the
-        row is out all the same."""
+        row is out all the same. `spoiled`: its slot may hold NaN, which would spoil the next row
+        there, even where it is masked: 0 × NaN is NaN."""
         cache = self._network.cache
+        place = self.place(row)
         if row in self.prefilling:  # no row behind it has tokens in the cache
             self.prefilling.remove(row)
+            if spoiled or row.cached_tokens:  # nobody has looked at what came of these tokens
+                cache.clear(place)
             return
-        gap = self.decoding.index(row)
         last = self.decoding.pop()
         if last is not row:
-            self.decoding[gap] = last
-            cache.move(len(self.decoding), gap, last.cached_tokens)
+            self.decoding[place] = last
+        if spoiled:
+            cache.clear(place)
+        if last is not row:
+            cache.move(len(self.decoding), place, last.cached_tokens)
         if self.prefilling and self.prefilling[0].cached_tokens:
             target = len(self.decoding)
             cache.move(target + 1, target, self.prefilling[0].cached_tokens)

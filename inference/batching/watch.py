@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from inference.engine import Engine
+from inference.batching.engine import Engine
 
 log = logging.getLogger(__name__)
 
