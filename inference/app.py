@@ -14,6 +14,7 @@ from inference.batching.engine import Engine
 from inference.batching.watch import End, end_process
 from inference.config import Settings
 from inference.gpu import watch_gpus
+from inference.model.checkpoint import UnfitError
 from inference.model.model import Model
 from inference.replica import Replica
 from inference.schema_trials import SchemaTrials
@@ -28,7 +29,11 @@ def create_app(settings: Settings, end: End = end_process) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Loading may block: the port only opens once the weights are in memory.
-        replica = app.state.replica = load_replica(settings, end)
+        try:
+            replica = app.state.replica = load_replica(settings, end)
+        except UnfitError as error:
+            app.state.unfit = str(error)
+            raise
         await replica.warm_up()
         yield
         await replica.drain()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from inference.config import Settings
 from inference.model.model import Model
 from inference.model.network import Network, RowInput
 from inference.model.tensors import DeviceLost
+from loadtest.published_checkpoint import CONFIG_8B, make_published, narrow
 from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
 from tests.engine.asks import SLOTS, Result, mixed, reference
 
@@ -19,6 +21,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     folder = make_checkpoint(tmp_path_factory.mktemp("model"), SHAPE_TINY)
     settings = Settings(_env_file=None, checkpoint=str(folder), slots=SLOTS)  # type: ignore[call-arg]
     return Model(settings)
+
+
+@pytest.fixture(scope="session")
+def published_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A narrow model in the layout of the published checkpoints."""
+    folder = tmp_path_factory.mktemp("published") / "narrow"
+    return make_published(folder, narrow(CONFIG_8B))
 
 
 @pytest.fixture(scope="session")
