@@ -13,16 +13,23 @@ def main() -> None:
     settings = Settings()
     limit_mmap_threshold()
     configure_logging(settings.log_level)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.inference_port,
-        http=HttpProtocol,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=30,
+    app = create_app(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.inference_port,
+            http=HttpProtocol,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=30,
+        )
     )
+    server.run()
+    if not server.started:
+        # A sentence, and as the last line: who started the process shows that one.
+        raise SystemExit(getattr(app.state, "unfit", "The replica did not start."))
 
 
 if __name__ == "__main__":

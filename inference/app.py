@@ -10,9 +10,11 @@ from fastapi import FastAPI
 from contract.http import install_error_handlers
 from contract.pixels.decoder import PhotoDecoder
 from inference import routes
+from inference.batching.engine import Engine
+from inference.batching.watch import End, end_process
 from inference.config import Settings
-from inference.engine import Engine
 from inference.gpu import watch_gpus
+from inference.model.checkpoint import UnfitError
 from inference.model.model import Model
 from inference.replica import Replica
 from inference.schema_trials import SchemaTrials
@@ -21,11 +23,17 @@ from inference.telemetry import Metrics
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, end: End = end_process) -> FastAPI:
+    """`end` is called when the engine has failed for good."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Loading may block: the port only opens once the weights are in memory.
-        replica = app.state.replica = load_replica(settings)
+        try:
+            replica = app.state.replica = load_replica(settings, end)
+        except UnfitError as error:
+            app.state.unfit = str(error)
+            raise
         await replica.warm_up()
         yield
         await replica.drain()
@@ -42,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def load_replica(settings: Settings) -> Replica:
+def load_replica(settings: Settings, end: End) -> Replica:
     """Load the model and construct its engine. Blocks: seconds for the demo checkpoint, minutes for
     17 GB."""
     started = time.monotonic()
@@ -64,4 +72,13 @@ def load_replica(settings: Settings) -> Replica:
     )
     schemas = SchemaTrials(model.vocabulary.packed())
     decoder = PhotoDecoder(settings.image_helpers)
-    return Replica(model, engine, metrics, schemas, decoder, settings.default_deadline_ms)
+    return Replica(
+        model,
+        engine,
+        metrics,
+        schemas,
+        decoder,
+        settings.default_deadline_ms,
+        settings.max_step_s,
+        end,
+    )

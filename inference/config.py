@@ -31,7 +31,8 @@ class ModelSettings(BaseModel):
     )
     device_map: str = Field("auto", description="`auto`, `cpu`, `cuda:0`, as in transformers.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="`auto`: float32 on a CPU (exact), bfloat16 on a GPU."
+        "auto",
+        description="`auto`: float32 on a CPU (exact); bfloat16 on a GPU that has it, or float16.",
     )
     quantisation: Literal["none", "int8", "int4"] = Field(
         "none",
@@ -74,6 +75,12 @@ class Settings(ModelSettings, HomeSettings):
     )
     default_deadline_ms: int = Field(
         30_000, description="Deadline of requests without x-deadline-ms."
+    )
+    max_step_s: float = Field(
+        120.0,
+        gt=0,
+        description="Longer no step of the engine takes: then the device hangs, and the process"
+        " ends to be started again.",
     )
     image_helpers: int = Field(
         2, ge=1, description="Processes that decode photos; one more is for large ones."

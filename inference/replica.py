@@ -8,8 +8,9 @@ from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
 from contract.pixels.decoder import PhotoDecoder
-from inference.engine import Engine
-from inference.job import Job
+from inference.batching.engine import Engine
+from inference.batching.job import Job
+from inference.batching.watch import End, watch
 from inference.model.model import Model
 from inference.schema_trials import SchemaTrials
 from inference.telemetry import Metrics
@@ -26,7 +27,15 @@ class Replica:
     schemas: SchemaTrials
     decoder: PhotoDecoder
     default_deadline_ms: int
-    ready: bool = field(default=False)
+    max_step_s: float
+    end: End
+    """Called when the engine has failed for good: it ends the process."""
+    _warm: bool = field(default=False, init=False)
+    _watch: asyncio.Task[None] | None = field(default=None, init=False)
+
+    @property
+    def ready(self) -> bool:
+        return self._warm and not self.engine.has_failed
 
     async def warm_up(self) -> None:
         """Start the engine and answer one question about a blank photo. The first answer is slow,
@@ -41,11 +50,14 @@ class Replica:
         async for _ in self.engine.answer(job):
             pass
         await self.decoder.ready()
-        self.ready = True
+        self._watch = asyncio.create_task(watch(self.engine, self.max_step_s, self.end))
+        self._warm = True
 
     async def drain(self) -> None:
         """Become not ready, and finish what is in flight."""
-        self.ready = False
+        self._warm = False
+        if self._watch is not None:
+            self._watch.cancel()
         await asyncio.to_thread(self.engine.stop)
         self.schemas.close()
         self.decoder.close()

@@ -26,7 +26,7 @@ from contract.request import parse_completion
 from contract.response import AnswerFrame
 from contract.text.canonical import canonical_request
 from contract.text.language import language_of
-from inference.job import Job, Priority
+from inference.batching.job import Job, Priority
 from inference.model.prompts import Prompt
 from inference.replica import Replica
 

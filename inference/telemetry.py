@@ -1,6 +1,13 @@
 """Metrics of a replica for Prometheus."""
 
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from contract.errors import ShopsightError
+from inference.batching.rows import Rows
+from inference.batching.sequence import Sequence
+from inference.model.model import Model
 
 # Seconds. An answer of the demo model takes 0.2-0.6 s, one of an 8B model on an A10 0.4-2 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30)
@@ -15,6 +22,11 @@ class Metrics:
         self.requests = Counter(
             "inference_requests", "Questions by outcome.", ["outcome"], registry=registry
         )
+        self.not_finite = Counter(
+            "inference_not_finite",
+            "Questions for which the model computed no number.",
+            registry=registry,
+        )
         self._tokens = Counter(
             "inference_tokens", "Tokens by kind: prompt, completion.", ["kind"], registry=registry
         )
@@ -25,12 +37,12 @@ class Metrics:
             registry=registry,
             buckets=ROWS,
         )
-        self.queue_depth = Gauge("inference_queue_depth", "Questions waiting.", registry=registry)
-        self.kv_bytes = Gauge(
+        self._queue_depth = Gauge("inference_queue_depth", "Questions waiting.", registry=registry)
+        self._kv_bytes = Gauge(
             "inference_kv_cache_bytes", "Keys and values of the rows in flight.", registry=registry
         )
-        self.slots_used = Gauge("inference_slots_used", "Rows in flight.", registry=registry)
-        self.vision_bytes = Gauge(
+        self._slots_used = Gauge("inference_slots_used", "Rows in flight.", registry=registry)
+        self._vision_bytes = Gauge(
             "inference_vision_cache_bytes", "Cached features of photos.", registry=registry
         )
         self.vision_lookups = Counter(
@@ -42,7 +54,7 @@ class Metrics:
         self.ttft_s = Histogram(
             "inference_ttft_seconds", "Arrival to first token.", registry=registry, buckets=BUCKETS
         )
-        self.token_s = Histogram(
+        self._token_s = Histogram(
             "inference_time_per_output_token_seconds",
             "Mean over the tokens of an answer after the first.",
             registry=registry,
@@ -53,3 +65,22 @@ class Metrics:
         """`kind`: prompt or completion. `tokens`: of all rows together."""
         self._rows.labels(kind).observe(rows)
         self._tokens.labels(kind).inc(tokens)
+
+    def record_end(self, row: Sequence, error: ShopsightError | None) -> None:
+        """A question has ended: with this error, answered, or because its asker has left."""
+        outcome = error.code if error else "cancelled" if row.job.cancelled else "answered"
+        if row.first_token_at is not None and row.answer_tokens > 1:
+            spent_s = time.monotonic() - row.first_token_at
+            self._token_s.observe(spent_s / (row.answer_tokens - 1))
+        self.requests.labels(outcome).inc()
+
+    def record_state(self, model: Model, rows: Rows, waiting: int) -> None:
+        """After each step: what is in flight, and what it takes."""
+        self._queue_depth.set(waiting)
+        self._slots_used.set(len(rows))
+        tokens = sum(row.cached_tokens for row in rows)
+        self._kv_bytes.set(tokens * model.facts.kv_bytes_per_token)
+        vision_cache = model.network.vision
+        self._vision_bytes.set(vision_cache.bytes)
+        for result, count in zip(("hit", "miss"), vision_cache.pop_counts(), strict=True):
+            self.vision_lookups.labels(result).inc(count)

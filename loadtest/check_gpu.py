@@ -3,7 +3,6 @@ and memory, with random weights in the published shape of Qwen3-VL-8B. Ends with
 
 import argparse
 import asyncio
-import copy
 import json
 import tempfile
 import time
@@ -16,23 +15,22 @@ from contract.completion import CompletionRequest, Sampling, Turn
 from inference.config import Settings
 from inference.model.model import Model
 from loadtest.engine_load import Request, requests, run
-from loadtest.random_checkpoint import SHAPE_8B, make_checkpoint
+from loadtest.published_checkpoint import CONFIG_8B, make_published, with_fewer_layers
 
 GB = 1e9
 
 
-def with_fewer_layers(shape: dict[str, Any], layers: int) -> dict[str, Any]:
-    """The same widths, fewer layers: float32 fits, and rounding errors add up less."""
-    made = copy.deepcopy(shape)
-    made["text"]["num_hidden_layers"] = layers
-    made["vision"] |= {"depth": layers, "deepstack_visual_indexes": [0]}
-    return made
-
-
 async def exactness(folder: Path) -> float:
     """Share of 32 staggered answers in float32, most about photos, that equal `generate`'s."""
-    path = make_checkpoint(folder / "thin", with_fewer_layers(SHAPE_8B, 4), pixels=512 * 512)
-    model = Model(Settings(checkpoint=str(path), device_map="cuda:0", dtype="float32", slots=16))
+    path = make_published(folder / "thin", with_fewer_layers(CONFIG_8B, 4))
+    settings = Settings(
+        checkpoint=str(path),
+        device_map="cuda:0",
+        dtype="float32",
+        slots=16,
+        max_image_tokens=256,
+    )
+    model = Model(settings)
     load = [Request(r.prompt, r.sampling, i * 0.05) for i, r in enumerate(requests(model, 32, 1))]
     alone = await run(model, "naive", load)
     together = await run(model, "in-flight", load)
@@ -44,7 +42,7 @@ async def speed_and_memory(folder: Path, quantisation: str) -> dict[str, float]:
     """8B: weights, KV cache and peak in GB; speed of one answer alone, and of 16 in flight."""
     path = folder / "8b"
     if not path.exists():
-        make_checkpoint(path, SHAPE_8B, pixels=512 * 512, dtype="bfloat16")
+        make_published(path, CONFIG_8B)
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     settings = Settings(
@@ -52,6 +50,7 @@ async def speed_and_memory(folder: Path, quantisation: str) -> dict[str, float]:
         device_map="cuda:0",
         slots=16,
         max_context_tokens=1024,
+        max_image_tokens=256,
         quantisation=quantisation,  # type: ignore[arg-type]
     )
     model = Model(settings)

@@ -13,12 +13,12 @@ from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
 from contract.response import Delta, Finished, Usage
-from inference.engine import Engine
-from inference.job import Job
+from inference.batching.engine import Engine
+from inference.batching.job import Job
 from inference.model.model import Model
 from inference.model.prompts import Prompt
-from inference.serial import SerialEngine
 from inference.telemetry import Metrics
+from loadtest.serial_engine import SerialEngine
 
 SLOTS = 16
 DEADLINE_S = 3600.0

@@ -11,27 +11,6 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from inference.config import DEMO_CHECKPOINT
 
-# The published shapes of Qwen3-VL-8B-Instruct, but for the vocabulary, which is the tokenizer's.
-SHAPE_8B = {
-    "text": {
-        "hidden_size": 4096,
-        "intermediate_size": 12288,
-        "num_hidden_layers": 36,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "vocab_size": 151936,
-    },
-    "vision": {
-        "depth": 27,
-        "hidden_size": 1152,
-        "intermediate_size": 4304,
-        "num_heads": 16,
-        "deepstack_visual_indexes": [8, 16, 24],
-        "out_hidden_size": 4096,
-    },
-    "mrope_section": [24, 20, 20],
-}
 # About 25 million parameters: large enough that a pass takes longer than the Python around it.
 SHAPE_25M = {
     "text": {
@@ -75,6 +54,14 @@ SHAPE_TINY = {
 }
 
 
+def randomise(model: Any) -> None:
+    """The default initialisation is so narrow that one token always wins. Wider, answers vary."""
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.normal_(std=weight[0].numel() ** -0.5)
+
+
 def make_checkpoint(
     folder: Path,
     shape: dict[str, Any],
@@ -99,11 +86,7 @@ def make_checkpoint(
         model = AutoModelForImageTextToText.from_config(AutoConfig.from_pretrained(folder))
     finally:
         torch.set_default_dtype(torch.float32)
-    with torch.no_grad():
-        # The default initialisation is so narrow that one token always wins. Wider, answers vary.
-        for weight in model.parameters():
-            if weight.dim() > 1:
-                weight.normal_(std=weight[0].numel() ** -0.5)
+    randomise(model)
     model.save_pretrained(folder)
     settings = folder / "preprocessor_config.json"
     processor = json.loads(settings.read_text())

@@ -212,7 +212,7 @@ def test_no_class_name_stands_for_two_things(package: str) -> None:
         ROOT / "gateway/pool/health.py",
         ROOT / "gateway/moderation/text.py",
         ROOT / "gateway/log/redaction.py",
-        ROOT / "inference/waiting_queue.py",
+        ROOT / "inference/batching/waiting_queue.py",
     ],
     ids=name,
 )

@@ -18,11 +18,16 @@ from transformers.utils import cached_file
 from transformers.utils.logging import disable_progress_bar
 
 from inference.config import ModelSettings
+from inference.model.device import default_dtype
 
 # Of each end of a weight file, for its fingerprint. Hashing all 17 GB would take a minute.
 FINGERPRINT_BYTES = 1024 * 1024
 # One visual token stands for 32 × 32 pixels: patches of 16 × 16, merged 2 by 2.
 VISUAL_TOKEN_PIXELS = 32 * 32
+
+
+class UnfitError(Exception):
+    """This checkpoint cannot be served here. The message tells ops why, and what would help."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,16 @@ class Checkpoint:
 
 
 def load_checkpoint(settings: ModelSettings) -> Checkpoint:
-    """Load for inference. Blocks: seconds for the demo checkpoint, minutes for 17 GB."""
+    """Load for inference. Blocks: seconds for the demo checkpoint, minutes for 17 GB. Raises
+    UnfitError."""
     torch.set_num_threads(settings.torch_threads)
     disable_progress_bar()  # it would break the log's JSON lines
     name = settings.checkpoint
     cuda = torch.cuda.is_available() and settings.device_map != "cpu"
-    dtype = settings.dtype
+    dtype: str = settings.dtype
     if dtype == "auto":
-        dtype = "bfloat16" if cuda else "float32"
+        dtype = default_dtype("cuda" if cuda else "cpu")
+    tokenizer = _tokenizer(name)  # before the weights, which take minutes
     config = AutoConfig.from_pretrained(name)
     config._attn_implementation = {
         "text_config": "sdpa",
@@ -87,8 +94,8 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
         name=metadata.get("name", name.rstrip("/").split("/")[-1]),
         revision=settings.model_revision or _fingerprint(name),
         demo=bool(metadata.get("demo", False)),
-        parameters=sum(p.numel() for p in module.parameters()),
-        weight_bytes=sum(p.numel() * p.element_size() for p in module.parameters()),
+        parameters=module.num_parameters(),  # of int4 two are in one byte
+        weight_bytes=sum(map(_bytes, module.parameters())),
         kv_bytes_per_token=2
         * text.num_hidden_layers
         * text.num_key_value_heads
@@ -98,7 +105,27 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
         dtype=dtype,
         max_context_tokens=min(settings.max_context_tokens, text.max_position_embeddings),
     )
-    return Checkpoint(module, AutoTokenizer.from_pretrained(name), image_processor, facts)
+    return Checkpoint(module, tokenizer, image_processor, facts)
+
+
+def _tokenizer(name: str) -> Any:
+    tokenizer = AutoTokenizer.from_pretrained(name)
+    if tokenizer.chat_template is None:
+        # transformers looks there only with AutoProcessor, and for a file that the hub has.
+        for path in _files(name):
+            if path.name == "chat_template.json":
+                tokenizer.chat_template = json.loads(path.read_text())["chat_template"]
+    if tokenizer.chat_template is None:
+        raise UnfitError(f"{name} has no chat template, so it cannot be asked anything.")
+    return tokenizer
+
+
+def _bytes(weight: Any) -> int:
+    """Of a parameter and of the scales by which it is quantised."""
+    state = getattr(weight, "quant_state", None)
+    scales = [getattr(weight, "SCB", None), getattr(state, "absmax", None)]
+    tensors = [weight, *(scale for scale in scales if scale is not None)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _quantisation(bits: str, dtype: str) -> BitsAndBytesConfig:

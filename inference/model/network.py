@@ -9,6 +9,7 @@ import torch
 from inference.model.checkpoint import Checkpoint
 from inference.model.prompts import Photo, Prompt
 from inference.model.slots import SlotCache
+from inference.model.tensors import DeviceLost
 from inference.model.vision import Features, VisionCache
 
 
@@ -33,14 +34,19 @@ class Network:
         self._config = module.config.text_config
         self._capacity = checkpoint.facts.max_context_tokens
         self._dtype = module.lm_head.weight.dtype
-        self.slots = slots
         self.vision = VisionCache(vision_cache_bytes)
-        self.reset()
+        self.cache = SlotCache(self._config, slots, self._capacity, self._dtype, self._device)
 
     def reset(self) -> None:
-        """Replace the KV cache by an empty one. After a pass that failed midway the old one is
-        invalid."""
-        self.cache = SlotCache(self._config, self.slots, self._capacity, self._dtype, self._device)
+        """Empty the KV cache. After a pass that failed midway its content is invalid."""
+        self.cache.zero()
+
+    def check_device(self) -> None:
+        """Raises DeviceLost where the device no longer computes."""
+        try:
+            torch.ones(1, device=self._device).cpu()  # waits for what was begun before, too
+        except Exception as error:
+            raise DeviceLost from error
 
     def release_memory(self) -> None:
         """Free what can be computed again, after the device ran out of memory."""

@@ -104,7 +104,7 @@ class PromptBuilder:
         return dict(zip(_BOUNDS, (minimum, maximum), strict=True))
 
     def bytes_of(self, token_id: int) -> bytes:
-        """The UTF-8 bytes of a token; empty for control tokens."""
-        if token_id in self._special:
-            return b""
-        return token_bytes(self._tokenizer.convert_ids_to_tokens(token_id))
+        """The UTF-8 bytes of a token; empty for control tokens, and for ids that are no token.
+        Models have more logits than tokens, so that their matrices have round numbers of rows."""
+        token = self._tokenizer.convert_ids_to_tokens(token_id)
+        return b"" if token is None or token_id in self._special else token_bytes(token)

@@ -30,6 +30,16 @@ class SlotCache:
         total: int = 2 * len(self._keys) * keys.numel() * keys.element_size()
         return total
 
+    def zero(self) -> None:
+        """In place: beside the old one there may be no room for a new one."""
+        for store in (*self._keys, *self._values):
+            store.zero_()
+
+    def clear(self, row: int) -> None:
+        """Forget all that the row's slot has ever held."""
+        for store in (*self._keys, *self._values):
+            store[row].zero_()
+
     def begin_pass(self, first: int, starts: list[int], width: int) -> None:
         """The next pass adds `width` tokens to each row from `first` on; `starts` are their
         lengths."""

@@ -52,6 +52,11 @@ class VisionCache:
             _, dropped = self._entries.popitem(last=False)
             self.bytes -= dropped.bytes
 
+    def drop(self, key: str) -> None:
+        dropped = self._entries.pop(key, None)
+        if dropped is not None:
+            self.bytes -= dropped.bytes
+
     def clear(self) -> None:
         self._entries.clear()
         self.bytes = 0

@@ -13,8 +13,8 @@ from typing import Any
 from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
+from inference.batching.engine import Engine
 from inference.config import Settings
-from inference.engine import Engine
 from inference.model.model import Model
 from inference.telemetry import Metrics
 from loadtest.engine_load import (
@@ -98,15 +98,13 @@ async def run_with_vision_cache(model: Model, request: Request) -> Outcome:
     return outcome
 
 
-async def growth(model: Model, number: int) -> None:
+async def growth(settings: Settings, number: int) -> None:
     """Print how throughput grows with the rows in flight."""
     print("\nrows in flight → tokens/s")
-    load = requests(model, number, 5)
     for slots in (1, 2, 4, 8, 16):
-        model.network.slots = slots
-        figures = await run(model, "in-flight", load)
+        model = Model(settings.model_copy(update={"slots": slots}))
+        figures = await run(model, "in-flight", requests(model, number, 5))
         print(f"{slots:>8} {figures.tokens_per_s:9.1f}", flush=True)
-    model.network.slots = SLOTS
 
 
 async def bench(number: int, rounds: int) -> dict[str, Any]:
@@ -117,7 +115,7 @@ async def bench(number: int, rounds: int) -> dict[str, Any]:
         facts = model.facts
         print(f"{facts.parameters / 1e6:.1f} M parameters, {facts.dtype}, 1 thread")
         figures = await compare(model, number, rounds)
-        await growth(model, number)
+        await growth(settings, number)
         print("\nphoto side → TTFT of the first question / of the second")
         for side in (192, 384, 768):
             sized = make_checkpoint(Path(folder) / str(side), SHAPE_25M, pixels=side * side)

@@ -14,12 +14,12 @@ from contract.errors import (
     ShopsightError,
 )
 from contract.response import Finished
-from inference.engine import Engine
-from inference.job import Job
+from inference.batching.engine import Engine
+from inference.batching.job import Job
 from inference.model.model import Model
 from inference.model.prompts import Prompt
-from inference.serial import SerialEngine
 from inference.telemetry import Metrics
+from loadtest.serial_engine import SerialEngine
 from tests.support.pictures import picture
 
 SLOTS = 5
@@ -58,9 +58,10 @@ def ask(model: Model, question: str, photo: int | None = None, **sampling: Any) 
     return Ask(model.prompt(asked, pixels, str(photo)), asked.sampling)
 
 
-def mixed(model: Model, number: int, longest: int = 120) -> list[Ask]:
+def mixed(model: Model, number: int, longest: int = 120, most_tokens: int = 40) -> list[Ask]:
     """Photos of several sizes and several questions about one, text only, prompts of up to
-    `longest` words, schemas, sampling with temperature and with penalty, answers of 1 to 40 tokens.
+    `longest` words, schemas, sampling with temperature and with penalty, answers of up to
+    `most_tokens` tokens; more for a schema.
     The asks of a smaller `number` are the first ones of a larger."""
     choose = random.Random(7)
     asks = []
@@ -73,7 +74,7 @@ def mixed(model: Model, number: int, longest: int = 120) -> list[Ask]:
             4: {"stop": ("e",)},
         }[choose.randrange(5)]
         if "schema" not in extra:
-            extra["max_tokens"] = choose.randrange(1, 40)
+            extra["max_tokens"] = choose.randrange(1, most_tokens)
         words = "".join(
             choose.choice("这是什么材质?what ") for _ in range(choose.randrange(1, longest))
         )

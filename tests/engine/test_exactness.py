@@ -13,7 +13,7 @@ from contract.errors import (
     InvalidSchema,
 )
 from contract.response import Delta, TokenLogprob
-from inference.job import Job
+from inference.batching.job import Job
 from inference.model.model import Model
 from inference.model.network import RowInput
 from tests.engine.asks import SCHEMA, Ask, Result, answered, ask, engine, mixed

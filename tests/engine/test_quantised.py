@@ -24,6 +24,7 @@ def test_the_language_model_is_quantised_and_the_tower_is_not(
     }
     assert {layers[name] for name in layers if "language_model" in name} == {kind}
     assert {layers[name] for name in layers if "language_model" not in name} == {"Linear"}
+    assert model.facts.parameters == 7_141_184, "two of int4 are in one byte"
     asked = CompletionRequest((Turn("user", "这是什么？"),), None, Sampling(max_tokens=20))
     prompt = model.prompt(asked, Image.open(sample_photo).convert("RGB"))
     ids: list[int] = []

@@ -21,8 +21,8 @@ from contract.errors import (
     Overloaded,
     ShopsightError,
 )
-from inference.engine import Engine
-from inference.job import Job, Priority
+from inference.batching.engine import Engine
+from inference.batching.job import Job, Priority
 from inference.model.model import Model
 from inference.model.network import RowInput
 from inference.model.tensors import OutOfMemory
@@ -140,7 +140,7 @@ async def test_stopping_finishes_what_is_in_flight_and_refuses_what_waits(model:
     running = Engine(model, Metrics(), queue_limit=100, prefill_tokens=512)
     running.start()
     tasks = [asyncio.create_task(answered(running, model, a)) for a in asks]
-    while len(running._decoding) < SLOTS:  # noqa: ASYNC110 - nothing tells
+    while len(running._rows.decoding) < SLOTS:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0.005)
     await asyncio.to_thread(running.stop)
     results = await asyncio.gather(*tasks)
@@ -209,7 +209,7 @@ async def test_a_thousand_questions_leave_nothing_behind(model: Model, failing: 
         until = time.monotonic() + 10
         while sum(counted(running).values()) < 1000 and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        while running._decoding or running._prefilling:  # noqa: ASYNC110 - nothing tells
+        while running._rows:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
         counts = counted(running)
         assert threading.active_count() == threads

@@ -1,4 +1,4 @@
-"""inference/sequence.py: which log-probabilities go out with which text."""
+"""inference/batching/sequence.py: which log-probabilities go out with which text."""
 
 import asyncio
 
@@ -7,9 +7,9 @@ import torch
 
 from contract.completion import Sampling
 from contract.response import Delta, Finished
-from inference.job import Job
+from inference.batching.job import Job
+from inference.batching.sequence import Sequence
 from inference.model.prompts import Prompt
-from inference.sequence import Sequence
 
 SPLIT = [byte.to_bytes() for byte in "皮革".encode()]  # a token for each byte of each character
 

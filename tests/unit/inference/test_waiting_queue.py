@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.waiting_queue import AGING_S, WaitingQueue
+from inference.batching.waiting_queue import AGING_S, WaitingQueue
 
 
 @dataclass(eq=False)

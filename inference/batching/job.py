@@ -1,6 +1,7 @@
 """One question in an engine, and the way of its answer back to the event loop."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from contract.completion import Sampling
-from contract.errors import InternalError, ShopsightError
+from contract.errors import DeadlineExceeded, InternalError, ShopsightError
 from contract.response import Delta, Finished
 from inference.model.grammar import Grammar
 from inference.model.prompts import Prompt
@@ -36,12 +37,15 @@ class Job:
 
     def send(self, item: Item) -> None:
         """Called on the engine thread; `item` reaches the reader of `pieces`."""
-        self.loop.call_soon_threadsafe(self.items.put_nowait, item)
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it the reader
+            self.loop.call_soon_threadsafe(self.items.put_nowait, item)
 
     async def pieces(self) -> AsyncGenerator[Delta | Finished]:
-        """The pieces of the answer. Raises the error that the engine sent. Closing the iterator
-        early cancels the job."""
+        """The pieces of the answer. Raises the error that the engine sent, and DeadlineExceeded
+        even if the engine hangs. Closing the iterator early cancels the job."""
         ended = False
+        left_s = self.deadline - time.monotonic()
+        timer = self.loop.call_later(left_s, self.items.put_nowait, DeadlineExceeded())
         try:
             while not ended:
                 item = await self.items.get()
@@ -50,6 +54,7 @@ class Job:
                     raise item
                 yield item
         finally:
+            timer.cancel()
             self.cancelled = not ended
 
 

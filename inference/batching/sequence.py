@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable
 
 from contract.response import Delta, Finished, FinishReason, TokenLogprob, Usage
+from inference.batching.job import Job
 from inference.detokenizer import Detokenizer
-from inference.job import Job
 from inference.model.network import RowInput
 from inference.model.sampler import Sampler
 from inference.model.tensors import Logits

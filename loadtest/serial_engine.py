@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator
 
 from contract.errors import DeadlineExceeded, InternalError, ShopsightError
 from contract.response import Delta, Finished
-from inference.job import Job
+from inference.batching.job import Job
+from inference.batching.sequence import Sequence
 from inference.model.model import Model
 from inference.model.tensors import Logits
-from inference.sequence import Sequence
 
 
 class SerialEngine:

@@ -1,0 +1,144 @@
+"""Forward passes over the rows in flight: what each row is told of them, and what becomes of those
+that break."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from contract.errors import InternalError, Overloaded, ReplicaFailed, ShopsightError
+from inference.batching.job import named
+from inference.batching.rows import RowLimit, Rows
+from inference.batching.sequence import Sequence
+from inference.model.model import Model
+from inference.model.tensors import Logits, OutOfMemory
+from inference.telemetry import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Passes:
+    """Only for the engine thread. A question is ended before its row is removed: the device may
+    fail at that, and nobody is to wait in vain."""
+
+    def __init__(
+        self,
+        model: Model,
+        metrics: Metrics,
+        prefill_tokens: int,
+        put_back: Callable[[Sequence], None],
+    ) -> None:
+        """`put_back`: called with a row that has to wait again, for want of memory."""
+        self._model = model
+        self._metrics = metrics
+        self._prefill_tokens = prefill_tokens
+        self._put_back = put_back
+        self.rows = Rows(model.network)
+        self._row_limit = RowLimit(model.network.cache.slots)
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.rows) < self._row_limit.value
+
+    def prefill(self) -> None:
+        """One pass over prompts. Raises DeviceLost."""
+        rows, width = self.rows.next_prefill(self._prefill_tokens)
+        if rows:
+            self._forward(rows, width)
+
+    def decode(self) -> None:
+        """One more token for every answer in decode. Raises DeviceLost."""
+        if self.rows.decoding:
+            self._forward(list(self.rows.decoding), 1)
+
+    def fail_all(self) -> None:
+        """Begin anew with an empty cache, and end all rows. Raises what the device raises."""
+        self._model.network.reset()
+        self._model.network.check_device()
+        for row in self.rows:
+            self.end(row, InternalError())
+        self.rows.forget_all()
+
+    def end(self, row: Sequence, error: ShopsightError | None) -> None:
+        """Send the error, if any, and count the outcome. Called once for each question."""
+        self._metrics.record_end(row, error)
+        if error is not None:
+            row.job.send(error)
+
+    def _forward(self, rows: list[Sequence], width: int) -> None:
+        """One pass over adjacent rows, at most `width` tokens each. Rows whose tokens are then all
+        in the cache get their next token."""
+        first = self.rows.place(rows[0])
+        inputs = [row.next_input(width) for row in rows]
+        try:
+            logits = self._model.network.forward(first, inputs).cpu()
+        except OutOfMemory:
+            self._shrink_batch()
+            return
+        except Exception:
+            log.exception("a pass of %d rows failed", len(rows))
+            self._model.network.check_device()
+            if len(rows) == 1:
+                self.end(rows[0], InternalError())
+                self.rows.remove(rows[0], spoiled=True)
+            else:  # each alone, so that only the faulty question fails
+                for row in rows:
+                    self._forward([row], width)
+            return
+        kind = "completion" if rows[0] in self.rows.decoding else "prompt"
+        self._metrics.record_pass(kind, len(rows), sum(len(item.ids) for item in inputs))
+        self._row_limit.record_pass()
+        for row, item in zip(rows, inputs, strict=True):
+            row.cached_tokens += len(item.ids)
+            if row.uncached_tokens == 0 and row in self.rows.prefilling:
+                self.rows.begin_decode(row)
+        self._sample([row for row in rows if row.uncached_tokens == 0], logits)
+
+    def _sample(self, rows: list[Sequence], logits: Logits) -> None:
+        """The next token of each row; `logits` [rows, vocabulary]."""
+        highest, likeliest = logits.max(-1)  # NaN is higher than any number
+        numbers, token_ids = highest.isfinite().tolist(), likeliest.tolist()
+        for index, row in enumerate(rows):
+            if not numbers[index]:
+                self._fail_without_number(row)
+                continue
+            try:
+                greedy = row.sampler.argmax_suffices
+                token_id = token_ids[index] if greedy else row.sampler.sample(logits[index])
+                if row.first_token_at is None:
+                    row.first_token_at = time.monotonic()
+                    self._metrics.ttft_s.observe(row.first_token_at - row.arrived_at)
+                ended = row.add_token(token_id, logits[index])
+            except Exception as error:
+                self.end(row, named(error))
+                self.rows.remove(row)
+                continue
+            if ended:
+                self.end(row, None)
+                self.rows.remove(row)
+
+    def _fail_without_number(self, row: Sequence) -> None:
+        """The model has computed NaN or infinity: the precision does not hold its weights, or what
+        became of the photo. The most likely token would be the first one, "!"."""
+        log.error("the model computed no number for a question")
+        self._metrics.not_finite.inc()
+        self.end(row, ReplicaFailed())
+        self.rows.remove(row, spoiled=True)
+        if row.job.prompt.photo is not None:
+            self._model.network.vision.drop(row.job.prompt.photo.key)
+
+    def _shrink_batch(self) -> None:
+        """Out of memory: the newest row waits again. It keeps its answer so far."""
+        self._model.network.release_memory()
+        rows = list(self.rows)
+        newest = max(rows, key=lambda row: row.arrived_at)
+        self._row_limit.shrink(len(rows))
+        log.warning("out of memory with %d rows", len(rows))
+        if len(rows) == 1:
+            self.end(newest, Overloaded())
+            self.rows.remove(newest)
+            return
+        try:
+            self.rows.remove(newest)
+        finally:  # where the device fails at that, the question is among those that are ended
+            newest.cached_tokens = 0
+            self._put_back(newest)

@@ -1,0 +1,137 @@
+"""Drills with real replicas: what they say and how they end when they cannot go on."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
+
+from contract.http_protocol import HttpProtocol
+from gateway.cli.embedded import free_port
+from inference.app import create_app
+from inference.batching.watch import EXIT_STATUS, LAST_WORDS_S
+from inference.config import Settings
+from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
+from tests.support import ROOT
+from tests.support.asking import chat, events_of, post, text_of
+from tests.support.servers import gateway_server, served, wait_until
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("tiny"), SHAPE_TINY)
+
+
+def test_a_replica_whose_device_is_lost_says_so_ends_all_answers_and_ends(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    broken, log = tmp_path / "broken", tmp_path / "replica.log"
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    env = {**os.environ, "CHECKPOINT": str(checkpoint), "INFERENCE_PORT": str(port)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.engine.breaking_replica", str(broken)],
+            cwd=ROOT,
+            env={**env, "SLOTS": "2", "IMAGE_HELPERS": "1"},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_until("replica", lambda: process.poll() is not None or ready(url) == 200, 60)
+        assert process.poll() is None, log.read_text()
+        answers: list[httpx.Response] = []
+
+        def ask(stream: bool) -> None:
+            # Random weights: it goes on and on.
+            answers.append(post(url, chat("what?", max_tokens=3000, stream=stream)))
+
+        # Two are answered, two wait.
+        askers = [threading.Thread(target=ask, args=[n % 2 == 0]) for n in range(4)]
+        for asker in askers:
+            asker.start()
+        wait_until("all have come", lambda: "inference_queue_depth 2.0" in metrics(url))
+        broken.touch()
+        began = time.monotonic()
+        wait_until("it is not ready", lambda: ready(url) == 503, 5)
+        assert time.monotonic() - began < 1
+        for asker in askers:
+            asker.join(5)
+        assert time.monotonic() - began < 1
+        # A stream that has begun has told 200.
+        assert [code for _, code in map(told, answers)] == ["no_replica"] * 4
+        assert {status for status, _ in map(told, answers)} <= {200, 503}
+        assert post(url, chat("what?")).json()["error"]["code"] == "no_replica"
+        assert process.wait(LAST_WORDS_S + 4) == EXIT_STATUS
+    finally:
+        process.kill()
+        process.wait()
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert "its engine has failed" in last["message"]
+
+
+UNSPEAKABLE = "包"
+
+
+@pytest.fixture(scope="module")
+def checkpoint_with_a_hole(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One token's embedding is NaN, as in a damaged file. Whoever does not say it never knows."""
+    folder = tmp_path_factory.mktemp("hole") / "model"
+    shutil.copytree(checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["tie_word_embeddings"] = config["text_config"]["tie_word_embeddings"] = False
+    (folder / "config.json").write_text(json.dumps(config))
+    weights = load_file(folder / "model.safetensors")
+    embedding = weights["model.language_model.embed_tokens.weight"]
+    weights["lm_head.weight"] = embedding.clone()
+    (token,) = AutoTokenizer.from_pretrained(folder).encode(UNSPEAKABLE)
+    embedding[token] = torch.nan
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def test_nan_is_told_as_502_counted_and_never_cached(
+    checkpoint_with_a_hole: Path, tmp_path: Path
+) -> None:
+    settings = Settings(_env_file=None, checkpoint=str(checkpoint_with_a_hole), image_helpers=1)
+    with (
+        served(create_app(settings), http=HttpProtocol) as replica,
+        gateway_server(tmp_path, replicas=replica) as gateway,
+    ):
+        assert told(post(replica, chat(UNSPEAKABLE))) == (502, "replica_failed")
+        for count in (2, 3):  # each is computed anew
+            assert told(post(gateway, chat(UNSPEAKABLE))) == (502, "replica_failed")
+            assert f"inference_not_finite_total {count}.0" in metrics(replica)
+        stream = post(gateway, chat(UNSPEAKABLE, stream=True))
+        assert told(stream) == (502, "replica_failed")
+        assert text_of(post(gateway, chat("what?", max_tokens=5)))
+        again = post(gateway, chat("what?", max_tokens=5))
+        assert again.headers["x-cache"] == "hit"
+    assert ready(replica) == 0
+
+
+def ready(url: str) -> int:
+    try:
+        return httpx.get(f"{url}/readyz").status_code
+    except httpx.TransportError:
+        return 0
+
+
+def metrics(url: str) -> str:
+    return httpx.get(f"{url}/metrics").text
+
+
+def told(answer: httpx.Response) -> tuple[int, str]:
+    """Status, and the code of the error, which is the last event of a stream."""
+    streamed = answer.headers["content-type"].startswith("text/event-stream")
+    last = events_of(answer)[-1] if streamed else answer.json()
+    return answer.status_code, last["error"]["code"]
