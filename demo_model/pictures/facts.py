@@ -25,10 +25,15 @@ class Product:
 
 @dataclass(frozen=True)
 class Scene:
-    """The content of one picture: one product, two, or none (a landscape, noise, shapes)."""
+    """The content of one picture: one product, two, or none (a landscape, noise, shapes).
+
+    `outside`: what a picture is that is not of the demo world: a photograph, a drawing, a
+    screenshot or a page. Such a scene has no products and no meaning for its seed.
+    """
 
     seed: int
     products: tuple[Product, ...]
+    outside: str | None = None
 
     @property
     def product(self) -> Product | None:
