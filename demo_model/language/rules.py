@@ -1,5 +1,7 @@
 """Derives style, audience, occasion and gifts of a product from its visible attributes."""
 
+from functools import cache
+from pathlib import Path
 from random import Random
 
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
@@ -97,59 +99,6 @@ PEOPLE = {
     "newlyweds": Name("新婚夫妇", "newlyweds"),
 }
 
-# Other names of people in questions. A repeated name is more frequent. Answers use those above.
-_ALSO_CALLED = {
-    "mum": ("母亲 老妈 妈 我妈 我妈妈 妈咪 娘 老母亲 咱妈 俺妈 我母亲", "mother/mother/mom/mama/mummy/ma"),
-    "dad": ("父亲 老爸 我爸 我爸爸 爸 老爹 爹 我父亲 咱爸 老头子", "father/father/daddy/old man/papa/pop"),
-    "girlfriend": (
-        "女友 我女朋友 我女友 小女友 女票",
-        "gf/lady friend/girl friend/girl",
-    ),
-    "boyfriend": ("男友 我男朋友 我男友 男票 我男票", "bf/boy friend/guy/man friend"),
-    "friend": (
-        "好朋友 闺蜜 哥们 兄弟 好友 我朋友 死党 室友 同学 发小 小伙伴",
-        "best friend/buddy/mate/pal/bestie/bff/flatmate/neighbour/roommate/classmate",
-    ),
-    "colleague": (
-        "我同事 同事们 办公室同事 工友 新同事 部门同事 搭档",
-        "coworker/co-worker/workmate/work friend/office mate/teammate/desk neighbour",
-    ),
-    "student": ("我学生 大学生 中学生 小学生 高中生 学弟 学妹", "pupil/schoolkid/college student/teenage student"),
-    "grandmother": (
-        "外婆 姥姥 我奶奶 我外婆 我姥姥 祖母 姥娘 老奶奶 阿嬷 外祖母",
-        "grandma/granny/nan/gran/nana/nanna",
-    ),
-    "grandfather": (
-        "外公 姥爷 我爷爷 我外公 祖父 老爷子 阿公 外祖父 我姥爷",
-        "grandpa/granddad/grandad/gramps/pops",
-    ),
-    "wife": (
-        "媳妇 我老婆 太太 妻子 我媳妇 夫人 内人 孩子他妈 我太太 媳妇儿 我妻子",
-        "missus/wifey",
-    ),
-    "husband": (
-        "先生 我老公 丈夫 我先生 我丈夫 孩子他爸 我家那位先生 我家老公 相公",
-        "hubby/hubs",
-    ),
-    "child": (
-        "小孩 儿子 女儿 宝宝 我家娃 娃 小朋友 我儿子 我女儿 闺女 侄子 外甥女 孙子 我孩子 我家孩子 小朋友们",
-        "kid/son/daughter/little one/nephew/niece/toddler/little boy/little girl/grandson/kids/children",
-    ),
-    "boss": (
-        "领导 上司 我老板 我领导 主管 经理 我上司 总监 部门领导 顶头上司",
-        "manager/supervisor/line manager/team lead/head of department/director/superior",
-    ),
-    "teacher": (
-        "我老师 班主任 导师 教授 孩子的老师 老师们 恩师 辅导员 英语老师 幼儿园老师",
-        "professor/tutor/mentor/kid's teacher/class teacher/instructor/coach/lecturer",
-    ),
-    "newlyweds": (
-        "新人 新婚的朋友 刚结婚的朋友 小两口 新婚小夫妻 新郎新娘 刚结婚的小两口 新婚夫妻 结婚的新人 刚领证的朋友",
-        "newly-weds/newlywed couple/newly married couple/bride and groom/just married couple"
-        "/newly married friends/happy couple/newlywed friends/freshly married couple",
-    ),
-}
-
 _GIFTS = {
     "mum": "handbag tote scarf dress hat mug pan lamp umbrella wallet watch",
     "dad": "wallet watch mug pan umbrella chair boot sunglasses",
@@ -161,8 +110,7 @@ _GIFTS = {
     "student": "backpack sneaker tshirt headphones lamp watch umbrella mug tote chair",
     "grandmother": "scarf mug hat umbrella lamp sofa chair pan handbag",
     "grandfather": "mug umbrella lamp chair sofa watch wallet boot hat scarf",
-    "wife": "handbag tote heel dress scarf hat sunglasses watch mug umbrella wallet lamp "
-    "pan sofa",
+    "wife": "handbag tote heel dress scarf hat sunglasses watch mug umbrella wallet lamp pan sofa",
     "husband": "wallet watch backpack sneaker boot sunglasses headphones umbrella mug chair "
     "pan sofa",
     "child": "backpack sneaker tshirt hat mug scarf boot lamp umbrella headphones",
@@ -170,6 +118,9 @@ _GIFTS = {
     "teacher": "mug umbrella lamp scarf tote wallet watch chair",
     "newlyweds": "sofa lamp mug pan chair umbrella",
 }
+
+
+NOT_SWEET = ("dad", "boyfriend", "husband", "grandfather", "boss")
 
 
 def style_of(product: Product) -> str:
@@ -202,13 +153,22 @@ def called(rng: Random, person: str, language: str) -> str:
     name = str(getattr(PEOPLE[person], language))
     if rng.random() < 0.4:
         return name
-    zh, en = _ALSO_CALLED[person]
-    return rng.choice(zh.split() if language == "zh" else en.split("/"))
+    return rng.choice(_also_called()[person][language])
+
+
+@cache
+def _also_called() -> dict[str, dict[str, list[str]]]:
+    called: dict[str, dict[str, list[str]]] = {}
+    text = (Path(__file__).parent / "ways/people.txt").read_text(encoding="utf-8")
+    for line in text.splitlines()[1:]:
+        person, zh, en = (part.strip() for part in line.split(":"))
+        called[person] = {"zh": zh.split("|"), "en": en.split("|")}
+    return called
 
 
 def too_sweet(product: Product, person: str) -> bool:
     """Whether the colour alone rules the gift out: pink and purple do for some."""
-    return person in ("dad", "boyfriend", "husband", "grandfather", "boss") and product.colour in ("pink", "purple")
+    return person in NOT_SWEET and product.colour in ("pink", "purple")
 
 
 def suits(product: Product, person: str) -> bool:
