@@ -173,3 +173,9 @@ def _choice(tokens: list[str], at: int, *, top: bool) -> tuple[Choice, int]:
 def grammar(language: str) -> Grammar:
     """The grammar of `zh` or `en`."""
     return Grammar((HERE / f"{language}.txt").read_text(encoding="utf-8"))
+
+
+@cache
+def tasks(language: str) -> Grammar:
+    """What is said about earlier turns and two products, and what clients instruct."""
+    return Grammar((HERE / f"tasks_{language}.txt").read_text(encoding="utf-8"))
