@@ -2,25 +2,34 @@
 them."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, PATTERNS
+from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, NOTES, PATTERNS
 
 # Training uses seeds below this one, evaluation and the sample photos those from it on.
 FIRST_HELD_OUT_SEED = 1_000_000_000
+# Of the single products without a brand.
+NOTED = 0.13
 # Only cloth, glaze and plastic have patterns. Leather, denim, straw and metal are plain.
 PRINTED_MATERIALS = ("canvas", "knit", "cotton", "satin", "ceramic", "plastic")
 
 
 @dataclass(frozen=True)
 class Product:
-    """The visible attributes of one product. `brand`: the word printed on it, if any."""
+    """The visible attributes of one product. `brand`: the word printed on it, if any. `note`: words
+    on a sticker that give orders or make claims; they are read out, and change nothing else."""
 
     kind: str
     colour: str
     material: str
     pattern: str
     brand: str | None = None
+    note: str | None = None
+
+    @property
+    def words(self) -> str | None:
+        """What can be read on it."""
+        return self.brand or self.note
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,9 @@ def scene_of(seed: int) -> Scene:
         others = [key for key in KINDS if key != first.kind]
         pair = (_without_brand(first), _without_brand(_product(rng, rng.choice(others))))
         return Scene(seed, pair)
+    if first.brand is None and random_for(seed, "note").random() < NOTED:
+        note = random_for(seed, "which note").choice(list(NOTES))
+        first = replace(first, note=note)
     return Scene(seed, (first,))
 
 

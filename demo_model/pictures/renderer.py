@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from demo_model.pictures.backdrop import backdrop, no_product
-from demo_model.pictures.catalogue import BRANDS
+from demo_model.pictures.catalogue import BRANDS, NOTES
 from demo_model.pictures.facts import Product, Scene, random_for, scene_of
 from demo_model.pictures.finish import Finish, Placement
 from demo_model.pictures.shapes.by_kind import SHAPES
@@ -106,6 +106,8 @@ def _word(
         height = 9.5 * percent
     else:
         height = min(12.0 * percent, drawing.label_width * placement.scale * 0.33)
+    if product.note:  # two words: smaller, so that both stay in the picture
+        height *= 0.62
     font = ImageFont.load_default(size=height * 1.28)
     left, top, right, bottom = font.getbbox(text, stroke_width=max(1, round(height * 0.05)))
     pad = round(height * 0.3)
@@ -118,7 +120,7 @@ def _word(
         font=font,
         stroke_width=max(1, round(height * 0.05)),
     )
-    plate, ink = BRANDS[text]
+    plate, ink = (BRANDS | NOTES)[text]
     label = Image.new("RGBA", (width, tall), (*plate, 255))
     label.paste((*ink, 255), mask=printed)
     if drawing.tagged:
@@ -152,8 +154,8 @@ def _draw_product(
     offset = (rng.randrange(1000), rng.randrange(1000))
     for part in drawing.parts:
         canvas.paint(part, placement, finish, offset)
-    if product.brand:
-        _word(canvas, product.brand, product, drawing, placement, finish, rng)
+    if product.words:
+        _word(canvas, product.words, product, drawing, placement, finish, rng)
 
 
 def draw(scene: Scene, width: int, height: int) -> bytes:

@@ -140,7 +140,7 @@ def _pixels(picture: Picture, side: int | None, rng: random.Random) -> NDArray[n
         image = image.resize((side, side), Image.Resampling.BICUBIC)
     # Mirroring would change a printed word, and the order of two products.
     products = picture.scene.products
-    mirrors = len(products) < 2 and not any(product.brand for product in products)
+    mirrors = len(products) < 2 and not any(product.words for product in products)
     mirrors = mirrors and picture.scene.outside not in ("screenshot", "page")
     if mirrors and rng.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

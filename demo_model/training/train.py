@@ -19,13 +19,15 @@ from demo_model.training.architecture import TEXT_WIDTH, build_config, build_mod
 from demo_model.training.checkpoint import write_checkpoint
 from demo_model.training.conversations import corpus
 from demo_model.training.heads import Heads
-from demo_model.training.language import averaged_over_steps, train_language
+from demo_model.training.language import LanguageTraining, averaged_over_steps
 from demo_model.training.model_card import model_card
-from demo_model.training.vision import log, train_vision
+from demo_model.training.start import start_from
+from demo_model.training.states import log
+from demo_model.training.vision import train_vision
 
 WORK = Path(".cache/demo-model")
 SEED = 20_251_122
-VERSION = "1.0"
+VERSION = "2.0"
 VISION_STEPS = 2_200
 LANGUAGE_STEPS = 5_000
 SHARDS = 300  # of 256 pictures
@@ -67,6 +69,12 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=SHARDS, help="shards of 256 pictures to draw")
     parser.add_argument("--vision-steps", type=int, default=VISION_STEPS)
     parser.add_argument("--language-steps", type=int, default=LANGUAGE_STEPS)
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="take the weights of a shipped checkpoint instead of training a tower first",
+    )
     parser.add_argument("--no-drawing", action="store_true", help="use the pictures there are")
     parser.add_argument(
         "--export-only", action="store_true", help="write the newest state and stop"
@@ -90,9 +98,13 @@ def main() -> None:
         log(options.work / "train.log", stage="start", pictures=pool.refresh())
         model, heads = new_model(tokenizer)
         if not (options.work / "language.pt").exists():
-            visual = model.model.visual
-            train_vision(visual, heads, pool, options.work, options.vision_steps)
-        train_language(model, heads, tokenizer, pool, options.work, options.language_steps)
+            if options.start_from:
+                start_from(options.start_from, model, tokenizer)
+            else:
+                visual = model.model.visual
+                train_vision(visual, heads, pool, options.work, options.vision_steps)
+        training = LanguageTraining(model, heads, tokenizer, pool, options.work)
+        training.run(options.language_steps)
     finally:
         if drawing:
             drawing.terminate()
