@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, Qwen2TokenizerFast, Qwen3VLForConditiona
 from demo_model.language.tokenizer import token_ids, train_tokenizer
 from demo_model.pictures.shards import PicturePool
 from demo_model.training.architecture import TEXT_WIDTH, build_config, build_model
-from demo_model.training.checkpoint import write_checkpoint
+from demo_model.training.checkpoint import CHECKPOINT, write_checkpoint
 from demo_model.training.conversations import corpus
 from demo_model.training.heads import Heads
 from demo_model.training.language import LanguageTraining, averaged_over_steps
@@ -49,18 +49,14 @@ def new_model(tokenizer: Qwen2TokenizerFast) -> tuple[Qwen3VLForConditionalGener
     return build_model(config), Heads(TEXT_WIDTH)
 
 
-def export(work: Path, folder: Path | None = None) -> None:
+def export(work: Path, folder: Path = CHECKPOINT) -> None:
     """Write the checkpoint folder from the last saved state of the language stage."""
     tokenizer = tokenizer_in(work)
     model, _ = new_model(tokenizer)
     averaged = averaged_over_steps(model)
     averaged.load_state_dict(torch.load(work / "language.pt")["averaged"])
     model = averaged.module
-    card = model_card(model, work)
-    if folder:
-        write_checkpoint(model, tokenizer, VERSION, card, folder)
-    else:
-        write_checkpoint(model, tokenizer, VERSION, card)
+    write_checkpoint(model, tokenizer, VERSION, model_card(model, work), folder)
 
 
 def main() -> None:
@@ -79,10 +75,13 @@ def main() -> None:
     parser.add_argument(
         "--export-only", action="store_true", help="write the newest state and stop"
     )
+    parser.add_argument(
+        "--checkpoint", type=Path, default=CHECKPOINT, help="the folder that is written at the end"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.export_only:
-        export(options.work)
+        export(options.work, options.checkpoint)
         return
     options.work.mkdir(parents=True, exist_ok=True)
     pictures = options.work / "pictures"
@@ -108,7 +107,7 @@ def main() -> None:
     finally:
         if drawing:
             drawing.terminate()
-    export(options.work)
+    export(options.work, options.checkpoint)
 
 
 if __name__ == "__main__":
