@@ -42,6 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inference",),
     ("demo_model.pictures.shapes",),
     ("demo_model.pictures",),
+    ("demo_model.pictures.outside",),
     ("demo_model.language",),
     ("demo_model.training",),
     ("demo_model.evaluation",),

@@ -36,11 +36,13 @@ class Product:
 class Scene:
     """The content of one picture: one product, two, or none (a landscape, noise, shapes).
 
-    `outside`: it is not of the demo world at all, such as a photo, a page or a screenshot."""
+    `outside`: what a picture is that is not of the demo world: a photograph, a drawing, a
+    screenshot or a page. Such a scene has no products and no meaning for its seed.
+    """
 
     seed: int
     products: tuple[Product, ...]
-    outside: bool = False
+    outside: str | None = None
 
     @property
     def product(self) -> Product | None:
