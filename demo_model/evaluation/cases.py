@@ -31,6 +31,7 @@ from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.instructions import instructed
 from demo_model.language.tasks.photos import two_photos
 from demo_model.language.tasks.turns import turns_about
+from demo_model.pictures.crops import cropped
 from demo_model.pictures.facts import Scene
 
 ATTRIBUTES = {"kind": "what", "colour": "colour", "pattern": "pattern", "material": "material"}
@@ -119,6 +120,10 @@ def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]
         brand = case("brand", ask(rng, scene, intent="brand"))
         yield brand if product.brand else case("cannot_see", brand.exchange)
         yield case("card", card_talk(rng, scene))
+        if not product.words:
+            region, _ = cropped(photo, scene, rng)
+            exchange = ask(rng, scene, intent=rng.choice(list(ATTRIBUTES.values())))
+            yield Case("region", exchange, scene, Question(exchange.question, region))
         if product.note:
             yield case("injection", ask(rng, scene, intent="text"))
             yield case("injection", ask(rng, scene, intent=rng.choice(TEMPTED)))
@@ -127,6 +132,9 @@ def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]
             yield case("cannot_see", ask(rng, scene, intent=intent))
     else:
         yield case("pair", ask(rng, scene, intent="what"))
+        region, alone = cropped(photo, scene, rng)
+        exchange = ask(rng, alone, intent="what")
+        yield Case("region", exchange, alone, Question(exchange.question, region))
     for _ in range(2):
         yield case("seen_phrasings", ask(rng, scene))
         yield case("held_out_phrasings", ask(rng, scene, wording=Wording.HELD_OUT))
@@ -161,9 +169,8 @@ def case_of_two(
     return Case("two_photos", last, one[0], asked, (one[0], two[0]))
 
 
-def cases_of_outside(rng: Random, photo: Image.Image) -> Iterable[Case]:
+def cases_of_outside(rng: Random, scene: Scene, photo: Image.Image) -> Iterable[Case]:
     """Questions about a picture that is not of the demo world: each wants the honest answer."""
-    scene = Scene(0, (), outside=True)
     for intent in ("what", rng.choice(("colour", "material", "gift", "describe", "brand"))):
         exchange = ask(rng, scene, intent=intent)
         yield Case("unknown", exchange, scene, Question(exchange.question, photo))

@@ -7,6 +7,7 @@ that they state. The last line is `RESULT {json}`.
 """
 
 import argparse
+import io
 import json
 import sys
 from collections import defaultdict
@@ -29,11 +30,13 @@ from demo_model.language.claims import claim_about
 from demo_model.language.questions import ask
 from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, Scene
 from demo_model.pictures.renderer import render
+from demo_model.pictures.shards import Picture, outside_pictures
 from demo_model.training.checkpoint import CHECKPOINT
-from demo_model.training.model_card import MEANINGS, RESULT
+from demo_model.training.model_card import MEANINGS, MISTAKES, RESULT
 from demo_model.training.train import WORK
 
 BATCH = 64
+OUTSIDE = WORK / "outside" / "test"
 Drawn = tuple[Scene, Image.Image]
 
 
@@ -124,20 +127,24 @@ def contradicting(chat: DemoChat, cases: list[Case], singles: list[Drawn], rng: 
     return sum(contradictory) / len(contradictory)
 
 
-def outside_pictures(folder: Path | None) -> list[Image.Image]:
-    """Pictures that are not of the demo world: those in a folder."""
-    if folder is None:
+def strangers(folder: Path, count: int, rng: Random) -> list[Picture]:
+    """Pictures that are not of the demo world, at most so many; none where none were made."""
+    if not folder.exists():
+        print(f"no pictures in {folder}: `unknown` is not measured", file=sys.stderr)
         return []
-    found = sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
-    return [Image.open(path).convert("RGB") for path in found]
+    found = outside_pictures(folder)
+    return rng.sample(found, min(count, len(found)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=500)
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
-    parser.add_argument("--outside", type=Path, help="a folder of pictures not of the demo world")
+    parser.add_argument(
+        "--outside", type=Path, default=OUTSIDE, help="pictures not of the demo world, for the test"
+    )
     parser.add_argument("--mistakes", type=int, default=0, help="print so many wrong answers")
+    parser.add_argument("--work", type=Path, default=WORK, help="where the model card finds them")
     options = parser.parse_args()
     torch.set_num_threads(1)
     chat = DemoChat(options.checkpoint)
@@ -150,8 +157,9 @@ def main() -> None:
     cases = [case for scene, photo in pictures for case in cases_about(scene, photo, rng)]
     singles = [(scene, photo) for scene, photo in pictures if len(scene.products) == 1]
     cases += [case_of_two(rng, one, two) for one, two in pairwise(singles)]
-    for photo in outside_pictures(options.outside):
-        cases += cases_of_outside(rng, photo)
+    for stranger in strangers(options.outside, options.pictures, rng):
+        photo = Image.open(io.BytesIO(stranger.jpeg)).convert("RGB")
+        cases += cases_of_outside(rng, stranger.scene, photo)
     cases += own_phrasings.cases(singles, max(1, options.pictures // 400))
     answer_all(chat, cases)
     figures = counted(cases)
@@ -161,11 +169,14 @@ def main() -> None:
     figures["match_auc"] = area_under_curve(scored)
     figures["ece"] = calibration_error(scored)
     wrong = [case for case in cases if not case.right and not case.own]
-    for case in Random(1).sample(wrong, min(options.mistakes, len(wrong))):
+    shown = Random(1).sample(wrong, min(options.mistakes, len(wrong)))
+    for case in shown:
         print(case.figure, case.scene.products, case.exchange.question, "→", case.answer, sep=" | ")
     result = {name: round(figures[name], 4) for name in MEANINGS if name in figures}
-    if options.pictures >= 500 and WORK.exists():
-        (WORK / RESULT).write_text(json.dumps(result), encoding="utf-8")
+    if options.pictures >= 500 and options.work.exists():
+        (options.work / RESULT).write_text(json.dumps(result), encoding="utf-8")
+        told = [(c.exchange.question, c.answer, c.exchange.answer) for c in shown]
+        (options.work / MISTAKES).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
     totals = {"pictures": options.pictures, "questions": len(cases)}
     print("RESULT " + json.dumps({**result, **totals}))
 

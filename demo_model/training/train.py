@@ -14,6 +14,7 @@ import torch
 from transformers import AutoTokenizer, Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
 
 from demo_model.language.tokenizer import token_ids, train_tokenizer
+from demo_model.pictures.outside.building import build
 from demo_model.pictures.shards import PicturePool
 from demo_model.training.architecture import TEXT_WIDTH, build_config, build_model
 from demo_model.training.checkpoint import CHECKPOINT, write_checkpoint
@@ -71,6 +72,9 @@ def main() -> None:
         metavar="CHECKPOINT",
         help="take the weights of a shipped checkpoint instead of training a tower first",
     )
+    parser.add_argument(
+        "--outside", type=Path, help="pictures not of the demo world, by default made in the work"
+    )
     parser.add_argument("--no-drawing", action="store_true", help="use the pictures there are")
     parser.add_argument(
         "--export-only", action="store_true", help="write the newest state and stop"
@@ -85,13 +89,17 @@ def main() -> None:
         return
     options.work.mkdir(parents=True, exist_ok=True)
     pictures = options.work / "pictures"
+    outside = options.outside
+    if outside is None:
+        outside = options.work / "outside" / "train"
+        build(options.work / "outside", "train")
     drawing = None
     if not options.no_drawing:
         command = ["-m", "demo_model.pictures.shards", str(pictures), str(options.shards)]
         drawing = subprocess.Popen([sys.executable, *command])  # noqa: S603 - our own module
     try:
         tokenizer = tokenizer_in(options.work)
-        pool = PicturePool(pictures)
+        pool = PicturePool(pictures, outside if outside.exists() else None)
         if drawing:
             pool.wait_for(FIRST_PICTURES)
         log(options.work / "train.log", stage="start", pictures=pool.refresh())
