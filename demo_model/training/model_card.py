@@ -76,9 +76,9 @@ loss on the answers only. These weights began from those of version 1.0 (`docs/d
 Besides its own drawings it saw pictures from Debian packages, to learn what it does not know.
 
 **How well it does** on pictures that training never saw (greedy, free-text answers judged by the \
-facts they state; `python -m demo_model.evaluation.evaluate`). Phrasings are held out in four ways: \
-sentences, branches of a grammar, words, and 840 questions that people wrote by hand who saw only \
-the list of intents:
+facts they state; `python -m demo_model.evaluation.evaluate`). Phrasings are held out in \
+four ways: sentences, branches of a grammar, words, and 840 questions that people wrote by hand \
+who saw only the list of intents:
 
 {table}
 
