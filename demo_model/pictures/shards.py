@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from demo_model.pictures.crops import cropped
 from demo_model.pictures.facts import Scene, scene_of
 from demo_model.pictures.renderer import frame_of, render_jpeg
 
@@ -117,12 +118,19 @@ class PicturePool:
             time.sleep(2)
 
     def batch(
-        self, rng: random.Random, count: int, thumbnails: float = 0.12, outside: float = 0.08
+        self,
+        rng: random.Random,
+        count: int,
+        *,
+        thumbnails: float = 0.12,
+        outside: float = 0.08,
+        regions: float = 0.08,
     ) -> tuple[NDArray[np.uint8], list[Scene]]:
         """`count` pictures of one shape, uint8 (count, height, width, 3), and their scenes.
 
         `thumbnails`: the share of square pictures at 128 px instead of 160. `outside`: the share
-        of pictures that are not of the demo world, if the pool has any.
+        of pictures that are not of the demo world, if the pool has any. `regions`: the share of
+        which only a region is shown.
         """
         frames = list(self.by_frame)
         frame = rng.choices(frames, [len(self.by_frame[name]) for name in frames])[0]
@@ -130,21 +138,26 @@ class PicturePool:
         if strangers := self.outside.get(frame):
             chosen = [rng.choice(strangers) if rng.random() < outside else own for own in chosen]
         side = 128 if frame == "square" and rng.random() < thumbnails else None
-        pixels = [_pixels(picture, side, rng) for picture in chosen]
-        return np.stack(pixels), [picture.scene for picture in chosen]
+        shown = [_shown(picture, side, rng, regions) for picture in chosen]
+        return np.stack([pixels for pixels, _ in shown]), [scene for _, scene in shown]
 
 
-def _pixels(picture: Picture, side: int | None, rng: random.Random) -> NDArray[np.uint8]:
-    image = Image.open(io.BytesIO(picture.jpeg)).convert("RGB")
+def _shown(
+    picture: Picture, side: int | None, rng: random.Random, regions: float = 0.0
+) -> tuple[NDArray[np.uint8], Scene]:
+    """The pixels, and what they show."""
+    image, scene = Image.open(io.BytesIO(picture.jpeg)).convert("RGB"), picture.scene
+    if rng.random() < regions:
+        image, scene = cropped(image, scene, rng)
     if side:
         image = image.resize((side, side), Image.Resampling.BICUBIC)
     # Mirroring would change a printed word, and the order of two products.
-    products = picture.scene.products
+    products = scene.products
     mirrors = len(products) < 2 and not any(product.words for product in products)
-    mirrors = mirrors and picture.scene.outside not in ("screenshot", "page")
+    mirrors = mirrors and scene.outside not in ("screenshot", "page")
     if mirrors and rng.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(image)
+    return np.asarray(image), scene
 
 
 if __name__ == "__main__":

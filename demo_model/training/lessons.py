@@ -16,12 +16,14 @@ from demo_model.language.tasks.talk import Talk
 from demo_model.pictures.facts import Scene
 from demo_model.training.conversations import Conversation, Transcriber, converse, second_photo
 
-CONVERSATIONS = 3
+CONVERSATIONS = 4
+# Without the photo's own. A second photo counts as one, since it is spread later.
+ROW_TOKENS = 360
 # Shoppers ask these most, in the most different words.
 OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift")
 VERDICTS = 3
 # How often a picture is used for each of these.
-CARDS, SECOND_PHOTOS, GIFTS, WORDS, NAMES, LANGUAGES = 0.3, 0.45, 0.5, 0.4, 2, 0.5
+CARDS, SECOND_PHOTOS, GIFTS, WORDS, NAMES, LANGUAGES = 0.35, 0.5, 0.4, 0.25, 2, 0.4
 
 
 def rows_of(
@@ -55,5 +57,16 @@ def rows_of(
         for product in [None, *[photographed] * (NAMES - 1)]:
             opening = name_drill(rng, product)
             row.append(transcriber.transcribe_opening(opening, sees_photo=product is not None))
-        rows.append(row)
+        rng.shuffle(row)
+        rows.append(fitting(row))
     return rows
+
+
+def fitting(conversations: list[Conversation], most: int = ROW_TOKENS) -> list[Conversation]:
+    """As many of them as fit into a row, in their order: all rows cost what the longest one does,
+    and attention its square."""
+    row: list[Conversation] = []
+    for one in conversations:
+        if sum(len(other.ids) for other in [*row, one]) <= most:
+            row.append(one)
+    return row

@@ -14,9 +14,10 @@ import torch
 from transformers import AutoTokenizer, Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
 
 from demo_model.language.tokenizer import token_ids, train_tokenizer
+from demo_model.pictures.outside.building import build
 from demo_model.pictures.shards import PicturePool
 from demo_model.training.architecture import TEXT_WIDTH, build_config, build_model
-from demo_model.training.checkpoint import write_checkpoint
+from demo_model.training.checkpoint import CHECKPOINT, write_checkpoint
 from demo_model.training.conversations import corpus
 from demo_model.training.heads import Heads
 from demo_model.training.language import LanguageTraining, averaged_over_steps
@@ -49,18 +50,14 @@ def new_model(tokenizer: Qwen2TokenizerFast) -> tuple[Qwen3VLForConditionalGener
     return build_model(config), Heads(TEXT_WIDTH)
 
 
-def export(work: Path, folder: Path | None = None) -> None:
+def export(work: Path, folder: Path = CHECKPOINT) -> None:
     """Write the checkpoint folder from the last saved state of the language stage."""
     tokenizer = tokenizer_in(work)
     model, _ = new_model(tokenizer)
     averaged = averaged_over_steps(model)
     averaged.load_state_dict(torch.load(work / "language.pt")["averaged"])
     model = averaged.module
-    card = model_card(model, work)
-    if folder:
-        write_checkpoint(model, tokenizer, VERSION, card, folder)
-    else:
-        write_checkpoint(model, tokenizer, VERSION, card)
+    write_checkpoint(model, tokenizer, VERSION, model_card(model, work), folder)
 
 
 def main() -> None:
@@ -75,24 +72,34 @@ def main() -> None:
         metavar="CHECKPOINT",
         help="take the weights of a shipped checkpoint instead of training a tower first",
     )
+    parser.add_argument(
+        "--outside", type=Path, help="pictures not of the demo world, by default made in the work"
+    )
     parser.add_argument("--no-drawing", action="store_true", help="use the pictures there are")
     parser.add_argument(
         "--export-only", action="store_true", help="write the newest state and stop"
     )
+    parser.add_argument(
+        "--checkpoint", type=Path, default=CHECKPOINT, help="the folder that is written at the end"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.export_only:
-        export(options.work)
+        export(options.work, options.checkpoint)
         return
     options.work.mkdir(parents=True, exist_ok=True)
     pictures = options.work / "pictures"
+    outside = options.outside
+    if outside is None:
+        outside = options.work / "outside" / "train"
+        build(options.work / "outside", "train")
     drawing = None
     if not options.no_drawing:
         command = ["-m", "demo_model.pictures.shards", str(pictures), str(options.shards)]
         drawing = subprocess.Popen([sys.executable, *command])  # noqa: S603 - our own module
     try:
         tokenizer = tokenizer_in(options.work)
-        pool = PicturePool(pictures)
+        pool = PicturePool(pictures, outside if outside.exists() else None)
         if drawing:
             pool.wait_for(FIRST_PICTURES)
         log(options.work / "train.log", stage="start", pictures=pool.refresh())
@@ -108,7 +115,7 @@ def main() -> None:
     finally:
         if drawing:
             drawing.terminate()
-    export(options.work)
+    export(options.work, options.checkpoint)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from demo_model.pictures.facts import Product, Scene
 from demo_model.pictures.renderer import frame_of
 
-TOPICS = {
+TOPICS: dict[str, dict[str, tuple[str, ...]]] = {
     "colour": {"zh": ("颜色", "色", "颜色"), "en": ("colour", "color")},
     "material": {"zh": ("材质", "材料", "料子"), "en": ("material", "fabric")},
     "pattern": {"zh": ("花纹", "图案"), "en": ("pattern", "print")},
