@@ -1,17 +1,17 @@
 """Regions of a picture, as a shopper crops them: the crop, and the scene that is seen in it."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
 from demo_model.pictures.facts import Scene, random_for, scene_of
 from demo_model.pictures.products import Box
-from demo_model.pictures.renderer import TRAINING_UNIT, drawn, frame_for, size_of
+from demo_model.pictures.renderer import drawn, frame_for, size_of
 from demo_model.pictures.setting import Setting
 
 # The whole picture is drawn larger than training's, so that a crop has enough pixels.
-WHOLE_UNIT = 2 * TRAINING_UNIT
+WHOLE_UNIT = 48
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class Region:
     whole: Image.Image
     box: Box
 
+    def jpeg(self) -> bytes:
+        """The region as a file."""
+        buffer = io.BytesIO()
+        self.picture.save(buffer, "JPEG", quality=90)
+        return buffer.getvalue()
+
 
 def region(seed: int, which: int = 0, setting: Setting | None = None) -> Region:
     """The region around product `which` of the picture of a seed, in reading order. Its scene has
@@ -34,7 +40,7 @@ def region(seed: int, which: int = 0, setting: Setting | None = None) -> Region:
     """
     picture = drawn(seed, WHOLE_UNIT, setting=setting)
     scene = scene_of(seed, setting)
-    product, box = scene.products[which], picture.boxes[which]
+    box = picture.boxes[which]
     whole = Image.open(io.BytesIO(picture.jpeg)).convert("RGB")
     rng = random_for(seed, f"region {which}")
     others = [other for place, other in enumerate(picture.boxes) if place != which]
@@ -54,8 +60,12 @@ def region(seed: int, which: int = 0, setting: Setting | None = None) -> Region:
     edges = (left * whole.width, top * whole.height, right * whole.width, bottom * whole.height)
     crop = whole.crop((round(edges[0]), round(edges[1]), round(edges[2]), round(edges[3])))
     fitted = crop.resize((width, height), Image.Resampling.BICUBIC)
-    alone = Scene(seed, (product,), drawn=scene.drawn)
-    return Region(fitted, frame, alone, whole, (left, top, right, bottom))
+    return Region(fitted, frame, alone(scene, which), whole, (left, top, right, bottom))
+
+
+def alone(scene: Scene, which: int) -> Scene:
+    """The scene with one of its products only."""
+    return replace(scene, products=(scene.products[which],))
 
 
 def _span(

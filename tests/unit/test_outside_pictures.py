@@ -22,7 +22,7 @@ from demo_model.pictures.outside.packages import (
 )
 from demo_model.pictures.outside.pages import PAGE_SEEDS, page
 from demo_model.pictures.renderer import FRAMES, frame_for, size_of
-from demo_model.pictures.shards import PicturePool, outside_pictures, shard_path, write_shard
+from demo_model.pictures.shards import WHOLE, PicturePool, outside_pictures, shard_path, write_shard
 
 FEW = {"train": range(20), "test": range(20, 22)}
 
@@ -172,11 +172,12 @@ def test_a_batch_has_its_share_of_strangers(tmp_path: Path) -> None:
     photo(1, (160, 160)).save(jpeg, "JPEG")
     columns = {"frames": ["square"] * 3, "kinds": ["page"] * 3, "sources": ["a"] * 3}
     write_shard(tmp_path / "out/outside-00000.npz", [jpeg.getvalue()] * 3, **columns)
-    write_shard(shard_path(tmp_path, 0), [jpeg.getvalue()] * 5)
+    own = {"frames": ["square"] * 5, "seeds": list(range(5)), "products": [WHOLE] * 5}
+    write_shard(shard_path(tmp_path, 0), [jpeg.getvalue()] * 5, **own)
     pool = PicturePool(tmp_path, tmp_path / "out")
     assert pool.refresh() == 5
     rng = Random(0)
-    scenes = [pool.batch(rng, 50, 0.0, outside=0.2)[1] for _ in range(8)]
+    scenes = [pool.batch(rng, 50, thumbnails=0, outside=0.2)[1] for _ in range(8)]
     strangers = sum(scene.outside == "page" for batch in scenes for scene in batch)
     assert 50 < strangers < 120
     assert not any(scene.outside for scene in pool_of(tmp_path).batch(rng, 20)[1])
