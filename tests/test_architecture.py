@@ -40,7 +40,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.app", "gateway.worker"),
     ("gateway.cli", "gateway.__main__"),
     ("inference",),
-    ("demo_model.pictures.shapes",),
+    ("demo_model.pictures.grounds", "demo_model.pictures.shapes"),
     ("demo_model.pictures",),
     ("demo_model.pictures.outside",),
     ("demo_model.language",),

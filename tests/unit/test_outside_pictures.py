@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from demo_model.pictures.facts import FIRST_HELD_OUT_SEED
 from demo_model.pictures.outside.building import PACKAGES, build, fingerprint
-from demo_model.pictures.outside.framing import frame_for, opened, size_of, view
+from demo_model.pictures.outside.framing import opened, view
 from demo_model.pictures.outside.packages import (
     OutsideMissing,
     Package,
@@ -21,7 +21,7 @@ from demo_model.pictures.outside.packages import (
     packages,
 )
 from demo_model.pictures.outside.pages import PAGE_SEEDS, page
-from demo_model.pictures.renderer import FRAMES
+from demo_model.pictures.renderer import FRAMES, frame_for, size_of
 from demo_model.pictures.shards import PicturePool, outside_pictures, shard_path, write_shard
 
 FEW = {"train": range(20), "test": range(20, 22)}

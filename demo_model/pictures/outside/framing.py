@@ -1,14 +1,13 @@
 """Brings pictures of any kind and size into one of the five shapes that the model is trained on."""
 
-import math
 from pathlib import Path
 from random import Random
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from demo_model.pictures.backdrop import backdrop
-from demo_model.pictures.renderer import FRAMES, TRAINING_UNIT
+from demo_model.pictures.grounds.backdrop import backdrop
+from demo_model.pictures.renderer import FRAMES, frame_for, size_of
 
 # Smaller pictures are bullets and buttons, which nobody would photograph.
 SMALLEST_SIDE = 56
@@ -50,18 +49,6 @@ def on_white(picture: Image.Image) -> Image.Image:
     canvas = Image.new("RGB", picture.size, "white")
     canvas.paste(picture.convert("RGB"), mask=picture.getchannel("A"))
     return canvas
-
-
-def frame_for(width: int, height: int) -> str:
-    """The shape that is nearest to a picture's own."""
-    ratio = math.log(width / height)
-    return min(FRAMES, key=lambda name: abs(math.log(FRAMES[name][0] / FRAMES[name][1]) - ratio))
-
-
-def size_of(frame: str, unit: int = TRAINING_UNIT) -> tuple[int, int]:
-    """Width and height in pixels."""
-    columns, rows = FRAMES[frame]
-    return columns * unit, rows * unit
 
 
 def view(picture: Image.Image, number: int, kind: str, rng: Random) -> tuple[Image.Image, str]:

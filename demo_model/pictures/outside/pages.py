@@ -7,8 +7,7 @@ from random import Random
 from PIL import Image, ImageDraw, ImageFont
 
 from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, random_for
-from demo_model.pictures.outside.framing import size_of
-from demo_model.pictures.renderer import FRAMES
+from demo_model.pictures.renderer import FRAMES, size_of
 
 PAGE_SEEDS = {
     "train": range(600),
