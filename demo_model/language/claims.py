@@ -107,5 +107,5 @@ def shortly(rng: Random, language: str) -> str:
     if rng.random() < 0.5:
         return match_question("{claim}", language)
     asked, short = grammar(language).phrasing(rng, "match"), rng.choice(SHORTLY[language])
-    comma = "，" if language == "zh" else "? "
-    return f"{short}：{asked}" if rng.random() < 0.3 else f"{asked}{comma}{short}"
+    comma, colon = ("，", "：") if language == "zh" else ("? ", ": ")
+    return f"{short}{colon}{asked}" if rng.random() < 0.3 else f"{asked}{comma}{short}"

@@ -61,6 +61,7 @@ THINGS = tuple(
 
 # How many of the questions are composed by the grammar; the others are of the tables.
 COMPOSED = 0.75
+_HAN = re.compile("[\u4e00-\u9fff]")  # without any, nobody knows which language to answer in
 _POSSESSED = re.compile(r"\b(?:my|our|a) (?={who})")
 
 
@@ -135,6 +136,8 @@ def _single(
     if detail == "newlyweds":  # nobody has some of their own
         template = _POSSESSED.sub("the ", template)
     question = " ".join(template.format(**fields).split())
+    if language == "zh" and not _HAN.search(question):
+        return _single(rng, scene, language, intent, wording)
     return question, str(answers_in(language).answer(intent, scene, detail)), detail
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from transformers import Qwen2VLImageProcessorPil
+from transformers import AutoModelForImageTextToText, Qwen2VLImageProcessorPil
 
 from contract.text.canonical import canonical, plain
 from demo_model.language.drills import gift_drill, language_drill, name_drill, word_drill
@@ -223,7 +223,7 @@ def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
     mean = averaged.module.state_dict()[name]
     assert not torch.equal(mean, state["model"][name])
     assert torch.equal(shipped[name], mean.bfloat16())
-    assert (tmp_path / "curve.png").exists() is False  # one point is no curve
+    assert Image.open(tmp_path / "curve.png").size[0] > 100
 
 
 def test_gifts_are_drilled_alone_and_beside_other_questions_under_all_names_of_people():
@@ -241,16 +241,16 @@ def test_training_may_begin_from_a_shipped_checkpoint_and_answers_as_it_did(tmp_
     tokenizer = train_tokenizer(corpus(300))
     shallow = build_config(len(tokenizer), token_ids(tokenizer))
     shallow.text_config.num_hidden_layers = 4
-    shallow.text_config.layer_types = None
-    old = build_model(shallow).eval()
-    write_checkpoint(old, tokenizer, "0", "card", tmp_path / "old")
+    write_checkpoint(build_model(shallow), tokenizer, "0", "card", tmp_path / "old")
+    old = AutoModelForImageTextToText.from_pretrained(tmp_path / "old", dtype=torch.float32)
     new = build_model(build_config(len(tokenizer), token_ids(tokenizer))).eval()
     start_from(tmp_path / "old", new, tokenizer)
     ids = torch.tensor([tokenizer.encode("这是什么颜色？What is it")])
     with torch.no_grad():
-        told, was = new(input_ids=ids).logits, old.bfloat16().float()(input_ids=ids).logits
+        told, was = new(input_ids=ids).logits, old(input_ids=ids).logits
     assert torch.allclose(told, was, atol=1e-4)
     wider = train_tokenizer([*corpus(600)] * 2)
+    new = build_model(build_config(len(wider), token_ids(wider)))
     start_from(tmp_path / "old", new, wider)
     table = old.model.language_model.embed_tokens.weight
     word = next(token for token in wider.get_vocab() if token not in tokenizer.get_vocab())
