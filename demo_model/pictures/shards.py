@@ -22,6 +22,8 @@ from demo_model.pictures.renderer import frame_of, render_jpeg
 SHARD = 256  # seeds in a file, whose pictures take a few seconds to draw
 # Raised when seeds give other scenes or pictures, so that older shards are not read any more.
 DRAWING = 2
+# Of pictures that are not of the demo world. Most files are drawings, but photographs are harder.
+OUTSIDE_SHARES = {"photograph": 0.45, "drawing": 0.33, "screenshot": 0.11, "page": 0.11}
 WHOLE = -1  # in place of a product's number: the picture is no region
 
 
@@ -117,9 +119,11 @@ class PicturePool:
         self.by_frame: dict[str, list[Picture]] = {}
         self.size = 0
         self._next = 0
-        self.outside: dict[str, list[Picture]] = {}
+        # By frame, then by what they are.
+        self.outside: dict[str, dict[str, list[Picture]]] = {}
         for picture in outside_pictures(outside) if outside else ():
-            self.outside.setdefault(picture.frame, []).append(picture)
+            kinds = self.outside.setdefault(picture.frame, {})
+            kinds.setdefault(picture.scene.outside or "", []).append(picture)
 
     def refresh(self) -> int:
         """Load new shards. Returns the number of pictures."""
@@ -158,11 +162,16 @@ class PicturePool:
         frames = list(self.by_frame)
         frame = rng.choices(frames, [len(self.by_frame[name]) for name in frames])[0]
         chosen = rng.choices(self.by_frame[frame], k=count)
-        if strangers := self.outside.get(frame):
-            chosen = [rng.choice(strangers) if rng.random() < outside else own for own in chosen]
+        if kinds := self.outside.get(frame):
+            chosen = [_stranger(kinds, rng) if rng.random() < outside else own for own in chosen]
         side = 128 if frame == "square" and rng.random() < thumbnails else None
         pixels = [_pixels(picture, side, rng) for picture in chosen]
         return np.stack(pixels), [picture.scene for picture in chosen]
+
+
+def _stranger(kinds: dict[str, list[Picture]], rng: random.Random) -> Picture:
+    kind = rng.choices(list(kinds), [OUTSIDE_SHARES[kind] for kind in kinds])[0]
+    return rng.choice(kinds[kind])
 
 
 def _pixels(picture: Picture, side: int | None, rng: random.Random) -> NDArray[np.uint8]:
