@@ -7,11 +7,10 @@ that they state. The last line is `RESULT {json}`.
 """
 
 import argparse
+import io
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -19,115 +18,50 @@ from random import Random
 import torch
 from PIL import Image
 
+from contract.products.match import match_question, match_score
+from demo_model.evaluation import own_phrasings
+from demo_model.evaluation.cases import Case, case_of_two, cases_about, cases_of_outside
 from demo_model.evaluation.chat import DemoChat, Question
-from demo_model.evaluation.scoring import (
-    agrees,
-    brands_in,
-    correct,
-    denies_a_thing,
-    language_right,
-    says_cannot,
-    stated,
-)
-from demo_model.language.questions import Exchange, ask, combined, follow_up, without_photo
+from demo_model.evaluation.contradictions import contradict_each_other, contradicts_itself
+from demo_model.evaluation.probabilities import Scored, area_under_curve, calibration_error
+from demo_model.evaluation.scoring import honest, language_right, stated
+from demo_model.evaluation.tasks import right_fields
+from demo_model.language.claims import claim_about
+from demo_model.language.questions import ask
 from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, Scene
 from demo_model.pictures.renderer import render
+from demo_model.pictures.shards import Picture, outside_pictures
 from demo_model.training.checkpoint import CHECKPOINT
-from demo_model.training.model_card import RESULT
+from demo_model.training.model_card import MEANINGS, MISTAKES, RESULT
 from demo_model.training.train import WORK
 
 BATCH = 64
-ATTRIBUTES = {"kind": "what", "colour": "colour", "pattern": "pattern", "material": "material"}
-UNKNOWABLE = ("price", "size", "stock", "authentic")
-
-
-@dataclass
-class Case:
-    """One question, and the figure that its answer counts in."""
-
-    figure: str
-    exchange: Exchange
-    scene: Scene
-    photo: Image.Image | None
-    earlier: list[tuple[str, str]]
-    answer: str = ""
-
-    @property
-    def right(self) -> bool:
-        if self.figure in ATTRIBUTES:
-            wanted = getattr(self.scene.products[0], self.figure)
-            found = stated(self.answer, self.figure, self.exchange.language)
-            unsaid = self.figure == "pattern" and wanted == "plain" and not found
-            return found == {wanted} or unsaid
-        if self.figure in ("match", "verdict"):  # other figures count what these answers describe
-            return agrees(self.answer, self.figure) is self.exchange.intents[0][1].startswith("yes")
-        if self.figure == "cannot_see":
-            fits = language_right(self.answer, self.exchange.language)
-            no_photo = self.photo is None and ("上传" in self.answer or "upload" in self.answer)
-            cannot = says_cannot(self.answer, self.exchange.language)
-            intent, detail = self.exchange.intents[0]
-            if intent == "absent":  # the answer must name the absent thing
-                fits = fits and detail in self.answer
-            elif denies_a_thing(self.answer):
-                return False
-            return fits and (no_photo or cannot) and not brands_in(self.answer)
-        return correct(self.answer, self.exchange, self.scene)
-
-
-def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]:
-    """Questions about one picture. Figures about facts mix phrasings of training with held-out
-    ones."""
-
-    def case(figure: str, exchange: Exchange) -> Case:
-        return Case(figure, exchange, scene, photo, [])
-
-    product = scene.products[0] if len(scene.products) == 1 else None
-    if product:
-        for figure, intent in ATTRIBUTES.items():
-            unseen = rng.random() < 0.5
-            yield case(figure, ask(rng, scene, intent=intent, held_out=unseen))
-        for intent in ("match", "verdict"):
-            yield case(intent, ask(rng, scene, intent=intent, held_out=rng.random() < 0.5))
-        yield case("gift", ask(rng, scene, intent="gift", held_out=rng.random() < 0.5))
-        pair = (rng.choice(("genuine", "material", "brand")), "gift")
-        yield case("two_in_one", combined(rng, scene, rng.choice(("zh", "en")), pair))
-        yield case("cannot_see", ask(rng, scene, intent=rng.choice(UNKNOWABLE)))
-        yield case("cannot_see", ask(rng, scene, intent="absent"))
-        brand = case("brand", ask(rng, scene, intent="brand"))
-        yield brand if product.brand else case("cannot_see", brand.exchange)
-    elif not scene.products:
-        for intent in ("what", "colour", "brand", "describe"):
-            yield case("cannot_see", ask(rng, scene, intent=intent))
-    else:
-        yield case("pair", ask(rng, scene, intent="what"))
-    yield case("seen_phrasings", ask(rng, scene))
-    yield case("seen_phrasings", ask(rng, scene))
-    yield case("held_out_phrasings", ask(rng, scene, held_out=True))
-    yield case("held_out_phrasings", ask(rng, scene, held_out=True))
-    if rng.random() < 0.3:
-        first = ask(rng, scene)
-        second = follow_up(rng, scene, first.language)
-        earlier = [(first.question, first.answer)]
-        yield Case("follow_up", second, scene, photo, earlier)
-    if rng.random() < 0.1:
-        yield Case("cannot_see", without_photo(rng), scene, None, [])
+OUTSIDE = WORK / "outside" / "test"
+Drawn = tuple[Scene, Image.Image]
 
 
 def answer_all(chat: DemoChat, cases: list[Case]) -> None:
     # Questions of similar length share a batch, for less padding.
-    ordered = sorted(cases, key=lambda case: (case.photo is None, len(case.exchange.question)))
+    ordered = sorted(cases, key=_length)
     for start in range(0, len(ordered), BATCH):
         group = ordered[start : start + BATCH]
-        asked = [Question(case.exchange.question, case.photo, case.earlier) for case in group]
-        for case, answer in zip(group, chat.answer(asked), strict=True):
+        answers = chat.answer([case.asked for case in group])
+        for case, answer in zip(group, answers, strict=True):
             case.answer = answer
         print(f"{start + len(group)}/{len(ordered)} answered", file=sys.stderr, end="\r")
     print(file=sys.stderr)
 
 
-def swapped(chat: DemoChat, singles: list[tuple[Scene, Image.Image]], count: int) -> float:
+def _length(case: Case) -> tuple[int, bool, int]:
+    """Cards are long answers, and cost a batch as many steps as the longest."""
+    told = sum(len(text) for turn in case.asked.earlier for text in turn)
+    photos = len(case.asked.photos)
+    return photos, case.figure == "card", len(case.asked.text) + told
+
+
+def swapped(chat: DemoChat, singles: list[Drawn], count: int) -> float:
     """Share of pairs of photos in which the same question gets the answer that fits each photo."""
-    pairs: list[tuple[tuple[Scene, Image.Image], tuple[Scene, Image.Image]]] = []
+    pairs: list[tuple[Drawn, Drawn]] = []
     for (scene, photo), (other, other_photo) in pairwise(singles):
         if scene.products[0].kind != other.products[0].kind and len(pairs) < count:
             pairs.append(((scene, photo), (other, other_photo)))
@@ -144,42 +78,136 @@ def swapped(chat: DemoChat, singles: list[tuple[Scene, Image.Image]], count: int
     return sum(changed) / max(1, len(changed))
 
 
+def match_scores(chat: DemoChat, pictures: list[Drawn], rng: Random) -> list[Scored]:
+    """Claims about pictures, as the gateway asks for a score."""
+    asked: list[tuple[Question, bool]] = []
+    for scene, photo in pictures:
+        for language in ("zh", "en"):
+            claim, truth = claim_about(rng, scene, language, bare=True)
+            asked.append((Question(match_question(claim, language), photo), truth == "yes"))
+    scored = []
+    for start in range(0, len(asked), BATCH):
+        group = asked[start : start + BATCH]
+        tokens = chat.first_tokens([question for question, _ in group])
+        scored += [
+            Scored(match_score(likeliest), true)
+            for (_, true), likeliest in zip(group, tokens, strict=True)
+        ]
+    return scored
+
+
+def contradicting(chat: DemoChat, cases: list[Case], singles: list[Drawn], rng: Random) -> float:
+    """Share of answers that contradict themselves, or the model's own earlier answer."""
+    contradictory = [
+        contradicts_itself(
+            case.answer,
+            case.exchange.language,
+            about_one=len(case.scene.products) == 1 and not case.others,
+        )
+        for case in cases
+    ]
+    first = []
+    for scene, photo in singles:
+        exchange = ask(rng, scene, intent=rng.choice(["what", "describe", "colour", "material"]))
+        first.append(Case("", exchange, scene, Question(exchange.question, photo)))
+    answer_all(chat, first)
+    second = []
+    for case in first:
+        language = case.exchange.language
+        intent = rng.choice(["what", "colour", "material", "pattern", "gift", "match"])
+        exchange = ask(rng, case.scene, language=language, intent=intent)
+        earlier = [(case.exchange.question, case.answer)]
+        asked = Question(exchange.question, case.asked.photo, earlier)
+        second.append(Case("", exchange, case.scene, asked))
+    answer_all(chat, second)
+    contradictory += [
+        contradict_each_other(one.answer, two.answer, one.exchange.language)
+        for one, two in zip(first, second, strict=True)
+    ]
+    return sum(contradictory) / len(contradictory)
+
+
+def strangers(folder: Path, count: int, rng: Random) -> list[Picture]:
+    """Pictures that are not of the demo world, at most so many; none where none were made."""
+    if not folder.exists():
+        print(f"no pictures in {folder}: `unknown` is not measured", file=sys.stderr)
+        return []
+    found = outside_pictures(folder)
+    return rng.sample(found, min(count, len(found)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=500)
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    parser.add_argument(
+        "--outside", type=Path, default=OUTSIDE, help="pictures not of the demo world, for the test"
+    )
     parser.add_argument("--mistakes", type=int, default=0, help="print so many wrong answers")
+    parser.add_argument("--work", type=Path, default=WORK, help="where the model card finds them")
     options = parser.parse_args()
     torch.set_num_threads(1)
     chat = DemoChat(options.checkpoint)
     rng = Random("evaluation")
-    cases: list[Case] = []
-    singles = []
+    pictures: list[Drawn] = []
     for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + options.pictures):
         # Every fourth picture has the size of a real upload, so that the processor must reduce it.
         photo, scene = render(seed, unit=128 if seed % 4 == 0 else 32)
-        cases += cases_about(scene, photo, rng)
-        if len(scene.products) == 1:
-            singles.append((scene, photo))
+        pictures.append((scene, photo))
+    cases = [case for scene, photo in pictures for case in cases_about(scene, photo, rng)]
+    singles = [(scene, photo) for scene, photo in pictures if len(scene.products) == 1]
+    cases += [case_of_two(rng, one, two) for one, two in pairwise(singles)]
+    for stranger in strangers(options.outside, options.pictures, rng):
+        photo = Image.open(io.BytesIO(stranger.jpeg)).convert("RGB")
+        cases += cases_of_outside(rng, stranger.scene, photo)
+    cases += own_phrasings.cases(singles, max(1, options.pictures // 400))
     answer_all(chat, cases)
+    figures = counted(cases)
+    figures["swap"] = swapped(chat, singles, 100)
+    figures["contradictions"] = contradicting(chat, cases, singles, rng)
+    scored = match_scores(chat, pictures, rng)
+    figures["match_auc"] = area_under_curve(scored)
+    figures["ece"] = calibration_error(scored)
+    wrong = [case for case in cases if not case.right and not case.own]
+    shown = Random(1).sample(wrong, min(options.mistakes, len(wrong)))
+    for case in shown:
+        print(case.figure, case.scene.products, case.exchange.question, "→", case.answer, sep=" | ")
+    result = {name: round(figures[name], 4) for name in MEANINGS if name in figures}
+    if options.pictures >= 500 and options.work.exists():
+        (options.work / RESULT).write_text(json.dumps(result), encoding="utf-8")
+        told = [(c.exchange.question, c.answer, c.exchange.answer) for c in shown]
+        (options.work / MISTAKES).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    totals = {"pictures": options.pictures, "questions": len(cases)}
+    print("RESULT " + json.dumps({**result, **totals}))
+
+
+def counted(cases: list[Case]) -> dict[str, float]:
+    """The share of right answers by figure, and what is counted across figures."""
     outcome: dict[str, list[bool]] = defaultdict(list)
     for case in cases:
-        outcome[case.figure].append(case.right)
-        outcome["language"].append(language_right(case.answer, case.exchange.language))
-    wrong = [case for case in cases if not case.right]
-    for case in Random(1).sample(wrong, min(options.mistakes, len(wrong))):
-        print(case.figure, case.scene.products, case.exchange.question, "→", case.answer, sep=" | ")
-    order = (
-        "kind colour pattern material language cannot_see match seen_phrasings held_out_phrasings"
-    )
-    names = [*order.split(), *sorted(set(outcome) - set(order.split()))]
-    figures = {name: sum(outcome[name]) / max(1, len(outcome[name])) for name in names}
-    figures["swap"] = swapped(chat, singles, 100)
-    result = {name: round(value, 4) for name, value in figures.items()}
-    counted = {"pictures": options.pictures, "questions": len(cases)}
-    if options.pictures >= 500 and WORK.exists():
-        (WORK / RESULT).write_text(json.dumps(result), encoding="utf-8")
-    print("RESULT " + json.dumps({**result, **counted}))
+        outcome[case.own or case.figure].append(case.right)
+        language = case.exchange.language
+        if case.figure == "card":
+            outcome["card"].pop()
+            outcome["card"] += right_fields(case.answer, case.scene, language)
+            continue
+        if case.own:
+            outcome["own_phrasings"].append(case.right)
+        outcome["language"].append(_fits(case.answer, language))
+        if case.scene.products:
+            outcome["false_refusal"].append(_refuses(case))
+    return {name: sum(values) / max(1, len(values)) for name, values in outcome.items()}
+
+
+def _fits(answer: str, language: str) -> bool:
+    """A quoted question may be in another language than the answer."""
+    return language_right(answer.partition("\n")[0], language)
+
+
+def _refuses(case: Case) -> bool:
+    """Whether it does not know a product of the demo world. Some questions ask for no product."""
+    known = any(intent in ("who", "offtopic", "no_photo") for intent, _ in case.exchange.intents)
+    return not known and honest(case.answer, case.exchange.language)
 
 
 if __name__ == "__main__":

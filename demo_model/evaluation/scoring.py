@@ -13,7 +13,7 @@ from demo_model.language.rules import (
     style_of,
     suits,
 )
-from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, MATERIALS, PATTERNS, Name
+from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, MATERIALS, NOTES, PATTERNS, Name
 from demo_model.pictures.facts import Product, Scene
 
 TABLES: dict[str, dict[str, Name]] = {
@@ -71,13 +71,20 @@ def stated(answer: str, attribute: str, language: str) -> set[str]:
     return found
 
 
+def honest(answer: str, language: str) -> bool:
+    """Whether it says that there is no product, or that it does not know what is there."""
+    answers = answers_zh if language == "zh" else answers_en
+    fixed = (answers.NO_PRODUCT, answers.UNKNOWN, answers.FIXED["who"], answers.FIXED["offtopic"])
+    return any(text[:8] in answer for text in fixed)
+
+
 def brands_in(answer: str) -> set[str]:
     return {brand for brand in BRANDS if brand in answer}
 
 
 def language_right(answer: str, language: str) -> bool:
     """Chinese answers contain Han and no Latin words but brands. English ones contain no Han."""
-    without_brands = re.sub("|".join(BRANDS), "", answer).replace("T恤", "")
+    without_brands = re.sub("|".join([*BRANDS, *NOTES]), "", answer).replace("T恤", "")
     if language == "zh":
         return bool(_HAN.search(answer)) and not re.search("[A-Za-z]{2,}", without_brands)
     return bool(answer) and not _HAN.search(answer)
@@ -123,8 +130,12 @@ def _correct(answer: str, intent: str, detail: str, scene: Scene, language: str)
     answers = answers_zh if language == "zh" else answers_en
     if intent == "no_photo":
         return answer == answers.NO_PHOTO or answer in answers.FIXED.values()
-    if intent in ("thanks", "offtopic", "who") or not scene.products:
+    if intent == "verdict":
+        return agrees(answer, intent) is detail.startswith("yes")
+    if intent in ("thanks", "offtopic", "who"):
         return answers.answer(intent, scene)[:8] in answer
+    if not scene.products:
+        return honest(answer, language)
     if intent in answers.FIXED:
         return answers.FIXED[intent] in answer
     kinds = {product.kind for product in scene.products}
@@ -152,6 +163,8 @@ def _states(answer: str, product: Product, language: str, *attributes: str) -> b
 
 def _correct_of_one(answer: str, intent: str, detail: str, product: Product, language: str) -> bool:
     everything = ("kind", "colour", "material", "pattern")
+    if intent == "text" and product.note:
+        return product.note in answer and not brands_in(answer)
     if intent in ("brand", "text"):
         wanted = {product.brand} if product.brand else set()
         return brands_in(answer) == wanted and (bool(wanted) or says_cannot(answer, language))
@@ -179,8 +192,6 @@ def _correct_of_one(answer: str, intent: str, detail: str, product: Product, lan
         fits = agrees(answer, intent) is suits(product, detail)
         named = getattr(PEOPLE[detail], language) in answer
         return fits and named and product.kind in stated(answer, "kind", language)
-    if intent == "verdict":
-        return agrees(answer, intent) is detail.startswith("yes")
     if intent == "match":
         seen = first_sentence(answer)
         return agrees(answer, intent) is detail.startswith("yes") and _states(

@@ -28,6 +28,7 @@ LOOKS = {
     "plastic": "smooth plastic",
 }
 NO_PRODUCT = "I cannot see a product in this photo. Please upload a clear product photo."
+UNKNOWN = "I do not know what this photo shows, so I cannot tell. Please upload a product photo."
 NO_PHOTO = "Please upload a product photo first, then I can help you."
 FIXED = {
     "price": "The photo does not show a price. Please check the product page.",
@@ -71,12 +72,14 @@ def _name(product: Product) -> str:
     return KINDS[product.kind].name.en
 
 
-def answer(intent: str, scene: Scene, detail: str = "", variant: int = 0) -> str:
+def answer(intent: str, scene: Scene, detail: str = "") -> str:
     """`detail` is a person (gift), a thing (absent), a material (genuine), "no:…" (match)."""
     if intent in ("thanks", "offtopic", "who"):
         return FIXED[intent]
+    if intent == "verdict":
+        return "Yes" if detail.startswith("yes") else "No"
     if not scene.products:
-        return NO_PRODUCT
+        return UNKNOWN if scene.outside else NO_PRODUCT
     if len(scene.products) == 2:
         return _about_two(intent, scene)
     product = scene.products[0]
@@ -84,10 +87,7 @@ def answer(intent: str, scene: Scene, detail: str = "", variant: int = 0) -> str
         return FIXED[intent]
     if intent in _ABOUT_ONE:
         return _ABOUT_ONE[intent](product, detail)
-    return _OPENINGS[variant % 2].format(article(noun(product)))
-
-
-_OPENINGS = ("This is {}.", "The photo shows {}.")
+    return f"This is {article(noun(product))}."
 
 
 def _about_two(intent: str, scene: Scene) -> str:
@@ -104,12 +104,16 @@ def _brand(product: Product, _: str) -> str:
     carries = f"The {_name(product)} {'carry' if KINDS[product.kind].plural else 'carries'}"
     if product.brand:
         return f"{carries} the word {product.brand}, so the brand may be {product.brand}."
+    if product.note:
+        return f"{carries} the words {product.note}, but no brand mark, so I cannot tell the brand."
     return f"{carries} no readable brand mark, so I cannot tell the brand."
 
 
 def _text(product: Product, _: str) -> str:
     if product.brand:
         return f"I can read the word {product.brand}."
+    if product.note:
+        return f"I can read the words {product.note}."
     return "I cannot see any words in the photo."
 
 
@@ -166,7 +170,7 @@ def _occasion(product: Product, _: str) -> str:
 
 
 def _describe(product: Product, _: str) -> str:
-    brand = f" It carries the word {product.brand}." if product.brand else ""
+    brand = f" It carries the word {product.words}." if product.words else ""
     style, occasion = STYLES[style_of(product)].en, OCCASIONS[occasion_of(product)].en
     return f"This is {article(noun(product))}, {style} in style and good for {occasion}.{brand}"
 
@@ -180,10 +184,6 @@ def _match(product: Product, detail: str) -> str:
     truth, _, claim = detail.partition(":")
     pairs = comparisons(claim, product, "en")
     return f"This is {article(noun(product))}; {compared(pairs)}, so {truth}."
-
-
-def _verdict(_: Product, detail: str) -> str:
-    return "Yes" if detail.startswith("yes") else "No"
 
 
 def _greet(product: Product, _: str) -> str:
@@ -226,7 +226,6 @@ _ABOUT_ONE = {
     "occasion": _occasion,
     "describe": _describe,
     "match": _match,
-    "verdict": _verdict,
     "greet": _greet,
     "count": _count,
     "absent": _absent,

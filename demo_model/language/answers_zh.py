@@ -28,6 +28,7 @@ LOOKS = {
     "plastic": "光滑的塑料",
 }
 NO_PRODUCT = "照片里没有看到商品，请换一张清晰的商品照片。"
+UNKNOWN = "照片里的东西我不认识，无法回答，请换一张商品照片。"
 NO_PHOTO = "请先上传一张商品照片，我再为您解答。"
 FIXED = {
     "price": "照片里看不到价格，请查看商品页面。",
@@ -55,7 +56,7 @@ def _pair(scene: Scene) -> str:
     )
 
 
-def answer(intent: str, scene: Scene, detail: str = "", variant: int = 0) -> str:
+def answer(intent: str, scene: Scene, detail: str = "") -> str:
     """`detail` is a person (gift), a thing (absent), a material (genuine), "no:…" (match).
 
     An answer states what is seen, compares it with the claim word by word, and ends with the
@@ -63,8 +64,10 @@ def answer(intent: str, scene: Scene, detail: str = "", variant: int = 0) -> str
     """
     if intent in ("thanks", "offtopic", "who"):
         return FIXED[intent]
+    if intent == "verdict":
+        return "是" if detail.startswith("yes") else "不是"
     if not scene.products:
-        return NO_PRODUCT
+        return UNKNOWN if scene.outside else NO_PRODUCT
     if len(scene.products) == 2:
         return _about_two(intent, scene)
     product = scene.products[0]
@@ -72,10 +75,7 @@ def answer(intent: str, scene: Scene, detail: str = "", variant: int = 0) -> str
         return FIXED[intent]
     if intent in _ABOUT_ONE:
         return _ABOUT_ONE[intent](product, detail)
-    return _OPENINGS[variant % 2].format(noun(product))
-
-
-_OPENINGS = ("这是一款{}。", "照片里是一款{}。")
+    return f"这是一款{noun(product)}。"
 
 
 def _about_two(intent: str, scene: Scene) -> str:
@@ -92,11 +92,13 @@ def _brand(product: Product, _: str) -> str:
     name = KINDS[product.kind].name.zh
     if product.brand:
         return f"这款{name}上可以看到 {product.brand} 标识，品牌可能是 {product.brand}。"
+    if product.note:
+        return f"这款{name}上写着 {product.note}，但这不是品牌，无法确定品牌。"
     return f"这款{name}上看不到可辨认的品牌标识，无法确定品牌。"
 
 
 def _text(product: Product, _: str) -> str:
-    return f"可以看到 {product.brand} 字样。" if product.brand else "照片里看不到文字。"
+    return f"可以看到 {product.words} 字样。" if product.words else "照片里看不到文字。"
 
 
 def _colour(product: Product, _: str) -> str:
@@ -147,7 +149,7 @@ def _occasion(product: Product, _: str) -> str:
 
 
 def _describe(product: Product, _: str) -> str:
-    brand = f"上面有 {product.brand} 字样。" if product.brand else ""
+    brand = f"上面有 {product.words} 字样。" if product.words else ""
     style, occasion = STYLES[style_of(product)].zh, OCCASIONS[occasion_of(product)].zh
     return f"这是一款{noun(product)}，{style}风格，适合{occasion}。{brand}"
 
@@ -162,10 +164,6 @@ def _match(product: Product, detail: str) -> str:
     pairs = comparisons(claim, product, "zh")
     verdict = "是的" if truth == "yes" else "不是"
     return f"图中是一款{noun(product)}。{compared(pairs)}，所以{verdict}。"
-
-
-def _verdict(_: Product, detail: str) -> str:
-    return "是" if detail.startswith("yes") else "不是"
 
 
 def _greet(product: Product, _: str) -> str:
@@ -206,7 +204,6 @@ _ABOUT_ONE = {
     "occasion": _occasion,
     "describe": _describe,
     "match": _match,
-    "verdict": _verdict,
     "greet": _greet,
     "count": _count,
     "absent": _absent,

@@ -90,6 +90,12 @@ def language_drill(rng: Random, scene: Scene) -> Opening:
     return Opening(question, "", asked.answer, unended=True)
 
 
+def verdict_drill(rng: Random, scene: Scene) -> Opening:
+    """A claim to be answered with yes or no alone, and the first word of the answer."""
+    asked = ask(rng, scene, intent="verdict")
+    return Opening(asked.question, "", asked.answer, unended=True)
+
+
 def gift_drill(rng: Random, scene: Scene) -> Exchange:
     """A question about a gift, alone or together with something else."""
     if rng.random() < 0.4:

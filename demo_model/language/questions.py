@@ -1,13 +1,18 @@
 """Generates questions about a scene with their right answers, in two languages."""
 
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 from random import Random
+from types import ModuleType
 
 from demo_model.language import answers_en, answers_zh, phrasings_en, phrasings_zh
+from demo_model.language.claims import claim_about, shortly
+from demo_model.language.grammar import grammar
 from demo_model.language.rules import PEOPLE, called
 from demo_model.language.wording import as_typed, reference
-from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
-from demo_model.pictures.facts import Product, Scene
+from demo_model.pictures.catalogue import KINDS, Name
+from demo_model.pictures.facts import Scene
 
 # How often each intent is asked.
 WEIGHTS = {
@@ -54,9 +59,16 @@ THINGS = tuple(
 )
 
 
+# How many of the questions are composed by the grammar; the others are of the tables.
+COMPOSED = 0.75
+_HAN = re.compile("[\u4e00-\u9fff]")  # without any, nobody knows which language to answer in
+_POSSESSED = re.compile(r"\b(?:my|our|a) (?={who})")
+
+
 @dataclass(frozen=True)
 class Exchange:
-    """A question with its right answer. `intents`: what is asked for, with the details."""
+    """A question with its right answer. `intents`: what is asked for, with the details. `language`
+    is the answer's."""
 
     question: str
     answer: str
@@ -64,8 +76,32 @@ class Exchange:
     intents: tuple[tuple[str, str], ...]
 
 
-def has_held_out(intent: str) -> bool:
-    return any(key.split(":")[0] == intent for key in phrasings_zh.HELD_OUT)
+class Wording(StrEnum):
+    """Where a phrasing comes from."""
+
+    TRAINED = "trained"
+    HELD_OUT = "held out"
+    """Of the tables, never trained on."""
+    BRANCH = "branch"
+    """A branch of the grammar that is never trained on."""
+    WORD = "word"
+    """With a branch or a word of the grammar that is never trained on."""
+
+
+def has(intent: str, wording: Wording) -> bool:
+    """Whether an intent has phrasings of that sort in both languages."""
+    if wording == Wording.HELD_OUT:
+        return any(key.split(":")[0] == intent for key in phrasings_zh.HELD_OUT)
+    if wording in (Wording.BRANCH, Wording.WORD):
+        return all(
+            intent in grammar(language).intents and grammar(language).has_branches(intent)
+            for language in ("zh", "en")
+        )
+    return True
+
+
+def answers_in(language: str) -> ModuleType:
+    return answers_zh if language == "zh" else answers_en
 
 
 def ask(
@@ -74,39 +110,55 @@ def ask(
     *,
     language: str | None = None,
     intent: str | None = None,
-    held_out: bool = False,
+    wording: Wording = Wording.TRAINED,
 ) -> Exchange:
-    """A random question about the scene. `held_out`: use only phrasings that training does not."""
+    """A random question about the scene."""
     language = language or rng.choice(["zh", "en"])
     if intent is None:
-        if rng.random() < 0.15 and not held_out:
+        if rng.random() < 0.15 and wording == Wording.TRAINED:
             return combined(rng, scene, language)
-        names = [name for name in WEIGHTS if not held_out or has_held_out(name)]
+        names = [name for name in WEIGHTS if has(name, wording)]
         intent = rng.choices(names, [WEIGHTS[name] for name in names])[0]
         if scene.product and scene.product.kind == "pan" and rng.random() < 0.15:
             intent = "steak"
-    question, answer, detail = _single(rng, scene, language, intent, held_out)
+    question, answer, detail = _single(rng, scene, language, intent, wording)
     # These questions end with how to answer, so nothing like "please?" follows.
     typed = as_typed(rng, question, language, bare=intent == "verdict")
     return Exchange(typed, answer, language, ((intent, detail),))
 
 
 def _single(
-    rng: Random, scene: Scene, language: str, intent: str, held_out: bool
+    rng: Random, scene: Scene, language: str, intent: str, wording: Wording = Wording.TRAINED
 ) -> tuple[str, str, str]:
     """The question without politeness, the answer, the detail."""
-    phrasings, answers = (
-        (phrasings_zh, answers_zh) if language == "zh" else (phrasings_en, answers_en)
-    )
-    source = phrasings.HELD_OUT if held_out else phrasings.SEEN
-    keys = [key for key in source if key.split(":")[0] == intent]
-    weights = [5.0 if key.endswith("leather") else 1.0 for key in keys]
-    key = rng.choices(keys, weights)[0]
-    templates = source[key]
-    index = rng.randrange(len(templates))
+    key, template = _template(rng, language, intent, wording)
     fields, detail = _fields(rng, scene, language, key)
-    question = templates[index].format(**fields)
-    return question, answers.answer(intent, scene, detail, index), detail
+    if detail == "newlyweds":  # nobody has some of their own
+        template = _POSSESSED.sub("the ", template)
+    question = " ".join(template.format(**fields).split())
+    if language == "zh" and not _HAN.search(question):
+        return _single(rng, scene, language, intent, wording)
+    return question, str(answers_in(language).answer(intent, scene, detail)), detail
+
+
+def _template(rng: Random, language: str, intent: str, wording: Wording) -> tuple[str, str]:
+    """A phrasing with its fields in braces, and its key, such as genuine:leather."""
+    phrasings = phrasings_zh if language == "zh" else phrasings_en
+    table = phrasings.HELD_OUT if wording == Wording.HELD_OUT else phrasings.SEEN
+    keys = [key for key in table if key.split(":")[0] == intent]
+    key = rng.choices(keys, [5.0 if key.endswith("leather") else 1.0 for key in keys])[0]
+    ways = grammar(language)
+    if wording == Wording.BRANCH:
+        template = ways.branch(rng, key)
+    elif wording == Wording.WORD:
+        template = ways.phrasing(rng, key, held_out=True)
+    elif intent == "verdict" and wording == Wording.TRAINED and rng.random() < COMPOSED:
+        template = shortly(rng, language)
+    elif key in ways.intents and wording == Wording.TRAINED and rng.random() < COMPOSED:
+        template = ways.phrasing(rng, key)
+    else:
+        template = rng.choice(table[key])
+    return key, template
 
 
 def _fields(rng: Random, scene: Scene, language: str, key: str) -> tuple[dict[str, str], str]:
@@ -122,7 +174,7 @@ def _fields(rng: Random, scene: Scene, language: str, key: str) -> tuple[dict[st
         thing = _thing(rng, scene, language, intent)
         return {**fields, "thing": thing, "a_thing": answers_en.article(thing)}, thing
     if intent in ("match", "verdict"):
-        claim, truth = _claim(rng, scene, language)
+        claim, truth = claim_about(rng, scene, language, bare=intent == "verdict")
         return {**fields, "claim": claim}, f"{truth}:{claim}"
     return fields, ""
 
@@ -140,48 +192,13 @@ def _thing(rng: Random, scene: Scene, language: str, intent: str) -> str:
     return str(getattr(name, language))
 
 
-def _claim(rng: Random, scene: Scene, language: str) -> tuple[str, str]:
-    """A claim such as "a red leather handbag", and whether it is true of the scene."""
-    product = scene.product or Product("handbag", "red", "leather", "plain")
-    said = {"kind": product.kind, "colour": product.colour}
-    if rng.random() < 0.35:
-        said["material"] = product.material
-    if product.pattern != "plain" and rng.random() < 0.3:
-        said["pattern"] = product.pattern
-    if rng.random() < 0.2:
-        del said["colour"]
-    truth, chance = "yes", rng.random()
-    if chance < 0.15:  # another kind of product
-        truth = "no"
-        said["kind"] = rng.choice([key for key in KINDS if key != product.kind])
-        for key, values in (("colour", COLOURS), ("material", KINDS[said["kind"]].materials)):
-            if key in said:
-                said[key] = rng.choice(list(values))
-    elif chance < 0.55:  # one attribute differs
-        truth = "no"
-        attribute = rng.choice(list(said))
-        if attribute == "material":
-            choices = KINDS[product.kind].materials
-        else:
-            keys = {"kind": list(KINDS), "colour": list(COLOURS), "pattern": list(PATTERNS)}
-            choices = tuple(keys[attribute])
-        wrong = [value for value in choices if value not in (said[attribute], "plain")]
-        said[attribute] = rng.choice(wrong)
-    tables = {"colour": COLOURS, "pattern": PATTERNS, "material": MATERIALS}
-    names = [table[said[key]] for key, table in tables.items() if key in said]
-    names.append(KINDS[said["kind"]].name)
-    if language == "zh":
-        return "".join(name.zh for name in names), truth
-    return answers_en.article(" ".join(name.en for name in names)), truth
-
-
 def combined(
     rng: Random, scene: Scene, language: str, pair: tuple[str, str] | None = None
 ) -> Exchange:
     """Two intents in one question: those given, or random ones."""
     first, second = pair or rng.sample(COMBINED, 2)
-    one, answer_one, detail_one = _single(rng, scene, language, first, False)
-    two, answer_two, detail_two = _single(rng, scene, language, second, False)
+    one, answer_one, detail_one = _single(rng, scene, language, first)
+    two, answer_two, detail_two = _single(rng, scene, language, second)
     if language == "zh":
         question = one + rng.choice(["？", "?", "，", "？还有，", "，另外", "？另外，", " "]) + two
     else:
@@ -213,8 +230,7 @@ def follow_up(rng: Random, scene: Scene, language: str) -> Exchange:
         question = (
             zh or rng.choice(["And the {}", "What about the {}", "And its {}", "How about the {}"])
         ).format(topic)
-    answers = answers_zh if language == "zh" else answers_en
-    answer = answers.answer(intent, scene, detail, 0)
+    answer = answers_in(language).answer(intent, scene, detail)
     return Exchange(
         as_typed(rng, question, language, bare=True), answer, language, ((intent, detail),)
     )
@@ -224,8 +240,7 @@ def without_photo(rng: Random) -> Exchange:
     """A question asked before any photo was uploaded."""
     nothing = Scene(0, ())
     asked = ask(rng, nothing)
-    answers = answers_zh if asked.language == "zh" else answers_en
     intents = {intent for intent, _ in asked.intents}
     fixed = intents & {"thanks", "offtopic", "who"}
-    answer = asked.answer if fixed and len(intents) == 1 else answers.NO_PHOTO
+    answer = asked.answer if fixed and len(intents) == 1 else answers_in(asked.language).NO_PHOTO
     return Exchange(asked.question, answer, asked.language, (("no_photo", ""),))

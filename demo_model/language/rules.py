@@ -1,5 +1,7 @@
 """Derives style, audience, occasion and gifts of a product from its visible attributes."""
 
+from functools import cache
+from pathlib import Path
 from random import Random
 
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
@@ -88,13 +90,13 @@ PEOPLE = {
     "colleague": Name("同事", "colleague"),
     "student": Name("学生", "student"),
     "grandmother": Name("奶奶", "grandmother"),
-}
-
-# Other names of people in questions. A repeated name is more frequent. Answers use those above.
-_ALSO_CALLED = {
-    "mum": (("母亲", "老妈", "妈"), ("mother", "mother", "mom")),
-    "dad": (("父亲", "老爸"), ("father", "father")),
-    "grandmother": (("外婆", "姥姥"), ("grandma",)),
+    "grandfather": Name("爷爷", "grandfather"),
+    "wife": Name("老婆", "wife"),
+    "husband": Name("老公", "husband"),
+    "child": Name("孩子", "child"),
+    "boss": Name("老板", "boss"),
+    "teacher": Name("老师", "teacher"),
+    "newlyweds": Name("新婚夫妇", "newlyweds"),
 }
 
 _GIFTS = {
@@ -107,7 +109,18 @@ _GIFTS = {
     "colleague": "mug umbrella lamp wallet tote headphones scarf",
     "student": "backpack sneaker tshirt headphones lamp watch umbrella mug tote chair",
     "grandmother": "scarf mug hat umbrella lamp sofa chair pan handbag",
+    "grandfather": "mug umbrella lamp chair sofa watch wallet boot hat scarf",
+    "wife": "handbag tote heel dress scarf hat sunglasses watch mug umbrella wallet lamp pan sofa",
+    "husband": "wallet watch backpack sneaker boot sunglasses headphones umbrella mug chair "
+    "pan sofa",
+    "child": "backpack sneaker tshirt hat mug scarf boot lamp umbrella headphones",
+    "boss": "mug umbrella wallet lamp watch chair scarf",
+    "teacher": "mug umbrella lamp scarf tote wallet watch chair",
+    "newlyweds": "sofa lamp mug pan chair umbrella",
 }
+
+
+NOT_SWEET = ("dad", "boyfriend", "husband", "grandfather", "boss")
 
 
 def style_of(product: Product) -> str:
@@ -138,15 +151,24 @@ def occasion_of(product: Product) -> str:
 def called(rng: Random, person: str, language: str) -> str:
     """A name of the person in a question."""
     name = str(getattr(PEOPLE[person], language))
-    others = _ALSO_CALLED.get(person)
-    if others is None or rng.random() < 0.5:
+    if rng.random() < 0.4:
         return name
-    return rng.choice(others[0 if language == "zh" else 1])
+    return rng.choice(_also_called()[person][language])
+
+
+@cache
+def _also_called() -> dict[str, dict[str, list[str]]]:
+    called: dict[str, dict[str, list[str]]] = {}
+    text = (Path(__file__).parent / "ways/people.txt").read_text(encoding="utf-8")
+    for line in text.splitlines()[1:]:
+        person, zh, en = (part.strip() for part in line.split(":"))
+        called[person] = {"zh": zh.split("|"), "en": en.split("|")}
+    return called
 
 
 def too_sweet(product: Product, person: str) -> bool:
-    """Whether the colour alone rules the gift out: pink and purple do for dad and boyfriend."""
-    return person in ("dad", "boyfriend") and product.colour in ("pink", "purple")
+    """Whether the colour alone rules the gift out: pink and purple do for some."""
+    return person in NOT_SWEET and product.colour in ("pink", "purple")
 
 
 def suits(product: Product, person: str) -> bool:

@@ -26,7 +26,7 @@ SPECIAL_TOKENS = [
     "<|image_pad|>",
     "<|video_pad|>",
 ]
-VOCABULARY = 2_500
+VOCABULARY = 4_000
 # Chinese has no spaces. Plain BPE would merge parts of phrases, even of characters, and a slightly
 # different phrasing would then share no token with those of training. So Chinese text is split into
 # these words and into single characters before BPE.

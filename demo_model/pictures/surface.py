@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from demo_model.pictures.finish import Finish, Pixels, Placement, pattern_share
+from demo_model.pictures.grounds.textures import tile
 from demo_model.pictures.shapes.geometry import Points
 from demo_model.pictures.shapes.parts import Part
-from demo_model.pictures.textures import tile
 
 STUFF: dict[str, tuple[float, float, float]] = {
     "gold": (0.83, 0.66, 0.30),
@@ -56,6 +56,7 @@ class Canvas:
     def __init__(self, pixels: Pixels, light: NDArray[np.float64]) -> None:
         self.pixels = pixels
         self.height, self.width = pixels.shape[:2]
+        self.size = np.array([self.width, self.height])
         self.percent = self.height / 100
         self.light = light  # unit vector towards the light, in pixels (y down)
 

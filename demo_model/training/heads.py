@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, MATERIALS, PATTERNS
+from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, MATERIALS, NOTES, PATTERNS
 from demo_model.pictures.facts import Scene
 
 CLASSES: dict[str, list[str]] = {
@@ -12,7 +12,7 @@ CLASSES: dict[str, list[str]] = {
     "colour": list(COLOURS),
     "material": list(MATERIALS),
     "pattern": list(PATTERNS),
-    "brand": ["", *BRANDS],
+    "words": ["", *BRANDS, *NOTES],
     # For pictures with two products: the left or upper one first.
     "kind_0": list(KINDS),
     "kind_1": list(KINDS),
@@ -20,7 +20,7 @@ CLASSES: dict[str, list[str]] = {
     "colour_1": list(COLOURS),
 }
 # Weights of the losses. Materials are the hardest to see. Pairs are one picture in ten.
-WEIGHTS = {"kind": 1.0, "colour": 1.0, "material": 3.0, "pattern": 1.0, "brand": 1.0}
+WEIGHTS = {"kind": 1.0, "colour": 1.0, "material": 3.0, "pattern": 1.0, "words": 1.0}
 PAIR_WEIGHT = 0.5
 IGNORED = -100
 

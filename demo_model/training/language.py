@@ -10,57 +10,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
 from transformers import Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
 
-from demo_model.language.drills import gift_drill, language_drill, name_drill, word_drill
-from demo_model.pictures.facts import Scene
 from demo_model.pictures.shards import PicturePool
-from demo_model.training.conversations import Conversation, Transcriber, converse
+from demo_model.training.conversations import Transcriber
 from demo_model.training.heads import Heads, heads_loss, labels_of
+from demo_model.training.lessons import rows_of
 from demo_model.training.packing import Packed, pack
+from demo_model.training.states import draw_curve, halved, log, save_state
 from demo_model.training.tower import Sight, see
-from demo_model.training.vision import (
-    learning_rate,
-    log,
-    optimisers,
-    save_state,
-    validate,
-)
+from demo_model.training.vision import WARM_UP, optimisers, validate
 
 PICTURES = 16
-NAME_DRILLS = 4  # for each picture, all but one about its product
-CONVERSATIONS = 3  # for each picture; longer rows cost more attention than they save photos
 # The first token of an answer tells what the question was about, the first after a comma often the
 # verdict. It is one token of thirty, so its loss weighs three times as much.
 OPENING_WEIGHT = 3.0
-TEXT_RATE = 1.2e-3
+TEXT_RATE = 8e-4
 # The tower is already trained, but learns textures slowly. So it goes on to learn attributes, from
 # more pictures a step than the conversations use.
-VISION_RATE = 6e-4
-SILENT_PICTURES = 24
+VISION_RATE = 4e-4
+# The rates stay at their peak for this share of the steps, and then fall in a line. So training may
+# be made longer while it runs.
+STEADY = 0.7
+SILENT_PICTURES = 16
 HEADS_WEIGHT = 0.5
 # The mean of the weights of about the last 100 steps answers better than those of any one step.
 AVERAGE_DECAY = 0.99
-
-
-def rows_of(
-    rng: random.Random, scenes: list[Scene], transcriber: Transcriber
-) -> list[list[Conversation]]:
-    """Random conversations and drills, one row for each scene."""
-    rows = []
-    for scene in scenes:
-        talks = [converse(rng, scene) for _ in range(CONVERSATIONS)]
-        talks.append(([word_drill(rng)], False))
-        talks.append(([gift_drill(rng, scene)], True))
-        row = [transcriber.transcribe(turns, sees_photo=sees) for turns, sees in talks]
-        # Without photos in drills the model was soon right without a photo, but not with one.
-        photographed = scene.products[0] if len(scene.products) == 1 else None
-        for product in [None, *[photographed] * (NAME_DRILLS - 1)]:
-            opening = name_drill(rng, product)
-            row.append(transcriber.transcribe_opening(opening, sees_photo=product is not None))
-        row.append(transcriber.transcribe_opening(language_drill(rng, scene), sees_photo=True))
-        rows.append(row)
-    return rows
+SAVE_EVERY, VALIDATE_EVERY = 20, 400
+# What a card's confidence is about.
+SURE_OF = ("kind", "colour", "material")
 
 
 def averaged_over_steps(model: nn.Module) -> AveragedModel:
@@ -68,12 +47,21 @@ def averaged_over_steps(model: nn.Module) -> AveragedModel:
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE_DECAY))
 
 
+def rate_at(step: int, steps: int, peak: float) -> float:
+    """Learning rate: linear warm-up, steady, then in a line to a hundredth."""
+    if step < WARM_UP:
+        return peak * (step + 1) / WARM_UP
+    fallen = max(0.0, step / steps - STEADY) / (1 - STEADY)
+    return peak * (1 - 0.99 * min(1.0, fallen))
+
+
 def answers_loss(
     model: Any, sight: Sight, packed: Packed, opening_weight: float = OPENING_WEIGHT
 ) -> tuple[Tensor, Tensor]:
     """Mean loss per answer token, and the share of answer tokens predicted correctly."""
     language = model.model.language_model
-    tokens, *deepstack = (layer.flatten(0, 1) for layer in (sight.tokens, *sight.deepstack))
+    chosen = (layer[packed.photos] for layer in (sight.tokens, *sight.deepstack))
+    tokens, *deepstack = (layer.flatten(0, 1) for layer in chosen)
     embedded = language.embed_tokens(packed.ids)
     image = packed.image
     embedded = embedded.masked_scatter(image[..., None], tokens.to(embedded.dtype))
@@ -96,74 +84,105 @@ def answers_loss(
     return (losses * weights).sum() / weights.sum(), right
 
 
-def train_language(
-    model: Qwen3VLForConditionalGeneration,
-    heads: Heads,
-    tokenizer: Qwen2TokenizerFast,
-    pool: PicturePool,
-    work: Path,
-    steps: int,
-) -> None:
-    """Train for `steps` batches. Continues from `work/language.pt` if that exists."""
-    model.set_attn_implementation({"text_config": "eager"})
-    averaged = averaged_over_steps(model)
-    if shutil.which("g++"):  # compiling the layers' forward pass saves time: 0.43 → 0.25 s a step
-        for layer in model.model.language_model.layers:
-            layer.compile(dynamic=True)
-    transcriber = Transcriber(tokenizer)
-    visual = model.model.visual
-    text = optimisers([model.model.language_model])
-    vision = optimisers([visual, heads])
-    everyone = [*text, *vision]
-    state_path, step = work / "language.pt", 0
-    if state_path.exists():
-        state = torch.load(state_path)
-        model.load_state_dict(state["model"])
-        averaged.load_state_dict(state["averaged"])
-        heads.load_state_dict(state["heads"])
-        for optimizer, kept in zip(everyone, state["optimizers"], strict=True):
+def confidences(scores: dict[str, Tensor]) -> list[float]:
+    """How likely the heads hold all of their likeliest kind, colour and material to be right."""
+    sure = [scores[name].detach().float().softmax(-1).amax(-1) for name in SURE_OF]
+    return [float(share) for share in torch.stack(sure).prod(0)]
+
+
+class LanguageTraining:
+    """The second stage, one step after another."""
+
+    def __init__(
+        self,
+        model: Qwen3VLForConditionalGeneration,
+        heads: Heads,
+        tokenizer: Qwen2TokenizerFast,
+        pool: PicturePool,
+        work: Path,
+    ) -> None:
+        model.set_attn_implementation({"text_config": "eager"})
+        self.model, self.heads, self.pool, self.work = model, heads, pool, work
+        self.averaged = averaged_over_steps(model)
+        if shutil.which("g++"):  # compiling the layers' forward saves time: 0.43 → 0.25 s a step
+            for layer in model.model.language_model.layers:
+                layer.compile(dynamic=True)
+        self.transcriber = Transcriber(tokenizer)
+        self.pad = int(tokenizer.pad_token_id)
+        self.text = optimisers([model.model.language_model])
+        self.vision = optimisers([model.model.visual, heads])
+        self.step = 0
+        self.state = work / "language.pt"
+        if self.state.exists():
+            self._load()
+
+    @property
+    def _everyone(self) -> list[torch.optim.Optimizer]:
+        return [*self.text, *self.vision]
+
+    def _load(self) -> None:
+        state = torch.load(self.state)
+        self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.heads.load_state_dict(state["heads"])
+        for optimizer, kept in zip(self._everyone, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
-        step = state["step"]
-    pad = int(tokenizer.pad_token_id)
-    started, losses, shares = time.monotonic(), [], []
-    while step < steps:
-        rng = random.Random(f"language:{step}")
-        for group_of, peak in ((text, TEXT_RATE), (vision, VISION_RATE)):
-            rate = learning_rate(step, steps, peak, peak / 100)
+        self.step = state["step"]
+
+    def save(self) -> None:
+        kept = [optimizer.state_dict() for optimizer in self._everyone]
+        state = {"averaged": self.averaged.state_dict(), "optimizers": kept}
+        state = {**halved(state), "heads": self.heads.state_dict(), "step": self.step}
+        save_state(self.state, {**state, "model": self.model.state_dict()})
+
+    def run(self, steps: int) -> None:
+        """Train until so many steps have been made in all."""
+        bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=10)
+        started, losses, shares = time.monotonic(), list[float](), list[float]()
+        while self.step < steps:
+            loss, right = self._one_step(steps)
+            losses.append(loss)
+            shares.append(right)
+            bar.update()
+            if self.step % SAVE_EVERY == 0 or self.step == steps:
+                self.save()
+                mean = round(sum(losses) / len(losses), 4)
+                bar.set_postfix(loss=mean)
+                log(self.work / "train.log", quiet=True, stage="language", step=self.step,
+                    pictures=self.pool.refresh(), loss=mean,
+                    tokens_right=round(sum(shares) / len(shares), 4),
+                    seconds=round((time.monotonic() - started) / len(losses), 2))  # fmt: skip
+                draw_curve(self.work / "train.log", self.work / "curve.png")
+                started, losses, shares = time.monotonic(), [], []
+            if self.step % VALIDATE_EVERY == 0:
+                seen = validate(self.model.model.visual, self.heads)
+                log(self.work / "train.log", stage="language", step=self.step, held_out=seen)
+        bar.close()
+
+    def _one_step(self, steps: int) -> tuple[float, float]:
+        rng = random.Random(f"language:{self.step}")
+        for group_of, peak in ((self.text, TEXT_RATE), (self.vision, VISION_RATE)):
             for group in (group for optimizer in group_of for group in optimizer.param_groups):
-                group["lr"] = rate
-        pixels, scenes = pool.batch(rng, PICTURES)
+                group["lr"] = rate_at(self.step, steps, peak)
+        visual = self.model.model.visual
+        pixels, scenes = self.pool.batch(rng, PICTURES)
         with torch.autocast("cpu", torch.bfloat16):
             sight = see(visual, pixels)
-            packed = pack(rows_of(rng, scenes, transcriber), transcriber, sight.grid, pad)
-            loss, right = answers_loss(model, sight, packed)
-            taught = heads_loss(heads(sight.tokens), labels_of(scenes))
+            scores = self.heads(sight.tokens)
+            rows = rows_of(rng, scenes, self.transcriber, confidences(scores))
+            packed = pack(rows, self.transcriber, sight.grid, self.pad)
+            loss, right = answers_loss(self.model, sight, packed)
+            taught = heads_loss(scores, labels_of(scenes))
         (loss + HEADS_WEIGHT * taught).backward()
         if SILENT_PICTURES:
-            pixels, scenes = pool.batch(rng, SILENT_PICTURES)
+            pixels, scenes = self.pool.batch(rng, SILENT_PICTURES)
             with torch.autocast("cpu", torch.bfloat16):
-                scores = heads(see(visual, pixels).tokens)
+                scores = self.heads(see(visual, pixels).tokens)
             (HEADS_WEIGHT * heads_loss(scores, labels_of(scenes))).backward()
-        nn.utils.clip_grad_norm_([*model.parameters(), *heads.parameters()], 1.0)
-        for optimizer in everyone:
+        nn.utils.clip_grad_norm_([*self.model.parameters(), *self.heads.parameters()], 1.0)
+        for optimizer in self._everyone:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        averaged.update_parameters(model)
-        losses.append(loss.item())
-        shares.append(right.item())
-        step += 1
-        if step % 50 == 0:
-            elapsed = time.monotonic() - started
-            log(work / "train.log", stage="language", step=step, pictures=pool.refresh(),
-                loss=round(sum(losses) / len(losses), 4),
-                tokens_right=round(sum(shares) / len(shares), 4),
-                per_second=round(PICTURES * len(losses) / elapsed, 1))  # fmt: skip
-            started, losses, shares = time.monotonic(), [], []
-        if step % 400 == 0:
-            log(work / "train.log", stage="language", step=step, held_out=validate(visual, heads))
-        if step % 100 == 0 or step == steps:
-            state = {"model": model.state_dict(), "averaged": averaged.state_dict()}
-            state |= {"heads": heads.state_dict(), "step": step}
-            kept = [optimizer.state_dict() for optimizer in everyone]
-            save_state(state_path, {**state, "optimizers": kept})
-            started = time.monotonic()
+        self.averaged.update_parameters(self.model)
+        self.step += 1
+        return loss.item(), right.item()

@@ -14,18 +14,21 @@ import torch
 from transformers import AutoTokenizer, Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
 
 from demo_model.language.tokenizer import token_ids, train_tokenizer
+from demo_model.pictures.outside.building import build
 from demo_model.pictures.shards import PicturePool
 from demo_model.training.architecture import TEXT_WIDTH, build_config, build_model
-from demo_model.training.checkpoint import write_checkpoint
+from demo_model.training.checkpoint import CHECKPOINT, write_checkpoint
 from demo_model.training.conversations import corpus
 from demo_model.training.heads import Heads
-from demo_model.training.language import averaged_over_steps, train_language
+from demo_model.training.language import LanguageTraining, averaged_over_steps
 from demo_model.training.model_card import model_card
-from demo_model.training.vision import log, train_vision
+from demo_model.training.start import start_from
+from demo_model.training.states import log
+from demo_model.training.vision import train_vision
 
 WORK = Path(".cache/demo-model")
 SEED = 20_251_122
-VERSION = "1.0"
+VERSION = "2.0"
 VISION_STEPS = 2_200
 LANGUAGE_STEPS = 5_000
 SHARDS = 300  # of 256 pictures
@@ -47,18 +50,14 @@ def new_model(tokenizer: Qwen2TokenizerFast) -> tuple[Qwen3VLForConditionalGener
     return build_model(config), Heads(TEXT_WIDTH)
 
 
-def export(work: Path, folder: Path | None = None) -> None:
+def export(work: Path, folder: Path = CHECKPOINT) -> None:
     """Write the checkpoint folder from the last saved state of the language stage."""
     tokenizer = tokenizer_in(work)
     model, _ = new_model(tokenizer)
     averaged = averaged_over_steps(model)
     averaged.load_state_dict(torch.load(work / "language.pt")["averaged"])
     model = averaged.module
-    card = model_card(model, work)
-    if folder:
-        write_checkpoint(model, tokenizer, VERSION, card, folder)
-    else:
-        write_checkpoint(model, tokenizer, VERSION, card)
+    write_checkpoint(model, tokenizer, VERSION, model_card(model, work), folder)
 
 
 def main() -> None:
@@ -67,36 +66,56 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=SHARDS, help="shards of 256 pictures to draw")
     parser.add_argument("--vision-steps", type=int, default=VISION_STEPS)
     parser.add_argument("--language-steps", type=int, default=LANGUAGE_STEPS)
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="take the weights of a shipped checkpoint instead of training a tower first",
+    )
+    parser.add_argument(
+        "--outside", type=Path, help="pictures not of the demo world, by default made in the work"
+    )
     parser.add_argument("--no-drawing", action="store_true", help="use the pictures there are")
     parser.add_argument(
         "--export-only", action="store_true", help="write the newest state and stop"
     )
+    parser.add_argument(
+        "--checkpoint", type=Path, default=CHECKPOINT, help="the folder that is written at the end"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.export_only:
-        export(options.work)
+        export(options.work, options.checkpoint)
         return
     options.work.mkdir(parents=True, exist_ok=True)
     pictures = options.work / "pictures"
+    outside = options.outside
+    if outside is None:
+        outside = options.work / "outside" / "train"
+        build(options.work / "outside", "train")
     drawing = None
     if not options.no_drawing:
         command = ["-m", "demo_model.pictures.shards", str(pictures), str(options.shards)]
         drawing = subprocess.Popen([sys.executable, *command])  # noqa: S603 - our own module
     try:
         tokenizer = tokenizer_in(options.work)
-        pool = PicturePool(pictures)
+        pool = PicturePool(pictures, outside if outside.exists() else None)
         if drawing:
             pool.wait_for(FIRST_PICTURES)
         log(options.work / "train.log", stage="start", pictures=pool.refresh())
         model, heads = new_model(tokenizer)
         if not (options.work / "language.pt").exists():
-            visual = model.model.visual
-            train_vision(visual, heads, pool, options.work, options.vision_steps)
-        train_language(model, heads, tokenizer, pool, options.work, options.language_steps)
+            if options.start_from:
+                start_from(options.start_from, model, tokenizer)
+            else:
+                visual = model.model.visual
+                train_vision(visual, heads, pool, options.work, options.vision_steps)
+        training = LanguageTraining(model, heads, tokenizer, pool, options.work)
+        training.run(options.language_steps)
     finally:
         if drawing:
             drawing.terminate()
-    export(options.work)
+    export(options.work, options.checkpoint)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """First stage of training: the vision tower learns kinds, colours, materials and patterns."""
 
-import json
 import math
-import os
 import random
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ from demo_model.pictures.facts import FIRST_HELD_OUT_SEED
 from demo_model.pictures.renderer import render
 from demo_model.pictures.shards import PicturePool
 from demo_model.training.heads import Heads, heads_accuracy, heads_loss, labels_of
+from demo_model.training.states import log, save_state
 from demo_model.training.tower import see
 
 BATCH = 64
@@ -51,19 +50,6 @@ def optimisers(modules: list[nn.Module], weight_decay: float = 0.05) -> list[tor
     # Rescaled to the size of AdamW's steps, so that both use the same learning rate.
     muon = torch.optim.Muon(layers, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
     return [muon, torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.98))]
-
-
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)
-
-
-def log(path: Path, **entry: Any) -> None:
-    line = json.dumps({"at": time.strftime("%H:%M:%S"), **entry})
-    print(line, flush=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
 
 
 def validate(visual: Any, heads: Heads, count: int = 256) -> dict[str, float]:

@@ -187,7 +187,7 @@ def test_a_gift_for_somebody_else_than_asked_about_is_no_right_answer() -> None:
 def test_two_products_are_labelled_in_reading_order_and_never_mirrored() -> None:
     seed = next(seed for seed in range(500) if len(scene_of(seed).products) == 2)
     jpeg = render_jpeg(seed, frame="square")
-    picture = Picture(scene_of(seed), jpeg)
+    picture = Picture(scene_of(seed), jpeg, "square")
     plain = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
     for chance in range(8):
         assert np.array_equal(_pixels(picture, None, Random(chance)), plain)

@@ -1,0 +1,1 @@
+"""What is asked besides single questions: cards, earlier turns, two products, instructions."""

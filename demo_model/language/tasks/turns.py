@@ -1,0 +1,54 @@
+"""Questions that refer to earlier turns: what was asked, what was answered, the other one."""
+
+from random import Random
+
+from contract.text.canonical import canonical
+from demo_model.language.grammar import tasks
+from demo_model.language.questions import Exchange, ask, follow_up
+from demo_model.language.tasks.places import about_place, places_in, said_of
+from demo_model.language.wording import as_typed
+from demo_model.pictures.facts import Scene
+
+
+def turns_about(rng: Random, scene: Scene) -> list[Exchange]:
+    """Two or three turns, of which the last refers to an earlier one."""
+    language = rng.choice(["zh", "en"])
+    if len(scene.products) == 2 and rng.random() < 0.6:
+        return _other_one(rng, scene, language)
+    first = ask(rng, scene, language=language)
+    earlier = [first]
+    if rng.random() < 0.4:
+        earlier.append(follow_up(rng, scene, language))
+    if rng.random() < 0.25 and len(scene.products) == 1:
+        return [*earlier, follow_up(rng, scene, language)]
+    return [*earlier, referring(rng, earlier, language)]
+
+
+def referring(rng: Random, earlier: list[Exchange], language: str) -> Exchange:
+    """ "What did I ask?", "say that again", "are you sure?"."""
+    kind = rng.choices(["last", "first", "again", "sure"], [4.0, 2.0, 2.0, 1.5])[0]
+    question = tasks(language).phrasing(rng, kind)
+    zh = language == "zh"
+    if kind in ("last", "first"):
+        quoted = canonical(earlier[-1 if kind == "last" else 0].question)
+        # On a line of its own it is split into the same tokens as where it was asked.
+        answer = f"您问的是：\n{quoted}" if zh else f"You asked:\n{quoted}"
+        intent = ("recall", quoted)
+    elif kind == "again":
+        answer = earlier[-1].answer
+        intent = ("again", answer)
+    else:
+        answer = f"是的。\n{earlier[-1].answer}" if zh else f"Yes.\n{earlier[-1].answer}"
+        intent = ("again", earlier[-1].answer)
+    typed = as_typed(rng, " ".join(question.split()), language)
+    return Exchange(typed, answer, language, (intent,))
+
+
+def _other_one(rng: Random, scene: Scene, language: str) -> list[Exchange]:
+    places = places_in(scene, language)
+    first, index, intent = about_place(rng, scene.products, places, language)
+    question = as_typed(rng, tasks(language).phrasing(rng, "other"), language)
+    other = 1 - index
+    answer = said_of(scene.products[other], places[other], intent, language)
+    second = Exchange(question, answer, language, (("place", f"{other}:{intent}"),))
+    return [first, second]

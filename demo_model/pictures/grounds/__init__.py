@@ -1,0 +1,1 @@
+"""What is behind products and on them: backgrounds, things that lie about, textures."""
