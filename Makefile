@@ -2,8 +2,8 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills \
-  bench-engine bench-gateway bench-fairness bench-tenants bench-log bench-views masking-eval \
-  moderation-eval moderation-train \
+  bench-engine bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
+  masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval lock pin sbom audit clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -105,6 +105,9 @@ drills: .venv/dev ## kill, starve and lock out what the log passes through (DRIL
 
 bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
 	@$(BIN)/python -m loadtest.bench.engine
+
+bench-upstream: .venv/dev .venv-vllm/ready ## our replica and vLLM with the same weights on a CPU, interleaved (CACHES=1: vLLM without its caches, too)
+	@$(BIN)/python -m loadtest.bench.upstream $(if $(CACHES),--without-caches)
 
 bench-gateway: .venv/dev ## the gateway against a bare FastAPI handler, interleaved
 	@$(BIN)/python -m loadtest.bench.gateway

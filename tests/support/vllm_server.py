@@ -23,8 +23,6 @@ PROGRAM = ROOT / ".venv-vllm" / "bin" / "vllm"
 # Importing it takes a minute of CPU, loading and warming up another one.
 START_TIMEOUT_S = 900
 CONTEXT_TOKENS = 1024
-# The demo checkpoint's own bound of a photo: with another one it would see other pixels.
-DEMO_PIXELS = 25_600
 # Of a GPU only; and without the last, the gateway alone keeps the checkpoint's values away.
 LEFT_OUT = ("--gpu-memory-utilization", "--disable-uvicorn-access-log", "--generation-config")
 ON_A_CPU = {
@@ -62,17 +60,19 @@ def upstream_of(url: str) -> dict[str, Any]:
     return {**entry, "url": url}
 
 
-def command(checkpoint: Path, port: int, program: Path = PROGRAM) -> list[str]:
+def command(checkpoint: Path, port: int, *options: str) -> list[str]:
+    bounds = json.loads((checkpoint / "preprocessor_config.json").read_text())["size"]
     variables = {
         "CHECKPOINT": str(checkpoint),
         "DTYPE": "float32",
         "CONTEXT_TOKENS": str(CONTEXT_TOKENS),
-        "IMAGE_PIXELS": str(DEMO_PIXELS),
+        # The checkpoint's own: with another one it would see other pixels than our replica.
+        "IMAGE_PIXELS": str(bounds["longest_edge"]),
     }
     arguments = compose_services(**variables)["vllm"]["command"]
     kept = [argument for argument in arguments if not argument.startswith(LEFT_OUT)]
     here = ["--host=127.0.0.1", f"--port={port}", "--enforce-eager"]
-    return [str(program), "serve", *kept, *here]
+    return [str(PROGRAM), "serve", *kept, *here, *options]
 
 
 @dataclass
@@ -107,14 +107,14 @@ class VllmServer:
 
 
 @contextmanager
-def vllm_server(folder: Path, checkpoint: Path) -> Iterator[VllmServer]:
+def vllm_server(folder: Path, checkpoint: Path, *options: str) -> Iterator[VllmServer]:
     if not PROGRAM.exists():
         missing("vLLM is not installed: `make test-upstreams` does it")
     port = free_port()
-    log = folder / "vllm.log"
+    log = folder / f"vllm-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["nice", "-n", "10", *command(checkpoint, port)],
+            command(checkpoint, port, *options),
             env={**os.environ, **ON_A_CPU, "HOME": str(folder)},
             stdout=output,
             stderr=subprocess.STDOUT,
