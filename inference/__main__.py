@@ -14,8 +14,8 @@ def main() -> None:
     limit_mmap_threshold()
     configure_logging(settings.log_level)
     app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
+    try:
+        uvicorn.run(
             app,
             host=settings.host,
             port=settings.inference_port,
@@ -25,11 +25,9 @@ def main() -> None:
             access_log=False,
             timeout_graceful_shutdown=30,
         )
-    )
-    server.run()
-    if not server.started:
-        # A sentence, and as the last line: who started the process shows that one.
-        raise SystemExit(getattr(app.state, "unfit", "The replica did not start."))
+    except SystemExit as ended:
+        # A sentence, as the last line: that one is shown by who started the process.
+        raise SystemExit(getattr(app.state, "unfit", ended.code)) from None
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from inference.batching.engine import Engine
 from inference.batching.watch import End, end_process
 from inference.config import Settings
 from inference.gpu import watch_gpus
-from inference.model.checkpoint import UnfitError
 from inference.model.model import Model
+from inference.model.unfit import UnfitError
 from inference.replica import Replica
 from inference.schema_trials import SchemaTrials
 from inference.telemetry import Metrics
@@ -52,15 +52,19 @@ def create_app(settings: Settings, end: End = end_process) -> FastAPI:
 
 def load_replica(settings: Settings, end: End) -> Replica:
     """Load the model and construct its engine. Blocks: seconds for the demo checkpoint, minutes for
-    17 GB."""
+    17 GB. Raises UnfitError."""
     started = time.monotonic()
     metrics = Metrics()
     watch_gpus(metrics.registry)
     model = Model(settings)
+    # Where memory is bounded, it is told now whether all of it fits.
+    peak = model.rehearse() if model.plan.needs.budget is not None else None
     fields = {
         **vars(model.facts),
-        "slots": settings.slots,
+        "slots": model.plan.slots,
         "kv_cache_bytes": model.network.cache.bytes,
+        "planned_bytes": model.plan.total,
+        "rehearsal_bytes": peak,
         "seconds": round(time.monotonic() - started, 1),
     }
     log.info("model loaded", extra={"fields": fields})

@@ -29,7 +29,9 @@ class ModelSettings(BaseModel):
         None,
         description="Name of the weights in headers and cache keys; unset: a fingerprint.",
     )
-    device_map: str = Field("auto", description="`auto`, `cpu`, `cuda:0`, as in transformers.")
+    device_map: str = Field(
+        "auto", description="`cuda:0` or `cpu`; `auto`: the first GPU, where there is one."
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="`auto`: float32 on a CPU (exact); bfloat16 on a GPU that has it, or float16.",
@@ -50,26 +52,40 @@ class ModelSettings(BaseModel):
         ge=1,
         description="On a busy two-core machine 2 threads are 4-15 times slower than 1.",
     )
-    max_context_tokens: int = Field(
-        4096, description="Prompt (photo included) and answer together, in tokens."
+    gpu_memory_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="Of the GPU, for all of the process; unset: what is free, less 5 %.",
     )
-    slots: int = Field(
-        8, ge=1, description="Questions in flight at once; each reserves memory of the KV cache."
+    max_context_tokens: int | None = Field(
+        None,
+        ge=64,
+        description="Prompt (photo included) and answer together, in tokens; unset: what fits, at"
+        " most 4,096.",
     )
-    vision_cache_bytes: int = Field(
-        64 * 1024 * 1024,
-        description="Cache of photos' features: 8 MB a photo of 1024² at 8B.",
+    slots: int | None = Field(
+        None,
+        ge=1,
+        description="Questions in flight at once; each reserves memory of the KV cache; unset: what"
+        " fits, on a CPU 8.",
     )
-
-
-class Settings(ModelSettings, HomeSettings):
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, protected_namespaces=())
-
     prefill_tokens: int = Field(
         512,
         ge=1,
         description="Prompt tokens in one step: bounds how long answers are delayed.",
     )
+    vision_cache_bytes: int = Field(
+        64 * 1024 * 1024,
+        description="Cache of photos' features: at 8B 8.4 MB for 512², 33.6 MB for 1024².",
+    )
+
+
+class Settings(ModelSettings, HomeSettings):
+    # Empty is unset: compose passes what nobody has set as an empty string.
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, protected_namespaces=(), env_ignore_empty=True
+    )
+
     queue_limit: int = Field(
         64, description="Waiting questions; more are refused (503 with Retry-After)."
     )

@@ -12,22 +12,23 @@ from transformers import (
     AutoImageProcessor,
     AutoModelForImageTextToText,
     AutoTokenizer,
-    BitsAndBytesConfig,
 )
 from transformers.utils import cached_file
 from transformers.utils.logging import disable_progress_bar
 
+from contract.attempts import MAX_ATTEMPT, closeness
+from contract.images import MODEL_PIXELS
 from inference.config import ModelSettings
-from inference.model.device import default_dtype
+from inference.model.device import bound_memory, check_placement, choose_device, default_dtype
+from inference.model.memory import MemoryNeeds, MemoryPlan, Shape
+from inference.model.tensors import OutOfMemory
+from inference.model.unfit import UnfitError
+from inference.model.weights import quantisation_config, weight_bytes, weight_bytes_of
 
 # Of each end of a weight file, for its fingerprint. Hashing all 17 GB would take a minute.
 FINGERPRINT_BYTES = 1024 * 1024
 # One visual token stands for 32 × 32 pixels: patches of 16 × 16, merged 2 by 2.
 VISUAL_TOKEN_PIXELS = 32 * 32
-
-
-class UnfitError(Exception):
-    """This checkpoint cannot be served here. The message tells ops why, and what would help."""
 
 
 @dataclass(frozen=True)
@@ -53,59 +54,92 @@ class Checkpoint:
     tokenizer: Any
     image_processor: Any
     facts: ModelFacts
+    plan: MemoryPlan
 
 
 def load_checkpoint(settings: ModelSettings) -> Checkpoint:
     """Load for inference. Blocks: seconds for the demo checkpoint, minutes for 17 GB. Raises
-    UnfitError."""
+    UnfitError, where it can before the weights are loaded."""
     torch.set_num_threads(settings.torch_threads)
     disable_progress_bar()  # it would break the log's JSON lines
     name = settings.checkpoint
-    cuda = torch.cuda.is_available() and settings.device_map != "cpu"
+    device = choose_device(settings.device_map)
     dtype: str = settings.dtype
     if dtype == "auto":
-        dtype = default_dtype("cuda" if cuda else "cpu")
-    tokenizer = _tokenizer(name)  # before the weights, which take minutes
+        dtype = default_dtype(device, settings.quantisation)
+    tokenizer = _tokenizer(name)
+    # Not AutoProcessor: its video part needs torchvision. Photos need only these two.
+    image_processor = _image_processor(name, settings.max_image_tokens)
     config = AutoConfig.from_pretrained(name)
     config._attn_implementation = {
         "text_config": "sdpa",
         "vision_config": settings.vision_attention,
     }
+    plan = _plan(settings, config, dtype, device, image_processor)
     options: dict[str, Any] = {}
     if settings.quantisation != "none":
-        options["quantization_config"] = _quantisation(settings.quantisation, dtype)
-    module = AutoModelForImageTextToText.from_pretrained(
-        name,
-        config=config,
-        dtype=getattr(torch, dtype),
-        device_map=settings.device_map if cuda else "cpu",
-        **options,
-    ).eval()
-    # Not AutoProcessor: its video part needs torchvision. Photos need only these two.
-    image_processor = AutoImageProcessor.from_pretrained(name)
-    if settings.max_image_tokens is not None:
-        bound = settings.max_image_tokens * VISUAL_TOKEN_PIXELS
-        size = image_processor.size
-        size["longest_edge"] = min(size["longest_edge"], bound)
-        size["shortest_edge"] = min(size["shortest_edge"], bound)
+        options["quantization_config"] = quantisation_config(settings.quantisation, dtype)
+    try:
+        module = AutoModelForImageTextToText.from_pretrained(
+            name, config=config, dtype=getattr(torch, dtype), device_map=device, **options
+        ).eval()
+    except OutOfMemory as error:
+        raise UnfitError(plan.sentence("Loading ran out of memory.")) from error
+    check_placement(module, device)
     metadata = _project_metadata(name)
-    text = module.config.text_config
     facts = ModelFacts(
         name=metadata.get("name", name.rstrip("/").split("/")[-1]),
         revision=settings.model_revision or _fingerprint(name),
         demo=bool(metadata.get("demo", False)),
         parameters=module.num_parameters(),  # of int4 two are in one byte
-        weight_bytes=sum(map(_bytes, module.parameters())),
-        kv_bytes_per_token=2
-        * text.num_hidden_layers
-        * text.num_key_value_heads
-        * text.head_dim
-        * getattr(torch, dtype).itemsize,
-        device=str(module.device),
+        weight_bytes=weight_bytes(module),
+        kv_bytes_per_token=plan.needs.shape.kv_bytes_per_token,
+        device=device,
         dtype=dtype,
-        max_context_tokens=min(settings.max_context_tokens, text.max_position_embeddings),
+        max_context_tokens=plan.context,
     )
-    return Checkpoint(module, tokenizer, image_processor, facts)
+    return Checkpoint(module, tokenizer, image_processor, facts, plan)
+
+
+def _plan(
+    settings: ModelSettings, config: Any, dtype: str, device: str, image_processor: Any
+) -> MemoryPlan:
+    text, vision = config.text_config, config.vision_config
+    shape = Shape(
+        layers=text.num_hidden_layers,
+        heads=text.num_attention_heads,
+        kv_heads=text.num_key_value_heads,
+        head_dim=text.head_dim,
+        hidden=text.hidden_size,
+        intermediate=text.intermediate_size,
+        vocabulary=text.vocab_size,
+        tower_hidden=vision.hidden_size,
+        tower_intermediate=vision.intermediate_size,
+        patch_values=vision.in_channels * vision.temporal_patch_size * vision.patch_size**2,
+        deepstack=len(vision.deepstack_visual_indexes),
+        itemsize=getattr(torch, dtype).itemsize,
+    )
+    pixels = min(image_processor.size["longest_edge"], MODEL_PIXELS) * closeness(MAX_ATTEMPT)
+    budget = bound_memory(device, settings.gpu_memory_bytes)
+    needs = MemoryNeeds(
+        shape,
+        weights=weight_bytes_of(config, dtype, settings.quantisation) if budget else 0,
+        vision_cache=settings.vision_cache_bytes,
+        prefill_tokens=settings.prefill_tokens,
+        photo_tokens=int(pixels) // VISUAL_TOKEN_PIXELS,
+        budget=budget,
+    )
+    return needs.plan(settings.slots, settings.max_context_tokens, text.max_position_embeddings)
+
+
+def _image_processor(name: str, max_tokens: int | None) -> Any:
+    processor = AutoImageProcessor.from_pretrained(name)
+    if max_tokens is not None:
+        bound = max_tokens * VISUAL_TOKEN_PIXELS
+        size = processor.size
+        size["longest_edge"] = min(size["longest_edge"], bound)
+        size["shortest_edge"] = min(size["shortest_edge"], bound)
+    return processor
 
 
 def _tokenizer(name: str) -> Any:
@@ -118,29 +152,6 @@ def _tokenizer(name: str) -> Any:
     if tokenizer.chat_template is None:
         raise UnfitError(f"{name} has no chat template, so it cannot be asked anything.")
     return tokenizer
-
-
-def _bytes(weight: Any) -> int:
-    """Of a parameter and of the scales by which it is quantised."""
-    state = getattr(weight, "quant_state", None)
-    scales = [getattr(weight, "SCB", None), getattr(state, "absmax", None)]
-    tensors = [weight, *(scale for scale in scales if scale is not None)]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-
-def _quantisation(bits: str, dtype: str) -> BitsAndBytesConfig:
-    """Weights of the language model in 8 or 4 bits. The vision tower is not quantised: it is small,
-    and its errors would affect every answer about a photo."""
-    # transformers matches prefixes of full names: "visual" alone would match nothing.
-    skip = ["model.visual", "lm_head"]
-    if bits == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_compute_dtype=getattr(torch, dtype),
-        llm_int8_skip_modules=skip,
-    )
 
 
 def _files(name: str) -> list[Path]:

@@ -14,12 +14,15 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
-from contract.completion import CompletionRequest, Sampling
+from contract.attempts import MAX_ATTEMPT, pixel_bound
+from contract.completion import CompletionRequest, Sampling, Turn
 from inference.config import ModelSettings
 from inference.model.checkpoint import load_checkpoint
 from inference.model.grammar import Grammar, GrammarCompiler
 from inference.model.network import Network
 from inference.model.prompts import Prompt, PromptBuilder
+from inference.model.rehearsal import rehearse
+from inference.model.unfit import UnfitError
 
 
 class Model:
@@ -27,6 +30,7 @@ class Model:
     on the engine thread, because the module keeps M-RoPE state."""
 
     def __init__(self, settings: ModelSettings) -> None:
+        """Raises UnfitError."""
         checkpoint = load_checkpoint(settings)
         self.facts = checkpoint.facts
         self._module = checkpoint.module
@@ -34,7 +38,8 @@ class Model:
         self._prompts = PromptBuilder(checkpoint)
         self._grammars = GrammarCompiler(checkpoint)
         self.vocabulary = self._grammars.vocabulary
-        self.network = Network(checkpoint, settings.slots, settings.vision_cache_bytes)
+        self.plan = checkpoint.plan
+        self.network = Network(checkpoint, settings.vision_cache_bytes)
         eos = checkpoint.module.generation_config.eos_token_id
         self._eos = set(eos if isinstance(eos, list) else [eos])
         self.bytes_of = self._prompts.bytes_of
@@ -53,6 +58,20 @@ class Model:
     def grammar(self, sampling: Sampling) -> Grammar | None:
         """Raises InvalidSchema. The schema is one that a helper has tried before."""
         return self._grammars.compile(sampling.schema) if sampling.schema else None
+
+    def rehearse(self) -> int | None:
+        """The largest passes there can be. Returns their peak on the device in bytes, None on a
+        CPU. Raises UnfitError. Call it before the engine is started."""
+        asked = CompletionRequest((Turn("user", "?"),), None)
+        for attempt in range(MAX_ATTEMPT, -1, -1):
+            side = int(pixel_bound(attempt) ** 0.5)
+            prompt = self.prompt(asked, Image.new("RGB", (side, side)), "rehearsal", attempt)
+            if len(prompt.ids) < self.plan.context:
+                return rehearse(self.network, prompt, self.plan, self.facts.device)
+        raise UnfitError(
+            f"A photo takes {len(prompt.ids)} tokens, more than a context of {self.plan.context}."
+            " Set MAX_IMAGE_TOKENS lower, or MAX_CONTEXT_TOKENS higher."
+        )
 
     def is_end_token(self, token_id: int) -> bool:
         return token_id in self._eos

@@ -25,17 +25,17 @@ class RowInput:
 class Network:
     """Not thread-safe: only the engine thread may use it, its cache and tensors on the device."""
 
-    def __init__(self, checkpoint: Checkpoint, slots: int, vision_cache_bytes: int) -> None:
+    def __init__(self, checkpoint: Checkpoint, vision_cache_bytes: int) -> None:
         module = checkpoint.module
         self._tower = module.model
         self._language = module.model.language_model
         self._head = module.lm_head
         self._device = module.device
-        self._config = module.config.text_config
-        self._capacity = checkpoint.facts.max_context_tokens
         self._dtype = module.lm_head.weight.dtype
         self.vision = VisionCache(vision_cache_bytes)
-        self.cache = SlotCache(self._config, slots, self._capacity, self._dtype, self._device)
+        plan = checkpoint.plan
+        config = module.config.text_config
+        self.cache = SlotCache(config, plan.slots, plan.context, self._dtype, self._device)
 
     def reset(self) -> None:
         """Empty the KV cache. After a pass that failed midway its content is invalid."""

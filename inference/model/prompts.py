@@ -9,6 +9,7 @@ from PIL import Image
 
 from contract.attempts import closeness
 from contract.completion import CompletionRequest
+from contract.images import MODEL_PIXELS
 from inference.detokenizer import token_bytes
 from inference.model.checkpoint import Checkpoint
 
@@ -99,7 +100,7 @@ class PromptBuilder:
         if attempt:
             # So many times the usual tokens, whatever the photo's size: a small photo is enlarged,
             # and a large one may exceed the checkpoint's own maximum.
-            usual = min(max(pixels.width * pixels.height, minimum), maximum)
+            usual = min(max(pixels.width * pixels.height, minimum), maximum, MODEL_PIXELS)
             minimum = maximum = int(usual * closeness(attempt))
         return dict(zip(_BOUNDS, (minimum, maximum), strict=True))
 

@@ -20,7 +20,9 @@ class Features:
 
 
 class VisionCache:
-    """Evicts the least recently used features beyond `limit_bytes`. Not thread-safe."""
+    """Evicts the least recently used features beyond `limit_bytes`, but never the last ones that
+    were used: a prompt may be read in several passes, and of one prompt at a time. Otherwise each
+    pass would look at the photo anew. Not thread-safe."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -48,7 +50,7 @@ class VisionCache:
             return
         self._entries[key] = features
         self.bytes += features.bytes
-        while self.bytes > self._limit:
+        while self.bytes > self._limit and len(self._entries) > 1:
             _, dropped = self._entries.popitem(last=False)
             self.bytes -= dropped.bytes
 

@@ -37,6 +37,18 @@ def test_each_attempt_has_more_visual_tokens_whatever_the_photos_size(
         assert 0.6 < count / (counts[0] * closeness(attempt)) < 1.5
 
 
+def test_a_closer_look_is_bounded_where_the_checkpoint_has_hardly_a_bound(
+    demo: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Published ones take 16,384 tokens a photo, which is four contexts."""
+    published = {"shortest_edge": 65536, "longest_edge": 16777216}
+    monkeypatch.setattr(demo._prompts._image_processor, "size", published)
+    for attempt in range(MAX_ATTEMPT + 1):
+        side = int(pixel_bound(attempt) ** 0.5)
+        counted = tokens(demo, Image.new("RGB", (side, side)), attempt)
+        assert 0.9 < counted / (1024 * closeness(attempt)) < 1.1  # in whole squares of 32 px
+
+
 def test_the_first_attempt_sees_what_the_checkpoint_was_made_for(demo: Model) -> None:
     pixels = picture(900, 600)
     processor = demo._prompts._image_processor

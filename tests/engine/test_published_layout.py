@@ -77,7 +77,7 @@ def test_the_pieces_of_an_answer_are_what_the_tokenizer_decodes(published: Model
 
 
 async def test_mixed_questions_get_the_very_tokens_of_generate(published: Model) -> None:
-    asks = mixed(published, 16, longest=40, most_tokens=8)
+    asks = mixed(published, 12, longest=40, most_tokens=8)
     wanted = await reference(published, asks)
     with engine(published) as running:
         results = await asyncio.gather(*(answered(running, published, a) for a in asks))
@@ -108,7 +108,7 @@ async def test_a_logit_that_is_no_token_says_nothing(published: Model) -> None:
 async def test_an_answer_keeps_to_its_schema(published: Model) -> None:
     asks = [
         ask(published, f"card {n}", schema=SCHEMA, temperature=1.0, seed=n, max_tokens=100)
-        for n in range(4)
+        for n in range(2)
     ]
     with engine(published) as running:
         results = await asyncio.gather(*(answered(running, published, a) for a in asks))

@@ -14,9 +14,10 @@ from inference.model.model import Model
     ("quantisation", "kind"), [("int8", "Linear8bitLt"), ("int4", "Linear4bit")]
 )
 def test_the_language_model_is_quantised_and_the_tower_is_not(
-    quantisation: str, kind: str, sample_photo: Path
+    quantisation: str, kind: str, sample_photo: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model = Model(Settings(_env_file=None, quantisation=quantisation, device_map="cpu"))
+    settings = Settings(_env_file=None, quantisation=quantisation, gpu_memory_bytes=10**9)
+    model = Model(settings)
     layers = {
         name: type(layer).__name__
         for name, layer in model._module.named_modules()
@@ -30,3 +31,6 @@ def test_the_language_model_is_quantised_and_the_tower_is_not(
     ids: list[int] = []
     model.generate(prompt, asked.sampling, None, ids.append, lambda: False)
     assert "钱包" in b"".join(map(model.bytes_of, ids)).decode()
+    # bitsandbytes would warn in each layer of each pass of what it has to cast.
+    assert "inputs will be cast" not in caplog.text
+    assert model.plan.needs.weights == pytest.approx(model.facts.weight_bytes, rel=0.001)

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 from pydantic_settings import BaseSettings
 
 from contract.process.home import Place, home
@@ -54,6 +55,21 @@ def test_lists_come_as_commas_and_empty_means_unset(monkeypatch: pytest.MonkeyPa
     assert settings.replicas == ("http://a:1", "http://b:2")
     assert settings.web_dir is None
     assert settings.redis_url is None
+
+
+def test_a_replica_starts_with_what_the_gpu_overlay_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    overlay = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())
+    passed = overlay["services"]["inference"]["environment"]
+    for name, value in passed.items():
+        # As compose fills it in where nobody has set anything.
+        monkeypatch.setenv(name, re.sub(r"\$\{[A-Z_]+:-(.*)\}", r"\1", str(value)))
+    assert passed.keys() - {"PYTORCH_ALLOC_CONF"} <= fields().keys()
+    settings = InferenceSettings(_env_file=None)
+    assert (settings.slots, settings.max_context_tokens) == (None, None)
+    assert (settings.gpu_memory_bytes, settings.max_image_tokens) == (20_000_000_000, 256)
+    assert (settings.device_map, settings.quantisation) == ("cuda:0", "none")
 
 
 def test_the_database_password_is_put_into_the_url_and_hidden_in_print() -> None:
