@@ -79,7 +79,7 @@ def test_the_env_file_of_the_current_folder_is_not_read(
     project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     Path(".env").write_text("SLOTS=2\nDEADLINE_MS=2\n")
-    assert (InferenceSettings().slots, GatewaySettings().deadline_ms) == (8, 30_000)
+    assert (InferenceSettings().slots, GatewaySettings().deadline_ms) == (None, 30_000)
     (project / ".env").write_text("SLOTS=3\nDEADLINE_MS=3\n")
     assert (InferenceSettings().slots, GatewaySettings().deadline_ms) == (3, 3)
     monkeypatch.setattr(homes, "PROJECT", tmp_path / "site-packages")
