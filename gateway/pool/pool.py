@@ -133,7 +133,7 @@ class Pool:
             own_headers = {**headers, "x-deadline-ms": str(max(remaining_ms, 0))}
             try:
                 sent = await request_for(replica.upstream, asked, render, deadline)
-                pieces = replica.complete(sent, own_headers, deadline, last_try)
+                pieces = replica.complete(sent, own_headers, revision, deadline, last_try)
                 async with contextlib.aclosing(pieces):
                     async for piece in pieces:
                         if doubts:

@@ -62,12 +62,14 @@ class Replica:
         self.max_in_flight = max_in_flight
         self._silence_s = silence_s
         self._salts = salts
-        self._late_probes = 0
-        self._not_ready_reason = ""
+        self._late_probes, self._not_ready_reason = 0, ""
         self._renaming = asyncio.Lock()
         self._full_until = 0.0
         self._silence = SilenceWatch(
-            silence_s, lambda: self._connections.last_byte_at, self._answers, self._on_silence
+            silence_s,
+            lambda: self._connections.last_byte_at,
+            self._answers,
+            lambda: self._set_ready(False, "its engine does not answer"),
         )
 
     @property
@@ -119,9 +121,14 @@ class Replica:
         self._metrics.forget(self.url)
 
     async def complete(
-        self, asked: CompletionRequest, headers: dict[str, str], deadline: float, last_try: bool
+        self,
+        asked: CompletionRequest,
+        headers: dict[str, str],
+        revision: str,
+        deadline: float,
+        last_try: bool,
     ) -> AsyncGenerator[AnswerPiece]:
-        """Stream the answer; `deadline` in time.monotonic seconds.
+        """Stream the answer of `revision`; `deadline` in time.monotonic seconds.
 
         Unless this is the `last_try`, half of the remaining time is kept for another replica.
         Raises UnavailableError before the first piece and ReplicaFailed after it; DeadlineExceeded;
@@ -130,7 +137,7 @@ class Replica:
         first_piece_at = None
         deltas = 0
         try:
-            request = self._request(asked, headers)
+            request = self._request(asked, headers, revision)
             async with self._silence.question(), aclosing(request) as pieces:
                 piece = await first_piece(
                     pieces,
@@ -178,7 +185,7 @@ class Replica:
             raise UnavailableError(str(error), doubt=doubt) from error
 
     async def _request(
-        self, asked: CompletionRequest, headers: dict[str, str]
+        self, asked: CompletionRequest, headers: dict[str, str], revision: str
     ) -> AsyncGenerator[AnswerPiece]:
         own_headers = {
             "content-type": "application/json",
@@ -188,13 +195,15 @@ class Replica:
         path = "/v1/chat/completions"
         for again in (False, True):
             served = self.served
+            if self.revision != revision:  # a probe has found another model meanwhile
+                raise UnavailableError("another revision")
             body = body_of(self.upstream, asked, self._model_name, headers, self._salts)
             async with self._connections.request("POST", path, own_headers, body) as response:
                 if response.status == 404 and not again and await self._renamed(served):
                     continue
                 if response.status != 200:
                     raise await self._error_of(response, asked)
-                if response.headers.get("x-model-revision", self.revision) != self.revision:
+                if response.headers.get("x-model-revision", revision) != revision:
                     # The server was replaced since the last probe: another cache key is needed.
                     self._set_ready(False, "another revision")
                     raise UnavailableError("another revision")
@@ -215,13 +224,11 @@ class Replica:
         return self.served.model_id if self.served else None
 
     async def _renamed(self, served: ServedModel | None) -> bool:
-        """Whether it knows its model under another name than `served` says, of the same revision:
-        it was started anew since the last probe. Raises UnavailableError for another revision."""
+        """Whether it serves another model than `served`, or under another name: it was started anew
+        since the last probe."""
         async with self._renaming:
             if self.served is served:
                 await self.probe(afresh=True)
-        if served is not None and self.revision != served.revision:
-            raise UnavailableError("another revision")
         return self.ready and self.served != served
 
     async def _error_of(self, response: Connection, asked: CompletionRequest) -> Exception:
@@ -235,10 +242,6 @@ class Replica:
     async def _answers(self, within_s: float) -> bool:
         connections, model = self._probe_connections, self._model_name
         return await answers(connections, self.upstream, model, self._salts, within_s)
-
-    def _on_silence(self, silent: bool) -> None:
-        if silent:  # else its next probe says whether it is ready
-            self._set_ready(False, "its engine does not answer")
 
     def _set_ready(self, ready: bool, reason: str) -> None:
         if (ready, reason) != (self.ready, self._not_ready_reason):

@@ -10,20 +10,20 @@ from contextlib import asynccontextmanager
 class SilenceWatch:
     """`last_byte_at`: when the server last sent a part of any answer (time.monotonic seconds).
     `try_it`: asks it the least there is to ask, and tells whether an answer began in that many
-    seconds. `on_change`: called when it falls silent, and when it answers again."""
+    seconds. `on_silence`: called when it has fallen silent."""
 
     def __init__(
         self,
         silence_s: float,
         last_byte_at: Callable[[], float],
         try_it: Callable[[float], Awaitable[bool]],
-        on_change: Callable[[bool], None],
+        on_silence: Callable[[], None],
     ) -> None:
         self.silent = False
         self._silence_s = silence_s
         self._last_byte_at = last_byte_at
         self._try_it = try_it
-        self._on_change = on_change
+        self._on_silence = on_silence
         self._asked_at: dict[object, float] = {}
         self._trial: asyncio.Task[None] | None = None
 
@@ -57,8 +57,8 @@ class SilenceWatch:
             silent = not await self._try_it(self._silence_s)
             if silent and not self.silent and not self._seems_silent():
                 return  # it was busy: meanwhile it answers others, or was asked nothing
-            if silent != self.silent:
-                self.silent = silent
-                self._on_change(silent)
+            if silent and not self.silent:
+                self._on_silence()
+            self.silent = silent
         finally:
             self._trial = None

@@ -3,6 +3,7 @@ say."""
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
@@ -10,7 +11,16 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image, ImageChops
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
+from contract.completion import CompletionRequest, Turn
+from contract.response import Finished
+from gateway.pool.refusals import UnavailableError
+from gateway.pool.replica import Replica
+from gateway.pool.telemetry import PoolMetrics
+from gateway.pool.upstreams.salts import Salts
+from gateway.pool.upstreams.upstream import Upstream
 from tests.support.asking import chat, data_uri, photo, post, text_of
 from tests.support.foreign_replica import BAD_SCHEMA, DEAD, ForeignReplica, foreign_replica
 from tests.support.pictures import encoded
@@ -348,6 +358,25 @@ def test_a_server_that_does_not_serve_the_model_set_for_it_is_not_ready(
     vllm.model = "shop"
     wait_until("ready", lambda: httpx.get(f"{gateway}/readyz").status_code == 200)
     assert text_of(post(gateway, chat("what?", photo()))) == "看起来是皮革"
+
+
+async def test_a_question_for_the_model_of_before_is_not_answered_by_another(
+    vllm: ForeignReplica,
+) -> None:
+    """A probe finds it between the choice of a replica and the asking: a photo is made for it."""
+    settings = Upstream(url=vllm.url, kind="vllm", api_key=SecretStr("sk-inside"))
+    replica = Replica(vllm.url, settings, PoolMetrics(CollectorRegistry()), 8, 5.0, Salts("s"))
+    await replica.probe()
+    asked = CompletionRequest((Turn("user", "what?"),), None, stream=True)
+    deadline = time.monotonic() + 10
+    answer = [piece async for piece in replica.complete(asked, {}, MODEL, deadline, True)]
+    assert isinstance(answer[-1], Finished)
+    vllm.model = "Qwen/Qwen3-VL-4B-Instruct"
+    await replica.probe()
+    with pytest.raises(UnavailableError):
+        await anext(replica.complete(asked, {}, MODEL, deadline, True))
+    assert len(vllm.calls) == 1
+    replica.close()
 
 
 def test_ours_and_theirs_stand_in_one_pool(start_gateway: Start, vllm: ForeignReplica) -> None:
