@@ -26,8 +26,8 @@ from gateway.moderation.verdict import NOTHING, Verdict
 from gateway.prompt import SYSTEM as SYSTEM_PROMPT
 from gateway.usecases.deadline import in_time
 
-# About 2 KB an entry: 6 MB of a gateway's 150. A hit that is not remembered costs its parsing.
-REMEMBERED_BODIES = 3_000
+# About 2 KB an entry: 4 MB of a gateway's 150. A hit that is not remembered costs its parsing.
+REMEMBERED_BODIES = 2_000
 # Longer conversations and schemas are rare, and would take the room of many: they are kept as typed
 # and as asked, and one rare character makes all of a text four bytes each.
 REMEMBERED_CHARS = 1_000
