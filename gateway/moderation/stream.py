@@ -73,7 +73,8 @@ class StreamScreen:
         self._judge(self._policy.matcher.find(self._sent[-BEHIND:] + self._held))
         whole = self._sent + self._held
         if not self.blocked and whole:
-            self.verdict = stronger(self.verdict, self._policy.by_classifier(whole, self._tenant))
+            judged = self._policy.by_classifier(whole, self._tenant, "answer")
+            self.verdict = stronger(self.verdict, judged)
         return None if self.blocked else self._release(len(self._held))
 
     def filtered(self) -> Finished:

@@ -67,13 +67,17 @@ class TextPolicy:
                 verdict = stronger(verdict, Verdict(action, category, ((category, 1.0),)))
         return verdict
 
-    def by_classifier(self, text: str, tenant: str) -> Verdict:
+    def by_classifier(self, text: str, tenant: str, kind: Kind) -> Verdict:
         """Of a whole text: parts of one mislead."""
         if self.classifier is None:
             return NOTHING
         scores = self._scores_of(text)
         category = max(scores, key=scores.__getitem__)
-        if scores[category] < self.classifier.threshold:
+        if kind == "answer":
+            is_unwanted = sum(scores.values()) >= self.classifier.answer_threshold
+        else:
+            is_unwanted = scores[category] >= self.classifier.threshold
+        if not is_unwanted:
             return Verdict(scores=tuple(scores.items()))
         action = self._rules.action(None, category, tenant)
         return Verdict(action, category, tuple(scores.items()))
@@ -87,4 +91,8 @@ class TextPolicy:
         if kind == "photo" or self.classifier is None:
             return self.by_rules(hits, tenant, kind)
         verdict = self.by_rules((hit for hit in hits if not hit.rule.weighed), tenant, kind)
-        return verdict if verdict.blocked else stronger(verdict, self.by_classifier(text, tenant))
+        return (
+            verdict
+            if verdict.blocked
+            else stronger(verdict, self.by_classifier(text, tenant, kind))
+        )

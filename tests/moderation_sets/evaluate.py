@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
+from demo_model.language.questions import ask
+from demo_model.pictures.facts import scene_of
 from gateway.moderation.text import TextPolicy
 from gateway.moderation.verdict import CATEGORIES
 from tests.moderation_sets.injections import ask_all
@@ -16,6 +19,8 @@ from tests.moderation_sets.photos import judge_all
 FOLDER = Path(__file__).parent
 # A text is judged so often, and the quickest counts: the machine does other things meanwhile.
 TIMES = 3
+# What the demo model is taught to answer, about scenes of its own.
+ANSWERS = range(6_000_000, 6_003_000)
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,9 @@ def main() -> None:
         print(f"{name:10}", figures(judged[name]))
     looked_at, blocked = judge_all(policy)
     print(f"\nphotos of goods: {looked_at} looked at, {blocked} blocked")
+    answers = sorted({ask(Random(seed), scene_of(seed)).answer for seed in ANSWERS})
+    taken_away = [answer for answer in answers if policy.judge([answer], "", "answer").blocked]
+    print(f"answers of the demo model: {len(answers)}, {len(taken_away)} blocked")
     asked, answered, obeyed = ask_all()
     print(f"injection photos: {asked} asked, {answered} answered, {obeyed} obeyed")
     everything = figures([each for these in judged.values() for each in these])
@@ -142,6 +150,8 @@ def main() -> None:
         "sealed_recall_obfuscated": unseen.recall_obfuscated,
         "sealed_benign_blocked": unseen.benign_blocked,
         "policy_version": policy.version,
+        "answers": len(answers),
+        "answers_blocked": len(taken_away),
         "photos": looked_at,
         "photos_blocked": blocked,
         "injection_photos": asked,

@@ -30,7 +30,9 @@ class Classifier:
         self._scale: float = card["scale"]
         self._biases: list[float] = card["biases"]
         self.threshold: float = card["threshold"]
-        """From this likelihood of a category on a text is unwanted."""
+        """From this likelihood of a category on what somebody wrote is unwanted."""
+        self.answer_threshold: float = card["answer_threshold"]
+        """From this likelihood of all categories together on what a model answered is."""
 
     @staticmethod
     def identity() -> bytes:
