@@ -10,15 +10,7 @@ from http.client import HTTPResponse
 import httpx
 import pytest
 
-from tests.service.nginx.test_nginx import (  # noqa: F401 - fixtures
-    PATH,
-    ask,
-    gateway,
-    names,
-    port,
-    stack,
-    start,
-)
+from tests.service.nginx.test_nginx import PATH, ask
 from tests.support.nginx_server import Nginx, StandInGateway
 from tests.support.servers import wait_until
 
@@ -26,7 +18,7 @@ Start = Callable[..., Nginx]
 
 
 @pytest.fixture
-def limited(gateway: StandInGateway, start: Start) -> Nginx:  # noqa: F811
+def limited(gateway: StandInGateway, start: Start) -> Nginx:
     return start(CONNECTION_LIMIT="3", TRUSTED_PROXY="127.0.0.0/8")
 
 

@@ -4,8 +4,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ from tests.support.nginx_server import (
     Nginx,
     StandInGateway,
     gateway_that_breaks_off,
-    name_server,
-    nginx_server,
     stand_in_gateway,
     write_certificate,
 )
@@ -31,38 +28,6 @@ from tests.support.servers import wait_until
 
 FIRST, SECOND, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 PATH = "/v1/chat/completions"
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def names(stack: ExitStack) -> NameServer:
-    return stack.enter_context(name_server(FIRST))
-
-
-@pytest.fixture
-def gateway(stack: ExitStack, port: int) -> StandInGateway:
-    return stack.enter_context(stand_in_gateway(FIRST, port))
-
-
-@pytest.fixture
-def start(stack: ExitStack, tmp_path: Path, names: NameServer, port: int) -> Callable[..., Nginx]:
-    def start(**settings: str) -> Nginx:
-        nginx = stack.enter_context(nginx_server(tmp_path / "nginx", names, port, **settings))
-        if names.addresses:  # looked up in the background, a moment after the start
-            wait_until("gateway", lambda: httpx.get(f"{nginx.url}/readyz").status_code != 502)
-        return nginx
-
-    return start
 
 
 @pytest.fixture

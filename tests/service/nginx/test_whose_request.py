@@ -2,23 +2,17 @@
 a client names no single person."""
 
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from http.client import HTTPResponse
-from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.api.guard import is_plain
 from gateway.api.hosts import Hosts
-from gateway.cli.embedded import free_port
 from tests.support.nginx_server import (
     Nginx,
     StandInGateway,
-    name_server,
-    nginx_server,
-    stand_in_gateway,
 )
 from tests.support.servers import wait_until
 from tests.unit.api.test_guard import ODD, PLAIN
@@ -29,33 +23,14 @@ Start = Callable[..., Nginx]
 
 
 @pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def gateway(stack: ExitStack, port: int) -> StandInGateway:
-    return stack.enter_context(stand_in_gateway("127.0.0.1", port))
-
-
-@pytest.fixture
-def start(stack: ExitStack, tmp_path: Path, gateway: StandInGateway, port: int) -> Start:
-    names = stack.enter_context(name_server("127.0.0.1"))
-
-    def start(**settings: str) -> Nginx:
-        nginx = stack.enter_context(nginx_server(tmp_path / "nginx", names, port, **settings))
-        wait_until("gateway", lambda: httpx.get(f"{nginx.url}/readyz").status_code != 502)
+def start(start: Start, gateway: StandInGateway) -> Start:
+    def start_before_gateway(**settings: str) -> Nginx:
+        nginx = start(**settings)
         gateway.seen.clear()
         gateway.paths.clear()
         return nginx
 
-    return start
+    return start_before_gateway
 
 
 def asked(nginx: Nginx, method: str, path: str, host: str = "x", more: str = "") -> HTTPResponse:
@@ -110,13 +85,13 @@ def test_no_spelling_of_an_erasure_passes_its_limit(start: Start, gateway: Stand
 
 
 @pytest.mark.parametrize(
-    "names", ["", "shop.example,*.cdn.example", "*", " shop.example , b.example "]
+    "allowed", ["", "shop.example,*.cdn.example", "*", " shop.example , b.example "]
 )
 def test_nginx_serves_the_hosts_that_the_gateway_serves(
-    start: Start, gateway: StandInGateway, names: str
+    start: Start, gateway: StandInGateway, allowed: str
 ) -> None:
-    nginx = start(ALLOWED_HOSTS=names)
-    hosts = Hosts(name.strip() for name in names.split(","))
+    nginx = start(ALLOWED_HOSTS=allowed)
+    hosts = Hosts(name.strip() for name in allowed.split(","))
     others = ["shop.example", "a.cdn.example", "a.b.cdn.example", "cdn.example", "b.example:8080"]
     for host in [*OURS, *STRANGERS, *others, "ashop.example", "hop.example"]:
         if not host.isascii() or " " in host or "\t" in host or not host:
@@ -125,8 +100,8 @@ def test_nginx_serves_the_hosts_that_the_gateway_serves(
             served = asked(nginx, "GET", path, host).status
             assert served == (200 if hosts.serve(host) else 400), (host, path)
     answer = asked(nginx, "GET", "/", "evil.example")
-    assert answer.status == (200 if names == "*" else 400)
-    if names != "*":
+    assert answer.status == (200 if allowed == "*" else 400)
+    if allowed != "*":
         assert answer.getheader("x-content-type-options") == "nosniff"
 
 
