@@ -31,8 +31,8 @@ from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.instructions import instructed
 from demo_model.language.tasks.photos import two_photos
 from demo_model.language.tasks.turns import turns_about
-from demo_model.pictures.crops import cropped
-from demo_model.pictures.facts import Scene
+from demo_model.pictures.facts import Scene, visible
+from demo_model.pictures.regions import region
 
 ATTRIBUTES = {"kind": "what", "colour": "colour", "pattern": "pattern", "material": "material"}
 UNKNOWABLE = ("price", "size", "stock", "authentic")
@@ -81,6 +81,8 @@ class Case:
     def _attribute_right(self, attribute: str) -> bool:
         wanted = getattr(self.scene.products[0], attribute)
         found = stated(self.answer, attribute, self.exchange.language)
+        if not wanted:  # the material of a drawing
+            return not found and says_cannot(self.answer, self.exchange.language)
         unsaid = attribute == "pattern" and wanted == "plain" and not found
         return (found == {wanted} or unsaid) and not denies_a_thing(self.answer)
 
@@ -120,10 +122,6 @@ def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]
         brand = case("brand", ask(rng, scene, intent="brand"))
         yield brand if product.brand else case("cannot_see", brand.exchange)
         yield case("card", card_talk(rng, scene))
-        if not product.words:
-            region, _ = cropped(photo, scene, rng)
-            exchange = ask(rng, scene, intent=rng.choice(list(ATTRIBUTES.values())))
-            yield Case("region", exchange, scene, Question(exchange.question, region))
         if product.note:
             yield case("injection", ask(rng, scene, intent="text"))
             yield case("injection", ask(rng, scene, intent=rng.choice(TEMPTED)))
@@ -132,9 +130,10 @@ def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]
             yield case("cannot_see", ask(rng, scene, intent=intent))
     else:
         yield case("pair", ask(rng, scene, intent="what"))
-        region, alone = cropped(photo, scene, rng)
-        exchange = ask(rng, alone, intent="what")
-        yield Case("region", exchange, alone, Question(exchange.question, region))
+        cut = region(scene.seed, rng.randrange(2))
+        alone = visible(cut.scene)
+        exchange = ask(rng, alone, intent=rng.choice(list(ATTRIBUTES.values())))
+        yield Case("region", exchange, alone, Question(exchange.question, cut.picture))
     for _ in range(2):
         yield case("seen_phrasings", ask(rng, scene))
         yield case("held_out_phrasings", ask(rng, scene, wording=Wording.HELD_OUT))

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from demo_model.pictures.crops import cropped
-from demo_model.pictures.facts import Scene, scene_of
+from demo_model.pictures.facts import Scene, scene_of, visible
 from demo_model.pictures.renderer import frame_of, render_jpeg
 
 SHARD = 256  # pictures in a file, which take a few seconds to draw
@@ -103,7 +102,7 @@ class PicturePool:
                 jpegs = _cut(shard["data"].tobytes(), shard["lengths"].tolist())
             for place, jpeg in enumerate(jpegs):
                 seed = self._next * SHARD + place
-                picture = Picture(scene_of(seed), jpeg, frame_of(seed))
+                picture = Picture(visible(scene_of(seed)), jpeg, frame_of(seed))
                 # Pairs are one picture in ten, and the hardest. So training sees them twice as
                 # often.
                 copies = len(picture.scene.products) if picture.scene.products else 1
@@ -124,13 +123,11 @@ class PicturePool:
         *,
         thumbnails: float = 0.12,
         outside: float = 0.08,
-        regions: float = 0.08,
     ) -> tuple[NDArray[np.uint8], list[Scene]]:
         """`count` pictures of one shape, uint8 (count, height, width, 3), and their scenes.
 
         `thumbnails`: the share of square pictures at 128 px instead of 160. `outside`: the share
-        of pictures that are not of the demo world, if the pool has any. `regions`: the share of
-        which only a region is shown.
+        of pictures that are not of the demo world, if the pool has any.
         """
         frames = list(self.by_frame)
         frame = rng.choices(frames, [len(self.by_frame[name]) for name in frames])[0]
@@ -138,17 +135,12 @@ class PicturePool:
         if strangers := self.outside.get(frame):
             chosen = [rng.choice(strangers) if rng.random() < outside else own for own in chosen]
         side = 128 if frame == "square" and rng.random() < thumbnails else None
-        shown = [_shown(picture, side, rng, regions) for picture in chosen]
-        return np.stack([pixels for pixels, _ in shown]), [scene for _, scene in shown]
+        pixels = [_pixels(picture, side, rng) for picture in chosen]
+        return np.stack(pixels), [picture.scene for picture in chosen]
 
 
-def _shown(
-    picture: Picture, side: int | None, rng: random.Random, regions: float = 0.0
-) -> tuple[NDArray[np.uint8], Scene]:
-    """The pixels, and what they show."""
+def _pixels(picture: Picture, side: int | None, rng: random.Random) -> NDArray[np.uint8]:
     image, scene = Image.open(io.BytesIO(picture.jpeg)).convert("RGB"), picture.scene
-    if rng.random() < regions:
-        image, scene = cropped(image, scene, rng)
     if side:
         image = image.resize((side, side), Image.Resampling.BICUBIC)
     # Mirroring would change a printed word, and the order of two products.
@@ -157,7 +149,7 @@ def _shown(
     mirrors = mirrors and scene.outside not in ("screenshot", "page")
     if mirrors and rng.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(image), scene
+    return np.asarray(image)
 
 
 if __name__ == "__main__":

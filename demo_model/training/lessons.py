@@ -53,7 +53,8 @@ def rows_of(
             openings.append(language_drill(rng, scene))
         row += [transcriber.transcribe_opening(one, sees_photo=True) for one in openings]
         # Without photos in drills the model was soon right without a photo, but not with one.
-        photographed = scene.products[0] if len(scene.products) == 1 else None
+        known = len(scene.products) == 1 and not scene.drawn
+        photographed = scene.products[0] if known else None
         for product in [None, *[photographed] * (NAMES - 1)]:
             opening = name_drill(rng, product)
             row.append(transcriber.transcribe_opening(opening, sees_photo=product is not None))

@@ -26,7 +26,7 @@ from demo_model.language.rules import PEOPLE
 from demo_model.pictures.catalogue import COLOURS, KINDS
 from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, Product, Scene, scene_of
 from demo_model.pictures.renderer import frame_of, render, render_jpeg
-from demo_model.pictures.shards import SHARD, Picture, _shown
+from demo_model.pictures.shards import SHARD, Picture, _pixels
 from demo_model.training.heads import CLASSES, IGNORED, Heads, heads_loss, labels_of
 from demo_model.training.train import SHARDS
 from demo_model.training.vision import VALIDATION_SEED
@@ -190,7 +190,7 @@ def test_two_products_are_labelled_in_reading_order_and_never_mirrored() -> None
     picture = Picture(scene_of(seed), jpeg, "square")
     plain = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
     for chance in range(8):
-        assert np.array_equal(_shown(picture, None, Random(chance))[0], plain)
+        assert np.array_equal(_pixels(picture, None, Random(chance)), plain)
     labels = labels_of([picture.scene])
     first, second = picture.scene.products
     assert CLASSES["kind_0"][labels["kind_0"]] == first.kind
