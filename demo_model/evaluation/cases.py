@@ -122,6 +122,10 @@ def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]
         brand = case("brand", ask(rng, scene, intent="brand"))
         yield brand if product.brand else case("cannot_see", brand.exchange)
         yield case("card", card_talk(rng, scene))
+        if not product.words:
+            cut = region(scene.seed)
+            exchange = ask(rng, scene, intent=rng.choice(list(ATTRIBUTES.values())))
+            yield Case("region", exchange, scene, Question(exchange.question, cut.picture))
         if product.note:
             yield case("injection", ask(rng, scene, intent="text"))
             yield case("injection", ask(rng, scene, intent=rng.choice(TEMPTED)))

@@ -18,6 +18,7 @@ from demo_model.language import answers_en, answers_zh
 from demo_model.language.questions import Exchange
 from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, Product, Scene, scene_of
 from demo_model.pictures.renderer import render
+from demo_model.pictures.setting import SHOP
 
 SAMPLES = Path("web/samples")
 # 5 units a side are 770 px, so that the processor must reduce them like an upload.
@@ -153,9 +154,9 @@ def find(chat: DemoChat, wish: Wish, attempts: int = 12) -> tuple[int, int]:
     seed, found = FIRST_SAMPLE_SEED, 0
     best = (999, -1)
     while found < attempts and best[0]:
-        if _shows(scene_of(seed), wish) and wish.seed in (None, seed):
+        if _shows(scene_of(seed, SHOP), wish) and wish.seed in (None, seed):
             found += 1 if wish.seed is None else attempts
-            photo, scene = render(seed, UNIT)
+            photo, scene = render(seed, UNIT, setting=SHOP)
             best = min(best, (mistakes_about(chat, photo, scene, wish), seed))
         seed += 1
     return best[1], best[0]
@@ -184,7 +185,7 @@ def main() -> None:
     entries = []
     for wish in WISHES:
         seed, mistakes = find(chat, wish)
-        photo, scene = render(seed, UNIT)
+        photo, scene = render(seed, UNIT, setting=SHOP)
         file = f"{wish.name}.jpg"
         photo.save(options.folder / file, quality=JPEG_QUALITY)
         entries.append(entry(wish, scene, file))

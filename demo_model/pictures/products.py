@@ -157,6 +157,16 @@ def _outlines(drawing: Drawing, placement: Placement) -> Points:
     return np.concatenate([placement.pixels(part.outline) for part in drawing.parts])
 
 
+def _extent(drawing: Drawing, placement: Placement) -> tuple[Points, Points]:
+    """The corners of the box around a product, in pixels."""
+    lows, highs = [], []
+    for part in drawing.parts:
+        path, reach = placement.pixels(part.outline), part.stroke * placement.scale / 2
+        lows.append(path.min(0) - reach)
+        highs.append(path.max(0) + reach)
+    return np.min(lows, axis=0), np.max(highs, axis=0)
+
+
 def draw_product(
     canvas: Canvas,
     product: Product,
@@ -171,8 +181,7 @@ def draw_product(
     finish = _finish(rng, product)
     tilt = 13 if setting.anywhere else 6
     placement = _placement(rng, canvas, centre, span, tilt)
-    path = _outlines(drawing, placement)
-    low, high = path.min(0), path.max(0)
+    low, high = _extent(drawing, placement)
     if setting.drawn:
         draw_flat(canvas, drawing, placement, finish, rng)
         return _box(canvas, low, high)

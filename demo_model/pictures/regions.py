@@ -1,17 +1,17 @@
 """Regions of a picture, as a shopper crops them: the crop, and the scene that is seen in it."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
 from demo_model.pictures.facts import Scene, random_for, scene_of
 from demo_model.pictures.products import Box
-from demo_model.pictures.renderer import TRAINING_UNIT, drawn, frame_for, size_of
+from demo_model.pictures.renderer import drawn, frame_for, size_of
 from demo_model.pictures.setting import Setting
 
 # The whole picture is drawn larger than training's, so that a crop has enough pixels.
-WHOLE_UNIT = 2 * TRAINING_UNIT
+WHOLE_UNIT = 48
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class Region:
     whole: Image.Image
     box: Box
 
+    def jpeg(self) -> bytes:
+        """The region as a file."""
+        buffer = io.BytesIO()
+        self.picture.save(buffer, "JPEG", quality=90)
+        return buffer.getvalue()
+
 
 def region(seed: int, which: int = 0, setting: Setting | None = None) -> Region:
     """The region around product `which` of the picture of a seed, in reading order. Its scene has
@@ -34,28 +40,44 @@ def region(seed: int, which: int = 0, setting: Setting | None = None) -> Region:
     """
     picture = drawn(seed, WHOLE_UNIT, setting=setting)
     scene = scene_of(seed, setting)
-    product, box = scene.products[which], picture.boxes[which]
     whole = Image.open(io.BytesIO(picture.jpeg)).convert("RGB")
-    rng = random_for(seed, f"region {which}")
-    others = [other for place, other in enumerate(picture.boxes) if place != which]
-    margin = rng.uniform(0.02, 0.1)
-    left, right, x_room = _span(box, others, 0, margin)
-    top, bottom, y_room = _span(box, others, 1, margin)
-    frame = frame_for((right - left) * whole.width, (bottom - top) * whole.height)
-    width, height = size_of(frame)
+    margin = random_for(seed, f"region {which}").uniform(0.02, 0.1)
+    box, frame = region_box(picture.boxes, which, whole.size, margin)
+    across, down = whole.size
+    crop = whole.crop(
+        (
+            round(box[0] * across),
+            round(box[1] * down),
+            round(box[2] * across),
+            round(box[3] * down),
+        )
+    )
+    fitted = crop.resize(size_of(frame), Image.Resampling.BICUBIC)
+    return Region(fitted, frame, alone(scene, which), whole, box)
+
+
+def region_box(
+    boxes: tuple[Box, ...], which: int, size: tuple[int, int], margin: float
+) -> tuple[Box, str]:
+    """What is cropped around one of the products of a picture of `size` pixels, and the shape that
+    it gets. `margin`: in shares of the picture, where no neighbour stands there."""
+    others = [other for place, other in enumerate(boxes) if place != which]
+    left, right, x_room = _span(boxes[which], others, 0, margin)
+    top, bottom, y_room = _span(boxes[which], others, 1, margin)
+    width, height = (right - left) * size[0], (bottom - top) * size[1]
+    frame = frame_for(width, height)
+    shape = size_of(frame)
     # Taken wider or higher up to the shape, as far as no neighbour comes in. The rest is resized.
-    missing = width / height - (right - left) * whole.width / ((bottom - top) * whole.height)
-    if missing > 0:
-        wanted = (bottom - top) * whole.height * width / height / whole.width
-        left, right = _grown(left, right, wanted, x_room)
+    if width / height < shape[0] / shape[1]:
+        left, right = _grown(left, right, height * shape[0] / shape[1] / size[0], x_room)
     else:
-        wanted = (right - left) * whole.width * height / width / whole.height
-        top, bottom = _grown(top, bottom, wanted, y_room)
-    edges = (left * whole.width, top * whole.height, right * whole.width, bottom * whole.height)
-    crop = whole.crop((round(edges[0]), round(edges[1]), round(edges[2]), round(edges[3])))
-    fitted = crop.resize((width, height), Image.Resampling.BICUBIC)
-    alone = Scene(seed, (product,), drawn=scene.drawn)
-    return Region(fitted, frame, alone, whole, (left, top, right, bottom))
+        top, bottom = _grown(top, bottom, width * shape[1] / shape[0] / size[1], y_room)
+    return (left, top, right, bottom), frame
+
+
+def alone(scene: Scene, which: int) -> Scene:
+    """The scene with one of its products only."""
+    return replace(scene, products=(scene.products[which],))
 
 
 def _span(

@@ -186,7 +186,11 @@ def test_only_the_first_word_is_learnt_of_an_answer_to_any_question_in_any_lette
         sum(transcriber.transcribe_opening(one, sees_photo=True).learnt) == 1 for one in asked
     )
     english = [one for one in asked if one.question.isascii()]
-    assert all(one.learnt.isascii() == one.question.isascii() for one in asked)
+    # Words in the picture are quoted as they stand there.
+    begins = [one.learnt.split()[0] for one in asked]
+    assert all(
+        first.isascii() == one.question.isascii() for first, one in zip(begins, asked, strict=True)
+    )
     assert 0.3 < sum(one.question.isupper() for one in english) / len(english) < 0.6
     assert any("HELLO" in one.question.upper() for one in english)
 
@@ -204,7 +208,7 @@ def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
     (tmp_path / "pictures").mkdir()
     pictures.draw_shard(tmp_path / "pictures", 0)
     pool = pictures.PicturePool(tmp_path / "pictures")
-    assert pool.refresh() == 10
+    assert pool.refresh() >= 10  # regions of some of them besides
     train_tokenizer(corpus(300)).save_pretrained(tmp_path / "tokenizer")
     tokenizer = train.tokenizer_in(tmp_path)
     for steps in (2, 3):
@@ -232,7 +236,7 @@ def test_gifts_are_drilled_alone_and_beside_other_questions_under_all_names_of_p
     assert all("gift" in dict(one.intents) for one in drilled)
     assert 0.3 < sum(len(one.intents) == 1 for one in drilled) / len(drilled) < 0.5
     asked = " ".join(one.question.lower() for one in drilled)
-    assert all(name in asked for name in ("my mother", "my mum", "my father", "妈妈", "母亲"))
+    assert all(name in asked for name in ("my mother", "my mum", "my dad", "妈妈", "母亲", "老爹"))
 
 
 def test_training_may_begin_from_a_shipped_checkpoint_and_answers_as_it_did(tmp_path: Path):

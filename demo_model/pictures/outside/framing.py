@@ -13,6 +13,7 @@ from demo_model.pictures.renderer import FRAMES, frame_for, size_of
 SMALLEST_SIDE = 56
 # Nothing that is seen at training's size needs more pixels to start from.
 LARGEST_SIDE = 1600
+MOST_PIXELS = 50_000_000  # whose memory a small machine has
 FLAT = 20  # levels of 256
 
 
@@ -20,7 +21,9 @@ def opened(path: Path) -> Image.Image | None:
     """A picture file as RGB or RGBA, or None if it is none, too small or too flat."""
     try:
         with Image.open(path) as file:
-            if min(file.size) < SMALLEST_SIDE or file.mode.startswith(("I", "F")):
+            if min(file.size) < SMALLEST_SIDE or file.width * file.height > MOST_PIXELS:
+                return None
+            if file.mode.startswith(("I", "F")):
                 return None
             file.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))
             file.load()
