@@ -185,7 +185,7 @@ def test_a_grammar_counts_and_composes_what_it_says() -> None:
     assert held_out == {"c", "b1{it}", "b2{it}", "b3{it}", "b{it}"}
     with pytest.raises(ValueError, match="u"):
         tiny.phrasing(rng, "u", held_out=True)
-    with pytest.raises(ValueError, match="x"):
+    with pytest.raises(ValueError, match="y"):
         Grammar("[t]\nx(y")
 
 
