@@ -22,7 +22,7 @@ def claim_about(rng: Random, scene: Scene, language: str, *, bare: bool) -> tupl
     if product is None:
         product = _any_product(rng)
         return _worded(rng, _said_of(rng, product), language, bare), "no"
-    if bare and len(scene.products) == 1 and rng.random() < 0.3:
+    if bare and len(scene.products) == 1 and rng.random() < 0.45:
         return _one_word(rng, product, language)
     said = _said_of(rng, product)
     chance = rng.random()

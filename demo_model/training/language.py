@@ -14,6 +14,7 @@ from tqdm import tqdm
 from transformers import Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
 
 from demo_model.pictures.shards import PicturePool
+from demo_model.training.attention import WRITTEN_OUT, register
 from demo_model.training.conversations import Transcriber
 from demo_model.training.heads import Heads, heads_loss, labels_of
 from demo_model.training.lessons import rows_of
@@ -65,8 +66,8 @@ def answers_loss(
     embedded = language.embed_tokens(packed.ids)
     image = packed.image
     embedded = embedded.masked_scatter(image[..., None], tokens.to(embedded.dtype))
-    # Added to the attention scores. Eager attention has the faster backward pass on a CPU.
-    mask = torch.zeros(packed.mask.shape).masked_fill(~packed.mask, -1e9)
+    # Added to the attention scores.
+    mask = torch.zeros(packed.mask.shape, dtype=embedded.dtype).masked_fill(~packed.mask, -1e9)
     hidden = language(
         inputs_embeds=embedded,
         position_ids=packed.positions,
@@ -101,7 +102,8 @@ class LanguageTraining:
         pool: PicturePool,
         work: Path,
     ) -> None:
-        model.set_attn_implementation({"text_config": "eager"})
+        register()
+        model.set_attn_implementation({"text_config": WRITTEN_OUT})
         self.model, self.heads, self.pool, self.work = model, heads, pool, work
         self.averaged = averaged_over_steps(model)
         if shutil.which("g++"):  # compiling the layers' forward saves time: 0.43 → 0.25 s a step

@@ -18,10 +18,10 @@ from demo_model.training.conversations import Conversation, Transcriber, convers
 
 CONVERSATIONS = 4
 # Without the photo's own. A second photo counts as one, since it is spread later.
-ROW_TOKENS = 360
+ROW_TOKENS = 380
 # Shoppers ask these most, in the most different words.
 OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift")
-VERDICTS = 3
+VERDICTS = 5
 # How often a picture is used for each of these.
 CARDS, SECOND_PHOTOS, GIFTS, WORDS, NAMES, LANGUAGES = 0.35, 0.5, 0.4, 0.25, 2, 0.4
 
