@@ -30,11 +30,11 @@ OPENING_WEIGHT = 3.0
 TEXT_RATE = 8e-4
 # The tower is already trained, but learns textures slowly. So it goes on to learn attributes, from
 # more pictures a step than the conversations use.
-VISION_RATE = 4e-4
+VISION_RATE = 6e-4
 # The rates stay at their peak for this share of the steps, and then fall in a line. So training may
 # be made longer while it runs.
 STEADY = 0.7
-SILENT_PICTURES = 16
+SILENT_PICTURES = 56
 HEADS_WEIGHT = 0.5
 # The mean of the weights of about the last 100 steps answers better than those of any one step.
 AVERAGE_DECAY = 0.99
