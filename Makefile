@@ -140,7 +140,7 @@ demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one co
 	nice $(BIN)/python -m demo_model.training.train
 
 demo-model-eval: .venv/app ## what the demo checkpoint can do, on held-out pictures and phrasings (PICTURES=100: a quick look)
-	$(BIN)/python -m demo_model.pictures.outside --split test $(DEMO_WORK)/outside
+	-$(BIN)/python -m demo_model.pictures.outside --split test $(DEMO_WORK)/outside
 	$(BIN)/python -m demo_model.evaluation.evaluate --pictures $(PICTURES)
 
 .venv/tools: requirements/tools.txt
