@@ -12,6 +12,8 @@ BIN := .venv/bin
 BIND ?= 127.0.0.1
 PORT ?= 8080
 SECONDS ?= 30
+PICTURES ?= 1000
+DEMO_WORK := .cache/demo-model
 # How many tests run at once: they wait more than they compute.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 PARTS := unit service pool log browser engine
@@ -155,11 +157,12 @@ check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a 
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'
 	@$(BIN)/python -m loadtest.check_gpu
 
-demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one core; resumes)
+demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one core; 620 MB of downloads; resumes)
 	nice $(BIN)/python -m demo_model.training.train
 
-demo-model-eval: .venv/app ## accuracy of the demo checkpoint on held-out pictures
-	$(BIN)/python -m demo_model.evaluation.evaluate --pictures 1000
+demo-model-eval: .venv/app ## what the demo checkpoint can do, on held-out pictures and phrasings (PICTURES=100: a quick look)
+	-$(BIN)/python -m demo_model.pictures.outside --split test $(DEMO_WORK)/outside
+	$(BIN)/python -m demo_model.evaluation.evaluate --pictures $(PICTURES)
 
 .venv/tools: requirements/tools.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }

@@ -31,7 +31,7 @@ from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.instructions import instructed
 from demo_model.language.tasks.photos import two_photos
 from demo_model.language.tasks.turns import turns_about
-from demo_model.pictures.facts import Scene
+from demo_model.pictures.facts import Scene, visible
 from demo_model.pictures.regions import region
 
 ATTRIBUTES = {"kind": "what", "colour": "colour", "pattern": "pattern", "material": "material"}
@@ -81,6 +81,8 @@ class Case:
     def _attribute_right(self, attribute: str) -> bool:
         wanted = getattr(self.scene.products[0], attribute)
         found = stated(self.answer, attribute, self.exchange.language)
+        if not wanted:  # the material of a drawing
+            return not found and says_cannot(self.answer, self.exchange.language)
         unsaid = attribute == "pattern" and wanted == "plain" and not found
         return (found == {wanted} or unsaid) and not denies_a_thing(self.answer)
 
@@ -133,8 +135,9 @@ def cases_about(scene: Scene, photo: Image.Image, rng: Random) -> Iterable[Case]
     else:
         yield case("pair", ask(rng, scene, intent="what"))
         cut = region(scene.seed, rng.randrange(2))
-        exchange = ask(rng, cut.scene, intent="what")
-        yield Case("region", exchange, cut.scene, Question(exchange.question, cut.picture))
+        alone = visible(cut.scene)
+        exchange = ask(rng, alone, intent=rng.choice(list(ATTRIBUTES.values())))
+        yield Case("region", exchange, alone, Question(exchange.question, cut.picture))
     for _ in range(2):
         yield case("seen_phrasings", ask(rng, scene))
         yield case("held_out_phrasings", ask(rng, scene, wording=Wording.HELD_OUT))

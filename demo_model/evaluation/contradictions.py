@@ -33,6 +33,8 @@ _ATTRIBUTES = ("kind", "colour", "material", "pattern")
 
 def contradicts_itself(answer: str, language: str, *, about_one: bool) -> bool:
     """`about_one`: the photo shows one product, of which nothing can have two values."""
+    if answer.startswith(("You asked", "您问的是")):  # what the shopper said is no claim of its own
+        return False
     if (found := _NOT_FOR.search(answer)) and any(
         person in found[2] and audience in found[1] for person, audience in _INCLUDED.items()
     ):

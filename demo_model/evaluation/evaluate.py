@@ -28,7 +28,7 @@ from demo_model.evaluation.scoring import honest, language_right, stated
 from demo_model.evaluation.tasks import right_fields
 from demo_model.language.claims import claim_about
 from demo_model.language.questions import ask
-from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, Scene
+from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, Scene, visible
 from demo_model.pictures.renderer import render
 from demo_model.pictures.shards import Picture, outside_pictures
 from demo_model.training.checkpoint import CHECKPOINT
@@ -153,7 +153,7 @@ def main() -> None:
     for seed in range(FIRST_HELD_OUT_SEED, FIRST_HELD_OUT_SEED + options.pictures):
         # Every fourth picture has the size of a real upload, so that the processor must reduce it.
         photo, scene = render(seed, unit=128 if seed % 4 == 0 else 32)
-        pictures.append((scene, photo))
+        pictures.append((visible(scene), photo))
     cases = [case for scene, photo in pictures for case in cases_about(scene, photo, rng)]
     singles = [(scene, photo) for scene, photo in pictures if len(scene.products) == 1]
     cases += [case_of_two(rng, one, two) for one, two in pairwise(singles)]

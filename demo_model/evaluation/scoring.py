@@ -47,7 +47,7 @@ _VERDICTS = {
 _PROOFS = re.compile("真皮|纯棉|实木|genuine leather|pure cotton|solid wood")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _CANNOT = {
-    "zh": ("没有看到", "看不到", "无法"),
+    "zh": ("没有看到", "看不到", "看不出", "无法"),
     "en": ("cannot", "does not show", "no readable"),
 }
 
@@ -87,7 +87,7 @@ def language_right(answer: str, language: str) -> bool:
     without_brands = re.sub("|".join([*BRANDS, *NOTES]), "", answer).replace("T恤", "")
     if language == "zh":
         return bool(_HAN.search(answer)) and not re.search("[A-Za-z]{2,}", without_brands)
-    return bool(answer) and not _HAN.search(answer)
+    return bool(answer) and not _HAN.search(without_brands)
 
 
 def says_cannot(answer: str, language: str) -> bool:
@@ -156,6 +156,8 @@ def _states(answer: str, product: Product, language: str, *attributes: str) -> b
     for attribute in attributes:
         wanted = getattr(product, attribute)
         found = stated(answer, attribute, language)
+        if not wanted and not found:  # the material of a drawing
+            continue
         if found != {wanted} and not (attribute == "pattern" and wanted == "plain" and not found):
             return False
     return True
@@ -179,6 +181,8 @@ def _correct_of_one(answer: str, intent: str, detail: str, product: Product, lan
     if intent in ("colour", "material", "pattern"):
         return _states(answer, product, language, intent)
     if intent == "genuine":
+        if not product.material:
+            return says_cannot(answer, language)
         return agrees(answer, intent) is (product.material == detail) and _states(
             answer, product, language, "material"
         )
@@ -204,6 +208,8 @@ def _correct_of_one(answer: str, intent: str, detail: str, product: Product, lan
         told = agrees(answer, intent) is present
         return told and product.kind in stated(answer, "kind", language)
     if intent == "steak":
+        if product.kind == "pan" and not product.material:
+            return says_cannot(answer, language)
         good = product.kind == "pan" and product.material == "metal"
         return agrees(answer, intent) is good
     return product.kind in stated(answer, "kind", language)

@@ -29,6 +29,7 @@ LOOKS = {
 }
 NO_PRODUCT = "I cannot see a product in this photo. Please upload a clear product photo."
 UNKNOWN = "I do not know what this photo shows, so I cannot tell. Please upload a product photo."
+DRAWING = "This is a drawing, so I cannot tell the material."
 NO_PHOTO = "Please upload a product photo first, then I can help you."
 FIXED = {
     "price": "The photo does not show a price. Please check the product page.",
@@ -51,8 +52,9 @@ def article(words: str) -> str:
 def noun(product: Product) -> str:
     """red checked canvas handbag"""
     pattern = "" if product.pattern == "plain" else f"{PATTERNS[product.pattern].en} "
-    material = MATERIALS[product.material].en
-    return f"{COLOURS[product.colour].en} {pattern}{material} {KINDS[product.kind].name.en}"
+    material = MATERIALS[product.material].en if product.material else ""
+    words = f"{COLOURS[product.colour].en} {pattern}{material} {KINDS[product.kind].name.en}"
+    return " ".join(words.split())
 
 
 def _short(product: Product) -> str:
@@ -123,11 +125,15 @@ def _colour(product: Product, _: str) -> str:
 
 
 def _material(product: Product, _: str) -> str:
+    if not product.material:
+        return DRAWING
     looks = "look" if KINDS[product.kind].plural else "looks"
     return f"The {_name(product)} {looks} like {LOOKS[product.material]}."
 
 
 def _genuine(product: Product, asked: str) -> str:
+    if not product.material:
+        return DRAWING
     real = {"leather": "genuine leather", "cotton": "pure cotton", "wood": "solid wood"}[asked]
     seen = _material(product, "")[:-1]
     if product.material != asked:
@@ -208,6 +214,8 @@ def _presence(product: Product, thing: str) -> str:
 def _steak(product: Product, _: str) -> str:
     if product.kind != "pan":
         return f"This is {article(noun(product))}, not a pan, so no, not for steak."
+    if not product.material:
+        return DRAWING
     if product.material == "metal":
         return "This metal frying pan conducts heat well, so yes, it is good for steak."
     return "This ceramic frying pan dislikes high heat, so no, cast iron is better for steak."

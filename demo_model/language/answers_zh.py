@@ -29,6 +29,7 @@ LOOKS = {
 }
 NO_PRODUCT = "照片里没有看到商品，请换一张清晰的商品照片。"
 UNKNOWN = "照片里的东西我不认识，无法回答，请换一张商品照片。"
+DRAWING = "这是一张图画，看不出材质。"
 NO_PHOTO = "请先上传一张商品照片，我再为您解答。"
 FIXED = {
     "price": "照片里看不到价格，请查看商品页面。",
@@ -44,7 +45,7 @@ FIXED = {
 def noun(product: Product) -> str:
     """红色格纹帆布手提包"""
     pattern = "" if product.pattern == "plain" else PATTERNS[product.pattern].zh
-    material = MATERIALS[product.material].zh
+    material = MATERIALS[product.material].zh if product.material else ""
     return f"{COLOURS[product.colour].zh}{pattern}{material}{KINDS[product.kind].name.zh}"
 
 
@@ -107,10 +108,14 @@ def _colour(product: Product, _: str) -> str:
 
 
 def _material(product: Product, _: str) -> str:
+    if not product.material:
+        return DRAWING
     return f"这款{KINDS[product.kind].name.zh}看起来是{LOOKS[product.material]}。"
 
 
 def _genuine(product: Product, asked: str) -> str:
+    if not product.material:
+        return DRAWING
     real = {"leather": "真皮", "cotton": "纯棉", "wood": "实木"}[asked]
     seen = f"这款{KINDS[product.kind].name.zh}看起来是{LOOKS[product.material]}"
     if product.material != asked:
@@ -186,6 +191,8 @@ def _presence(product: Product, thing: str) -> str:
 def _steak(product: Product, _: str) -> str:
     if product.kind != "pan":
         return f"这是一款{noun(product)}，不是锅，不能煎牛排。"
+    if not product.material:
+        return DRAWING
     if product.material == "metal":
         return "这是一款金属平底锅，导热好，可以煎牛排。"
     return "这是一款陶瓷平底锅，不宜高温，不建议煎牛排，更推荐铸铁锅。"

@@ -22,7 +22,7 @@ def claim_about(rng: Random, scene: Scene, language: str, *, bare: bool) -> tupl
     if product is None:
         product = _any_product(rng)
         return _worded(rng, _said_of(rng, product), language, bare), "no"
-    if bare and len(scene.products) == 1 and rng.random() < 0.3:
+    if bare and len(scene.products) == 1 and rng.random() < 0.45:
         return _one_word(rng, product, language)
     said = _said_of(rng, product)
     chance = rng.random()
@@ -42,7 +42,7 @@ def _any_product(rng: Random) -> Product:
 
 def _said_of(rng: Random, product: Product) -> dict[str, str]:
     said = {"kind": product.kind, "colour": product.colour}
-    if rng.random() < 0.35:
+    if product.material and rng.random() < 0.35:
         said["material"] = product.material
     if product.pattern != "plain" and rng.random() < 0.3:
         said["pattern"] = product.pattern
@@ -86,7 +86,8 @@ def _worded(rng: Random, said: dict[str, str], language: str, bare: bool) -> str
 
 def _one_word(rng: Random, product: Product, language: str) -> tuple[str, str]:
     """One attribute of the product, or another value of it."""
-    attribute = rng.choice(["kind", "colour", "material", "pattern", "brand"])
+    attributes = ["kind", "colour", "pattern", "brand"]
+    attribute = rng.choice([*attributes, "material"] if product.material else attributes)
     tables: dict[str, dict[str, Name]] = {
         "kind": {key: kind.name for key, kind in KINDS.items()},
         **TABLES,

@@ -165,7 +165,9 @@ def _choice(tokens: list[str], at: int, *, top: bool) -> tuple[Choice, int]:
         elif token:
             sequence.append(token)
         at += 1
-    choice.add(_trimmed(sequence) if top else sequence)
+    if not top:  # the bracket is never closed
+        raise ValueError("".join(tokens))
+    choice.add(_trimmed(sequence))
     return choice, at
 
 

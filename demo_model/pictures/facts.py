@@ -84,6 +84,13 @@ def scene_of(seed: int, setting: Setting | None = None) -> Scene:
     return scene
 
 
+def visible(scene: Scene) -> Scene:
+    """What can be seen of a scene: in a flat drawing no material, which is "" then."""
+    if not scene.drawn:
+        return scene
+    return replace(scene, products=tuple(replace(p, material="") for p in scene.products))
+
+
 def stranger_to(product: Product, rng: random.Random) -> Product:
     """A product of another kind, without a word on it."""
     return _without_words(_product(rng, rng.choice([key for key in KINDS if key != product.kind])))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from demo_model.pictures.facts import Scene, scene_of
+from demo_model.pictures.facts import Scene, scene_of, visible
 from demo_model.pictures.regions import alone, region
 from demo_model.pictures.renderer import frame_of, render_jpeg
 
@@ -132,7 +132,7 @@ class PicturePool:
                 jpegs = _cut(shard["data"].tobytes(), shard["lengths"].tolist())
                 columns = [shard[name].tolist() for name in ("seeds", "products", "frames")]
             for jpeg, seed, which, frame in zip(jpegs, *columns, strict=True):
-                scene = scene_of(seed)
+                scene = visible(scene_of(seed))
                 picture = Picture(scene if which == WHOLE else alone(scene, which), jpeg, frame)
                 # Pairs are few, and the hardest. So training sees them twice as often.
                 copies = len(picture.scene.products) if picture.scene.products else 1

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, MATERIALS, NOTES, PATTERNS
-from demo_model.pictures.facts import Scene
+from demo_model.pictures.facts import Product, Scene
 
 CLASSES: dict[str, list[str]] = {
     "kind": list(KINDS),
@@ -57,7 +57,7 @@ def labels_of(scenes: list[Scene]) -> dict[str, Tensor]:
         attribute, _, place = name.partition("_")
         asked = 2 if place else 1
         column = [
-            classes.index(getattr(scene.products[int(place or 0)], attribute) or "")
+            _class_of(scene.products[int(place or 0)], attribute, classes)
             if len(scene.products) == asked
             else IGNORED
             for scene in scenes
@@ -66,6 +66,12 @@ def labels_of(scenes: list[Scene]) -> dict[str, Tensor]:
     present = [[float(any(p.kind == k for p in scene.products)) for k in KINDS] for scene in scenes]
     labels["present"] = torch.tensor(present)
     return labels
+
+
+def _class_of(product: Product, attribute: str, classes: list[str]) -> int:
+    """What cannot be seen, as the material of a drawing, is ignored."""
+    value = getattr(product, attribute) or ""
+    return classes.index(value) if value in classes else IGNORED
 
 
 def heads_loss(scores: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from transformers import Qwen2TokenizerFast, Qwen3VLForConditionalGeneration
 
 from demo_model.pictures.shards import PicturePool
+from demo_model.training.attention import WRITTEN_OUT, register
 from demo_model.training.conversations import Transcriber
 from demo_model.training.heads import Heads, heads_loss, labels_of
 from demo_model.training.lessons import rows_of
@@ -29,11 +30,11 @@ OPENING_WEIGHT = 3.0
 TEXT_RATE = 8e-4
 # The tower is already trained, but learns textures slowly. So it goes on to learn attributes, from
 # more pictures a step than the conversations use.
-VISION_RATE = 4e-4
+VISION_RATE = 6e-4
 # The rates stay at their peak for this share of the steps, and then fall in a line. So training may
 # be made longer while it runs.
 STEADY = 0.7
-SILENT_PICTURES = 16
+SILENT_PICTURES = 56
 HEADS_WEIGHT = 0.5
 # The mean of the weights of about the last 100 steps answers better than those of any one step.
 AVERAGE_DECAY = 0.99
@@ -65,8 +66,8 @@ def answers_loss(
     embedded = language.embed_tokens(packed.ids)
     image = packed.image
     embedded = embedded.masked_scatter(image[..., None], tokens.to(embedded.dtype))
-    # Added to the attention scores. Eager attention has the faster backward pass on a CPU.
-    mask = torch.zeros(packed.mask.shape).masked_fill(~packed.mask, -1e9)
+    # Added to the attention scores.
+    mask = torch.zeros(packed.mask.shape, dtype=embedded.dtype).masked_fill(~packed.mask, -1e9)
     hidden = language(
         inputs_embeds=embedded,
         position_ids=packed.positions,
@@ -101,7 +102,8 @@ class LanguageTraining:
         pool: PicturePool,
         work: Path,
     ) -> None:
-        model.set_attn_implementation({"text_config": "eager"})
+        register()
+        model.set_attn_implementation({"text_config": WRITTEN_OUT})
         self.model, self.heads, self.pool, self.work = model, heads, pool, work
         self.averaged = averaged_over_steps(model)
         if shutil.which("g++"):  # compiling the layers' forward saves time: 0.43 → 0.25 s a step

@@ -18,10 +18,10 @@ from demo_model.training.conversations import Conversation, Transcriber, convers
 
 CONVERSATIONS = 4
 # Without the photo's own. A second photo counts as one, since it is spread later.
-ROW_TOKENS = 360
+ROW_TOKENS = 380
 # Shoppers ask these most, in the most different words.
 OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift")
-VERDICTS = 3
+VERDICTS = 5
 # How often a picture is used for each of these.
 CARDS, SECOND_PHOTOS, GIFTS, WORDS, NAMES, LANGUAGES = 0.35, 0.5, 0.4, 0.25, 2, 0.4
 
@@ -53,7 +53,8 @@ def rows_of(
             openings.append(language_drill(rng, scene))
         row += [transcriber.transcribe_opening(one, sees_photo=True) for one in openings]
         # Without photos in drills the model was soon right without a photo, but not with one.
-        photographed = scene.products[0] if len(scene.products) == 1 else None
+        known = len(scene.products) == 1 and not scene.drawn
+        photographed = scene.products[0] if known else None
         for product in [None, *[photographed] * (NAMES - 1)]:
             opening = name_drill(rng, product)
             row.append(transcriber.transcribe_opening(opening, sees_photo=product is not None))

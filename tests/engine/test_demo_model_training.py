@@ -24,6 +24,7 @@ from demo_model.pictures.renderer import render
 from demo_model.training import architecture, train
 from demo_model.training import language as language_training
 from demo_model.training.architecture import build_config, build_model
+from demo_model.training.attention import WRITTEN_OUT, register
 from demo_model.training.checkpoint import CHAT_TEMPLATE, picture_processor, write_checkpoint
 from demo_model.training.conversations import Transcriber, corpus, second_photo
 from demo_model.training.language import LanguageTraining, answers_loss, averaged_over_steps
@@ -125,7 +126,10 @@ def test_packed_conversations_cost_what_they_cost_alone(parts):
     with torch.no_grad():
         sight = see(model.model.visual, np.stack([np.asarray(photo) for photo in photos]))
         packed = pack(rows, transcriber, sight.grid, tokenizer.pad_token_id)
+        register()
+        model.set_attn_implementation({"text_config": WRITTEN_OUT})
         loss, _ = answers_loss(model, sight, packed, opening_weight=1.0)
+        model.set_attn_implementation({"text_config": "eager"})
     assert int((packed.targets != -100).sum()) == tokens
     assert float(loss) == pytest.approx(total / tokens, rel=1e-4)
 

@@ -41,7 +41,7 @@ def card_of(scene: Scene, language: str, confidence: float) -> dict[str, Any]:
 
     return {
         "category": named(KINDS[product.kind].name),
-        "materials": [named(MATERIALS[product.material])],
+        "materials": [named(MATERIALS[product.material])] if product.material else [],
         "style": named(STYLES[style_of(product)]),
         "audience": [named(AUDIENCES[product.kind])],
         "colours": [named(COLOURS[product.colour])],

@@ -43,7 +43,9 @@ def instructed(rng: Random, scene: Scene) -> tuple[str, Exchange]:
     gap = "" if written_in == "zh" else " "
     system = gap.join(" ".join(sentence.split()) + full_stop for sentence in sentences)
     if length:
-        intent = rng.choice(SHORT if length == "short" else FULL)
+        seen = scene.products[0].material != ""
+        possible = SHORT if length == "short" else FULL
+        intent = rng.choice([name for name in possible if seen or name != "material"])
     else:
         intents = [name for name in WEIGHTS if name not in ("absent", "presence", "match")]
         intent = rng.choices(intents, [WEIGHTS[name] for name in intents])[0]
@@ -71,11 +73,12 @@ def in_short(scene: Scene, intent: str, detail: str, language: str) -> str:
         word = ("适合" if fits else "不适合") if zh else ("Suitable" if fits else "Not suitable")
     elif intent == "brand":
         word = product.brand or ("看不到品牌" if zh else "No brand visible")
+        word = f"是 {word}" if zh and product.brand else word
     else:
         name = {
             "what": KINDS[product.kind].name,
             "colour": COLOURS[product.colour],
-            "material": MATERIALS[product.material],
+            "material": MATERIALS.get(product.material, KINDS[product.kind].name),
             "pattern": PATTERNS[product.pattern],
             "style": STYLES[style_of(product)],
             "audience": AUDIENCES[product.kind],

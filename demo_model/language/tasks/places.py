@@ -85,7 +85,10 @@ def about_place(
 ) -> tuple[Exchange, int, str]:
     """A question about the product at one place; which of the two, and about what."""
     index = rng.randrange(2)
-    intent = rng.choice(["what", "colour", "colour", "material", "pattern"])
+    attributes = ["what", "colour", "colour", "pattern"]
+    if all(product.material for product in products):
+        attributes.append("material")
+    intent = rng.choice(attributes)
     way = "what_place" if intent == "what" else "of_place"
     question = tasks(language).phrasing(rng, way)
     topic = "" if intent == "what" else rng.choice(TOPICS[intent][language])
@@ -136,7 +139,10 @@ def comparison(
         verdicts = [suits(product, person) for product in products]
         intent = ("suits_more", person)
     elif chance < 0.75:
-        attribute = rng.choice(["colour", "colour", "material", "pattern"])
+        attributes = ["colour", "colour", "pattern"]
+        if all(product.material for product in products):
+            attributes.append("material")
+        attribute = rng.choice(attributes)
         value = getattr(rng.choice(products), attribute)
         table = {"colour": COLOURS, "material": MATERIALS, "pattern": PATTERNS}[attribute]
         name = str(getattr(table[value], language))
