@@ -270,7 +270,7 @@ def test_a_full_replica_is_left_alone_for_a_moment_and_not_held_to_be_broken(
     stack.behave(0, behaviour="503")
     begun = time.monotonic()
     for number in range(30):
-        text_of(post(stack.gateway.url, chat(f"question {number}?", PHOTOS[number % 12])))
+        text_of(post(stack.gateway.url, chat(f"question {number}?", PHOTOS[number % len(PHOTOS)])))
     assert 1 <= stack.calls(0) <= 1 + (time.monotonic() - begun) / 1
     assert stack.metric("gateway_pool_ejections_total") == 0
 
@@ -325,7 +325,7 @@ def test_a_gateway_told_to_stop_answers_all_that_it_has_taken(start: Start) -> N
     for index in range(2):
         stack.behave(index, delay_s=2)  # all have come before the first are answered
     url = stack.gateway.url
-    bodies = [chat(f"question {n}?", PHOTOS[n % 12], stream=n % 2 == 0) for n in range(24)]
+    bodies = [chat(f"question {n}?", PHOTOS[n % len(PHOTOS)], stream=n % 2 == 0) for n in range(24)]
     with ThreadPoolExecutor(24) as threads:
         asked = [threads.submit(post, url, body) for body in bodies]
         wait_until("16 wait", lambda: stack.metric("gateway_pool_waiting") == 16, 10)
