@@ -99,13 +99,16 @@ class CollectEngine:
             job.send(Finished("length", Usage(len(job.prompt.ids), len(own))))
 
 
-def requests(model: Model, number: int, seed: int, side: int = 192) -> list[Request]:
-    """Questions that all arrive at once, seven of ten with a photo; answers of 8 to 64 tokens."""
+def requests(
+    model: Model, number: int, seed: int, side: int = 192, most_tokens: int = 64
+) -> list[Request]:
+    """Questions that all arrive at once, seven of ten with a photo; answers of 8 to `most_tokens`
+    tokens."""
     choose = random.Random(seed)
     made = []
     for index in range(number):
         words = "".join(choose.choice("这是什么材质的包?whom would it suit ") for _ in range(24))
-        sampling = Sampling(max_tokens=choose.randrange(8, 65))
+        sampling = Sampling(max_tokens=choose.randrange(8, most_tokens + 1))
         asked = CompletionRequest((Turn("user", words),), None, sampling)
         photo = None
         if choose.random() < 0.7:
@@ -141,6 +144,16 @@ async def ask(engine: Any, request: Request, started_at: float) -> Outcome:
             tokens = piece.usage.completion_tokens
             return Outcome("".join(texts), tokens, first_s or total_s, total_s)
     raise AssertionError("no end")
+
+
+async def ask_alone(model: Model, request: Request) -> Outcome:
+    """One request in an engine of its own; the vision cache is as the last one left it."""
+    step = model.plan.needs.prefill_tokens
+    engine = Engine(model, Metrics(), queue_limit=10, prefill_tokens=step)
+    engine.start()
+    outcome = await ask(engine, request, time.monotonic())
+    engine.stop()
+    return outcome
 
 
 @dataclass(frozen=True)

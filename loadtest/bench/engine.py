@@ -5,7 +5,6 @@ import argparse
 import asyncio
 import json
 import tempfile
-import time
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -13,16 +12,13 @@ from typing import Any
 from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
-from inference.batching.engine import Engine
 from inference.config import Settings
 from inference.model.model import Model
-from inference.telemetry import Metrics
 from loadtest.engine_load import (
     SLOTS,
     EngineFigures,
-    Outcome,
     Request,
-    ask,
+    ask_alone,
     requests,
     run,
     with_poisson_arrivals,
@@ -82,20 +78,11 @@ async def second_question(model: Model, number: int, side: int) -> float:
             asked = CompletionRequest((Turn("user", words),), None, Sampling(max_tokens=2))
             photo = Image.effect_noise((side, side), 60).convert("RGB")
             prompt = model.prompt(asked, photo, f"second-{side}-{index}")
-            outcome = await run_with_vision_cache(model, Request(prompt, asked.sampling))
+            outcome = await ask_alone(model, Request(prompt, asked.sampling))
             pair.append(outcome.first_s)
         firsts.append(pair[0])
         seconds.append(pair[1])
     return median(firsts) / median(seconds)
-
-
-async def run_with_vision_cache(model: Model, request: Request) -> Outcome:
-    """One request alone, without emptying the vision cache before."""
-    engine = Engine(model, Metrics(), queue_limit=10, prefill_tokens=2048)
-    engine.start()
-    outcome = await ask(engine, request, time.monotonic())
-    engine.stop()
-    return outcome
 
 
 async def growth(settings: Settings, number: int) -> None:
