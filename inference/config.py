@@ -78,6 +78,12 @@ class ModelSettings(BaseModel):
         64 * 1024 * 1024,
         description="Cache of photos' features: at 8B 8.4 MB for 512², 33.6 MB for 1024².",
     )
+    prefix_cache_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=0,
+        description="Cache of prompts that were read, each with its photo: at 8B 53 MB for 360"
+        " tokens.",
+    )
 
 
 class Settings(ModelSettings, HomeSettings):

@@ -90,11 +90,11 @@ async def _prompt(
         raise ImageNotFound
     max_prompt_tokens = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
     while True:
-        pixels, key = None, ""
+        # It contains the tenant: the time of an answer must not reveal another's photos.
+        pixels, key = None, f"{len(namespace)}:{namespace}{attempt}:"
         if asked.image is not None:
             photo = await replica.decoder.checked(asked.image, pixel_bound(attempt))
-            # It contains the tenant: the time of an answer must not reveal another's photos.
-            key = f"{len(namespace)}:{namespace}{attempt}:{photo.facts.digest}"
+            key += photo.facts.digest
             pixels = photo.pixels
         prompt = await asyncio.to_thread(replica.model.prompt, asked, pixels, key, attempt)
         if len(prompt.ids) <= max_prompt_tokens:

@@ -30,6 +30,11 @@ class Metrics:
         self._tokens = Counter(
             "inference_tokens", "Tokens by kind: prompt, completion.", ["kind"], registry=registry
         )
+        self.known_tokens = Counter(
+            "inference_known_prompt_tokens",
+            "Tokens of prompts that were not read, because they were read before.",
+            registry=registry,
+        )
         self._rows = Histogram(
             "inference_pass_rows",
             "Rows in a pass.",
@@ -44,6 +49,9 @@ class Metrics:
         self._slots_used = Gauge("inference_slots_used", "Rows in flight.", registry=registry)
         self._vision_bytes = Gauge(
             "inference_vision_cache_bytes", "Cached features of photos.", registry=registry
+        )
+        self._prefix_bytes = Gauge(
+            "inference_prefix_cache_bytes", "Kept beginnings of prompts.", registry=registry
         )
         self.vision_lookups = Counter(
             "inference_vision_cache_lookups", "By result.", ["result"], registry=registry
@@ -82,5 +90,6 @@ class Metrics:
         self._kv_bytes.set(tokens * model.facts.kv_bytes_per_token)
         vision_cache = model.network.vision
         self._vision_bytes.set(vision_cache.bytes)
+        self._prefix_bytes.set(model.network.prefixes.bytes)
         for result, count in zip(("hit", "miss"), vision_cache.pop_counts(), strict=True):
             self.vision_lookups.labels(result).inc(count)

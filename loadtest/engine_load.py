@@ -146,14 +146,17 @@ async def ask(engine: Any, request: Request, started_at: float) -> Outcome:
     raise AssertionError("no end")
 
 
-async def ask_alone(model: Model, request: Request) -> Outcome:
-    """One request in an engine of its own; the vision cache is as the last one left it."""
+async def ask_alone(model: Model, request: Request) -> tuple[Outcome, int]:
+    """One request in an engine of its own; what is known of photos and prompts is as the last one
+    left it. The second is how many prompt tokens were read."""
     step = model.plan.needs.prefill_tokens
-    engine = Engine(model, Metrics(), queue_limit=10, prefill_tokens=step)
+    metrics = Metrics()
+    engine = Engine(model, metrics, queue_limit=10, prefill_tokens=step)
     engine.start()
     outcome = await ask(engine, request, time.monotonic())
     engine.stop()
-    return outcome
+    read = metrics.registry.get_sample_value("inference_tokens_total", {"kind": "prompt"})
+    return outcome, int(read or 0)
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ class EngineFigures:
 async def run(model: Model, kind: str, load: Sequence[Request]) -> EngineFigures:
     """Serve the load in one way (`naive`, `collect` or `in-flight`), starting with empty caches."""
     model.network.vision.clear()
+    model.network.prefixes.clear()
     model.network.reset()
     engine: Any
     if kind == "naive":

@@ -136,7 +136,7 @@ class Engine:
             if row is None:
                 return
             self._metrics.wait_s.observe(now - row.arrived_at)
-            self._rows.prefilling.append(row)
+            self._metrics.known_tokens.inc(self._rows.add(row))
 
     def _put_back(self, row: Sequence) -> None:
         with self._condition:

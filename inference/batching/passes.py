@@ -97,10 +97,13 @@ class Passes:
         """The next token of each row; `logits` [rows, vocabulary]."""
         highest, likeliest = logits.max(-1)  # NaN is higher than any number
         numbers, token_ids = highest.isfinite().tolist(), likeliest.tolist()
+        network = self._model.network
         for index, row in enumerate(rows):
             if not numbers[index]:
                 self._fail_without_number(row)
                 continue
+            if row.answer_tokens == 0:
+                network.prefixes.keep(row.job.prompt, network.cache, self.rows.place(row))
             try:
                 greedy = row.sampler.argmax_suffices
                 token_id = token_ids[index] if greedy else row.sampler.sample(logits[index])
@@ -123,8 +126,7 @@ class Passes:
         self._metrics.not_finite.inc()
         self.end(row, ReplicaFailed())
         self.rows.remove(row, spoiled=True)
-        if row.job.prompt.photo is not None:
-            self._model.network.vision.drop(row.job.prompt.photo.key)
+        self._model.network.forget(row.job.prompt)
 
     def _shrink_batch(self) -> None:
         """Out of memory: the newest row waits again. It keeps its answer so far."""

@@ -28,8 +28,8 @@ class RowLimit:
 
 
 class Rows:
-    """A row's place in the cache is its place in `decoding` and `prefilling`, one after the other.
-    Of the rows in prefill only the first can have tokens in the cache."""
+    """A row's place in the cache is its place in `decoding` and `prefilling`, one after the
+    other."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -45,22 +45,29 @@ class Rows:
     def place(self, row: Sequence) -> int:
         return list(self).index(row)
 
+    def add(self, row: Sequence) -> int:
+        """A row that begins, after all others. Returns how many of its tokens are known."""
+        self.prefilling.append(row)
+        network = self._network
+        row.cached_tokens = network.prefixes.load(row.job.prompt, network.cache, len(self) - 1)
+        return row.cached_tokens
+
     def next_prefill(self, most_tokens: int) -> tuple[list[Sequence], int]:
         """The rows of the next pass over prompts, and how many tokens each adds at most: several
-        short prompts together, or a part of a long one. `most_tokens`, padding included, bounds
+        short prompts together, or a part of a long one. `most_tokens`, filling included, bounds
         how long the pass delays the answers in decode."""
-        rows = self.prefilling[:1]
-        if not rows:
-            return [], 0
-        width = min(rows[0].uncached_tokens, most_tokens)
-        if not rows[0].cached_tokens:
-            for row in self.prefilling[1:]:
-                wider = max(width, row.uncached_tokens)
-                if wider * (len(rows) + 1) > most_tokens:
-                    break
-                rows.append(row)
-                width = wider
-        return rows, width
+        rows: list[Sequence] = []
+        width = longest = 0
+        for row in self.prefilling:
+            wider = max(width, row.uncached_tokens)
+            longer = max(longest, row.cached_tokens)
+            # Rows are filled up to the same width, and no row may outgrow its slot by that.
+            fits = longer + wider <= self._network.cache.capacity
+            if rows and (wider * (len(rows) + 1) > most_tokens or not fits):
+                break
+            rows.append(row)
+            width, longest = wider, longer
+        return rows, min(width, most_tokens)
 
     def begin_decode(self, row: Sequence) -> None:
         """The row's prompt is in the cache. No row before it is still in prefill."""
@@ -71,23 +78,21 @@ class Rows:
         """Take a row out, and move rows of the cache so that no gap is left. Where moving fails the
         row is out all the same. `spoiled`: its slot may hold NaN, which would spoil the next row
         there, even where it is masked: 0 × NaN is NaN."""
-        cache = self._network.cache
-        place = self.place(row)
-        if row in self.prefilling:  # no row behind it has tokens in the cache
+        before = list(self)
+        if row in self.decoding:
+            last = self.decoding.pop()
+            if last is not row:
+                self.decoding[before.index(row)] = last
+        else:
+            # Nobody has looked at what came of the tokens that it has read.
+            spoiled = spoiled or row.cached_tokens > 0
             self.prefilling.remove(row)
-            if spoiled or row.cached_tokens:  # nobody has looked at what came of these tokens
-                cache.clear(place)
-            return
-        last = self.decoding.pop()
-        if last is not row:
-            self.decoding[place] = last
+        cache = self._network.cache
         if spoiled:
-            cache.clear(place)
-        if last is not row:
-            cache.move(len(self.decoding), place, last.cached_tokens)
-        if self.prefilling and self.prefilling[0].cached_tokens:
-            target = len(self.decoding)
-            cache.move(target + 1, target, self.prefilling[0].cached_tokens)
+            cache.clear(before.index(row))
+        for place, other in enumerate(self):  # from the front: nobody's place is taken too early
+            if before[place] is not other and other.cached_tokens:
+                cache.move(before.index(other), place, other.cached_tokens)
 
     def forget_all(self) -> None:
         self.decoding.clear()
