@@ -126,7 +126,8 @@ class Passes:
         self._metrics.not_finite.inc()
         self.end(row, ReplicaFailed())
         self.rows.remove(row, spoiled=True)
-        self._model.network.forget(row.job.prompt)
+        if row.job.prompt.photo is not None:
+            self._model.network.vision.drop(row.job.prompt.photo.key)
 
     def _shrink_batch(self) -> None:
         """Out of memory: the newest row waits again. It keeps its answer so far."""

@@ -52,11 +52,6 @@ class Network:
         except Exception as error:
             raise DeviceLost from error
 
-    def forget(self, prompt: Prompt) -> None:
-        """Keep nothing of what was computed of this prompt's photo and beginning."""
-        self.vision.drop(prompt.prefix_key)
-        self.prefixes.drop(prompt.prefix_key)
-
     def release_memory(self) -> None:
         """Free what can be computed again, after the device ran out of memory."""
         self.vision.clear()

@@ -13,6 +13,7 @@ from inference.batching.engine import Engine
 from inference.config import Settings
 from inference.model.model import Model
 from inference.model.prefixes import PrefixCache
+from inference.telemetry import Metrics
 from tests.engine.asks import Ask, Result, answered, ask, engine, mixed, reference
 from tests.engine.conftest import Failing
 from tests.support.pictures import picture
@@ -116,9 +117,11 @@ async def test_a_row_that_breaks_keeps_the_places_of_those_behind_it(
         assert result == (InternalError if n in (3, 7) else wanted[n])
 
 
-async def test_no_row_is_filled_up_beyond_its_slot(model_folder: Path) -> None:
+async def test_no_row_is_filled_up_beyond_its_slot(
+    model_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A long prompt that is known, and a short new one: in one pass both would be filled up to the
-    same width."""
+    same width. A CPU raises an error, after which each is read alone. A GPU would be lost."""
     settings = Settings(_env_file=None, checkpoint=str(model_folder), slots=3)
     small = Model(settings.model_copy(update={"max_context_tokens": 128}))
     long = ask(small, "词 " * 36, max_tokens=2)
@@ -129,9 +132,15 @@ async def test_no_row_is_filled_up_beyond_its_slot(model_folder: Path) -> None:
     wanted = await reference(small, [longer, short])
     with engine(small) as running:
         await answered(running, small, long)
-        # Together, so that both wait for the same pass.
-        together = (answered(running, small, longer), answered(running, small, short))
-        assert await asyncio.gather(*together) == wanted
+    running = Engine(small, Metrics(), queue_limit=10, prefill_tokens=512)
+    tasks = [asyncio.create_task(answered(running, small, each)) for each in (longer, short)]
+    await asyncio.sleep(0.01)
+    running.start()  # both wait for the same pass
+    try:
+        assert await asyncio.gather(*tasks) == wanted
+    finally:
+        running.stop()
+    assert "a pass of 2 rows failed" not in caplog.text
 
 
 async def test_the_least_recently_used_prompts_go_first(
