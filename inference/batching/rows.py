@@ -28,8 +28,9 @@ class RowLimit:
 
 
 class Rows:
-    """A row's place in the cache is its place in `decoding` and `prefilling`, one after the
-    other."""
+    """A row's place in the cache is its place in `decoding` and `prefilling`, one after the other.
+    In both, shoppers' rows stand before those of the batch lane: so a pass over shoppers' alone is
+    a pass over adjacent rows, too."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -45,17 +46,30 @@ class Rows:
     def place(self, row: Sequence) -> int:
         return list(self).index(row)
 
+    @property
+    def shoppers(self) -> int:
+        return sum(not row.in_lane for row in self)
+
+    @property
+    def shoppers_decoding(self) -> int:
+        return sum(not row.in_lane for row in self.decoding)
+
     def add(self, row: Sequence) -> int:
-        """A row that begins, after all others. Returns how many of its tokens are known."""
-        self.prefilling.append(row)
+        """A row that begins. Returns how many of its tokens are known."""
+        before = list(self)
+        _insert(row, self.prefilling)
+        self._settle(before)
         network = self._network
-        row.cached_tokens = network.prefixes.load(row.job.prompt, network.cache, len(self) - 1)
-        return row.cached_tokens
+        known = network.prefixes.load(row.job.prompt, network.cache, self.place(row))
+        row.cached_tokens = row.known_tokens = known
+        row.has_begun = True
+        return known
 
     def next_prefill(self, most_tokens: int) -> tuple[list[Sequence], int]:
         """The rows of the next pass over prompts, and how many tokens each adds at most: several
         short prompts together, or a part of a long one. `most_tokens`, filling included, bounds
-        how long the pass delays the answers in decode."""
+        how long the pass delays the answers in decode. Prompts of the lane are in none but their
+        own passes, when shoppers have none to be read."""
         rows: list[Sequence] = []
         width = longest = 0
         for row in self.prefilling:
@@ -65,14 +79,18 @@ class Rows:
             fits = longer + wider <= self._network.cache.capacity
             if rows and (wider * (len(rows) + 1) > most_tokens or not fits):
                 break
+            if rows and row.in_lane != rows[0].in_lane:
+                break
             rows.append(row)
             width, longest = wider, longer
         return rows, min(width, most_tokens)
 
     def begin_decode(self, row: Sequence) -> None:
         """The row's prompt is in the cache. No row before it is still in prefill."""
+        before = list(self)
         self.prefilling.remove(row)
-        self.decoding.append(row)
+        _insert(row, self.decoding)
+        self._settle(before)
 
     def remove(self, row: Sequence, *, spoiled: bool = False) -> None:
         """Take a row out, and move rows of the cache so that no gap is left. Where moving fails the
@@ -80,20 +98,55 @@ class Rows:
         there, even where it is masked: 0 × NaN is NaN."""
         before = list(self)
         if row in self.decoding:
-            last = self.decoding.pop()
-            if last is not row:
-                self.decoding[before.index(row)] = last
+            _take(row, self.decoding)
         else:
             # Nobody has looked at what came of the tokens that it has read.
             spoiled = spoiled or row.cached_tokens > 0
             self.prefilling.remove(row)
-        cache = self._network.cache
         if spoiled:
-            cache.clear(before.index(row))
-        for place, other in enumerate(self):  # from the front: nobody's place is taken too early
-            if before[place] is not other and other.cached_tokens:
-                cache.move(before.index(other), place, other.cached_tokens)
+            self._network.cache.clear(before.index(row))
+        self._settle(before)
 
     def forget_all(self) -> None:
         self.decoding.clear()
         self.prefilling.clear()
+
+    def _settle(self, before: list[Sequence]) -> None:
+        """Move what the cache holds of each row from its place in `before` to its place now."""
+        cache = self._network.cache
+        moves = {
+            before.index(row): (place, row.cached_tokens)
+            for place, row in enumerate(self)
+            if row.cached_tokens and before[place : place + 1] != [row]
+        }
+        swapped = []
+        while moves:
+            free = (source for source, (target, _) in moves.items() if target not in moves)
+            source = next(free, None)
+            if source is not None:
+                target, length = moves.pop(source)
+                cache.move(source, target, length)
+            else:  # they take each other's places
+                source = next(iter(moves))
+                target, length = moves.pop(source)
+                swapped.append((target, cache.read(source, length)))
+        for target, states in swapped:
+            cache.write(target, states)
+
+
+def _insert(row: Sequence, rows: list[Sequence]) -> None:
+    """As the last one of its lane. The first row of the batch lane makes room for a shopper's by
+    going to the end, so that no other has to move."""
+    rows.append(row)
+    first = next(place for place, other in enumerate(rows) if other.in_lane or other is row)
+    if not row.in_lane:
+        rows[first], rows[-1] = row, rows[first]
+
+
+def _take(row: Sequence, rows: list[Sequence]) -> None:
+    """The last row of its lane takes its place, and the last row of all takes that one's."""
+    for lane in (row.in_lane, True):
+        last = next((other for other in reversed(rows) if other.in_lane == lane), row)
+        place = rows.index(row)
+        rows[place], rows[rows.index(last)] = last, row
+    rows.remove(row)
