@@ -153,7 +153,7 @@ fuzz: .venv/dev ## photos, bodies and schemas that hypothesis makes up, for SECO
 	@$(BIN)/python -m loadtest.corpus.fuzz --seconds $(if $(filter command line,$(origin SECONDS)),$(SECONDS),600) \
 	  --seed $(or $(SEED),1)
 
-check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
+check-gpu: .venv/dev ## exactness, memory and speed of a random-weight 8B against limits, on a machine with a GPU
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'
 	@$(BIN)/python -m loadtest.check_gpu
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -9,7 +10,7 @@ from PIL import Image
 from contract.completion import CompletionRequest, Sampling, Turn
 from contract.pixels.decoder import PhotoDecoder
 from inference.batching.engine import Engine
-from inference.batching.job import Job
+from inference.batching.job import Job, Priority
 from inference.batching.watch import End, watch
 from inference.model.model import Model
 from inference.schema_trials import SchemaTrials
@@ -26,7 +27,8 @@ class Replica:
     metrics: Metrics
     schemas: SchemaTrials
     decoder: PhotoDecoder
-    default_deadline_ms: int
+    deadlines_ms: Mapping[Priority, int]
+    """Of questions that come without one."""
     max_step_s: float
     end: End
     """Called when the engine has failed for good: it ends the process."""

@@ -17,10 +17,16 @@ class Sequence:
     ) -> None:
         self.job = job
         self.priority = job.priority
+        self.in_lane = job.priority == "batch"
         self.arrived_at = job.arrived_at
+        self.photo_key = job.prompt.photo.key if job.prompt.photo else ""
+        self.has_begun = False
+        """It is, or was, in flight."""
         self.first_token_at: float | None = None
         self.cached_tokens = 0
         """How many of the tokens are in the KV cache."""
+        self.known_tokens = 0
+        """How many of them came from a prompt that was read before."""
         self.sampler = Sampler(job.sampling, job.prompt.ids, job.grammar)
         self._tokens = list(job.prompt.ids)
         self._bytes_of = bytes_of
@@ -38,6 +44,12 @@ class Sequence:
     @property
     def answer_tokens(self) -> int:
         return len(self._tokens) - len(self.job.prompt.ids)
+
+    @property
+    def reads_photo(self) -> bool:
+        """Its photo had not been read when it began: it is the row that reads it."""
+        photo = self.job.prompt.photo
+        return photo is not None and self.known_tokens < photo.start + photo.tokens
 
     def next_input(self, width: int) -> RowInput:
         """The next tokens for a pass, at most `width`."""
