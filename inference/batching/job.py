@@ -11,7 +11,7 @@ from typing import Literal
 from contract.completion import Sampling
 from contract.errors import DeadlineExceeded, InternalError, ShopsightError
 from contract.response import Delta, Finished
-from inference.model.grammar import Grammar
+from inference.model.choosing.grammar import Grammar
 from inference.model.prompts import Prompt
 
 log = logging.getLogger(__name__)

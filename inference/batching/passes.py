@@ -9,9 +9,10 @@ from contract.errors import InternalError, Overloaded, ReplicaFailed, ShopsightE
 from inference.batching.job import named
 from inference.batching.rows import RowLimit, Rows
 from inference.batching.sequence import Sequence
+from inference.model.choosing.chooser import Choice, choose
 from inference.model.model import Model
 from inference.model.prompts import Prompt
-from inference.model.tensors import Logits, OutOfMemory
+from inference.model.tensors import OutOfMemory
 from inference.telemetry import Metrics
 
 log = logging.getLogger(__name__)
@@ -83,8 +84,14 @@ class Passes:
         in the cache get their next token."""
         first = self.rows.place(rows[0])
         inputs = [row.next_input(width) for row in rows]
+        # Those whose tokens are then all in the cache.
+        done = [
+            index for index, row in enumerate(rows) if row.uncached_tokens == len(inputs[index].ids)
+        ]
+        samplers = [rows[index].sampler for index in done]
         try:
-            logits = self._model.network.forward(first, inputs).cpu()
+            logits = self._model.network.forward(first, inputs)
+            choices = choose(logits[done] if len(done) < len(rows) else logits, samplers)
         except OutOfMemory:
             self._shrink_batch()
             return
@@ -105,15 +112,16 @@ class Passes:
             row.cached_tokens += len(item.ids)
             if row.uncached_tokens == 0 and row in self.rows.prefilling:
                 self.rows.begin_decode(row)
-        self._sample([row for row in rows if row.uncached_tokens == 0], logits)
+        self._add_tokens([rows[index] for index in done], choices)
 
-    def _sample(self, rows: list[Sequence], logits: Logits) -> None:
-        """The next token of each row; `logits` [rows, vocabulary]."""
-        highest, likeliest = logits.max(-1)  # NaN is higher than any number
-        numbers, token_ids = highest.isfinite().tolist(), likeliest.tolist()
+    def _add_tokens(self, rows: list[Sequence], choices: list[Choice]) -> None:
         network = self._model.network
-        for index, row in enumerate(rows):
-            if not numbers[index]:
+        for row, choice in zip(rows, choices, strict=True):
+            if choice.error is not None:
+                self.end(row, choice.error)
+                self.rows.remove(row)
+                continue
+            if choice.token_id is None:
                 self._fail_without_number(row)
                 continue
             if row.answer_tokens == 0:
@@ -121,13 +129,12 @@ class Passes:
                 if row.in_lane:
                     self._keep_one_photo(row.job.prompt)
             try:
-                greedy = row.sampler.argmax_suffices
-                token_id = token_ids[index] if greedy else row.sampler.sample(logits[index])
+                row.sampler.accept(choice.token_id)
                 if row.first_token_at is None:
                     row.first_token_at = time.monotonic()
                     ttft_s = row.first_token_at - row.arrived_at
                     self._metrics.ttft_s.labels(row.priority).observe(ttft_s)
-                ended = row.add_token(token_id, logits[index])
+                ended = row.add_token(choice.token_id, choice.told(self._model.bytes_of))
             except Exception as error:
                 self.end(row, named(error))
                 self.rows.remove(row)

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from contract.response import Delta, Finished, FinishReason, TokenLogprob, Usage
 from inference.batching.job import Job
 from inference.detokenizer import Detokenizer
+from inference.model.choosing.sampler import Sampler
 from inference.model.network import RowInput
-from inference.model.sampler import Sampler
-from inference.model.tensors import Logits
 
 
 class Sequence:
@@ -29,7 +28,6 @@ class Sequence:
         """How many of them came from a prompt that was read before."""
         self.sampler = Sampler(job.sampling, job.prompt.ids, job.grammar)
         self._tokens = list(job.prompt.ids)
-        self._bytes_of = bytes_of
         self._is_end_token = is_end_token
         self._detokenizer = Detokenizer(bytes_of, job.sampling.stop)
         self._unsent_logprobs: deque[tuple[int, TokenLogprob]] = deque()
@@ -56,13 +54,12 @@ class Sequence:
         start = self.cached_tokens
         return RowInput(self.job.prompt, self._tokens[start : start + width], start)
 
-    def add_token(self, token_id: int, logits: Logits) -> bool:
+    def add_token(self, token_id: int, logprob: TokenLogprob | None = None) -> bool:
         """Add the next token and send the text that is now certain. True when the answer has
         ended."""
         self._tokens.append(token_id)
         if self._is_end_token(token_id):
             return self._finish("stop")
-        logprob = self.sampler.logprob(logits, token_id, self._bytes_of)
         if logprob is not None:
             self._unsent_logprobs.append((self._detokenizer.decoded_chars, logprob))
         self._send(self._detokenizer.push(token_id))

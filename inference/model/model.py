@@ -18,7 +18,7 @@ from contract.attempts import MAX_ATTEMPT, pixel_bound
 from contract.completion import CompletionRequest, Sampling, Turn
 from inference.config import ModelSettings
 from inference.model.checkpoint import load_checkpoint
-from inference.model.grammar import Grammar, GrammarCompiler
+from inference.model.choosing.grammar import Grammar, GrammarCompiler
 from inference.model.network import Network
 from inference.model.prompts import Prompt, PromptBuilder
 from inference.model.rehearsal import rehearse
@@ -161,4 +161,4 @@ class _GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
         if self._length is not None:
             self._grammar.accept(int(input_ids[0, -1]))
         self._length = input_ids.shape[1]
-        return scores.masked_fill(~self._grammar.mask().to(scores.device), -torch.inf)
+        return scores.masked_fill(~self._grammar.mask(scores.device), -torch.inf)
