@@ -14,7 +14,7 @@ NotVisible = Literal["brand", "price", "size", "stock", "authenticity"]
 NEVER_VISIBLE = ("price", "stock", "authenticity", "fibre")
 NOT_VISIBLE = ("brand", "price", "size", "stock", "authenticity", "fibre")
 # A card has 100 to 200 tokens. The longest that the schema allows has 608 characters in its texts
-# and about 90 tokens around them: at one token a character it ends in time, whatever a model writes.
+# and about 90 tokens around them: at one token a character it ends, whatever a model writes.
 MAX_CARD_TOKENS = 720
 MAX_WORD_CHARS = 32
 MAX_ITEMS = 3
