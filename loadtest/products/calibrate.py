@@ -1,6 +1,6 @@
 """`make card-calibrate`: fits what a checkpoint's probabilities are worth, on held-out pictures
-that `make card-eval` does not measure, and writes calibration.json into its folder. The replica is asked
-exactly what a gateway asks it. A checkpoint with another file has another revision."""
+that `make card-eval` does not measure, and writes calibration.json into its folder. The replica is
+asked exactly what a gateway asks it. A checkpoint with another file has another revision."""
 
 import argparse
 import json
@@ -38,7 +38,7 @@ from demo_model.training.checkpoint import CHECKPOINT
 from gateway.cli.embedded import embedded_stack
 from gateway.prompt import CARD_SYSTEM, MATCH_SYSTEM
 from loadtest.products.evaluate import AT_ONCE, TIMEOUT_S
-from loadtest.products.pictures import FIRST_TO_FIT, LANGUAGES, HeldOut, held_out
+from loadtest.products.pictures import FIRST_TO_FIT, LANGUAGES, MATCHED, HeldOut, held_out
 from tests.support.limits import ROOMY
 
 MATCH = "match"
@@ -62,7 +62,7 @@ def asked_of(client: httpx.Client, typed: CompletionRequest, system: str) -> tup
 
 def samples(client: httpx.Client, picture: HeldOut) -> Iterator[tuple[str, Sample]]:
     photo = EncodedImage(picture.jpeg)
-    for language in LANGUAGES:
+    for language in LANGUAGES if picture.with_card else ():
         typed = CompletionRequest((Turn("user", ""),), photo, language=language)
         answer, _ = asked_of(client, card_request(typed), CARD_SYSTEM)
         try:
@@ -116,14 +116,14 @@ def collected(checkpoint: Path, pictures: int) -> dict[str, list[Sample]]:
         for done, future in enumerate(asked, 1):
             for name, sample in future.result():
                 found[name].append(sample)
-            print(f"{done}/{pictures} pictures", file=sys.stderr, end="\r")
+            print(f"{done}/{len(asked)} pictures", file=sys.stderr, end="\r")
     print(file=sys.stderr)
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--pictures", type=int, default=200, help="that get cards")
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +135,8 @@ def main() -> None:
     calibration = Calibration(
         card={name: lines[name] for name in CARD_FIELDS if name in lines},
         match=lines.get(MATCH),
-        fitted_on=f"{given.pictures} held-out pictures of the demo world from seed {FIRST_TO_FIT}",
+        fitted_on=f"{given.pictures} held-out pictures of the demo world (matches: "
+        f"{given.pictures * MATCHED}) from seed {FIRST_TO_FIT}",
     )
     text = json.dumps(calibration.model_dump(), indent=2, ensure_ascii=False) + "\n"
     (given.checkpoint / CALIBRATION_FILE).write_text(text, encoding="utf-8")

@@ -46,7 +46,7 @@ def post(client: httpx.Client, path: str, picture: HeldOut, **texts: str) -> htt
 
 
 def measure(client: httpx.Client, picture: HeldOut, found: Measured) -> None:
-    for language in LANGUAGES:
+    for language in LANGUAGES if picture.with_card else ():
         begun = time.monotonic()
         answer = post(client, "/v1/products/card", picture, language=language)
         found.seconds["card"].append(time.monotonic() - begun)
@@ -99,7 +99,7 @@ def result(found: Measured, pictures: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--pictures", type=int, default=200, help="that get cards")
     parser.add_argument("--checkpoint", default="", help="a folder; else the demo checkpoint")
     given = parser.parse_args()
     model = {"CHECKPOINT": given.checkpoint} if given.checkpoint else {}
@@ -116,7 +116,7 @@ def main() -> None:
         ]
         for done, future in enumerate(asked, 1):
             future.result()
-            print(f"{done}/{given.pictures} pictures", file=sys.stderr, end="\r")
+            print(f"{done}/{len(asked)} pictures", file=sys.stderr, end="\r")
     print(file=sys.stderr)
     if found.errors:
         print("not answered:", dict(found.errors), file=sys.stderr)

@@ -18,6 +18,10 @@ FIRST_TO_FIT = FIRST_HELD_OUT_SEED + 5_000_000
 FIRST_TO_MEASURE = FIRST_HELD_OUT_SEED + 6_000_000
 
 
+# A match is one token, a card a hundred: so many pictures are matched for each that gets a card.
+MATCHED = 5
+
+
 @dataclass(frozen=True)
 class Claim:
     text: str
@@ -30,6 +34,7 @@ class HeldOut:
     jpeg: bytes
     scene: Scene
     claims: tuple[Claim, ...]
+    with_card: bool
 
     def right(self, name: str, value: Any, language: str) -> bool:
         """Whether a field of a card, as its asker gets it, is what the picture shows."""
@@ -37,9 +42,10 @@ class HeldOut:
         return bool(value == (not_visible(wanted) if name == "not_visible" else wanted))
 
 
-def held_out(first: int, count: int) -> Iterator[HeldOut]:
-    """`count` pictures from the seed `first` on. Every fourth has the size of a real upload."""
-    for seed in range(first, first + count):
+def held_out(first: int, cards: int) -> Iterator[HeldOut]:
+    """Pictures from the seed `first` on, so many of which are to get cards. Every fourth has the
+    size of a real upload."""
+    for seed in range(first, first + cards * MATCHED):
         picture, scene = render(seed, unit=128 if seed % 4 == 0 else 32)
         file = io.BytesIO()
         picture.convert("RGB").save(file, "JPEG", quality=92)
@@ -49,4 +55,4 @@ def held_out(first: int, count: int) -> Iterator[HeldOut]:
         for language in LANGUAGES:
             text, truth = claim_about(rng, shown, language, bare=True)
             claims.append(Claim(text, language, truth == "yes"))
-        yield HeldOut(file.getvalue(), shown, tuple(claims))
+        yield HeldOut(file.getvalue(), shown, tuple(claims), seed < first + cards)
