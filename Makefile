@@ -4,7 +4,7 @@ SHELL := /bin/bash -o pipefail
 .PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills \
   bench-engine bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
   masking-eval moderation-eval moderation-train \
-  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval lock pin sbom audit clean
+  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval card-eval card-calibrate lock pin sbom audit clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -163,6 +163,13 @@ demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one co
 demo-model-eval: .venv/app ## what the demo checkpoint can do, on held-out pictures and phrasings (PICTURES=100: a quick look)
 	-$(BIN)/python -m demo_model.pictures.outside --split test $(DEMO_WORK)/outside
 	$(BIN)/python -m demo_model.evaluation.evaluate --pictures $(PICTURES)
+
+card-eval: .venv/dev ## cards and match scores of held-out pictures, through a gateway (CARDS=20: a quick look)
+	@$(BIN)/python -m loadtest.products.evaluate --pictures $(or $(CARDS),200)
+
+card-calibrate: .venv/dev ## fit what the demo checkpoint's probabilities are worth, on other held-out pictures (CARDS=200)
+	@$(BIN)/pip install -q -c constraints.txt -e '.[training]'
+	@$(BIN)/python -m loadtest.products.calibrate --pictures $(or $(CARDS),200)
 
 .venv/tools: requirements/tools.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }

@@ -130,6 +130,7 @@ def _listing(request: Request, name: str) -> dict[str, Any]:
         "model_revision": facts.revision,
         "demo": facts.demo,
         "parameters": facts.parameters,
+        **({"calibration": facts.calibration} if facts.calibration else {}),
     }
 
 

@@ -43,6 +43,8 @@ ROUTES = ("/v1/chat/completions", "/v1/ask")
 CLIENTS = (("ios", "android", "desktop", "wechat", "mini-program"), ("openai-python", "curl"))
 REFUSED = (("unsupported_image_type", 3), ("content_blocked", 2), ("image_undecodable", 1))
 FAILED = (("overloaded", 3), ("deadline_exceeded", 2), ("replica_failed", 1))
+PRODUCT_KINDS = ("手提包", "运动鞋", "dress", "保温杯", "sofa", "手表")
+CLAIMS = ("红色手提包", "leather boots", "适合办公室的椅子", "waterproof jacket")
 REASONS = ("wrong colour", "not helpful", None)
 # Rows in one INSERT.
 BATCH = 2_000
@@ -111,6 +113,9 @@ def _request(
             "total_ms": round(8 + 4 * draw.random(), 3),
         }
         return row, None
+    if not public and draw.random() < 0.15:
+        _product(draw, row, cached)
+        return row, None
     _ask(draw, row, cached)
     return row, _thumb(draw, row) if row["outcome"] == "answered" else None
 
@@ -168,6 +173,38 @@ def _ask(draw: random.Random, row: Row, cached: set[tuple[str, str, str]]) -> No
         "prompt_tokens": 300 + _visual_tokens(row),
         "completion_tokens": draw.randrange(20, 60),
         "answer_key": hashlib.sha256(repr(key).encode()).hexdigest(),
+    }
+
+
+def _product(draw: random.Random, row: Row, cached: set[tuple[str, str, str]]) -> None:
+    """A merchant's card or match."""
+    card = draw.random() < 0.7
+    claim = draw.choice(CLAIMS)
+    kind = PRODUCT_KINDS[int(row["image_digest"][:8], 16) % len(PRODUCT_KINDS)]
+    key = REVISIONS[0], row["image_digest"], "card" if card else claim
+    hit = key in cached
+    cached.add(key)
+    first = row["identify_ms"] + row["screen_ms"]
+    waited = round(draw.lognormvariate(5.3, 0.4), 3)
+    row |= {
+        "kind": "card" if card else "match",
+        "route": "/v1/products/card" if card else "/v1/match",
+        "question": None if card else claim,
+        "language": "zh" if card else language_of(claim),
+        "model_revision": REVISIONS[0],
+        "cache": "hit" if hit else "miss",
+        "replica": None if hit else f"inference-{draw.randrange(1, 3)}:8080",
+        "look_up_ms": 0.5,
+        "upstream_ms": None if hit else waited,
+        "first_text_ms": round(first + (0 if hit else waited), 3),
+        "total_ms": round(first + (0.6 if hit else waited + 900 * card), 3),
+        "answer": f'{{"category":"{kind}"}}' if card else "是",
+        "finish_reason": "stop" if card else "length",
+        "prompt_tokens": 300 + _visual_tokens(row),
+        "completion_tokens": draw.randrange(90, 140) if card else 1,
+        "answer_key": hashlib.sha256(repr(key).encode()).hexdigest(),
+        "product_kind": kind if card else None,
+        "match_score": None if card else round(draw.random(), 4),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed
+from contract.products.calibration import NOT_CALIBRATED, Calibration
 from contract.render import AnswerPiece
 from gateway.errors import RateLimited
 from gateway.pool.balancer import choose_replica, choose_revision
@@ -25,7 +26,7 @@ from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstreams.question import Render, request_for
 from gateway.pool.upstreams.salts import Salts
 from gateway.pool.weights import Weights
-from gateway.prompt import with_system_prompt
+from gateway.prompt import SYSTEM, with_system_prompt
 
 # One retry: more would multiply the load when the whole pool is in trouble.
 MAX_TRIES = 2
@@ -83,6 +84,12 @@ class Pool:
         models = [replica.served for replica in self.replicas if replica.ready and replica.served]
         return list({model.revision: model.listing for model in models}.values())
 
+    def calibration(self, revision: str) -> Calibration:
+        """What the probabilities of a revision are worth, as its replicas tell."""
+        served = (replica.served for replica in self.replicas)
+        of_it = (model for model in served if model is not None and model.revision == revision)
+        return next((model.calibration for model in of_it), NOT_CALIBRATED)
+
     def choose_revision(self, sticky_id: str) -> str:
         """The revision for this caller, by the weights in force.
 
@@ -109,13 +116,15 @@ class Pool:
         render: Render,
         deadline: float,
         asker: Asker = NOBODY,
+        system: str = SYSTEM,
     ) -> AsyncGenerator[AnswerPiece]:
         """Stream the answer of a replica of `revision`; `deadline` in time.monotonic seconds.
-        `render` makes the photo's picture for a server that is not ours.
+        `render` makes the photo's picture for a server that is not ours. `system`: our instruction
+        before the question.
 
         Raises DeadlineExceeded, NoReplica, Overloaded, RateLimited, ReplicaFailed, or the named
         error of a request that the replica refuses."""
-        asked = with_system_prompt(asked)
+        asked = with_system_prompt(asked, system)
         tried: set[str] = set()
         tries = 0
         full_for_s: list[float] = []

@@ -100,6 +100,9 @@ class Answering:
                 self.limits.computed(interaction)
             if interaction.end is None:
                 raise ReplicaFailed
+            calibration = self.pool.calibration(revision)
+            read_answer = question.known.task.read
+            interaction.product = read_answer(interaction.answer, interaction.end, calibration)
         # 8 recorded, by leaving `recorded`: only now the last byte may go out
         yield interaction.end
 
@@ -212,6 +215,7 @@ class Answering:
             render=render,
             deadline=self._deadline(interaction),
             asker=self.limits.asker(interaction.caller),
+            system=question.known.task.system,
         )
         async with aclosing(events):
             async for event in events:
@@ -239,6 +243,7 @@ class Answering:
         answer = joined(pieces)
         shareable = photo.shareable and screen.verdict.shareable
         keep = keep and end.reason != "content_filter" and shareable
+        keep = keep and question.known.task.usable(answer, end)
         if keep and not personal(answer.text):  # 8 keep it
             await self.answers.put(key, answer, end, screen.version)
         yield screen.noted(end)

@@ -105,7 +105,7 @@ def topics() -> Select[Any]:
             func.count().label("asks"),
             _count_if(column.outcome == "answered").label("answered"),
         )
-        .where(column.question.is_not(None))
+        .where(column.intent.is_not(None))
         .group_by(*groups)
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.forms import MODEL_ALIAS
+from contract.products.calibration import NOT_CALIBRATED, Calibration
 from gateway.pool.http.connection import UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.upstreams.upstream import Upstream
@@ -15,7 +16,7 @@ from gateway.pool.upstreams.upstream import Upstream
 # A ready replica answers in milliseconds. If its event loop blocks for so long, it is not ready.
 PROBE_TIMEOUT_S = 2.0
 # Fields that the gateway's /v1/models repeats. Other servers list paths and limits there too.
-_PUBLIC_FIELDS = ("object", "created", "owned_by", "name", "demo", "parameters")
+_PUBLIC_FIELDS = ("object", "created", "owned_by", "name", "demo", "parameters", "calibration")
 # A name, or an owner's name and a name, as hubs have them. No path: that has more parts, or begins
 # with a slash or a dot. The length is that of the log's column.
 _NAME = re.compile(r"(?=.{1,64}\Z)[\w][\w.:@+-]*(/[\w][\w.:@+-]*)?", re.ASCII)
@@ -29,6 +30,7 @@ class ServedModel:
     revision: str
     model_id: str | None
     listing: dict[str, Any]
+    calibration: Calibration = NOT_CALIBRATED
 
 
 class NotReadyError(Exception):
@@ -51,7 +53,8 @@ async def probe(
         _, body = await _get(connections, "/v1/models", upstream)
         model = _select_model(json.loads(body)["data"], upstream)
         reported = reported or model.get("model_revision")
-        return _served_model(model, reported or upstream.revision or public_name(model["id"]))
+        name = reported or upstream.revision or public_name(model["id"])
+        return _served_model(model, name, upstream.calibration)
     except UpstreamError as error:
         raise NotReadyError(str(error)[:200]) from None
     except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -93,7 +96,10 @@ def _select_model(models: list[dict[str, Any]], upstream: Upstream) -> dict[str,
     return models[0]
 
 
-def _served_model(model: dict[str, Any], revision: str) -> ServedModel:
+def _served_model(
+    model: dict[str, Any], revision: str, calibration: Calibration | None
+) -> ServedModel:
+    """`calibration`: what is set for it; else it is the server's own, where that has one."""
     # The revision becomes an HTTP header and a column of the log.
     if not (revision.isascii() and revision.isprintable() and 0 < len(revision) <= 64):
         raise ValueError("not a revision")
@@ -102,4 +108,6 @@ def _served_model(model: dict[str, Any], revision: str) -> ServedModel:
     # What strict clients cannot do without; some servers leave it out.
     always = {"id": MODEL_ALIAS, "object": "model", "created": 0, "owned_by": "shopsight"}
     listing = {**always, **public, "model_revision": revision}
-    return ServedModel(revision, model["id"], listing)
+    if calibration is None:
+        calibration = Calibration.model_validate(model.get("calibration") or {})
+    return ServedModel(revision, model["id"], listing, calibration)
