@@ -17,7 +17,7 @@ from contract.http import MAX_DRAIN_BYTES, json_error, request_id
 from contract.text.language import preferred_language
 from gateway.api.hosts import READS, Hosts, is_cross_site
 from gateway.errors import CrossSiteRequest, HostNotServed
-from gateway.identity.callers import SESSION_COOKIE
+from gateway.identity.sessions import SESSION_COOKIE
 
 # How long the body of what is refused is read, so that its sender sees why.
 DRAIN_S = 5
