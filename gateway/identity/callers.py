@@ -38,6 +38,8 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     address: str = ""
     """Of an anonymous shopper: the name under which its address is counted, see `addresses`."""
+    batch: bool = False
+    """Asks by the batch lane: behind everybody else, with limits of its own."""
 
     def sticky_id(self, user: str | None = None) -> str:
         """The key that keeps a caller at one model revision during a canary. `user`: whom the

@@ -25,7 +25,7 @@ HEADER = b"idempotency-key"
 # Printable ASCII, as the draft's structured fields are; a UUID has 36 characters.
 _KEY = re.compile(r"[ -~]{1,255}")
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
-KINDS = {"/v1/images": "upload", "/v1/feedback": "feedback"}
+KINDS = {"/v1/images": "upload", "/v1/feedback": "feedback", "/v1/batches": "batch"}
 
 
 def has_key(scope: Scope) -> bool:
