@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contract.process.home import HomeSettings, Place, home, shipped
+from gateway.batch.settings import BatchSettings
 from gateway.cache.settings import CacheSettings
 from gateway.feedback.settings import FeedbackSettings
 from gateway.identity.origins import checked_origin
@@ -38,6 +39,7 @@ class Settings(
     FeedbackSettings,
     LimitSettings,
     ModerationSettings,
+    BatchSettings,
     HomeSettings,
 ):
     model_config = SettingsConfigDict(extra="ignore", frozen=True)

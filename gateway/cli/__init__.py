@@ -67,8 +67,9 @@ def main() -> None:
     command = commands.add_parser("admin", help="weights, cached answers, erasure, while it runs")
     _add_admin_commands(command)
 
-    command = commands.add_parser("worker", help="spools of the dead, roll-ups, months of the log")
-    command.set_defaults(file="gateway.worker", run=lambda worker, args: worker.run())
+    command = commands.add_parser("worker", help="batches, roll-ups, months of the log")
+    command.add_argument("--only", choices=["upkeep", "batch"], help="one half of it")
+    command.set_defaults(file="gateway.worker", run=lambda worker, args: worker.run(args.only))
 
     command = commands.add_parser("pseudonyms", help="keys of pseudonyms, and the rows of each")
     command.set_defaults(
@@ -169,7 +170,7 @@ def _add_key_commands(parser: argparse.ArgumentParser) -> None:
 def _add_limit_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     parser.set_defaults(file="gateway.cli.limits", run=lambda limits, args: limits.run(args))
-    subject = "tenant:NAME or key:ID"
+    subject = "tenant:NAME, batch:TENANT or key:ID"
 
     command = commands.add_parser("show", help="what is set, and what was used today")
     command.add_argument("subject", nargs="?", help=subject)

@@ -30,6 +30,8 @@ class Caller:
     """Of an anonymous shopper: the name under which its address is counted, see `addresses`."""
     wants_token: bool = False
     """Its new session goes out as a token, too: it may keep no cookies."""
+    batch: bool = False
+    """Asks by the batch lane: behind everybody else, with limits of its own."""
 
     def sticky_id(self, user: str | None = None) -> str:
         """The key that keeps a caller at one model revision during a canary. `user`: whom the

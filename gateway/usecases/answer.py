@@ -166,6 +166,8 @@ class Answering:
         control = interaction.control
         shared = question.known.shareable and control.share and not alone
         compute = partial(self._compute, question, key, shared, interaction)
+        # No shopper follows a line of a batch, which waits behind all shoppers.
+        lane = "batch " if interaction.caller.batch else ""
 
         def stored(value: bytes) -> list[AnswerPiece] | None:
             cached = read_answer(value, key)
@@ -173,7 +175,7 @@ class Answering:
             return [cached.answer, cached.end] if cached is not None and usable else None
 
         def computation() -> Computation:
-            if self.leases is None or not shared:
+            if self.leases is None or not shared or lane:
                 return Computation(compute)
             return SharedComputation(
                 compute,
@@ -185,7 +187,7 @@ class Answering:
                 policy=SHARED,
             )
 
-        return self.flights.join_or_lead(key.digest if shared else None, computation)
+        return self.flights.join_or_lead(lane + key.digest if shared else None, computation)
 
     def _refresh(self, question: Question, key: AnswerKey, interaction: Interaction) -> None:
         """Compute a stale answer anew, once for all who meet it, while they have the old one."""
@@ -211,7 +213,7 @@ class Answering:
             asked,
             revision=key.revision,
             affinity=key.image,
-            headers=headers_of(key, interaction.request_id),
+            headers=headers_of(key, interaction.request_id, urgent=not interaction.caller.batch),
             render=render,
             deadline=self._deadline(interaction),
             asker=self.limits.asker(interaction.caller),

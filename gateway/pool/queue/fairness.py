@@ -2,7 +2,8 @@
 
 Tenants are compared first, then the members of a tenant: its keys, or the addresses of shoppers.
 Places are compared, not questions, so that long questions win nothing. Where all have alike, who
-was served least is next (start-time fair queueing: Goyal, Vin, Cheng, 1996)."""
+was served least is next (start-time fair queueing: Goyal, Vin, Cheng, 1996). Whatever is not urgent
+comes behind all that is."""
 
 import math
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ class Asker:
     concurrency: float = math.inf
     whole: bool = False
     """The share of places that a member may have is that of the tenant as well."""
+    urgent: bool = True
+    """False for the batch lane."""
 
 
 NOBODY = Asker()
@@ -65,15 +68,16 @@ class Fairness:
         waiting = max(member.waiting, tenant.waiting if asker.whole else 0)
         return self._share >= 1 or waiting < max(1, int(limit * self._share))
 
-    def order(self, asker: Asker) -> tuple[float, float, float, float]:
+    def order(self, asker: Asker) -> tuple[bool, float, float, float, float]:
         """The lowest is next."""
         tenant, member = self._of(asker)
-        return tenant.places / asker.weight, tenant.served, member.places, member.served
+        share = tenant.places / asker.weight
+        return not asker.urgent, share, tenant.served, member.places, member.served
 
-    def crowding(self, asker: Asker) -> tuple[float, float]:
+    def crowding(self, asker: Asker) -> tuple[bool, float, float]:
         """How much of the queue its tenant and itself take: the highest gives way."""
         tenant, member = self._of(asker)
-        return tenant.waiting / asker.weight, member.waiting
+        return not asker.urgent, tenant.waiting / asker.weight, member.waiting
 
     def waits(self, asker: Asker, change: int) -> None:
         for standing in self._of(asker):

@@ -40,8 +40,9 @@ async def request_for(
         raise DeadlineExceeded from None
 
 
-def headers_of(key: AnswerKey, request_id: str) -> dict[str, str]:
+def headers_of(key: AnswerKey, request_id: str, *, urgent: bool = True) -> dict[str, str]:
     return {
+        **({} if urgent else {PRIORITY: "batch"}),
         "x-request-id": request_id,
         "x-image-digest": key.image,
         NAMESPACE: key.namespace,
