@@ -100,9 +100,8 @@ class Answering:
                 self.limits.computed(interaction)
             if interaction.end is None:
                 raise ReplicaFailed
-            calibration = self.pool.calibration(revision)
-            read_answer = question.known.task.read
-            interaction.product = read_answer(interaction.answer, interaction.end, calibration)
+            calibration, end = self.pool.calibration(revision), interaction.end
+            interaction.product = question.known.task.read(interaction.answer, end, calibration)
         # 8 recorded, by leaving `recorded`: only now the last byte may go out
         yield interaction.end
 
