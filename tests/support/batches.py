@@ -14,7 +14,10 @@ from prometheus_client import CollectorRegistry
 
 from gateway.access.key_table import create_key
 from gateway.app import running_gateway
+from gateway.batch.lane import BatchLane
+from gateway.batch.retention import Retention
 from gateway.config import Settings
+from gateway.identity.pseudonyms import Pseudonyms
 from gateway.identity.scopes import BATCH, USUAL
 from gateway.log.schema.database import open_database
 from tests.support.asking import chat
@@ -119,6 +122,14 @@ class Worker:
                 await self._stop.wait()
 
         self._loop.run_until_complete(work())
+
+    def sweep(self) -> None:
+        """What it does every ten minutes."""
+        engine = open_database(self._settings)
+        accounts = self.parts.limits._accounts
+        lane = BatchLane.open(self._settings, engine, accounts, 0.0, Pseudonyms("p"))
+        Retention(engine, lane.files, self._settings.batch_window_s).sweep()
+        engine.dispose()
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
