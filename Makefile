@@ -2,7 +2,7 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills \
-  bench-engine bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
+  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
   masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval card-eval card-calibrate lock pin sbom audit clean
 
@@ -107,6 +107,9 @@ drills: .venv/dev ## kill, starve and lock out what the log passes through (DRIL
 
 bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
 	@$(BIN)/python -m loadtest.bench.engine
+
+bench-lane: .venv/dev ## what shoppers wait at half load while the batch lane is full, beside what they wait without it
+	@$(BIN)/python -m loadtest.bench.lane
 
 bench-upstream: .venv/dev .venv-vllm/ready ## our replica and vLLM with the same weights on a CPU, interleaved (CACHES=1: vLLM without its caches, too)
 	@$(BIN)/python -m loadtest.bench.upstream $(if $(CACHES),--without-caches)

@@ -11,9 +11,9 @@ ShopsightError
 │       └── 422 ImageUndecodable · ImageTooComplex · ImageDimensions
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
-    └── Unavailable: 503 (Retry-After) Overloaded (BatchLaneFull) · NoReplica
+    └── Unavailable: 503 (Retry-After) Overloaded · NoReplica
 
-gateway/errors.py has the gateway's own leaves, contract/http_protocol.py those of a request's head.
+Own leaves are in gateway/errors.py, inference/batching/lane.py, contract/http_protocol.py (heads).
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
 
@@ -241,14 +241,6 @@ class Overloaded(Unavailable):
     en = "Too many questions right now. Please try again in a moment."
     zh = "现在提问的人太多，请稍后再试。"
     retry_after_s = 2  # an answer takes about so long; where more is known, that is told
-
-
-class BatchLaneFull(Overloaded):
-    """Of a replica, to questions that can wait. Those of shoppers are taken all the same."""
-
-    code = "batch_lane_full"
-    en = "Too many questions wait in the batch lane. Please send this one again later."
-    zh = "批处理通道已满，请稍后再发送。"
 
 
 class NoReplica(Unavailable):

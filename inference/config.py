@@ -114,7 +114,7 @@ class Settings(ModelSettings, HomeSettings):
         description="The batch lane never takes the last so many free slots; unset: a quarter.",
     )
     batch_share: float = Field(
-        0.1,
+        0.05,
         ge=0,
         le=1,
         description="Of the engine's time, that the batch lane may take beside shoppers; 0: none.",

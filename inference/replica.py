@@ -9,8 +9,9 @@ from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
 from contract.pixels.decoder import PhotoDecoder
+from contract.wire import Priority
 from inference.batching.engine import Engine
-from inference.batching.job import Job, Priority
+from inference.batching.job import Job
 from inference.batching.watch import End, watch
 from inference.model.model import Model
 from inference.schema_trials import SchemaTrials

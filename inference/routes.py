@@ -26,7 +26,8 @@ from contract.request import parse_completion
 from contract.response import AnswerFrame
 from contract.text.canonical import canonical_request
 from contract.text.language import language_of
-from inference.batching.job import Job, Priority
+from contract.wire import priority_of
+from inference.batching.job import Job
 from inference.departure import while_present
 from inference.model.prompts import Prompt
 from inference.replica import Replica
@@ -54,7 +55,7 @@ async def chat_completions(request: Request) -> Response:
         raise ModelNotFound("model")
     header = request.headers.get("x-deadline-ms", "")
     valid = header.isdecimal() and len(header) < 9
-    priority: Priority = "batch" if request.headers.get("x-priority") == "batch" else "interactive"
+    priority = priority_of(request.headers)
     budget_ms = int(header) if valid else replica.deadlines_ms[priority]
     deadline = time.monotonic() + budget_ms / 1000
     namespace = request.headers.get("x-cache-namespace", "")

@@ -19,7 +19,7 @@ TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1)
 ROWS = (1, 2, 4, 8, 12, 16, 24, 32, 64)
 
 
-class Waiting(Protocol):
+class Lanes(Protocol):
     @property
     def shoppers_waiting(self) -> int: ...
     @property
@@ -112,7 +112,7 @@ class Metrics:
             self._token_s.labels(row.priority).observe(spent_s / (row.answer_tokens - 1))
         self.requests.labels(outcome).inc()
 
-    def record_state(self, model: Model, rows: Rows, waiting: Waiting) -> None:
+    def record_state(self, model: Model, rows: Rows, waiting: Lanes) -> None:
         """After each step: what waits, what is in flight, and what that takes."""
         self._queue_depth.labels("interactive").set(waiting.shoppers_waiting)
         self._queue_depth.labels("batch").set(waiting.lane_waiting)

@@ -165,8 +165,7 @@ class Answering:
         control = interaction.control
         shared = question.known.shareable and control.share and not alone
         compute = partial(self._compute, question, key, shared, interaction)
-        # No shopper follows a line of a batch, which waits behind all shoppers.
-        lane = "batch " if interaction.caller.batch else ""
+        lane = "batch " if interaction.caller.batch else ""  # no shopper follows who may wait
 
         def stored(value: bytes) -> list[AnswerPiece] | None:
             cached = read_answer(value, key)
@@ -212,11 +211,12 @@ class Answering:
             asked,
             revision=key.revision,
             affinity=key.image,
-            headers=headers_of(key, interaction.request_id, urgent=not interaction.caller.batch),
+            headers=headers_of(key, interaction.request_id),
             render=render,
             deadline=self._deadline(interaction),
             asker=self.limits.asker(interaction.caller),
             system=question.known.task.system,
+            priority="batch" if interaction.caller.batch else "interactive",
         )
         async with aclosing(events):
             async for event in events:

@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from contract.errors import BatchLaneFull, Overloaded
-from inference.batching.lane import STARVED_S, LaneLimits
+from contract.errors import Overloaded
+from inference.batching.lane import STARVED_S, BatchLaneFull, LaneLimits
 from inference.batching.passes import Passes
 from inference.batching.sequence import Sequence
 from inference.batching.waiting_queue import PhotoQueue, WaitingQueue

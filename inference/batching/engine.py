@@ -75,11 +75,9 @@ class Engine:
         for row in rows:
             self._passes.end(row, NoReplica())
 
-    async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
-        """The pieces of the answer. When the caller closes the iterator, the next step frees the
-        slot. Raises Overloaded, BatchLaneFull or NoReplica at once; later DeadlineExceeded,
-        InternalError, ReplicaFailed where the model computed no number, NoReplica where the device
-        is lost."""
+    def submit(self, job: Job) -> None:
+        """Take a question, whose answer is then sent to its job. Raises Overloaded, BatchLaneFull
+        or NoReplica."""
         row = Sequence(job, self._model.bytes_of, self._model.is_end_token)
         with self._condition:
             if self._stopping:
@@ -90,6 +88,12 @@ class Engine:
                 self._metrics.requests.labels(full.code).inc()
                 raise
             self._condition.notify()
+
+    async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
+        """The pieces of the answer. When the caller closes the iterator, the next step frees the
+        slot. Raises what `submit` raises at once; later DeadlineExceeded, InternalError,
+        ReplicaFailed where the model computed no number, NoReplica where the device is lost."""
+        self.submit(job)
         async for piece in job.pieces():
             yield piece
 

@@ -3,11 +3,21 @@ engine. Pure, with times in seconds of any one clock."""
 
 from dataclasses import dataclass
 
+from contract.errors import Overloaded
+
 # Where shoppers take all slots, the lane gets one of them after so long without any, and keeps it
 # for one answer. BATCH_QUEUE_LIMIT times this is less than BATCH_DEADLINE_MS.
 STARVED_S = 60.0
 # Of the moving means of how long passes take: about the last ten passes count.
 NEWEST_WEIGHT = 0.1
+
+
+class BatchLaneFull(Overloaded):
+    """Shoppers' questions are taken all the same."""
+
+    code = "batch_lane_full"
+    en = "Too many questions wait in the batch lane. Please send this one again later."
+    zh = "批处理通道已满，请稍后再发送。"
 
 
 @dataclass(frozen=True)
@@ -16,7 +26,7 @@ class LaneLimits:
     """Questions that wait in the lane."""
     reserved_slots: int | None = None
     """The lane never takes the last so many free slots; None: a quarter of all."""
-    share: float = 0.1
+    share: float = 0.05
     """Of the engine's time, that the lane may take while shoppers are in flight."""
     prefill_tokens: int = 128
     """At most so many prompt tokens of the lane in a pass."""

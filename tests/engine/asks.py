@@ -14,8 +14,9 @@ from contract.errors import (
     ShopsightError,
 )
 from contract.response import Finished
+from contract.wire import Priority
 from inference.batching.engine import Engine
-from inference.batching.job import Job, Priority
+from inference.batching.job import Job
 from inference.model.model import Model
 from inference.model.prompts import Prompt
 from inference.telemetry import Metrics

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from contract.errors import BatchLaneFull, DeadlineExceeded, NoReplica, Overloaded
+from contract.errors import DeadlineExceeded, NoReplica, Overloaded
 from inference.batching import admission
 from inference.batching.engine import Engine
 from inference.batching.job import Job
-from inference.batching.lane import LaneLimits
+from inference.batching.lane import BatchLaneFull, LaneLimits
 from inference.batching.sequence import Sequence
 from inference.model.model import Model
 from inference.model.tensors import OutOfMemory

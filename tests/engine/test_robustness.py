@@ -21,8 +21,9 @@ from contract.errors import (
     Overloaded,
     ShopsightError,
 )
+from contract.wire import Priority
 from inference.batching.engine import Engine
-from inference.batching.job import Job, Priority
+from inference.batching.job import Job
 from inference.model.model import Model
 from inference.model.network import RowInput
 from inference.model.tensors import OutOfMemory
