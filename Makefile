@@ -171,7 +171,6 @@ card-eval: .venv/dev ## cards and match scores of held-out pictures, through a g
 	@$(BIN)/python -m loadtest.products.evaluate --pictures $(or $(CARDS),200)
 
 card-calibrate: .venv/dev ## fit what the demo checkpoint's probabilities are worth, on other held-out pictures (CARDS=200)
-	@$(BIN)/pip install -q -c constraints.txt -e '.[training]'
 	@$(BIN)/python -m loadtest.products.calibrate --pictures $(or $(CARDS),200)
 
 .venv/tools: requirements/tools.txt

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, inspect
 
 from contract.text.language import language_of
 from gateway.config import Settings
@@ -113,10 +113,9 @@ def _request(
             "total_ms": round(8 + 4 * draw.random(), 3),
         }
         return row, None
-    if not public and draw.random() < 0.15:
-        _product(draw, row, cached)
-        return row, None
     _ask(draw, row, cached)
+    if not public and row["outcome"] == "answered":
+        _product(row)
     return row, _thumb(draw, row) if row["outcome"] == "answered" else None
 
 
@@ -176,31 +175,26 @@ def _ask(draw: random.Random, row: Row, cached: set[tuple[str, str, str]]) -> No
     }
 
 
-def _product(draw: random.Random, row: Row, cached: set[tuple[str, str, str]]) -> None:
-    """A merchant's card or match."""
-    card = draw.random() < 0.7
+def _product(row: Row) -> None:
+    """Some answers to a merchant are cards and matches. Their draws are their own: what else is
+    drawn is the same with them and without."""
+    draw = random.Random(row["interaction_id"].int)
+    chance = draw.random()
+    if chance > 0.15:
+        return
+    card = chance < 0.1
     claim = draw.choice(CLAIMS)
     kind = PRODUCT_KINDS[int(row["image_digest"][:8], 16) % len(PRODUCT_KINDS)]
     key = REVISIONS[0], row["image_digest"], "card" if card else claim
-    hit = key in cached
-    cached.add(key)
-    first = row["identify_ms"] + row["screen_ms"]
-    waited = round(draw.lognormvariate(5.3, 0.4), 3)
     row |= {
         "kind": "card" if card else "match",
         "route": "/v1/products/card" if card else "/v1/match",
         "question": None if card else claim,
+        "question_hash": None,
+        "intent": None,
         "language": "zh" if card else language_of(claim),
-        "model_revision": REVISIONS[0],
-        "cache": "hit" if hit else "miss",
-        "replica": None if hit else f"inference-{draw.randrange(1, 3)}:8080",
-        "look_up_ms": 0.5,
-        "upstream_ms": None if hit else waited,
-        "first_text_ms": round(first + (0 if hit else waited), 3),
-        "total_ms": round(first + (0.6 if hit else waited + 900 * card), 3),
         "answer": f'{{"category":"{kind}"}}' if card else "是",
         "finish_reason": "stop" if card else "length",
-        "prompt_tokens": 300 + _visual_tokens(row),
         "completion_tokens": draw.randrange(90, 140) if card else 1,
         "answer_key": hashlib.sha256(repr(key).encode()).hexdigest(),
         "product_kind": kind if card else None,
@@ -248,10 +242,13 @@ def fill(
 ) -> None:
     """Insert `rows` interactions, spread over `days` from `begin` on."""
     source = islice(shoppers(seed, begin, rows / days), rows)
+    there = {column["name"] for column in inspect(engine).get_columns(interactions.name)}
     while batch := list(islice(source, BATCH)):
         thumbs = [thumb for _, thumb in batch if thumb]
         with engine.begin() as connection:
-            connection.execute(insert(interactions), [row for row, _ in batch])
+            # An older schema lacks some columns.
+            made = [{name: row[name] for name in row if name in there} for row, _ in batch]
+            connection.execute(insert(interactions), made)
             if thumbs:
                 connection.execute(insert(feedback), thumbs)
 

@@ -4,19 +4,16 @@ asked exactly what a gateway asks it. A checkpoint with another file has another
 
 import argparse
 import json
-import math
 import shutil
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from contract.completion import CompletionRequest, Turn
 from contract.errors import ReplicaFailed
@@ -25,10 +22,7 @@ from contract.products.answers import match_answer
 from contract.products.calibration import (
     CALIBRATION_FILE,
     NOT_CALIBRATED,
-    STEEPEST,
     Calibration,
-    LogOddsLine,
-    log_odds,
 )
 from contract.products.card import CARD_FIELDS, not_visible, read_card
 from contract.products.confidence import field_probabilities
@@ -39,14 +33,10 @@ from gateway.cli.embedded import embedded_stack
 from gateway.prompt import CARD_SYSTEM, MATCH_SYSTEM
 from loadtest.products.evaluate import AT_ONCE, TIMEOUT_S
 from loadtest.products.pictures import FIRST_TO_FIT, LANGUAGES, MATCHED, HeldOut, held_out
+from loadtest.products.platt import Sample, fitted
 from tests.support.limits import ROOMY
 
 MATCH = "match"
-# Each as much as one answer: so a field that was always right is not said to be certain (Platt).
-PRIOR = 1.0
-
-Sample = tuple[float, bool]
-"""A probability of the model's, and whether it was right."""
 
 
 def asked_of(client: httpx.Client, typed: CompletionRequest, system: str) -> tuple[Delta, Finished]:
@@ -82,23 +72,6 @@ def samples(client: httpx.Client, picture: HeldOut) -> Iterator[tuple[str, Sampl
         score = match_answer(answer, end, NOT_CALIBRATED).score
         if score is not None:
             yield MATCH, (score, claim.true)
-
-
-def fitted(found: Sequence[Sample]) -> LogOddsLine:
-    """The line through the log-odds with the largest likelihood."""
-    odds = np.array([log_odds(probability) for probability, _ in found] + [0.0, 0.0])
-    right = np.array([right for _, right in found] + [True, False])
-    weights = np.array([1.0] * len(found) + [PRIOR, PRIOR])
-    model = LogisticRegression(C=1.0).fit(odds[:, None], right, sample_weight=weights)
-    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
-    assert math.isfinite(slope + intercept)
-    # A field is not the likelier right the less the model believes in it: then its share is all
-    # that is known.
-    if slope < 0:
-        share = (right * weights).sum() / weights.sum()
-        slope, intercept = 0.0, log_odds(float(share))
-    bounded = [round(min(max(each, -STEEPEST), STEEPEST), 4) for each in (slope, intercept)]
-    return LogOddsLine(slope=bounded[0], intercept=bounded[1])
 
 
 def collected(checkpoint: Path, pictures: int) -> dict[str, list[Sample]]:

@@ -39,6 +39,7 @@ class StubReplica:
         self.tokens: list[tuple[str, dict[str, float]]] = []
         """The whole answer instead, each token with the probabilities of the likeliest there."""
         self.reason: FinishReason = "stop"
+        self.calibration: dict[str, Any] | None = None
         self.refusal: dict[str, Any] | None = None
         """The error that it answers with instead."""
         self.refusal_status = 400
@@ -65,7 +66,8 @@ class StubReplica:
 
     async def _models(self, request: Request) -> Response:
         model = {"id": "shopsight", "object": "model", "model_revision": self.revision}
-        return JSONResponse({"object": "list", "data": [{**model, "demo": False}]})
+        more = {"demo": False, "calibration": self.calibration}
+        return JSONResponse({"object": "list", "data": [{**model, **more}]})
 
     async def _behave(self, request: Request) -> Response:
         vars(self).update(json.loads(await request.body()))

@@ -16,7 +16,7 @@ from gateway.pool.upstreams.upstream import Upstream
 # A ready replica answers in milliseconds. If its event loop blocks for so long, it is not ready.
 PROBE_TIMEOUT_S = 2.0
 # Fields that the gateway's /v1/models repeats. Other servers list paths and limits there too.
-_PUBLIC_FIELDS = ("object", "created", "owned_by", "name", "demo", "parameters", "calibration")
+_PUBLIC_FIELDS = ("object", "created", "owned_by", "name", "demo", "parameters")
 # A name, or an owner's name and a name, as hubs have them. No path: that has more parts, or begins
 # with a slash or a dot. The length is that of the log's column.
 _NAME = re.compile(r"(?=.{1,64}\Z)[\w][\w.:@+-]*(/[\w][\w.:@+-]*)?", re.ASCII)
@@ -54,7 +54,7 @@ async def probe(
         model = _select_model(json.loads(body)["data"], upstream)
         reported = reported or model.get("model_revision")
         name = reported or upstream.revision or public_name(model["id"])
-        return _served_model(model, name, upstream.calibration)
+        return _served_model(model, name, _calibration(model, upstream))
     except UpstreamError as error:
         raise NotReadyError(str(error)[:200]) from None
     except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -96,10 +96,14 @@ def _select_model(models: list[dict[str, Any]], upstream: Upstream) -> dict[str,
     return models[0]
 
 
-def _served_model(
-    model: dict[str, Any], revision: str, calibration: Calibration | None
-) -> ServedModel:
-    """`calibration`: what is set for it; else it is the server's own, where that has one."""
+def _calibration(model: dict[str, Any], upstream: Upstream) -> Calibration:
+    """What is set for it, else its own; servers of other kinds have none."""
+    if upstream.calibration is not None or upstream.foreign:
+        return upstream.calibration or NOT_CALIBRATED
+    return Calibration.model_validate(model.get("calibration") or {})
+
+
+def _served_model(model: dict[str, Any], revision: str, calibration: Calibration) -> ServedModel:
     # The revision becomes an HTTP header and a column of the log.
     if not (revision.isascii() and revision.isprintable() and 0 < len(revision) <= 64):
         raise ValueError("not a revision")
@@ -108,6 +112,6 @@ def _served_model(
     # What strict clients cannot do without; some servers leave it out.
     always = {"id": MODEL_ALIAS, "object": "model", "created": 0, "owned_by": "shopsight"}
     listing = {**always, **public, "model_revision": revision}
-    if calibration is None:
-        calibration = Calibration.model_validate(model.get("calibration") or {})
+    if calibration != NOT_CALIBRATED:
+        listing["calibration"] = calibration.model_dump(exclude_none=True)
     return ServedModel(revision, model["id"], listing, calibration)

@@ -166,6 +166,34 @@ def test_a_score_is_the_share_of_yes(gateway: str, stub: StubReplica, log_url: s
     assert one["product_kind"] is None
 
 
+def test_a_replica_tells_what_its_probabilities_are_worth(
+    start_gateway: Start, stub: StubReplica, log_url: str
+) -> None:
+    line = {"slope": 2, "intercept": -1}
+    stub.calibration = {"card": {"materials": line}, "match": line, "fitted_on": "8 pictures"}
+    stub.tokens = card_tokens(materials=0.5, style=0.5)
+    url = start_gateway(replicas=stub.url)
+    for _ in ("computed", "cached"):
+        told = ask_card(url).json()
+        assert told["calibrated"] is True
+        assert told["card"]["confidence"]["materials"] == pytest.approx(0.2689, abs=1e-4)
+        assert told["card"]["confidence"]["style"] == 0.5, "has no line"
+    stub.tokens = [("是", YES)]
+    score = ask_match(url).json()["score"]
+    assert score == pytest.approx(0.7680, abs=1e-4)  # odds of 3: 9 / e
+    assert rows(log_url)[-1]["match_score"] == score
+    (model,) = httpx.get(f"{url}/v1/models").json()["data"]
+    assert model["calibration"]["fitted_on"] == "8 pictures"
+
+
+def test_a_replica_whose_calibration_is_none_is_not_ready(
+    start_gateway: Start, stub: StubReplica
+) -> None:
+    stub.calibration = {"match": {"slope": "steep"}}
+    url = start_gateway(replicas=stub.url)
+    assert code_of(ask_match(url)) == (503, "no_replica")
+
+
 def test_without_yes_or_no_the_score_is_null(gateway: str, stub: StubReplica) -> None:
     stub.tokens = [("这", {"这": 1.0})]
     assert ask_match(gateway).json()["score"] is None
