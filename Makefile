@@ -1,7 +1,7 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills \
+.PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
   bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
   masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval card-eval card-calibrate lock pin sbom audit clean
@@ -104,6 +104,10 @@ loadtest: .venv/dev ## SECONDS of load (URL=… for a running stack, else the em
 drills: .venv/dev ## kill, starve and lock out what the log passes through (DRILL=name for one; long)
 	@tests/install-servers
 	@$(BIN)/python -m tests.drills $(DRILL)
+
+batch-drill: .venv/dev ## a batch of LINES=1000 lines beside shoppers, its workers and a gateway killed in the middle (long)
+	@tests/install-servers
+	@$(BIN)/python -m tests.drills.batch_lane --lines $(or $(LINES),1000)
 
 bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
 	@$(BIN)/python -m loadtest.bench.engine

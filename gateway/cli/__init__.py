@@ -19,16 +19,19 @@ def main() -> None:
     command = commands.add_parser("ask", help="ask a running stack about a photo")
     command.add_argument("photo", type=Path)
     command.add_argument("question")
-    command.add_argument("--url", default="http://127.0.0.1:8080")
-    command.add_argument(
-        "--key",
-        default=os.environ.get("SHOPSIGHT_API_KEY", ""),
-        help="API key. SHOPSIGHT_API_KEY in the environment keeps it out of the list of processes",
-    )
+    _add_server(command)
     command.set_defaults(
         file="gateway.cli.ask",
         run=lambda ask, args: ask.run(args.url, args.photo, args.question, args.key),
     )
+
+    command = commands.add_parser("batch", help="have a catalogue answered overnight")
+    command.add_argument("catalogue", type=Path, help="a CSV with a column `photo`")
+    command.add_argument("photos", type=Path, help="the folder of the photos")
+    command.add_argument("--question", default="", help="of rows without one; default: a card")
+    command.add_argument("--out", type=Path, help="default: beside the catalogue, .answers.csv")
+    _add_server(command)
+    command.set_defaults(file="gateway.cli.batch", run=lambda batch, args: batch.run(args))
 
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
     command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
@@ -87,6 +90,15 @@ def main() -> None:
 
     args = parser.parse_args()
     sys.exit(_run(args))
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", default="http://127.0.0.1:8080")
+    parser.add_argument(
+        "--key",
+        default=os.environ.get("SHOPSIGHT_API_KEY", ""),
+        help="API key. SHOPSIGHT_API_KEY in the environment keeps it out of the list of processes",
+    )
 
 
 def _add_admin_commands(parser: argparse.ArgumentParser) -> None:
