@@ -76,7 +76,7 @@ class Membership:
 
     def _replica(self, url: str, upstream: Upstream) -> Replica:
         most = upstream.concurrency or self._settings.replica_concurrency
-        places = Places({"interactive": most, "batch": self._settings.batch_concurrency})
+        places = Places({"interactive": most, "batch": self._settings.replica_batch_concurrency})
         silence_s, salts = self._silence_s, self._salts
         return Replica(url, upstream, self._metrics, places, silence_s, salts)
 

@@ -20,7 +20,7 @@ class PoolSettings(BaseModel):
     replica_concurrency: int = Field(
         32, ge=1, description="Questions that this gateway has in flight at one replica."
     )
-    batch_concurrency: int = Field(
+    replica_batch_concurrency: int = Field(
         32,
         ge=1,
         description="Questions of the batch lane, besides, that this gateway has at one replica.",

@@ -63,7 +63,7 @@ async def test_the_lane_takes_none_of_shoppers_places(replica: StubReplica) -> N
         return registry.get_sample_value(f"gateway_pool_{name}", labels)
 
     async with started(
-        replica, registry=registry, replica_concurrency=1, batch_concurrency=2
+        replica, registry=registry, replica_concurrency=1, replica_batch_concurrency=2
     ) as pool:
         lines = [asyncio.create_task(ask(pool, f"patience {n}", "batch")) for n in range(3)]
         await asyncio.sleep(0.3)
