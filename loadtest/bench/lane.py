@@ -148,9 +148,7 @@ def figures(parts: Sequence[Part]) -> dict[str, float]:
 def compare(
     model: Model, number: int, rounds: int, share: float, one_queue: bool
 ) -> dict[str, Any]:
-    at_most = capacity(model, requests(model, 32, 99))
     lane_at_most = lane_alone(model, lines(model, 10 * LINES_A_PHOTO, 99), 15.0)
-    print(f"shoppers alone: {at_most:.2f} answers/s at most; they ask {share:.0%} of that")
     print(f"the lane alone: {lane_at_most:.2f} answers/s")
     ways: dict[str, Priority | None] = {"without": None, "lane full": "batch"}
     if one_queue:
@@ -160,6 +158,9 @@ def compare(
         f"{'':>14} {'mean s':>8} {'p95 s':>8} {'TTFT p95':>9} {'lane ans/s':>11} {'preempted':>10}"
     )
     for round_number in range(rounds):
+        # Anew each time: a busy machine is slower, and half of what it can is less then.
+        at_most = capacity(model, requests(model, 24, 99))
+        print(f"shoppers alone: {at_most:.2f} answers/s at most; they ask {share:.0%} of that")
         load = requests(model, number, round_number)
         load = with_poisson_arrivals(load, share * at_most, round_number)
         batch = lines(model, 20 * LINES_A_PHOTO, round_number)

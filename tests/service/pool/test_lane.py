@@ -16,6 +16,8 @@ from contract.wire import Priority
 from gateway.pool.pool import Pool
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
+from gateway.pool.upstreams.upstream import Upstream
+from tests.support.foreign_replica import foreign_replica
 from tests.support.stub_replica import StubReplica, stub_replica
 
 
@@ -29,8 +31,7 @@ def replica() -> Iterator[StubReplica]:
 async def started(
     *replicas: StubReplica, registry: CollectorRegistry | None = None, **settings: Any
 ) -> AsyncIterator[Pool]:
-    urls = tuple(replica.url for replica in replicas)
-    given = PoolSettings(replicas=urls, **settings)
+    given = PoolSettings(replicas=tuple(replica.url for replica in replicas), **settings)
     metrics = PoolMetrics(registry or CollectorRegistry())
     pool = Pool(given, metrics, deadline_ms=30_000, redis_url=None, secret="s")
     await pool.start()
@@ -45,7 +46,7 @@ async def ask(
 ) -> str:
     pieces = pool.complete(
         CompletionRequest((Turn("user", question),), None, stream=True),
-        revision="stub-1",
+        revision=pool.choose_revision(""),
         affinity="",
         headers={},
         render=None,  # type: ignore[arg-type]  # there is no photo
@@ -126,3 +127,17 @@ async def test_a_full_lane_is_not_a_full_replica(replica: StubReplica) -> None:
             with pytest.raises(Overloaded) as refused:
                 await ask(pool, "line", "batch")
             assert (refused.value.retry_after_s or 0) >= 1
+
+
+@pytest.mark.parametrize(("kind", "shopper", "line"), [("vllm", 0, 1), ("sglang", 1, 0)])
+async def test_a_server_of_another_kind_is_told_what_can_wait(
+    kind: Any, shopper: int, line: int
+) -> None:
+    with foreign_replica("qwen") as server:
+        for priorities, told in ((True, [shopper, line]), (False, [None, None])):
+            server.calls.clear()
+            upstream = Upstream(url=server.url, kind=kind, priorities=priorities)
+            async with started(upstreams=(upstream,)) as pool:
+                await ask(pool, "now?")
+                await ask(pool, "later?", "batch")
+            assert [call.get("priority") for call in server.calls] == told
