@@ -100,9 +100,9 @@ class Answering:
                 self.limits.computed(interaction)
             if interaction.end is None:
                 raise ReplicaFailed
-            calibration = self.pool.calibration(revision)
-            read_answer = question.known.task.read
-            interaction.product = read_answer(interaction.answer, interaction.end, calibration)
+            if (read_product := question.known.task.read_product) is not None:
+                worth = self.pool.calibration(revision)
+                interaction.product = read_product(interaction.answer, interaction.end, worth)
         # 8 recorded, by leaving `recorded`: only now the last byte may go out
         yield interaction.end
 
