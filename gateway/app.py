@@ -21,6 +21,7 @@ from gateway.api.hosts import Hosts
 from gateway.api.page import Page
 from gateway.api.posts.body_budget import BodyBudget
 from gateway.api.posts.fast_path import FastPath
+from gateway.api.reference import routes as reference
 from gateway.cache.flights import Flights
 from gateway.cache.shared import SharedAnswers
 from gateway.config import Settings
@@ -91,7 +92,7 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
     }
     for path, endpoint in ask_endpoints.items():  # the router needs them too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
-    for routes in (images, feedback, models, moderations, users):
+    for routes in (images, feedback, models, moderations, users, reference):
         app.include_router(routes.router)
     install_error_handlers(app)
     if settings.web_dir is not None:
