@@ -22,6 +22,7 @@ from gateway.api.page import Page
 from gateway.api.posts.body_budget import BodyBudget
 from gateway.api.posts.fast_path import FastPath
 from gateway.api.products import CardEndpoint, MatchEndpoint
+from gateway.api.reference import routes as reference
 from gateway.batch.lane import BatchLane
 from gateway.cache.flights import Flights
 from gateway.cache.shared import SharedAnswers
@@ -97,7 +98,7 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
     }
     for path, endpoint in ask_endpoints.items():  # the router needs them too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
-    for routes in (images, feedback, models, moderations, users, files, batches):
+    for routes in (images, feedback, models, moderations, users, files, batches, reference):
         app.include_router(routes.router)
     install_error_handlers(app)
     if settings.web_dir is not None:

@@ -214,6 +214,14 @@ def test_refusals_are_in_the_words_of_the_gateway_and_the_language_of_the_asker(
     assert len(answer.headers["x-request-id"]) == 32
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/reference"])
+def test_the_description_comes_from_a_gateway(
+    nginx: Nginx, gateway: StandInGateway, path: str
+) -> None:
+    assert httpx.get(f"{nginx.url}{path}").json()["gateway"] == gateway.host
+    assert httpx.get(f"{nginx.url}{path}x").status_code == 404
+
+
 def test_too_many_questions_from_one_address_are_429(
     gateway: StandInGateway, start: Callable[..., Nginx]
 ) -> None:
