@@ -2,7 +2,7 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills \
-  bench-engine bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
+  bench-engine bench-upstream page-bench bench-gateway bench-fairness bench-tenants bench-log bench-views \
   masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval lock pin sbom audit clean
 
@@ -127,6 +127,10 @@ bench-log: .venv/dev ## what the behaviour log adds to an answer, and how fast i
 bench-views: .venv/dev ## how the analysts' views and roll-ups grow with the log (ROWS="100000 1000000")
 	@tests/install-servers
 	@$(BIN)/python -m loadtest.bench.views $(if $(ROWS),--rows $(ROWS))
+
+page-bench: .venv/dev ## the shopper's page on a slow phone: bytes, requests, first words, findings of axe-core
+	@tests/install-servers
+	@$(BIN)/python -m loadtest.bench.page
 
 masking-eval: .venv/dev ## how much of what is personal the masker finds, by kind, and its false alarms
 	@$(BIN)/python -m tests.unit.log.masking_eval
