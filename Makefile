@@ -4,7 +4,7 @@ SHELL := /bin/bash -o pipefail
 .PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills \
   bench-engine bench-upstream page-bench bench-gateway bench-fairness bench-tenants bench-log bench-views \
   masking-eval moderation-eval moderation-train \
-  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval lock pin sbom audit clean
+  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip lock pin sbom audit clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -163,6 +163,9 @@ check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a 
 
 demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one core; 620 MB of downloads; resumes)
 	nice $(BIN)/python -m demo_model.training.train
+
+samples-strip: .venv/app ## make web/samples/strip.json anew: thumbnails of the page's sample photos
+	$(BIN)/python -m demo_model.evaluation.strip
 
 demo-model-eval: .venv/app ## what the demo checkpoint can do, on held-out pictures and phrasings (PICTURES=100: a quick look)
 	-$(BIN)/python -m demo_model.pictures.outside --split test $(DEMO_WORK)/outside

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.datastructures import State
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from contract.http import install_error_handlers
@@ -96,7 +97,7 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
     install_error_handlers(app)
     if settings.web_dir is not None:
         # Mounted at "/" it would take every request that names another method than its route.
-        app.router.default = Page(settings.web_dir)
+        app.router.default = GZipMiddleware(Page(settings.web_dir))
     return Guard(
         FastPath(ask_endpoints, app, BodyBudget(settings.body_bytes_in_flight)),
         Hosts(settings.allowed_hosts),
