@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from contract.http import install_error_handlers
@@ -103,7 +104,7 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
     install_error_handlers(app)
     if settings.web_dir is not None:
         # Mounted at "/" it would take every request that names another method than its route.
-        app.router.default = Page(settings.web_dir)
+        app.router.default = GZipMiddleware(Page(settings.web_dir))
     bodies = BodyBudget(settings.body_bytes_in_flight)
     return Guard(
         FastPath(ask_endpoints, app, bodies, streamed=[files.PATH]),

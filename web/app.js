@@ -1,12 +1,11 @@
 // The page itself: which photo is looked at, where a photo comes from, and the line to ask in.
 
+import { readJson } from "./api.js";
 import { Conversation } from "./conversation.js";
-import { readJson } from "./json.js";
 import { label, language, say, speak, toggleLanguage, whenSpoken, word } from "./language.js";
-import { PhotoProblem, prepare } from "./photo.js";
-import { askOf, nameOf, showSamples } from "./samples.js";
+import { PhotoProblem, askOf, nameOf, prepare, showSamples } from "./photo.js";
 
-// The page shows itself after this long even if the models or samples have not answered, in ms.
+// The page shows itself after this long even if the API has not told its models, in ms.
 const SETTLES_WITHIN = 400;
 const CHIPS = ["chip1", "chip2", "chip3", "chip4"];
 
@@ -71,7 +70,7 @@ async function takeSample(sample, url) {
   await take(photo, { key: url, sample });
 }
 
-/** `key` of words.js, or the server's own `message`; null takes it away. */
+/** `key` of words/, or the server's own `message`; null takes it away. */
 function problem(key, message = "") {
   const line = at("photo-problem");
   line.hidden = key === null;
@@ -112,21 +111,12 @@ function describe() {
   showShelf();
 }
 
-function showShelf() {
+async function showShelf() {
   const others = [...conversations.values()];
   at("shelf").hidden = others.length < (current ? 2 : 1);
-  at("shelf-list").replaceChildren(...others.map((conversation) => {
-    const picture = Object.assign(new Image(56, 56), { src: conversation.preview, alt: "" });
-    const button = document.createElement("button");
-    button.type = "button";
-    button.setAttribute("aria-current", String(conversation === current));
-    button.setAttribute("aria-label", conversation.name());
-    button.append(picture);
-    button.addEventListener("click", () => show(conversation));
-    const item = document.createElement("li");
-    item.append(button);
-    return item;
-  }));
+  if (at("shelf").hidden) return;
+  const { showShelf } = await import("./shelf.js");
+  showShelf(at("shelf-list"), others, current, show);
 }
 
 function showChips() {
@@ -149,6 +139,8 @@ function showComposer() {
   at("composer").dataset.answering = String(answering);
   label(at("send"), answering ? "stop" : "send");
   for (const chip of at("chips").children) chip.setAttribute("aria-disabled", String(answering));
+  at("upload").hidden = current.uploaded === 1;
+  at("upload").value = current.uploaded;
   at("invitation").hidden = !current.empty;
 }
 
@@ -242,9 +234,18 @@ const models = readJson("v1/models")
     showBanner();
   })
   .catch(({ status }) => (at("closed-banner").hidden = status !== 401)); // else asking says why
-const samples = showSamples(at("samples-list"), takeSample).then((any) => {
-  at("samples").hidden = !any;
-});
 const patience = new Promise((done) => setTimeout(done, SETTLES_WITHIN));
-await Promise.race([Promise.all([models, samples]), patience]);
+await Promise.race([models, patience]);
 delete document.body.dataset.settling;
+
+// Samples come last: a shopper with a photo of her own does not wait for them.
+const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, SETTLES_WITHIN));
+const seen = new IntersectionObserver((entries) => {
+  if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+  seen.disconnect();
+  idle(async () => {
+    at("samples").hidden = !(await showSamples(at("samples-list"), takeSample));
+    delete at("samples").dataset.empty;
+  });
+});
+seen.observe(at("samples"));

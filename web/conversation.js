@@ -1,25 +1,30 @@
 // The questions and answers about one photo, as they stand on the screen.
 
-import { ask } from "./ask.js";
-import { AskFailure } from "./failure.js";
+import { AskFailure, Upload, ask } from "./api.js";
 import { say, tagOf, word } from "./language.js";
-import { Thumbs } from "./thumbs.js";
-import { Upload } from "./upload.js";
 
 // Within this distance of the page's end, in pixels, the page follows an answer as it grows.
 const FOLLOWS_WITHIN = 120;
+// After this long without a word the shopper may go on waiting or stop, in ms.
+const SILENCE = 5000;
 
 export class Conversation {
   #answering = null; // the AbortController of the answer under way
 
   /**
-   * `photo` is what photo.js prepared. `changed()` runs when answering begins or ends, `refused()`
-   * when the API cannot use the photo.
+   * `photo` is what photo.js prepared. `changed()` runs when answering begins or ends and when the
+   * photo is further on its way, `refused()` when it cannot be used.
    */
-  constructor(photo, { name, suggestions, announce, answered, changed, refused }) {
-    Object.assign(this, { photo, name, suggestions, announce, answered, changed });
-    this.preview = URL.createObjectURL(photo.blob);
-    this.upload = new Upload(photo.blob, (failure) => refused(this, failure));
+  constructor({ preview, ready }, { name, suggestions, announce, answered, changed, refused }) {
+    Object.assign(this, { preview, name, suggestions, announce, answered, changed });
+    this.uploaded = 0; // from 0 to 1
+    this.upload = new Upload(ready, {
+      progress: (share) => {
+        this.uploaded = share;
+        this.changed();
+      },
+      refused: (failure) => refused(this, failure),
+    });
     this.element = document.createElement("div");
     this.element.className = "conversation";
   }
@@ -33,7 +38,11 @@ export class Conversation {
   }
 
   ask(question) {
-    const exchange = new Exchange(question, () => this.#answer(exchange), this.announce);
+    const exchange = new Exchange(question, {
+      retry: () => this.#answer(exchange),
+      stop: () => this.stop(),
+      announce: this.announce,
+    });
     this.element.append(exchange.element);
     return this.#answer(exchange);
   }
@@ -69,27 +78,27 @@ export class Conversation {
   }
 }
 
-/** One question with its answer, a note on what went wrong, and a quiet line of timings. */
+/** One question with its answer, and a note on what went wrong. */
 class Exchange {
-  constructor(question, retry, announce) {
+  #silence = 0; // the timer of it
+  #below = null; // what stands under a whole answer
+
+  constructor(question, { retry, stop, announce }) {
     this.question = question;
+    this.announce = announce;
     this.element = part("article", "exchange");
     this.text = part("p", "answer");
     this.note = part("p", "note");
-    this.timing = part("p", "timing");
     this.retry = part("button", "quiet-button retry");
     this.retry.type = "button";
     this.retry.addEventListener("click", () => {
       if (this.retry.getAttribute("aria-disabled") !== "true") retry();
     });
-    const asked = part("h3", "question");
+    this.patience = patienceOf({ wait: () => this.#listen(), stop });
+    const asked = part("h2", "question");
     asked.textContent = question;
     asked.lang = tagOf(question);
-    this.thumbs = new Thumbs({ grow: following, announce });
-    const { buttons, reason, status } = this.thumbs;
-    this.below = part("div", "below");
-    this.below.append(this.timing, buttons);
-    this.element.append(asked, this.text, this.note, this.retry, this.below, reason, status);
+    this.element.append(asked, this.text, this.note, this.patience, this.retry);
   }
 
   /** What a screen reader is told once the answer has ended, instead of every piece of it. */
@@ -105,12 +114,24 @@ class Exchange {
     this.firstMs = null;
     this.revision = "";
     this.cache = "";
-    this.retry.hidden = this.timing.hidden = this.below.hidden = true;
-    this.thumbs.withdraw();
+    this.retry.hidden = true;
+    this.#below?.withdraw();
     this.element.dataset.state = "answering";
     this.text.textContent = "";
-    say(this.note, "looking");
-    this.note.hidden = false;
+    this.#remark("looking");
+    this.#listen();
+  }
+
+  /** From now on silence is noticed: told, with the choice to wait or to stop. */
+  #listen() {
+    clearTimeout(this.#silence);
+    if (!this.patience.hidden) this.#remark("looking");
+    this.patience.hidden = true;
+    this.#silence = setTimeout(() => following(() => {
+      this.#remark("stillLooking");
+      this.patience.hidden = false;
+      this.announce(word("stillLooking"));
+    }), SILENCE);
   }
 
   head({ cache, revision, interaction }) {
@@ -121,10 +142,9 @@ class Exchange {
   }
 
   add(text) {
-    if (this.firstMs === null) {
-      this.firstMs = performance.now() - this.startedAt;
-      this.note.hidden = true;
-    }
+    this.firstMs ??= performance.now() - this.startedAt;
+    this.#listen();
+    this.note.hidden = true;
     this.text.append(text); // a text node: never markup
     this.text.lang = tagOf(this.text.textContent);
   }
@@ -137,10 +157,17 @@ class Exchange {
     } else if (reason !== "stop") {
       this.#remark(reason === "length" ? "length" : "content_filter");
     }
-    if (this.firstMs === null) return;
-    this.below.hidden = false;
-    this.#showTiming();
-    this.thumbs.offer(this.interaction);
+    if (this.firstMs !== null) this.#showBelow();
+  }
+
+  /** It comes with the first answer: nobody needs it before. */
+  async #showBelow() {
+    const { Below } = await import("./below.js");
+    if (this.element.dataset.state !== "done") return;
+    following(() => {
+      this.#below ??= new Below(this.element, { grow: following, announce: this.announce });
+      this.#below.show(this);
+    });
   }
 
   stopped() {
@@ -159,6 +186,8 @@ class Exchange {
   }
 
   #end(state) {
+    clearTimeout(this.#silence);
+    this.patience.hidden = true;
     this.totalMs = performance.now() - this.startedAt;
     this.element.dataset.state = state;
     this.note.hidden = true;
@@ -185,26 +214,20 @@ class Exchange {
       say(this.retry, "retry");
     }
   }
+}
 
-  #showTiming() {
-    const seconds = (ms) => (ms / 1000).toFixed(ms < 10_000 ? 2 : 1);
-    const values = { first: seconds(this.firstMs), total: seconds(this.totalMs) };
-    const measured = part("span", "");
-    say(measured, "timing", values);
-    this.timing.replaceChildren(measured);
-    Object.assign(this.timing.dataset, {
-      cache: this.cache,
-      firstMs: Math.round(this.firstMs),
-      totalMs: Math.round(this.totalMs),
-    });
-    const source = { hit: "fromCache", stale: "fromCache", joined: "joined" }[this.cache];
-    if (source) {
-      const badge = part("span", "source");
-      say(badge, source);
-      this.timing.append(badge);
-    }
-    this.timing.hidden = false;
+/** What is offered after a silence. */
+function patienceOf({ wait, stop }) {
+  const line = part("p", "patience");
+  line.hidden = true;
+  for (const [key, act] of [["goOnWaiting", wait], ["cancel", stop]]) {
+    const button = part("button", "quiet-button");
+    button.type = "button";
+    say(button, key);
+    button.addEventListener("click", act);
+    line.append(button);
   }
+  return line;
 }
 
 function part(tag, className) {

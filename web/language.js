@@ -1,12 +1,11 @@
 // Which language the page speaks, and saying it: an element remembers its word, so that a change
 // of language can say everything again, answers' notes and timings included.
 
-import { words } from "./words.js";
-
 const MEMORY = "shopsight.language";
 const TAGS = { zh: "zh-CN", en: "en" };
 const listeners = [];
 let current = remembered() ?? (/^zh\b/i.test(navigator.language ?? "") ? "zh" : "en");
+let words = await wordsOf(current);
 
 export const language = () => current;
 
@@ -17,7 +16,7 @@ export const acceptLanguage = () => (current === "zh" ? "zh-CN,zh;q=0.9" : "en")
 export const tagOf = (text) => (/\p{Script=Han}/u.test(text) ? TAGS.zh : TAGS.en);
 
 export function word(key, values = {}) {
-  return words[current][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  return words[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 /** Put a word into an element as its text, now and after every change of language. */
@@ -40,8 +39,7 @@ export function whenSpoken(listener) {
   listener();
 }
 
-export function speak(language = current) {
-  current = language;
+export function speak() {
   document.documentElement.lang = TAGS[current];
   document.title = word("title");
   for (const element of document.querySelectorAll("[data-word], [data-word-label]")) {
@@ -54,8 +52,11 @@ export function speak(language = current) {
   for (const listener of listeners) listener();
 }
 
-export function toggleLanguage() {
-  speak(current === "zh" ? "en" : "zh");
+export async function toggleLanguage() {
+  const other = current === "zh" ? "en" : "zh";
+  words = await wordsOf(other);
+  current = other;
+  speak();
   try {
     localStorage.setItem(MEMORY, current);
   } catch {
@@ -63,10 +64,15 @@ export function toggleLanguage() {
   }
 }
 
+/** One language is loaded: the other one only when it is wanted. */
+async function wordsOf(tongue) {
+  return (await import(`./words/${tongue}.js`)).words;
+}
+
 function remembered() {
   try {
     const value = localStorage.getItem(MEMORY);
-    return value in words ? value : null;
+    return value in TAGS ? value : null;
   } catch {
     return null;
   }

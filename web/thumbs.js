@@ -1,8 +1,10 @@
 // Two thumbs under an answer, and after a thumb down a line to say why.
 
 import { label, say, word } from "./language.js";
+import { style } from "./style.js";
 
 const template = document.getElementById("thumbs");
+await style("thumbs.css");
 
 export class Thumbs {
   #interaction = "";

@@ -63,7 +63,7 @@ def test_a_big_turned_photo_goes_up_small_and_upright(open_page: OpenPage) -> No
     assert photo["size"] == body < 900_000
     corners = page.evaluate(
         """async () => {
-          const picture = await createImageBitmap(document.getElementById("photo"));
+          const picture = await createImageBitmap(window.photos[0]);
           const canvas = new OffscreenCanvas(picture.width, picture.height);
           const context = canvas.getContext("2d", { willReadFrequently: true });
           context.drawImage(picture, 0, 0);

@@ -5,12 +5,14 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-# Chromium does not show Playwright the files in a body, so the page's own fetch is overheard.
+# Chromium does not show Playwright the files in a body, so what the page sends is overheard.
 _OVERHEAR = """
 window.sent = [];
+window.photos = [];
 window.asked = [];
 const original = window.fetch;
 const look = async (photo) => {
+  window.photos.push(photo);
   const hash = await crypto.subtle.digest("SHA-256", await photo.arrayBuffer());
   const sha256 = [...new Uint8Array(hash)].map((b) => b.toString(16).padStart(2, "0")).join("");
   const { width, height } = await createImageBitmap(photo, { imageOrientation: "none" });
@@ -24,11 +26,16 @@ window.fetch = async (address, options = {}) => {
   }
   return original(address, options);
 };
+const send = XMLHttpRequest.prototype.send;
+XMLHttpRequest.prototype.send = function (body) {
+  look(body).finally(() => send.call(this, body));
+};
 """
 
 
 def overhear(page: Page) -> None:
-    """Before the load: from now on `sent` tells which photos went up, `asked` what was asked."""
+    """Before the load: from now on `sent` tells which photos went up (in the page they are
+    `photos`), `asked` what was asked."""
     page.add_init_script(_OVERHEAR)
 
 

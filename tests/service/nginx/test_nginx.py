@@ -351,7 +351,8 @@ def test_the_page_comes_with_the_headers_that_the_gateway_would_give_it(
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
         assert answer.headers["server"] == "nginx"
     assert httpx.get(nginx.url).content == (ROOT / "web" / "index.html").read_bytes()
-    assert httpx.get(f"{nginx.url}/app.js").headers["content-encoding"] == "gzip"
+    for file in ("app.js", "samples/strip.json"):
+        assert httpx.get(f"{nginx.url}/{file}").headers["content-encoding"] == "gzip"
     assert not gateway.seen
 
 
