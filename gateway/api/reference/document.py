@@ -35,8 +35,9 @@ def document() -> dict[str, Any]:
     models: dict[str, type[BaseModel]] = {
         model.__name__: model for operation in OPERATIONS for model in _models(operation)
     }
+    described: list[type[BaseModel]] = [*models.values(), ErrorAnswer]
     _, made = models_json_schema(
-        [(model, "validation") for model in (*models.values(), ErrorAnswer)],
+        [(model, "validation") for model in described],
         ref_template=REF + "{model}",
     )
     schemas = made["$defs"]
