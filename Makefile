@@ -2,9 +2,9 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
-  bench-engine bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
+  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
   masking-eval moderation-eval moderation-train \
-  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval lock pin sbom audit clean
+  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval card-eval card-calibrate lock pin sbom audit clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -112,6 +112,9 @@ batch-drill: .venv/dev ## a batch of LINES=1000 lines beside shoppers, its worke
 bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
 	@$(BIN)/python -m loadtest.bench.engine
 
+bench-lane: .venv/dev ## what shoppers wait at half load while the batch lane is full, beside what they wait without it
+	@$(BIN)/python -m loadtest.bench.lane
+
 bench-upstream: .venv/dev .venv-vllm/ready ## our replica and vLLM with the same weights on a CPU, interleaved (CACHES=1: vLLM without its caches, too)
 	@$(BIN)/python -m loadtest.bench.upstream $(if $(CACHES),--without-caches)
 
@@ -157,7 +160,7 @@ fuzz: .venv/dev ## photos, bodies and schemas that hypothesis makes up, for SECO
 	@$(BIN)/python -m loadtest.corpus.fuzz --seconds $(if $(filter command line,$(origin SECONDS)),$(SECONDS),600) \
 	  --seed $(or $(SEED),1)
 
-check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
+check-gpu: .venv/dev ## exactness, memory and speed of a random-weight 8B against limits, on a machine with a GPU
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'
 	@$(BIN)/python -m loadtest.check_gpu
 
@@ -167,6 +170,12 @@ demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one co
 demo-model-eval: .venv/app ## what the demo checkpoint can do, on held-out pictures and phrasings (PICTURES=100: a quick look)
 	-$(BIN)/python -m demo_model.pictures.outside --split test $(DEMO_WORK)/outside
 	$(BIN)/python -m demo_model.evaluation.evaluate --pictures $(PICTURES)
+
+card-eval: .venv/dev ## cards and match scores of held-out pictures, through a gateway (CARDS=20: a quick look)
+	@$(BIN)/python -m loadtest.products.evaluate --pictures $(or $(CARDS),200)
+
+card-calibrate: .venv/dev ## fit what the demo checkpoint's probabilities are worth, on other held-out pictures (CARDS=200)
+	@$(BIN)/python -m loadtest.products.calibrate --pictures $(or $(CARDS),200)
 
 .venv/tools: requirements/tools.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }

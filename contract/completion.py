@@ -62,6 +62,8 @@ class CompletionRequest:
     user: str | None = None
     image_id: str | None = None
     """An earlier upload instead of `image`. Only the gateway keeps any: a replica refuses it."""
+    language: str | None = field(default=None, compare=False)
+    """`zh` or `en`, where the asker has named it; else it is that of the question."""
     question_field: str = field(default="messages", compare=False)
     """Of the client's form: where the question came, for the `param` of an error."""
     photo_field: str | None = field(default=None, compare=False)

@@ -21,6 +21,7 @@ from gateway.api.hosts import Hosts
 from gateway.api.page import Page
 from gateway.api.posts.body_budget import BodyBudget
 from gateway.api.posts.fast_path import FastPath
+from gateway.api.products import CardEndpoint, MatchEndpoint
 from gateway.batch.lane import BatchLane
 from gateway.cache.flights import Flights
 from gateway.cache.shared import SharedAnswers
@@ -91,6 +92,8 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
     ask_endpoints = {
         "/v1/chat/completions": AskEndpoint(json_question, app.state),
         "/v1/ask": AskEndpoint(form_question, app.state),
+        "/v1/products/card": CardEndpoint(app.state),
+        "/v1/match": MatchEndpoint(app.state),
     }
     for path, endpoint in ask_endpoints.items():  # the router needs them too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))

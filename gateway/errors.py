@@ -1,9 +1,10 @@
 """Leaves of the error tree that only the gateway raises.
 
 ClientError: 400 HostNotServed, InvalidMultipart > UndecodableText · SchemaNeedsKey
-· 401 InvalidKey · 403 CrossSiteRequest, MissingScope · 404 FileNotFound, BatchNotFound
-· 408 RequestTimeout · 409 IdempotencyConflict, BatchEnded · 409 (Retry-After) RequestUnderWay
-· 413 FileTooLarge · 422 ContentBlocked
+· 401 InvalidKey · 403 CrossSiteRequest, MissingScope
+· 404 NoResponses, FileNotFound, BatchNotFound · 408 RequestTimeout
+· 409 IdempotencyConflict, BatchEnded · 409 (Retry-After) RequestUnderWay · 413 FileTooLarge
+· 422 ContentBlocked
 · 429 (Retry-After) RateLimited > QuotaExceeded > StorageFull, FilesFull, TooManyBatches
 Unavailable: 503 (Retry-After) KeysUnavailable · ImageStoreUnavailable · LogUnavailable
 · CacheUnavailable · ErasureIncomplete · ModerationUnavailable · FileStoreUnavailable
@@ -13,7 +14,7 @@ import math
 from collections.abc import Mapping
 from typing import Self
 
-from contract.errors import ClientError, InvalidSchema, Unavailable
+from contract.errors import ClientError, InvalidSchema, NotFound, Unavailable
 
 
 class InvalidMultipart(ClientError):
@@ -75,6 +76,11 @@ class MissingScope(ClientError):
         if language == "zh":
             return f"没有“{self.scope}”权限，无法执行此操作。请使用具有该权限的 API 密钥。"
         return f"This needs an API key with the scope '{self.scope}'."
+
+
+class NoResponses(NotFound):
+    en = "There is no Responses API here. Ask at /v1/chat/completions."
+    zh = "此处不提供 Responses API，请使用 /v1/chat/completions。"
 
 
 class IdempotencyConflict(ClientError):

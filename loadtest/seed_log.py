@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, inspect
 
 from contract.text.language import language_of
 from gateway.config import Settings
@@ -43,6 +43,8 @@ ROUTES = ("/v1/chat/completions", "/v1/ask")
 CLIENTS = (("ios", "android", "desktop", "wechat", "mini-program"), ("openai-python", "curl"))
 REFUSED = (("unsupported_image_type", 3), ("content_blocked", 2), ("image_undecodable", 1))
 FAILED = (("overloaded", 3), ("deadline_exceeded", 2), ("replica_failed", 1))
+PRODUCT_KINDS = ("手提包", "运动鞋", "dress", "保温杯", "sofa", "手表")
+CLAIMS = ("红色手提包", "leather boots", "适合办公室的椅子", "waterproof jacket")
 REASONS = ("wrong colour", "not helpful", None)
 # Rows in one INSERT.
 BATCH = 2_000
@@ -112,6 +114,8 @@ def _request(
         }
         return row, None
     _ask(draw, row, cached)
+    if not public and row["outcome"] == "answered":
+        _product(row)
     return row, _thumb(draw, row) if row["outcome"] == "answered" else None
 
 
@@ -171,6 +175,33 @@ def _ask(draw: random.Random, row: Row, cached: set[tuple[str, str, str]]) -> No
     }
 
 
+def _product(row: Row) -> None:
+    """Some answers to a merchant are cards and matches. Their draws are their own: what else is
+    drawn is the same with them and without."""
+    draw = random.Random(row["interaction_id"].int)
+    chance = draw.random()
+    if chance > 0.15:
+        return
+    card = chance < 0.1
+    claim = draw.choice(CLAIMS)
+    kind = PRODUCT_KINDS[int(row["image_digest"][:8], 16) % len(PRODUCT_KINDS)]
+    key = REVISIONS[0], row["image_digest"], "card" if card else claim
+    row |= {
+        "kind": "card" if card else "match",
+        "route": "/v1/products/card" if card else "/v1/match",
+        "question": None if card else claim,
+        "question_hash": None,
+        "intent": None,
+        "language": "zh" if card else language_of(claim),
+        "answer": f'{{"category":"{kind}"}}' if card else "是",
+        "finish_reason": "stop" if card else "length",
+        "completion_tokens": draw.randrange(90, 140) if card else 1,
+        "answer_key": hashlib.sha256(repr(key).encode()).hexdigest(),
+        "product_kind": kind if card else None,
+        "match_score": None if card else round(draw.random(), 4),
+    }
+
+
 def _visual_tokens(row: Row) -> int:
     """Visual tokens: one for each square of 32 pixels."""
     tokens: int = row["image_width"] * row["image_height"] // 1024
@@ -211,10 +242,13 @@ def fill(
 ) -> None:
     """Insert `rows` interactions, spread over `days` from `begin` on."""
     source = islice(shoppers(seed, begin, rows / days), rows)
+    there = {column["name"] for column in inspect(engine).get_columns(interactions.name)}
     while batch := list(islice(source, BATCH)):
         thumbs = [thumb for _, thumb in batch if thumb]
         with engine.begin() as connection:
-            connection.execute(insert(interactions), [row for row, _ in batch])
+            # An older schema lacks some columns.
+            made = [{name: row[name] for name in row if name in there} for row, _ in batch]
+            connection.execute(insert(interactions), made)
             if thumbs:
                 connection.execute(insert(feedback), thumbs)
 

@@ -30,6 +30,12 @@ def code(length: int) -> TypeEngine[str]:
     return sa.String(length).with_variant(of_a_server, *SERVERS)
 
 
+def words(length: int) -> TypeEngine[str]:
+    """A few words in any language, to group by."""
+    of_a_server = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_unicode_ci")
+    return sa.String(length).with_variant(of_a_server, *SERVERS)
+
+
 def counts(*names: str) -> list[sa.Column[int]]:
     """How many, never absent."""
     return [sa.Column(name, sa.BigInteger(), nullable=False) for name in names]

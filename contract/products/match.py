@@ -1,8 +1,15 @@
 """How well a photo matches a text: a question to be answered with yes or no, and the score that the
-probabilities of the first token give. Its endpoint is not here. Pure."""
+probabilities of the first token give. Pure."""
 
 import math
 from collections.abc import Iterable
+
+from contract.text.canonical import CLOSING, canonical, plain
+
+# Characters of a text to match: a title or a search, not a description.
+MAX_MATCH_CHARS = 500
+# How many of the likeliest first tokens are read: as many as servers tell.
+LIKELIEST = 20
 
 QUESTIONS = {
     "zh": '照片与"{claim}"相符吗？只回答是或不是',
@@ -15,6 +22,11 @@ _NO = frozenset({"no", "不", "不是", "不符", "否", "没有"})
 def match_question(claim: str, language: str) -> str:
     """`language`: zh or en."""
     return QUESTIONS[language].format(claim=claim)
+
+
+def canonical_match(claim: str, language: str) -> str:
+    """What the model is asked about a text: the same for every way of typing it."""
+    return canonical(match_question(plain(claim).rstrip(CLOSING), language))
 
 
 def match_score(first_token: Iterable[tuple[str, float]]) -> float | None:

@@ -119,7 +119,8 @@ def ask(
             return combined(rng, scene, language)
         names = [name for name in WEIGHTS if has(name, wording)]
         intent = rng.choices(names, [WEIGHTS[name] for name in names])[0]
-        if scene.product and scene.product.kind == "pan" and rng.random() < 0.15:
+        pan = scene.product is not None and scene.product.kind == "pan"
+        if pan and rng.random() < 0.15 and has("steak", wording):
             intent = "steak"
     question, answer, detail = _single(rng, scene, language, intent, wording)
     # These questions end with how to answer, so nothing like "please?" follows.

@@ -1,5 +1,5 @@
-"""The two endpoints for questions: parse, call `usecases.answer`, serialise. Plain ASGI, because
-FastAPI's layers would take longer than all the rest of a cached answer."""
+"""The endpoints for questions about photos: parse, call `usecases.answer`, serialise. Plain ASGI,
+because FastAPI's layers would take longer than all the rest of a cached answer."""
 
 import asyncio
 import logging
@@ -20,12 +20,12 @@ from contract.request import parse_completion, parse_form
 from contract.response import AnswerFrame
 from gateway.api.admission import admitted, count_body
 from gateway.api.disconnect import DisconnectWatch
-from gateway.api.envelope import error_response, new_interaction, response_headers
+from gateway.api.envelope import error_response, new_interaction, owner, response_headers
 from gateway.api.multipart import read_form
 from gateway.gateway import Gateway
-from gateway.identity.scopes import ASK
 from gateway.log.interaction import Interaction
 from gateway.usecases.questions import Question, Questions, new_question
+from gateway.usecases.tasks import QUESTION
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ async def form_question(request: Request, questions: Questions, tenant: str) -> 
 class AskEndpoint:
     """One endpoint for questions. `state`: where the lifespan puts the gateway."""
 
+    task = QUESTION
+
     def __init__(self, read: QuestionReader, state: State) -> None:
         self._read = read
         self._state = state
@@ -62,7 +64,7 @@ class AskEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         gateway: Gateway = self._state.gateway
-        interaction = new_interaction(request)
+        interaction = new_interaction(request, self.task.scope)
         disconnect = DisconnectWatch(receive)
         try:
             response = await self._answer(request, gateway, interaction, disconnect)
@@ -92,13 +94,18 @@ class AskEndpoint:
         answering = gateway.answering
 
         async def read() -> Question:
-            caller = await admitted(request, gateway, interaction, ASK)
+            caller = await admitted(request, gateway, interaction, self.task.scope)
             question = await self._read(request, answering.questions, caller.tenant)
             count_body(request, gateway, caller)
             disconnect.start()  # the body is complete: all that can follow is the disconnect
             return question
 
         pieces = await render.primed(answering.answer(read, interaction))
+        return await self._rendered(pieces, gateway, interaction)
+
+    async def _rendered(
+        self, pieces: render.AnswerPieces, gateway: Gateway, interaction: Interaction
+    ) -> Response:
         asked = interaction.asked
         assert asked is not None
         frame = AnswerFrame(
@@ -111,5 +118,7 @@ class AskEndpoint:
             body = render.stream(pieces, frame, asked, interaction.language or "en")
             return EventStream(body, response_headers(gateway, interaction))
         whole = await render.whole(pieces, frame, asked)
+        if asked.short:
+            whole |= owner(gateway, interaction)
         headers = response_headers(gateway, interaction)
         return Response(orjson.dumps(whole), headers=headers, media_type="application/json")

@@ -40,13 +40,19 @@ class AnswerKey:
         return hasher.hexdigest()
 
 
-def answer_key(asked: CompletionRequest, image: str, revision: str, namespace: str) -> AnswerKey:
+def answer_key(
+    asked: CompletionRequest,
+    image: str,
+    revision: str,
+    namespace: str,
+    prompt_version: str = PROMPT_VERSION,
+) -> AnswerKey:
     """`asked` in its canonical form, as the model is asked: the key names exactly that. `image` is
     the digest of the photo's pixels, empty when there is none."""
     return AnswerKey(
         namespace=namespace,
         revision=revision,
-        prompt_version=PROMPT_VERSION,
+        prompt_version=prompt_version,
         image=image,
         question=asked.question,
         earlier_turns=tuple((turn.role, turn.text) for turn in asked.turns[:-1]),

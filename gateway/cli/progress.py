@@ -9,7 +9,7 @@ BAR = 30
 
 
 @dataclass
-class Progress:
+class ProgressBar:
     """On a terminal one line that changes, elsewhere a line whenever it has changed much."""
 
     total: int

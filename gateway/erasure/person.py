@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Table, and_, or_
 
+from gateway.log.products import ABOUT_PHOTOS
 from gateway.log.schema.tables import images, interactions
 from gateway.log.tombstones import Subject
 
@@ -87,7 +88,7 @@ class Person:
         """Interactions about a photo that may be somebody else's. A question without a user may
         come from anybody, except in the person's own visits."""
         elsewhere = or_(column.session_id.is_(None), column.session_id.not_in(self.visits))
-        unnamed = and_(column.user_pseudonym.is_(None), column.kind == "ask", elsewhere)
+        unnamed = and_(column.user_pseudonym.is_(None), column.kind.in_(ABOUT_PHOTOS), elsewhere)
         return and_(
             column.tenant == self.tenant,
             column.image_digest == digest,

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Engine, Row, select
 
 from contract.images import EncodedImage
 from gateway.feedback.photos import PhotoWithheld, StoredPhotos
+from gateway.identity.scopes import ASK
 from gateway.log.masking import masked
 from gateway.log.schema.tables import feedback, interactions
 
@@ -104,7 +105,10 @@ class Examples:
 def _wanted(tenant: str | None, since: datetime | None) -> list[ColumnElement[bool]]:
     """Which votes are exported. Erased persons need no condition: their votes and the content of
     their interactions are gone."""
-    wanted: list[ColumnElement[bool]] = [feedback.c.tenant == interactions.c.tenant]
+    wanted: list[ColumnElement[bool]] = [
+        feedback.c.tenant == interactions.c.tenant,
+        interactions.c.kind == ASK,  # cards and matches are no conversations
+    ]
     if tenant is not None:
         wanted.append(interactions.c.tenant == tenant)
     if since is not None:

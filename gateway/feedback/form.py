@@ -19,9 +19,9 @@ MAX_REASON_CHARS = 500
 # Size of a body: a reason with every character escaped, and the other fields.
 MAX_FEEDBACK_BYTES = 8 * 1024
 # As in the header `x-interaction-id`, or as the `id` of an answer in OpenAI's form, which SDKs
-# show.
+# show, of a card or a match.
 _INTERACTION = re.compile(
-    r"(?:chatcmpl-)?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})"
+    r"(?:chatcmpl-|card-|match-)?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})"
 )
 
 VoteValue = Literal["up", "down"]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Row, delete, exists, insert, select, 
 from gateway.feedback.quarantine import Quarantine
 from gateway.feedback.settings import FeedbackSettings
 from gateway.log.faults import loggable
+from gateway.log.products import ABOUT_PHOTOS
 from gateway.log.schema.partitions import first_id_at
 from gateway.log.schema.tables import feedback, interactions, votes
 
@@ -106,7 +107,7 @@ class Tally:
                     (asked.tenant == votes.c.tenant)
                     & _equal_or_both_null(asked.user_pseudonym, votes.c.user_pseudonym)
                     & _equal_or_both_null(asked.session_id, votes.c.session_id)
-                    & (asked.kind == "ask")
+                    & asked.kind.in_(ABOUT_PHOTOS)
                     & (asked.outcome == "answered")
                 ).label("counts"),
             )

@@ -114,9 +114,6 @@ class Limiter:
         concurrency = min([limits.concurrency, *of_key]) / self._leasing.gateways
         member = caller.key or caller.address
         whole = caller.key is not None
-        if caller.batch:  # `#` is in no tenant's name: its shoppers' places are counted apart
-            name = f"{caller.tenant}#batch"
-            return Asker(name, member, limits.weight, concurrency, whole, urgent=False)
         return Asker(caller.tenant, member, limits.weight, concurrency, whole)
 
     def _refuse_day(self, account: Account, what: str) -> None:

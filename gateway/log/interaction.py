@@ -12,13 +12,16 @@ from uuid6 import uuid7
 
 from contract.completion import CompletionRequest
 from contract.images import ImageFacts
-from contract.render import AnswerPiece
+from contract.products.answers import CardAnswer, MatchAnswer
+from contract.render import AnswerPiece, joined
 from contract.response import Delta, Finished
 from contract.text.language import language_of
 from gateway.cache.answers import CachedAnswer
 from gateway.cache.control import NO_DIRECTIVES, CacheControl
 from gateway.identity.callers import Caller
+from gateway.identity.scopes import ASK
 from gateway.log.masking import masked
+from gateway.log.products import product_columns
 from gateway.log.question import logged_question
 from gateway.log.schema.columns import MODERATION_LENGTH
 
@@ -39,6 +42,8 @@ class Interaction:
     caller: Caller = UNKNOWN
     control: CacheControl = NO_DIRECTIVES
     asked: CompletionRequest | None = None
+    task: str = ASK
+    """The scope of what was asked for: a question, a card, a match."""
     image: ImageFacts | None = None
     cache: str | None = None
     """`hit`, `stale`, `joined` or `miss`; None until the answer's source is known."""
@@ -51,6 +56,8 @@ class Interaction:
     """What moderation found, as `question:<category>`, `image:<category>`, `answer:<category>`;
     with `:review` or `:flag` behind it where it was let pass."""
     answer_key: str | None = None
+    product: CardAnswer | MatchAnswer | None = None
+    """What the answer was read as, where it is data."""
     vote: dict[str, str | None] | None = None
     """`vote` and `reason` of a feedback request, see `log.votes`."""
     outcome: str = "failed"
@@ -58,7 +65,7 @@ class Interaction:
     end: Finished | None = None
     steps_ms: dict[str, float] = field(default_factory=dict)
     first_text_ms: float | None = None
-    _answer: list[str] = field(default_factory=list)
+    _answer: list[Delta] = field(default_factory=list)
     _step_ended: float = 0.0
 
     @contextmanager
@@ -82,14 +89,24 @@ class Interaction:
         waited = time.perf_counter() - self._step_ended
         self.steps_ms["upstream" if outcome == "miss" else "join"] = waited * 1000
 
+    def begin(self, asked: CompletionRequest, task: str) -> CompletionRequest:
+        """It is known what was asked."""
+        self.asked, self.task = asked, task
+        return asked
+
     def add_piece(self, piece: AnswerPiece) -> None:
         """Note a piece of the answer that is being sent."""
         if self.first_text_ms is None:
             self.first_text_ms = self.elapsed_ms
         if isinstance(piece, Delta):
-            self._answer.append(piece.text)
+            self._answer.append(piece)
         else:
             self.end = piece
+
+    @property
+    def answer(self) -> Delta:
+        """As far as it was sent."""
+        return joined(self._answer)
 
     @property
     def tokens(self) -> int:
@@ -110,7 +127,8 @@ class Interaction:
 
     @property
     def language(self) -> str | None:
-        return language_of(self.asked.question) if self.asked else None
+        asked = self.asked
+        return None if asked is None else asked.language or language_of(asked.question)
 
     @property
     def server_timing(self) -> str:
@@ -121,7 +139,7 @@ class Interaction:
         """A row of `interactions`, and the vote. Called once, when the request has ended:
         `total_ms` is the time until now."""
         image, end = self.image, self.end
-        question = logged_question(self.asked.question) if self.asked else None
+        question = logged_question(self.asked.question, self.task) if self.asked else None
         return {
             "interaction_id": self.id,
             "parent_interaction_id": self.parent,
@@ -142,7 +160,7 @@ class Interaction:
             "question_hash": question.hash if question else None,
             "intent": question.intent if question else None,
             "language": self.language,
-            "answer": masked("".join(self._answer)) or None,
+            "answer": masked(self.answer.text) or None,
             "outcome": self.outcome,
             "error_code": self.error_code,
             "finish_reason": end.reason if end else None,
@@ -160,6 +178,7 @@ class Interaction:
             "first_text_ms": _rounded(self.first_text_ms),
             "total_ms": _rounded(self.elapsed_ms),
             "answer_key": self.answer_key,
+            **product_columns(self.product),
             "vote": self.vote,
         }
 

@@ -9,7 +9,7 @@ from gateway.log.schema.tables import interactions
 from gateway.log.votes import VOTE_FIELD
 
 # What was asked, shown and answered. Hashes too: whoever guesses a text can compare its hash.
-CONTENT = ("question", "question_hash", "answer", "answer_key", "image_digest")
+CONTENT = ("question", "question_hash", "answer", "answer_key", "image_digest", "product_kind")
 
 # What stays of an erased person's request: that there was one, how it ended and how long it took.
 # The interaction's id stays too. `shopsight log reconcile` needs it to find acknowledged requests,

@@ -56,7 +56,7 @@ class Answering:
         """The pieces of the answer, and its end once the interaction is recorded."""
         async with self.recorder.recorded(interaction):
             question = await arrived(read(), self.deadline_ms)
-            asked = interaction.asked = question.asked
+            asked = interaction.begin(question.asked, question.known.task.scope)
             check_allowed(asked, interaction.caller)
             if not (interaction.control.look_up and interaction.control.share):
                 await self.limits.recompute(interaction)
@@ -100,6 +100,8 @@ class Answering:
                 self.limits.computed(interaction)
             if interaction.end is None:
                 raise ReplicaFailed
+            calibration, end = self.pool.calibration(revision), interaction.end
+            interaction.product = question.known.task.read(interaction.answer, end, calibration)
         # 8 recorded, by leaving `recorded`: only now the last byte may go out
         yield interaction.end
 
@@ -163,8 +165,7 @@ class Answering:
         control = interaction.control
         shared = question.known.shareable and control.share and not alone
         compute = partial(self._compute, question, key, shared, interaction)
-        # No shopper follows a line of a batch, which waits behind all shoppers.
-        lane = "batch " if interaction.caller.batch else ""
+        lane = "batch " if interaction.caller.batch else ""  # no shopper follows who may wait
 
         def stored(value: bytes) -> list[AnswerPiece] | None:
             cached = read_answer(value, key)
@@ -210,10 +211,12 @@ class Answering:
             asked,
             revision=key.revision,
             affinity=key.image,
-            headers=headers_of(key, interaction.request_id, urgent=not interaction.caller.batch),
+            headers=headers_of(key, interaction.request_id),
             render=render,
             deadline=self._deadline(interaction),
             asker=self.limits.asker(interaction.caller),
+            system=question.known.task.system,
+            priority="batch" if interaction.caller.batch else "interactive",
         )
         async with aclosing(events):
             async for event in events:
@@ -241,6 +244,7 @@ class Answering:
         answer = joined(pieces)
         shareable = photo.shareable and screen.verdict.shareable
         keep = keep and end.reason != "content_filter" and shareable
+        keep = keep and question.known.task.usable(answer, end)
         if keep and not personal(answer.text):  # 8 keep it
             await self.answers.put(key, answer, end, screen.version)
         yield screen.noted(end)

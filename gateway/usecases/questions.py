@@ -13,7 +13,6 @@ from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, InvalidField, ModelNotFound
 from contract.forms import MAX_INSTRUCTIONS, MODEL_ALIAS
 from contract.images import EncodedImage, ImageFacts
-from contract.text.canonical import canonical_request
 from contract.turns import MAX_INSTRUCTION_CHARS as MAX_CHARS
 from gateway.cache.key import AnswerKey, answer_key
 from gateway.errors import SchemaNeedsKey
@@ -25,6 +24,7 @@ from gateway.log.masking import personal
 from gateway.moderation.verdict import NOTHING, Verdict
 from gateway.prompt import SYSTEM as SYSTEM_PROMPT
 from gateway.usecases.deadline import in_time
+from gateway.usecases.tasks import QUESTION, Task
 
 # About 2 KB an entry: 4 MB of a gateway's 150. A hit that is not remembered costs its parsing.
 REMEMBERED_BODIES = 2_000
@@ -48,6 +48,7 @@ class Known:
     """As the model is asked, and as the answer cache's key names it."""
     personal: bool
     """Whether its texts name a person: then its answer is its asker's alone."""
+    task: Task = QUESTION
     image: ImageFacts | None = None
     verdict: Verdict = NOTHING
     screened_by: str = ""
@@ -69,7 +70,8 @@ class Known:
         key = self._key
         if key is None or key.revision != revision or key.namespace != namespace:
             image = self.image.digest if self.image else ""
-            key = self._key = answer_key(self.canonical, image, revision, namespace)
+            version = self.task.version
+            key = self._key = answer_key(self.canonical, image, revision, namespace, version)
         return key
 
 
@@ -100,21 +102,23 @@ class Question:
         return replace(self.known.canonical, image=await self.photo())
 
 
-def new_question(asked: CompletionRequest, name: BodyName | None = None) -> Question:
+def new_question(
+    asked: CompletionRequest, name: BodyName | None = None, task: Task = QUESTION
+) -> Question:
     async def photo() -> EncodedImage | None:
         return asked.image
 
-    return Question(_known(replace(asked, image=None)), photo, name)
+    return Question(_known(replace(asked, image=None), task), photo, name)
 
 
-def _known(asked: CompletionRequest) -> Known:
-    canonical = canonical_request(asked)
+def _known(asked: CompletionRequest, task: Task) -> Known:
+    canonical = task.request(asked)
     texts = [turn.text for turn in asked.turns]
     if canonical is not asked:
         texts += [turn.text for turn in canonical.turns]
     if asked.sampling.schema is not None:  # as it reads, not as JSON escapes it
         texts.append(json.dumps(json.loads(asked.sampling.schema), ensure_ascii=False))
-    return Known(asked, canonical, personal(*texts, *asked.sampling.stop))
+    return Known(asked, canonical, personal(*texts, *asked.sampling.stop), task)
 
 
 def check_allowed(asked: CompletionRequest, caller: Caller) -> None:

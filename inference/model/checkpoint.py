@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from transformers import (
     AutoConfig,
     AutoImageProcessor,
@@ -18,6 +19,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from contract.attempts import MAX_ATTEMPT, closeness
 from contract.images import MODEL_PIXELS
+from contract.products.calibration import CALIBRATION_FILE, Calibration
 from inference.config import ModelSettings
 from inference.model.device import bound_memory, check_placement, choose_device, default_dtype
 from inference.model.memory import MemoryNeeds, MemoryPlan, Shape
@@ -44,6 +46,8 @@ class ModelFacts:
     device: str
     dtype: str
     max_context_tokens: int
+    calibration: dict[str, Any] | None = None
+    """What its probabilities are worth, where its folder says so."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
         device=device,
         dtype=dtype,
         max_context_tokens=plan.context,
+        calibration=_calibration(name),
     )
     return Checkpoint(module, tokenizer, image_processor, facts, plan)
 
@@ -124,7 +129,7 @@ def _plan(
     needs = MemoryNeeds(
         shape,
         weights=weight_bytes_of(config, dtype, settings.quantisation) if budget else 0,
-        vision_cache=settings.vision_cache_bytes,
+        caches=settings.vision_cache_bytes + settings.prefix_cache_bytes,
         prefill_tokens=settings.prefill_tokens,
         photo_tokens=int(pixels) // VISUAL_TOKEN_PIXELS,
         budget=budget,
@@ -169,6 +174,17 @@ def _project_metadata(name: str) -> dict[str, Any]:
             metadata: dict[str, Any] = json.loads(path.read_text())
             return metadata
     return {}
+
+
+def _calibration(name: str) -> dict[str, Any] | None:
+    for path in _files(name):
+        if path.name == CALIBRATION_FILE:
+            try:
+                read = Calibration.model_validate_json(path.read_bytes())
+            except ValidationError as error:
+                raise UnfitError(f"{CALIBRATION_FILE} of {name} cannot be read.") from error
+            return read.model_dump(exclude_none=True)
+    return None
 
 
 def _fingerprint(name: str) -> str:

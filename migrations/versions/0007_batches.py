@@ -7,7 +7,7 @@ from migrations.columns import DOCUMENT, INTEGER, MOMENT, UUID, WORDS, code
 from migrations.statements import create
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:

@@ -175,6 +175,15 @@ def test_held_out_branches_and_words_are_never_trained_on(language: str) -> None
             assert "~" not in ways.phrasing(rng, intent, held_out=True)
 
 
+@pytest.mark.parametrize("wording", Wording)
+def test_every_wording_has_a_question_for_every_product(wording: Wording) -> None:
+    """A pan is asked about steak, which only some wordings have."""
+    pans = [scene for scene in SINGLES if scene.products[0].kind == "pan"]
+    rng = Random(wording)
+    for scene in [*SINGLES, *pans * 10]:
+        assert ask(rng, scene, wording=wording).question
+
+
 def test_a_grammar_counts_and_composes_what_it_says() -> None:
     tiny = Grammar("<x> = a | ~b\n[t]\n<x>(1/2|3)?{it} | ~c\n[u]\np | q")
     assert tiny.count("t") == 4

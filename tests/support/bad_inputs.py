@@ -160,6 +160,52 @@ FORMS: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("json", b"{}", JSON, 415, "unsupported_media_type"),
 ]  # fmt: skip
 
+CARDS, MATCHES = "/v1/products/card", "/v1/match"
+CLAIM = ('name="text"', MARK.encode())
+
+
+def product(**fields: Any) -> bytes:
+    return json.dumps({"image": "QQ==", **fields}).encode()
+
+
+# By their path: cards and matches, in both of their forms.
+PRODUCTS: list[tuple[str, str, bytes, dict[str, str], int, str]] = [
+    (CARDS, "empty", b"", JSON, 400, "invalid_json"),
+    (CARDS, "list", b"[]", JSON, 400, "invalid_json"),
+    (CARDS, "no type", product(), {}, 415, "unsupported_media_type"),
+    (CARDS, "text", b"hi", {"content-type": "text/plain"}, 415, "unsupported_media_type"),
+    (CARDS, "no photo", b"{}", JSON, 400, "invalid_field"),
+    (CARDS, "unknown field", product(**{MARK: 1}), JSON, 400, "invalid_field"),
+    (CARDS, "unknown language", product(language=MARK), JSON, 400, "invalid_field"),
+    (CARDS, "a text for a boolean", product(stream="true"), JSON, 400, "invalid_field"),
+    (CARDS, "sampling", product(temperature=1), JSON, 400, "invalid_field"),
+    (CARDS, "an id for a photo", product(image="img_" + "0" * 32), JSON, 400, "invalid_field"),
+    (CARDS, "photo and id", product(image_id="img_" + "0" * 32), JSON, 400, "invalid_field"),
+    (CARDS, "another's photo", json.dumps({"image_id": "img_" + "0" * 32}).encode(), JSON, 404,
+     "image_not_found"),
+    (CARDS, "url", product(image=f"http://169.254.169.254/{MARK}"), JSON, 400, "url_not_allowed"),
+    (CARDS, "text file", product(image=base64.b64encode(b"hello").decode()), JSON, 415,
+     "unsupported_image_type"),
+    (CARDS, "half a JPEG", product(image=data_uri(photo()[:600])), JSON, 422,
+     "image_undecodable"),
+    (CARDS, "20 MB", b"x" * 20_000_000, JSON, 413, "payload_too_large"),
+    (CARDS, "form: a question", multipart(FILE, QUESTION), FORM, 400, "invalid_field"),
+    (CARDS, "form: no photo", multipart(("name=\"language\"", b"zh")), FORM, 400, "invalid_field"),
+    (CARDS, "form: truncated", multipart(FILE, end=""), FORM, 400, "invalid_multipart"),
+    (CARDS, "form: image", multipart(('name="image"', b"QQ==")), FORM, 400, "invalid_field"),
+    (MATCHES, "no text", product(), JSON, 400, "invalid_field"),
+    (MATCHES, "blank", product(text=" \n"), JSON, 400, "invalid_field"),
+    (MATCHES, "zero width", product(text="\u200b"), JSON, 400, "invalid_field"),
+    (MATCHES, "NUL", product(text="a\0"), JSON, 400, "invalid_field"),
+    (MATCHES, "long", product(text=MARK * 60), JSON, 400, "invalid_field"),
+    (MATCHES, "surrogate", b'{"image": "QQ==", "text": "\\ud800"}', JSON, 400, "invalid_field"),
+    (MATCHES, "a stream", product(text=MARK, stream=True), JSON, 400, "invalid_field"),
+    (MATCHES, "blocked", product(text="buy cocaine", image=data_uri(photo())), JSON, 422,
+     "content_blocked"),
+    (MATCHES, "form: no text", multipart(FILE), FORM, 400, "invalid_field"),
+    (MATCHES, "form: two texts", multipart(FILE, CLAIM, CLAIM), FORM, 400, "invalid_multipart"),
+]  # fmt: skip
+
 SCHEMAS: dict[str, Any] = {
     "multipleOf": {"type": "integer", "multipleOf": 99999991},
     "control token": {"const": "<|im_end|>"},
@@ -256,6 +302,8 @@ def bad_inputs() -> Iterator[BadInput]:
         yield BadInput(f"{name}, uploaded", posted("/v1/images", data), status, code)
     for name, body, headers, status, code in FORMS:
         yield BadInput(f"form: {name}", posted("/v1/ask", body, headers), status, code)
+    for path, name, body, headers, status, code in PRODUCTS:
+        yield BadInput(f"{path}: {name}", posted(path, body, headers), status, code)
     for name, schema in SCHEMAS.items():
         wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
         asked = {"messages": [{"role": "user", "content": "what?"}], "response_format": wanted}

@@ -60,12 +60,16 @@ def jsonl(lines: Iterable[Any]) -> bytes:
     )
 
 
-def send(client: OpenAI, lines: Iterable[Any], **options: Any) -> Batch:
+def line_to(endpoint: str, number: int, **body: Any) -> dict[str, Any]:
+    return {"custom_id": f"q{number}", "method": "POST", "url": endpoint, "body": body}
+
+
+def send(client: OpenAI, lines: Iterable[Any], endpoint: str = CHAT, **options: Any) -> Batch:
     """Upload the lines and make a batch of them."""
     file = client.files.create(file=("lines.jsonl", jsonl(lines)), purpose="batch")
     return client.batches.create(
         input_file_id=file.id,
-        endpoint=CHAT,
+        endpoint=endpoint,  # type: ignore[arg-type]  # ours beside OpenAI's
         completion_window="24h",
         **options,
     )

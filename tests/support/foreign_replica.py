@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 from starlette.applications import Starlette
@@ -53,7 +54,7 @@ class ForeignReplica:
         """Without `error` around them, as SGLang has them."""
         self.error_in_stream: dict[str, Any] | None = None
         """In the place of a first word, behind status 200: so vLLM refuses most schemas."""
-        self.words = ("看起来", "是皮革")
+        self.words: tuple[str, ...] = ("看起来", "是皮革")
         self.url = ""
 
     def app(self) -> Starlette:
@@ -122,7 +123,7 @@ class ForeignReplica:
             yield "data: " + json.dumps({"error": self.error_in_stream}) + "\n\n"
             yield "data: [DONE]\n\n"
             return
-        for word, line_end in zip(self.words, ("\r\n", "\n"), strict=True):
+        for word, line_end in zip(self.words, cycle(("\r\n", "\n")), strict=False):
             yield event([choice({"content": word}, word)]) + 2 * line_end
         closing = choice({"content": ""}, "<|im_end|>", "stop")
         yield event([{**closing, "stop_reason": None}]) + "\n\n"

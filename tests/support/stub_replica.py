@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from contract import sse
-from contract.response import AnswerFrame, Delta, Finished, Usage
+from contract.response import AnswerFrame, Delta, Finished, FinishReason, TokenLogprob, Usage
 
 
 class StubReplica:
@@ -35,6 +36,10 @@ class StubReplica:
         """Before the first piece of questions that say "patience", or of all when `slow`."""
         self.slow = False
         self.answer: str | None = None
+        self.tokens: list[tuple[str, dict[str, float]]] = []
+        """The whole answer instead, each token with the probabilities of the likeliest there."""
+        self.reason: FinishReason = "stop"
+        self.calibration: dict[str, Any] | None = None
         self.refusal: dict[str, Any] | None = None
         """The error that it answers with instead."""
         self.refusal_status = 400
@@ -61,7 +66,8 @@ class StubReplica:
 
     async def _models(self, request: Request) -> Response:
         model = {"id": "shopsight", "object": "model", "model_revision": self.revision}
-        return JSONResponse({"object": "list", "data": [{**model, "demo": False}]})
+        more = {"demo": False, "calibration": self.calibration}
+        return JSONResponse({"object": "list", "data": [{**model, **more}]})
 
     async def _behave(self, request: Request) -> Response:
         vars(self).update(json.loads(await request.body()))
@@ -110,6 +116,14 @@ class StubReplica:
                 yield sse.frame(frame.closing_chunk(Finished("stop")))
                 yield sse.DONE
                 return
+            if self.tokens:
+                for delta in map(delta_of, *zip(*self.tokens, strict=True)):
+                    yield sse.frame(frame.chunk(delta))
+                    await asyncio.sleep(self.delay_s)
+                yield sse.frame(frame.closing_chunk(Finished(self.reason)))
+                yield sse.frame(frame.usage_chunk(Finished("stop", Usage(7, 3))))
+                yield sse.DONE
+                return
             yield sse.frame(frame.chunk(Delta(self.opening)))
             await asyncio.sleep(self.delay_s)
             if self.behaviour == "cut":
@@ -125,6 +139,12 @@ class StubReplica:
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled += 1
             raise
+
+
+def delta_of(token: str, likeliest: dict[str, float]) -> Delta:
+    top = tuple(TokenLogprob(text.encode(), math.log(p)) for text, p in likeliest.items())
+    own = math.log(likeliest.get(token, 1.0))
+    return Delta(token, (TokenLogprob(token.encode(), own, top),))
 
 
 @contextmanager

@@ -20,12 +20,19 @@ from gateway.cache.retries import MAX_BYTES
 from gateway.errors import IdempotencyConflict, RequestTimeout, RequestUnderWay
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
+from gateway.identity.scopes import CARD, MATCH
 
 HEADER = b"idempotency-key"
 # Printable ASCII, as the draft's structured fields are; a UUID has 36 characters.
 _KEY = re.compile(r"[ -~]{1,255}")
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
-KINDS = {"/v1/images": "upload", "/v1/feedback": "feedback", "/v1/batches": "batch"}
+KINDS = {
+    "/v1/images": "upload",
+    "/v1/feedback": "feedback",
+    "/v1/products/card": CARD,
+    "/v1/match": MATCH,
+    "/v1/batches": "batch",
+}
 
 
 def has_key(scope: Scope) -> bool:

@@ -95,6 +95,14 @@ def code(length: int) -> String:
     return plain.with_variant(mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), *MYSQL)
 
 
+def words(length: int) -> String:
+    """A column for a few words in any language, to group by."""
+    plain = String(length)
+    return plain.with_variant(
+        mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_unicode_ci"), *MYSQL
+    )
+
+
 def unicode_text() -> Text:
     """A column for text in any language."""
     return Text().with_variant(

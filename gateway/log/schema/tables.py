@@ -11,6 +11,7 @@ from gateway.log.schema.columns import (
     code,
     unicode_text,
     utc_now,
+    words,
 )
 
 metadata = MetaData(
@@ -59,6 +60,9 @@ interactions = Table(
     Column("upstream_ms", Double),
     # By the database's clock: roll-ups find by it the rows that they have not counted yet.
     Column("arrived_at", UtcTime, nullable=False, server_default=utc_now()),
+    # Of a card: its category as the model wrote it. Of a match: the score that was given.
+    Column("product_kind", words(64)),
+    Column("match_score", Double),
     Index(None, "asked_at"),
     Index(None, "arrived_at"),
     Index(None, "image_digest"),

@@ -2,8 +2,7 @@
 
 Tenants are compared first, then the members of a tenant: its keys, or the addresses of shoppers.
 Places are compared, not questions, so that long questions win nothing. Where all have alike, who
-was served least is next (start-time fair queueing: Goyal, Vin, Cheng, 1996). Whatever is not urgent
-comes behind all that is."""
+was served least is next (start-time fair queueing: Goyal, Vin, Cheng, 1996)."""
 
 import math
 from dataclasses import dataclass, field
@@ -20,8 +19,6 @@ class Asker:
     concurrency: float = math.inf
     whole: bool = False
     """The share of places that a member may have is that of the tenant as well."""
-    urgent: bool = True
-    """False for the batch lane."""
 
 
 NOBODY = Asker()
@@ -68,16 +65,15 @@ class Fairness:
         waiting = max(member.waiting, tenant.waiting if asker.whole else 0)
         return self._share >= 1 or waiting < max(1, int(limit * self._share))
 
-    def order(self, asker: Asker) -> tuple[bool, float, float, float, float]:
+    def order(self, asker: Asker) -> tuple[float, float, float, float]:
         """The lowest is next."""
         tenant, member = self._of(asker)
-        share = tenant.places / asker.weight
-        return not asker.urgent, share, tenant.served, member.places, member.served
+        return tenant.places / asker.weight, tenant.served, member.places, member.served
 
-    def crowding(self, asker: Asker) -> tuple[bool, float, float]:
+    def crowding(self, asker: Asker) -> tuple[float, float]:
         """How much of the queue its tenant and itself take: the highest gives way."""
         tenant, member = self._of(asker)
-        return not asker.urgent, tenant.waiting / asker.weight, member.waiting
+        return tenant.waiting / asker.weight, member.waiting
 
     def waits(self, asker: Asker, change: int) -> None:
         for standing in self._of(asker):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.forms import MODEL_ALIAS
+from contract.products.calibration import NOT_CALIBRATED, Calibration
 from gateway.pool.http.connection import UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.upstreams.upstream import Upstream
@@ -29,6 +30,7 @@ class ServedModel:
     revision: str
     model_id: str | None
     listing: dict[str, Any]
+    calibration: Calibration = NOT_CALIBRATED
 
 
 class NotReadyError(Exception):
@@ -51,7 +53,8 @@ async def probe(
         _, body = await _get(connections, "/v1/models", upstream)
         model = _select_model(json.loads(body)["data"], upstream)
         reported = reported or model.get("model_revision")
-        return _served_model(model, reported or upstream.revision or public_name(model["id"]))
+        name = reported or upstream.revision or public_name(model["id"])
+        return _served_model(model, name, _calibration(model, upstream))
     except UpstreamError as error:
         raise NotReadyError(str(error)[:200]) from None
     except (ValueError, LookupError, TypeError, RecursionError) as error:
@@ -93,7 +96,14 @@ def _select_model(models: list[dict[str, Any]], upstream: Upstream) -> dict[str,
     return models[0]
 
 
-def _served_model(model: dict[str, Any], revision: str) -> ServedModel:
+def _calibration(model: dict[str, Any], upstream: Upstream) -> Calibration:
+    """What is set for it, else its own; servers of other kinds have none."""
+    if upstream.calibration is not None or upstream.foreign:
+        return upstream.calibration or NOT_CALIBRATED
+    return Calibration.model_validate(model.get("calibration") or {})
+
+
+def _served_model(model: dict[str, Any], revision: str, calibration: Calibration) -> ServedModel:
     # The revision becomes an HTTP header and a column of the log.
     if not (revision.isascii() and revision.isprintable() and 0 < len(revision) <= 64):
         raise ValueError("not a revision")
@@ -102,4 +112,6 @@ def _served_model(model: dict[str, Any], revision: str) -> ServedModel:
     # What strict clients cannot do without; some servers leave it out.
     always = {"id": MODEL_ALIAS, "object": "model", "created": 0, "owned_by": "shopsight"}
     listing = {**always, **public, "model_revision": revision}
-    return ServedModel(revision, model["id"], listing)
+    if calibration != NOT_CALIBRATED:
+        listing["calibration"] = calibration.model_dump(exclude_none=True)
+    return ServedModel(revision, model["id"], listing, calibration)

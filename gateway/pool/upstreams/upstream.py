@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from contract.forms import ChatRequest
 from contract.images import MODEL_PIXELS
+from contract.products.calibration import Calibration
 from gateway.pool.upstreams.dialects import DIALECTS, SENT_BESIDES, Dialect, Kind
 
 # Internal headers that only our own replicas get, because they tell of tenants.
@@ -32,6 +33,8 @@ class Upstream(BaseModel):
     """Our name of a field → the server's name; null: the field is not sent."""
     hidden_headers: frozenset[str] | None = None
     """Internal headers that it does not get; unset: by `kind`."""
+    calibration: Calibration | None = None
+    """What its probabilities are worth in cards and matches; unset: what it tells of itself."""
     max_image_pixels: int = Field(MODEL_PIXELS, ge=32 * 32)
     """A server that is not ours is sent photos of at most so many pixels."""
     concurrency: int | None = Field(None, ge=1)

@@ -16,6 +16,7 @@ from gateway.identity.keys import hash_key
 from gateway.identity.scopes import SCOPES, USUAL
 from gateway.log.schema.access_tables import key_audit
 from tests.support.asking import chat, photo, post, text_of
+from tests.support.cards import card_tokens
 from tests.support.command_line import shopsight
 from tests.support.migrating import migrate
 from tests.support.servers import gateway_process, wait_until
@@ -132,6 +133,7 @@ def test_a_key_does_what_its_scopes_name_and_is_told_which_one_it_lacks(
     of = {scope: create_key(engine, "acme", frozenset({scope}), None).key for scope in SCOPES}
     engine.dispose()
     gateway = start_gateway(replicas=stub.url, image_dir=tmp_path / "images")
+    stub.tokens = card_tokens()
     tried: dict[str, Callable[[dict[str, str]], httpx.Response]] = {
         "ask": lambda h: post(gateway, chat("真皮吗?" if language == "zh" else "Leather?"), **h),
         "upload": lambda h: httpx.post(f"{gateway}/v1/images", content=photo(), headers=h),
@@ -141,6 +143,12 @@ def test_a_key_does_what_its_scopes_name_and_is_told_which_one_it_lacks(
             headers=h,
         ),
         "erase": lambda h: httpx.delete(f"{gateway}/v1/users/u1/data", headers=h),
+        "card": lambda h: httpx.post(
+            f"{gateway}/v1/products/card", files={"photo": photo()}, headers=h
+        ),
+        "match": lambda h: httpx.post(
+            f"{gateway}/v1/match", data={"text": "red"}, files={"photo": photo()}, headers=h
+        ),
     }
     for scope, send in tried.items():
         for name, key in of.items():

@@ -18,6 +18,7 @@ from tests.support.bad_inputs import (
     JSON,
     MARK,
     PHOTOS,
+    PRODUCTS,
     QUESTION,
     UNUSUAL_QUESTIONS,
     bare,
@@ -85,6 +86,23 @@ def test_a_bad_form(
     check(answer, status, code, folder)
     good = httpx.post(f"{gateway}/v1/ask", content=multipart(FILE, QUESTION), headers=FORM)
     assert text_of(good)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status", "code"),
+    [pytest.param(path, *case, id=f"{path}: {name}") for path, name, *case in PRODUCTS],
+)
+def test_a_bad_card_or_match(
+    gateway: str,
+    folder: Path,
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+    status: int,
+    code: str,
+) -> None:
+    answer = httpx.post(gateway + path, content=body, headers=headers, timeout=30)
+    check(answer, status, code, folder)
 
 
 def test_a_chunked_body_without_length_is_bounded_too(gateway: str, folder: Path) -> None:

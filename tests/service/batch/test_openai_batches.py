@@ -16,6 +16,7 @@ from tests.support.batches import (
     CHAT,
     ended,
     jsonl,
+    line_to,
     new_key,
     question,
     results,
@@ -24,8 +25,10 @@ from tests.support.batches import (
     shop,
     worker,
 )
+from tests.support.cards import card_tokens
 from tests.support.stub_replica import StubReplica
 
+CARD_PATH, MATCH_PATH = "/v1/products/card", "/v1/match"
 Start = Callable[..., str]
 
 
@@ -99,6 +102,30 @@ def test_lines_are_answered_as_live_questions_are(
     moments = [batch.created_at, batch.in_progress_at, batch.finalizing_at, batch.completed_at]
     assert moments == sorted(moments)  # type: ignore[type-var]
     assert batch.expires_at == batch.created_at + 86_400
+
+
+def test_lines_ask_for_cards_and_match_scores_too(
+    client: OpenAI, stub: StubReplica, database_url: str
+) -> None:
+    stub.tokens = card_tokens()
+    seen = data_uri(photo())
+    lines = [line_to(CARD_PATH, 1, image=seen, language="zh"), line_to(CARD_PATH, 2)]
+    batch = ended(client, send(client, lines, CARD_PATH))
+    (found,) = results(client, batch.output_file_id)
+    answer = found["response"]["body"]
+    assert (answer["object"], answer["card"]["category"]) == ("product.card", "手提包")
+    (failed,) = results(client, batch.error_file_id)
+    assert failed["response"]["body"]["error"]["param"] == "image"
+    stub.tokens = [("是", {"是": 0.6, "不": 0.4})]
+    matching = send(client, [line_to(MATCH_PATH, 3, image=seen, text="手提包")], MATCH_PATH)
+    (scored,) = results(client, ended(client, matching).output_file_id)
+    assert scored["response"]["body"]["score"] == pytest.approx(0.6)
+    told = {
+        (row["route"], row["question"], row["product_kind"], row["match_score"])
+        for row in rows(database_url)
+        if row["kind"] == "batch line" and row["outcome"] == "answered"
+    }
+    assert told == {(CARD_PATH, None, "手提包", None), (MATCH_PATH, "手提包", None, 0.6)}
 
 
 def test_what_fails_is_in_a_file_of_its_own(client: OpenAI) -> None:

@@ -325,7 +325,7 @@ def test_a_shopper_does_not_follow_a_line_and_lines_follow_each_other(
     assert text_of(post(lane.url, chat("the same?"), authorization=f"Bearer {lane.key}"))
     assert ended(lane.client, batch).status == "completed"
     priorities = [head.get("x-priority") for head in stub.headers]
-    assert sorted(priorities, key=str) == [None, "batch"]
+    assert sorted(priorities, key=str) == ["batch", "interactive"]
     caches = {row["cache"] for row in rows(lane.database_url) if row["kind"] == "batch line"}
     assert caches <= {"miss", "joined", "hit"}
     assert "miss" in caches

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import batch
+from gateway.cli import batch_client
 from gateway.cli.catalogue import CARD, CHAT, read_catalogue
 from tests.support import ROOT
 from tests.support.asking import photo
@@ -145,8 +145,8 @@ def test_without_a_question_a_card_is_asked_for_where_there_are_cards(
     assert [item.endpoint for item in items] == [CARD, CHAT]
     line = json.loads(items[0].line())
     assert (line["url"], list(line["body"])) == (CARD, ["image"])
-    server = batch.Server(merchant.url, merchant.key)
-    monkeypatch.setattr(batch, "CARD", "/v1/feedback")  # there, and takes a POST only
+    server = batch_client.BatchClient(merchant.url, merchant.key)
+    monkeypatch.setattr(batch_client, "CARD", "/v1/feedback")  # there, and takes a POST only
     assert server.makes_cards()
-    monkeypatch.setattr(batch, "CARD", "/v1/nothing")
+    monkeypatch.setattr(batch_client, "CARD", "/v1/nothing")
     assert not server.makes_cards()

@@ -36,7 +36,7 @@ def seeded(url: str) -> Engine:
 def test_each_query_of_the_document_says_what_is_printed_below_it(database_url: str) -> None:
     engine = seeded(database_url)
     blocks = BLOCK.findall(DOCUMENT.read_text())
-    assert len(blocks) == 22
+    assert len(blocks) == 23
     for query, printed in blocks:
         found = answer(engine, query)
         assert found.count("\n") >= 1, f"no row: {query}"

@@ -110,11 +110,12 @@ def test_a_percentile_is_near_that_of_the_rows(log: Engine) -> None:
         for row in rows(log)
         if span.starts_at <= row["asked_at"] < span.ends_at
         and (row["outcome"], row["cache"], row["tenant"]) == ("answered", "hit", "boutique")
+        and row["kind"] == "ask"
     )
     (day,) = view(
         log,
         "SELECT * FROM latency_by_day WHERE business_day = '2026-11-03' AND tenant = 'boutique'"
-        " AND cache = 'hit'",
+        " AND cache = 'hit' AND kind = 'ask'",
     )
     assert day["answers"] == len(times) > 20
     for name, share in (("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)):
@@ -300,7 +301,7 @@ def test_another_zone_counts_everything_anew(log: Engine) -> None:
     assert str(found[0]["first"]) == "2026-11-01"
     assert found[0]["n"] == 1_200, "none is counted under both zones"
     topics = view(log, "SELECT SUM(asks) AS n FROM topics_by_day")
-    assert topics[0]["n"] == sum(row["question"] is not None for row in rows(log))
+    assert topics[0]["n"] == sum(row["intent"] is not None for row in rows(log))
 
 
 def test_midnight_separates_two_business_days(log: Engine) -> None:

@@ -1,0 +1,1 @@
+"""Cards and match scores, measured and calibrated on pictures that training has not seen."""
