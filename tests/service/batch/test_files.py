@@ -15,6 +15,8 @@ from tests.support.stub_replica import StubReplica
 
 Start = Callable[..., str]
 MB = 1024 * 1024
+# Says nothing about a database.
+ON_ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Uploads:
@@ -39,8 +41,7 @@ class Uploads:
 
 
 @pytest.fixture
-def uploads(start_gateway: Start, stub: StubReplica, tmp_path: Path) -> Uploads:
-    database_url = f"sqlite:///{tmp_path / 'log.db'}"
+def uploads(start_gateway: Start, stub: StubReplica, tmp_path: Path, database_url: str) -> Uploads:
     key = new_key(database_url, "acme")
     return Uploads(start_gateway, key, tmp_path, settings_of(tmp_path, database_url, stub.url))
 
@@ -61,6 +62,7 @@ def pieces(body: bytes) -> Iterator[bytes]:
         yield body[begin : begin + 64 * 1024]
 
 
+@ON_ONE
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_file_larger_than_a_gateway_may_hold_goes_to_the_disk(
     uploads: Uploads, chunked: bool
@@ -84,6 +86,7 @@ def test_a_file_larger_than_a_gateway_may_hold_goes_to_the_disk(
     assert "attachment" in read.headers["content-disposition"]
 
 
+@ON_ONE
 def test_what_is_too_large_is_413_and_leaves_nothing(uploads: Uploads) -> None:
     url = uploads.gateway(file_max_bytes=MB)
     for body in (form(b"x" * 2 * MB), pieces(form(b"x" * 2 * MB))):
@@ -93,6 +96,7 @@ def test_what_is_too_large_is_413_and_leaves_nothing(uploads: Uploads) -> None:
     assert uploads.post(url, form(b"x" * 100)).status_code == 200
 
 
+@ON_ONE
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [
@@ -114,6 +118,7 @@ def test_what_is_no_file_is_refused_and_leaves_nothing(
     assert uploads.on_disk == []
 
 
+@ON_ONE
 def test_a_client_that_leaves_in_the_middle_leaves_nothing(uploads: Uploads) -> None:
     url = uploads.gateway()
     head = (
@@ -175,6 +180,7 @@ def test_a_shop_has_so_many_batches_under_way(
     assert "batches" in caught.value.message
 
 
+@ON_ONE
 def test_a_batch_that_is_sent_again_with_its_key_is_made_once(uploads: Uploads) -> None:
     client = shop(uploads.gateway(batch_concurrency=0), uploads.key)
     file = client.files.create(file=jsonl([question(1, "x")]), purpose="batch")
@@ -190,6 +196,7 @@ def test_a_batch_that_is_sent_again_with_its_key_is_made_once(uploads: Uploads) 
     assert [batch.id for batch in client.batches.list()] == list(made)
 
 
+@ON_ONE
 def test_a_disk_that_is_nearly_full_takes_no_file(uploads: Uploads) -> None:
     url = uploads.gateway(image_disk_free=0.999_999)
     answer = uploads.post(url, form(b"x"))
