@@ -186,7 +186,11 @@ async def running_gateway(
     )
     endpoints = batch_endpoints(replace(answering, deadline_ms=settings.batch_line_deadline_ms))
     lines = BatchLines(endpoints, keys, limits.limiter)
-    worker = lane.worker(patient_engine, lines.ask, registry) if batches else None
+    worker = None
+    if batches:
+        worker = lane.worker(
+            patient_engine, lines.ask, lambda: pool.ready and recorder.available, registry
+        )
     gateway = Gateway(
         callers=Callers(settings, keys),
         limits=limits.limiter,

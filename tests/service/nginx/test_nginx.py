@@ -279,6 +279,19 @@ def test_a_body_that_only_the_gateway_may_refuse_reaches_it(nginx: Nginx) -> Non
     assert ask(nginx, content=b"x" * 20_000_000).json()["bytes"] == 20_000_000
 
 
+def test_a_file_of_a_batch_goes_on_as_it_comes(nginx: Nginx, gateway: StandInGateway) -> None:
+    assert httpx.post(f"{nginx.url}/v1/files", content=b"x" * 60_000_000).json()["bytes"] == 6e7
+    with socket.create_connection(("127.0.0.1", nginx.port)) as client:
+        client.sendall(b"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 220000000\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 413"
+    gateway.seen.clear()
+    with socket.create_connection(("127.0.0.1", nginx.port)) as client:
+        client.sendall(b"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nfoo")
+        wait_until("its head", lambda: bool(gateway.seen))
+        client.sendall(b"bar")
+        assert client.recv(12) == b"HTTP/1.1 200"
+
+
 def test_a_slow_upload_does_not_reach_a_gateway_before_it_is_complete(
     nginx: Nginx, gateway: StandInGateway
 ) -> None:
