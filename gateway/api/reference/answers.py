@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict
 Finish = Literal["stop", "length", "content_filter"]
 
 
-class Answer(BaseModel):
+class Described(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class ErrorBody(Answer):
+class ErrorBody(Described):
     message: str
     """In the asker's language."""
     type: str
@@ -20,30 +20,30 @@ class ErrorBody(Answer):
     param: str | None
 
 
-class ErrorAnswer(Answer):
+class ErrorAnswer(Described):
     error: ErrorBody
 
 
-class TokenCounts(Answer):
+class TokenCounts(Described):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
 
 
-class AnswerMessage(Answer):
+class AnswerMessage(Described):
     role: Literal["assistant"]
     content: str
     refusal: None
 
 
-class Choice(Answer):
+class Choice(Described):
     index: Literal[0]
     message: AnswerMessage
     finish_reason: Finish
     logprobs: dict[str, Any] | None
 
 
-class ChatAnswer(Answer):
+class ChatAnswer(Described):
     id: str
     object: Literal["chat.completion"]
     created: int
@@ -54,7 +54,7 @@ class ChatAnswer(Answer):
     usage: TokenCounts
 
 
-class ShortAnswer(Answer):
+class ShortAnswer(Described):
     """Of the short form and of `/v1/ask`."""
 
     text: str
@@ -67,7 +67,7 @@ class ShortAnswer(Answer):
     """Of a new session only."""
 
 
-class UploadAnswer(Answer):
+class UploadAnswer(Described):
     id: str
     object: Literal["image"]
     bytes: int
@@ -81,27 +81,27 @@ class UploadAnswer(Answer):
     """Of a new session only."""
 
 
-class VoteAnswer(Answer):
+class VoteAnswer(Described):
     id: str
     object: Literal["feedback"]
     interaction_id: str
     vote: Literal["up", "down"]
 
 
-class ModerationResult(Answer):
+class ModerationResult(Described):
     flagged: bool
     categories: dict[str, bool]
     category_scores: dict[str, float]
     category_applied_input_types: dict[str, list[Literal["text", "image"]]]
 
 
-class ModerationAnswer(Answer):
+class ModerationAnswer(Described):
     id: str
     model: str
     results: list[ModerationResult]
 
 
-class ErasureReceipt(Answer):
+class ErasureReceipt(Described):
     object: Literal["erasure"]
     erased_at: int
     interactions: int
@@ -110,6 +110,8 @@ class ErasureReceipt(Answer):
     spooled_events: int
     images: int
     cached_answers: int
+    batch_lines: int
+    batch_results: int
     pending: list[str]
 
 
@@ -121,16 +123,16 @@ class ModelEntry(BaseModel):
     model_revision: str
 
 
-class ModelList(Answer):
+class ModelList(Described):
     object: Literal["list"]
     data: list[ModelEntry]
 
 
-class Alive(Answer):
+class Alive(Described):
     status: Literal["alive"]
 
 
-class Readiness(Answer):
+class Readiness(Described):
     ready: bool
     pool: bool
     log: bool
