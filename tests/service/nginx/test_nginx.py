@@ -282,7 +282,7 @@ def test_a_body_that_only_the_gateway_may_refuse_reaches_it(nginx: Nginx) -> Non
 def test_a_file_of_a_batch_goes_on_as_it_comes(nginx: Nginx, gateway: StandInGateway) -> None:
     assert httpx.post(f"{nginx.url}/v1/files", content=b"x" * 60_000_000).json()["bytes"] == 6e7
     with socket.create_connection(("127.0.0.1", nginx.port)) as client:
-        client.sendall(b"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 220000000\r\n\r\n")
+        client.sendall(b"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 230000000\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 413"
     gateway.seen.clear()
     with socket.create_connection(("127.0.0.1", nginx.port)) as client:
