@@ -1,8 +1,8 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills \
-  bench-engine bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
+.PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
+  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
   masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval card-eval card-calibrate lock pin sbom audit clean
 
@@ -105,8 +105,15 @@ drills: .venv/dev ## kill, starve and lock out what the log passes through (DRIL
 	@tests/install-servers
 	@$(BIN)/python -m tests.drills $(DRILL)
 
+batch-drill: .venv/dev ## a batch of LINES=1000 lines beside shoppers, its workers and a gateway killed in the middle (long)
+	@tests/install-servers
+	@$(BIN)/python -m tests.drills.batch_lane --lines $(or $(LINES),1000)
+
 bench-engine: .venv/dev ## in-flight against naive and collect-then-generate, side by side
 	@$(BIN)/python -m loadtest.bench.engine
+
+bench-lane: .venv/dev ## what shoppers wait at half load while the batch lane is full, beside what they wait without it
+	@$(BIN)/python -m loadtest.bench.lane
 
 bench-upstream: .venv/dev .venv-vllm/ready ## our replica and vLLM with the same weights on a CPU, interleaved (CACHES=1: vLLM without its caches, too)
 	@$(BIN)/python -m loadtest.bench.upstream $(if $(CACHES),--without-caches)
@@ -153,7 +160,7 @@ fuzz: .venv/dev ## photos, bodies and schemas that hypothesis makes up, for SECO
 	@$(BIN)/python -m loadtest.corpus.fuzz --seconds $(if $(filter command line,$(origin SECONDS)),$(SECONDS),600) \
 	  --seed $(or $(SEED),1)
 
-check-gpu: .venv/dev ## exactness, speed and memory of a random-weight 8B, on a machine with a GPU
+check-gpu: .venv/dev ## exactness, memory and speed of a random-weight 8B against limits, on a machine with a GPU
 	@$(BIN)/pip install -q -c constraints.txt -e '.[gpu]'
 	@$(BIN)/python -m loadtest.check_gpu
 

@@ -13,7 +13,7 @@ ShopsightError
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
     └── Unavailable: 503 (Retry-After) Overloaded · NoReplica
 
-gateway/errors.py has the gateway's own leaves, contract/http_protocol.py those of a request's head.
+Own leaves are in gateway/errors.py, inference/batching/lane.py, contract/http_protocol.py (heads).
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
 """
 

@@ -197,3 +197,4 @@ class FormRequest(Wire):
     image_id: str | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     stream: bool = False
+    user: Annotated[str, Field(max_length=MAX_USER_CHARS)] | None = None

@@ -51,6 +51,7 @@ def parse_form(fields: Mapping[str, str], photo: EncodedImage | None) -> Complet
         sampling=Sampling(max_tokens=min(form.max_tokens or DEFAULT_MAX_TOKENS, MAX_TOKENS_CAP)),
         stream=form.stream,
         short=True,
+        user=form.user,
     )
 
 

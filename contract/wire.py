@@ -6,11 +6,20 @@ where the encoding itself takes 0.01."""
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pybase64
 
 from contract.completion import CompletionRequest
+
+# Tells a replica which questions can wait. nginx drops it from clients.
+PRIORITY_HEADER = "x-priority"
+Priority = Literal["interactive", "batch"]
+
+
+def priority_of(headers: Mapping[str, str]) -> Priority:
+    """Whatever is not of the batch lane is a shopper's."""
+    return "batch" if headers.get(PRIORITY_HEADER) == "batch" else "interactive"
 
 
 def wire_parts(

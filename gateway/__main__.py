@@ -9,8 +9,10 @@ from prometheus_client import CollectorRegistry
 
 from contract.process.logs import configure_logging
 from contract.process.memory import limit_mmap_threshold
+from gateway.api.admin import create_admin_app, create_internal_app
+from gateway.api.hosts import Hosts
 from gateway.api.server import is_loopback, make_server, own_address
-from gateway.app import create_admin_app, create_app, create_internal_app
+from gateway.app import create_app
 from gateway.config import Settings
 from gateway.identity.keys import UnreadableKeysError
 
@@ -22,12 +24,16 @@ async def serve(settings: Settings) -> None:
     admin_host = own_address(settings.admin_host)
     if not is_loopback(admin_host) and not settings.admin_token.get_secret_value():
         raise SystemExit("ADMIN_HOST opens administration to a network: set ADMIN_TOKEN, too.")
-    internal = create_internal_app(settings, registry)
+    internal = create_internal_app(
+        Hosts([settings.internal_host, *settings.allowed_hosts]), registry
+    )
     internal_host = own_address(settings.internal_host)
+    token = settings.admin_token.get_secret_value()
+    admin = create_admin_app(settings.admin_host, app.state, token)
     servers = [
         make_server(app, settings.host, settings.gateway_port, drain_s, settings.trusted_proxies),
         make_server(internal, internal_host, settings.internal_port, 1),
-        make_server(create_admin_app(settings, app.state), admin_host, settings.admin_port, 1),
+        make_server(admin, admin_host, settings.admin_port, 1),
     ]
 
     def stop() -> None:

@@ -4,24 +4,25 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from fastapi import FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.datastructures import State
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
 from contract.http import install_error_handlers
 from contract.pixels.decoder import PhotoDecoder
 from gateway.access.registry import Registry
 from gateway.api import feedback, images, models, moderations, users
-from gateway.api.admin import admin_router
 from gateway.api.ask import AskEndpoint, form_question, json_question
+from gateway.api.batch import batches, files
 from gateway.api.guard import Guard, Refusals
 from gateway.api.hosts import Hosts
 from gateway.api.page import Page
 from gateway.api.posts.body_budget import BodyBudget
 from gateway.api.posts.fast_path import FastPath
 from gateway.api.products import CardEndpoint, MatchEndpoint
+from gateway.batch.lane import BatchLane
 from gateway.cache.flights import Flights
 from gateway.cache.shared import SharedAnswers
 from gateway.config import Settings
@@ -54,6 +55,8 @@ from gateway.moderation.policies import TextPolicies
 from gateway.pool.pool import Pool
 from gateway.pool.telemetry import PoolMetrics
 from gateway.usecases.answer import Answering
+from gateway.usecases.batch_lines import BatchLines, batch_endpoints
+from gateway.usecases.batching import Batching
 from gateway.usecases.erase import Erasing
 from gateway.usecases.moderate import Moderating
 from gateway.usecases.questions import Questions
@@ -65,8 +68,8 @@ log = logging.getLogger(__name__)
 
 # For queries within a request: who owns an upload, which answer to purge.
 SQL_TIMEOUT_S = 3
-# An erasure reads all rows of a person, and waits for locks.
-ERASURE_SQL_TIMEOUT_S = 60
+# An erasure reads all rows of a person, and a batch writes all of its lines.
+PATIENT_SQL_TIMEOUT_S = 60
 
 
 def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
@@ -94,51 +97,32 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
     }
     for path, endpoint in ask_endpoints.items():  # the router needs them too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
-    for routes in (images, feedback, models, moderations, users):
+    for routes in (images, feedback, models, moderations, users, files, batches):
         app.include_router(routes.router)
     install_error_handlers(app)
     if settings.web_dir is not None:
         # Mounted at "/" it would take every request that names another method than its route.
         app.router.default = Page(settings.web_dir)
+    bodies = BodyBudget(settings.body_bytes_in_flight)
     return Guard(
-        FastPath(ask_endpoints, app, BodyBudget(settings.body_bytes_in_flight)),
+        FastPath(ask_endpoints, app, bodies, streamed=[files.PATH]),
         Hosts(settings.allowed_hosts),
         settings.allowed_origins,
         Refusals(registry),
     )
 
 
-def create_internal_app(settings: Settings, registry: CollectorRegistry) -> Guard:
-    """Metrics, on a port of their own that is never published."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    install_error_handlers(app)
-
-    @app.get("/metrics")
-    async def scrape() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    return Guard(app, Hosts([settings.internal_host, *settings.allowed_hosts]))
-
-
-def create_admin_app(settings: Settings, public: State) -> Guard:
-    """Administration, on a third port. A name that is not local must be that of ADMIN_HOST: the
-    public names of the page lead here only by DNS rebinding."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.include_router(admin_router(public, settings.admin_token.get_secret_value()))
-    install_error_handlers(app)
-    return Guard(app, Hosts([settings.admin_host]))
-
-
 @asynccontextmanager
 async def running_gateway(
-    settings: Settings, registry: CollectorRegistry
+    settings: Settings, registry: CollectorRegistry, *, batches: bool = False
 ) -> AsyncIterator[Gateway]:
-    """All parts of a gateway, started on entry and stopped on exit."""
+    """All parts of a gateway, started on entry and stopped on exit. `batches`: it works on lines of
+    batches, too, as it does in any case with an SQLite file, which has no worker."""
     if "pseudonym_key" not in settings.model_fields_set:
         log.warning("PSEUDONYM_KEY is not set: after a restart nobody is found for an erasure")
     engine = open_database(settings, answer_timeout_s=SQL_TIMEOUT_S)
     forwarding_engine = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
-    erasing_engine = open_database(settings, answer_timeout_s=ERASURE_SQL_TIMEOUT_S)
+    patient_engine = open_database(settings, answer_timeout_s=PATIENT_SQL_TIMEOUT_S)
     deadline_ms = settings.deadline_ms
 
     decoder = PhotoDecoder(settings.image_helpers, "gateway.images.jobs")
@@ -177,33 +161,39 @@ async def running_gateway(
     # An SQLite file has no worker: the gateway itself does the upkeep of the log.
     upkeep = None
     if engine.dialect.name == "sqlite":
-        upkeep = Upkeep(settings, engine, UpkeepMetrics(registry))
+        upkeep, batches = Upkeep(settings, engine, UpkeepMetrics(registry)), True
+    lane = BatchLane.open(settings, engine, limits.accounts, settings.image_disk_free, pseudonyms)
+    lane_erasure = lane.erasure(patient_engine)
     retries = cache.retries(settings.session_secret.get_secret_value())
-    erasing = Erasing(
-        pseudonyms, erasing_engine, uploads, cache, settings.spool_dir, recorder, retries
-    )
+    whose = pseudonyms, patient_engine, uploads, lane_erasure
+    erasing = Erasing(*whose, cache, settings.spool_dir, recorder, retries)
     on_limits = limits.replace_from_thread(asyncio.get_running_loop())
     access = Registry(engine, keys, on_limits, settings.spool_dir)
+    answering = Answering(
+        questions=Questions(images, uploads),
+        screening=screening,
+        quarantine=quarantine,
+        answers=cache.answers,
+        leases=cache.leases,
+        flights=Flights(SHARED),
+        pool=pool,
+        renderer=renderer,
+        recorder=recorder,
+        limits=limits.limiter,
+        deadline_ms=deadline_ms,
+    )
+    endpoints = batch_endpoints(replace(answering, deadline_ms=settings.batch_line_deadline_ms))
+    lines = BatchLines(endpoints, keys, limits.limiter)
+    worker = lane.worker(patient_engine, lines.ask, registry) if batches else None
     gateway = Gateway(
         callers=Callers(settings, keys),
         limits=limits.limiter,
-        answering=Answering(
-            questions=Questions(images, uploads),
-            screening=screening,
-            quarantine=quarantine,
-            answers=cache.answers,
-            leases=cache.leases,
-            flights=Flights(SHARED),
-            pool=pool,
-            renderer=renderer,
-            recorder=recorder,
-            limits=limits.limiter,
-            deadline_ms=deadline_ms,
-        ),
+        answering=answering,
         uploading=Uploading(images, screening, uploads, recorder, deadline_ms),
         voting=Voting(screening, recorder, deadline_ms),
         erasing=erasing,
         moderating=Moderating(images, screening, recorder, deadline_ms),
+        batching=Batching(lane.files, lane.batches, lane_erasure, endpoints, recorder, deadline_ms),
         answers=cache.answers,
         retries=retries,
         pool=pool,
@@ -224,9 +214,13 @@ async def running_gateway(
     tally.start()
     await pool.start()
     await decoder.ready()
+    if worker is not None:
+        worker.start()
     try:
         yield gateway
     finally:
+        if worker is not None:
+            await worker.close()
         deleting.cancel()
         text_policies.stop()
         await pool.close()
@@ -238,6 +232,7 @@ async def running_gateway(
         if upkeep is not None:
             await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
         erasing.close()
+        lane.close()
         forwarding_engine.dispose()
         engine.dispose()
         await cache.close()

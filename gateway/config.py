@@ -9,8 +9,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contract.process.home import HomeSettings, Place, home, shipped
+from gateway.batch.settings import BatchSettings
 from gateway.cache.settings import CacheSettings
 from gateway.feedback.settings import FeedbackSettings
+from gateway.identity.origins import checked_origin
 from gateway.identity.settings import IdentitySettings
 from gateway.images.settings import ImageSettings
 from gateway.limits.settings import LimitSettings
@@ -37,6 +39,7 @@ class Settings(
     FeedbackSettings,
     LimitSettings,
     ModerationSettings,
+    BatchSettings,
     HomeSettings,
 ):
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -58,7 +61,9 @@ class Settings(
         " for all below one, * for any. IP addresses and local names always are.",
     )
     allowed_origins: Names = Field(
-        (), description="Origins of other sites whose pages may send, comma-separated."
+        (),
+        description="Origins of other sites whose pages may send and read answers (CORS),"
+        " comma-separated, each by its name.",
     )
     trusted_proxies: Names = Field(
         (),
@@ -102,6 +107,11 @@ class Settings(
         for item in value:
             ip_network(item)  # the server would pass over what is none
         return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(checked_origin, value))
 
     @field_validator("web_dir", mode="before")
     @classmethod

@@ -1,18 +1,20 @@
 """Leaves of the error tree that only the gateway raises.
 
 ClientError: 400 HostNotServed, InvalidMultipart > UndecodableText · SchemaNeedsKey
-· 401 InvalidKey · 403 CrossSiteRequest, MissingScope · 408 RequestTimeout
-· 409 IdempotencyConflict · 409 (Retry-After) RequestUnderWay · 422 ContentBlocked
-· 429 (Retry-After) RateLimited > QuotaExceeded > StorageFull
+· 401 InvalidKey · 403 CrossSiteRequest, MissingScope
+· 404 NoResponses, FileNotFound, BatchNotFound · 408 RequestTimeout
+· 409 IdempotencyConflict, BatchEnded · 409 (Retry-After) RequestUnderWay · 413 FileTooLarge
+· 422 ContentBlocked
+· 429 (Retry-After) RateLimited > QuotaExceeded > StorageFull, FilesFull, TooManyBatches
 Unavailable: 503 (Retry-After) KeysUnavailable · ImageStoreUnavailable · LogUnavailable
-· CacheUnavailable · ErasureIncomplete · ModerationUnavailable
+· CacheUnavailable · ErasureIncomplete · ModerationUnavailable · FileStoreUnavailable
 """
 
 import math
 from collections.abc import Mapping
 from typing import Self
 
-from contract.errors import ClientError, InvalidSchema, Unavailable
+from contract.errors import ClientError, InvalidSchema, NotFound, Unavailable
 
 
 class InvalidMultipart(ClientError):
@@ -76,6 +78,11 @@ class MissingScope(ClientError):
         return f"This needs an API key with the scope '{self.scope}'."
 
 
+class NoResponses(NotFound):
+    en = "There is no Responses API here. Ask at /v1/chat/completions."
+    zh = "此处不提供 Responses API，请使用 /v1/chat/completions。"
+
+
 class IdempotencyConflict(ClientError):
     status = 409
     code = "idempotency_conflict"
@@ -89,6 +96,34 @@ class RequestUnderWay(ClientError):
     en = "The same request is being answered right now. Please try again in a moment."
     zh = "相同的请求正在处理中，请稍后再试。"
     retry_after_s = 2  # an answer takes about so long
+
+
+class FileNotFound(ClientError):
+    status = 404
+    code = "file_not_found"
+    en = "This file is unknown or has expired. Please upload it again."
+    zh = "该文件不存在或已过期，请重新上传。"
+
+
+class BatchNotFound(ClientError):
+    status = 404
+    code = "batch_not_found"
+    en = "There is no such batch."
+    zh = "没有这个批处理任务。"
+
+
+class BatchEnded(ClientError):
+    status = 409
+    code = "batch_ended"
+    en = "This batch has ended already and cannot be cancelled."
+    zh = "该批处理任务已经结束，无法取消。"
+
+
+class FileTooLarge(ClientError):
+    status = 413
+    code = "file_too_large"
+    en = "The file is too large. Please split it into several files."
+    zh = "文件过大，请拆分为多个文件。"
 
 
 class RequestTimeout(ClientError):
@@ -154,11 +189,28 @@ class StorageFull(QuotaExceeded):
     zh = "已保存的照片过多，最早的照片到期后会自动删除，请届时再上传。"
 
 
+class FilesFull(QuotaExceeded):
+    en = "Too many files are kept already. Please delete some that you no longer need."
+    zh = "已保存的文件过多，请删除不再需要的文件。"
+
+
+class TooManyBatches(QuotaExceeded):
+    en = "Too many batches are under way already. Please wait for one to end, or cancel it."
+    zh = "进行中的批处理任务过多，请等待其中一个结束或将其取消。"
+
+
 class ImageStoreUnavailable(Unavailable):
     code = "image_store_unavailable"
     en = "Uploads cannot be kept right now. Please send the photo with the question."
     zh = "暂时无法保存上传的照片，请在提问时直接附上照片。"
     retry_after_s = 10  # a database restarts in about that time; until then each try costs 3 s
+
+
+class FileStoreUnavailable(Unavailable):
+    code = "file_store_unavailable"
+    en = "Files cannot be kept or read right now. Please try again in a moment."
+    zh = "暂时无法存取文件，请稍后再试。"
+    retry_after_s = 10  # a database restarts in about that time
 
 
 class ModerationUnavailable(Unavailable):

@@ -11,6 +11,7 @@ from gateway.log.outbox.recorder import Recorder
 from gateway.log.reader import LogReader
 from gateway.pool.pool import Pool
 from gateway.usecases.answer import Answering
+from gateway.usecases.batching import Batching
 from gateway.usecases.erase import Erasing
 from gateway.usecases.moderate import Moderating
 from gateway.usecases.upload import Uploading
@@ -26,6 +27,7 @@ class Gateway:
     voting: Voting
     erasing: Erasing
     moderating: Moderating
+    batching: Batching
     answers: AnswerCache
     retries: Retries
     pool: Pool

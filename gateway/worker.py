@@ -1,13 +1,18 @@
-"""Composition root of `shopsight worker`, which does what belongs to no request. It forwards the
-spools of dead gateways, and does the upkeep of the log: roll-ups, partitions, retention."""
+"""Composition root of `shopsight worker`, which does what belongs to no request: the spools of dead
+gateways, the upkeep of the log (roll-ups, partitions, retention), and the lines of batches."""
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Literal
 
 import uvloop
 from prometheus_client import CollectorRegistry, start_http_server
 
 from contract.process.logs import configure_logging
+from gateway.api.server import own_address
+from gateway.app import running_gateway
 from gateway.cache.shared import SharedAnswers
 from gateway.config import Settings
 from gateway.log.given_answers import without_others
@@ -20,39 +25,67 @@ from gateway.log.schema.database import open_database
 # No request waits for the worker, so Redis may take longer.
 REDIS_BUDGET_MS = 2_000
 
+Only = Literal["upkeep", "batch"]
+"""Two halves with different rights: the upkeep changes tables, and batches work on what strangers
+have sent. Compose runs them apart."""
 
-def run() -> int:
+
+def run(only: Only | None = None) -> int:
     """Run until SIGTERM; returns the exit code."""
     settings = Settings()
     configure_logging(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings))
+        runner.run(_run(settings, only))
     return 0
 
 
-async def _run(settings: Settings) -> None:
-    loop = asyncio.get_running_loop()
+async def _run(settings: Settings, only: Only | None) -> None:
     registry = CollectorRegistry()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    start_http_server(settings.internal_port, own_address(settings.internal_host), registry)
+    async with AsyncExitStack() as stack:
+        if only != "upkeep":
+            # All that answers a question, without the ports. It forwards spools as well.
+            await stack.enter_async_context(running_gateway(settings, registry, batches=True))
+        if only != "batch":
+            forwards = only == "upkeep"
+            await stack.enter_async_context(_running_upkeep(settings, registry, forwards))
+        await stop.wait()
+
+
+@asynccontextmanager
+async def _running_upkeep(
+    settings: Settings, registry: CollectorRegistry, forwards: bool
+) -> AsyncIterator[None]:
+    """`forwards`: the spools of gateways without a living owner, too."""
     forwarding_engine = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
     # Without the forwarder's timeout: the roll-up of a month may take longer.
     upkeep_engine = open_database(settings)
     cache = SharedAnswers.open(settings, REDIS_BUDGET_MS)
-    folder = SpoolFolder(settings.spool_dir, settings.log_durability)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    delete_answers = without_others(forwarding_engine, cache.delete_from_thread(loop))
-    forwarder = Forwarder(
-        settings, folder, None, forwarding_engine, OutboxMetrics(registry), delete_answers
-    )
     upkeep = Upkeep(settings, upkeep_engine, UpkeepMetrics(registry))
-    start_http_server(settings.internal_port, settings.internal_host, registry)
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    forwarder.start()
+    forwarder = None
+    if forwards:
+        folder = SpoolFolder(settings.spool_dir, settings.log_durability)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        loop = asyncio.get_running_loop()
+        forwarder = Forwarder(
+            settings,
+            folder,
+            None,
+            forwarding_engine,
+            OutboxMetrics(registry),
+            without_others(forwarding_engine, cache.delete_from_thread(loop)),
+        )
+        forwarder.start()
     upkeep.start()
-    await stop.wait()
-    await asyncio.to_thread(forwarder.stop, settings.log_drain_s)
-    await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
-    forwarding_engine.dispose()
-    upkeep_engine.dispose()
-    await cache.close()
+    try:
+        yield
+    finally:
+        if forwarder is not None:
+            await asyncio.to_thread(forwarder.stop, settings.log_drain_s)
+        await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
+        forwarding_engine.dispose()
+        upkeep_engine.dispose()
+        await cache.close()

@@ -11,6 +11,7 @@ from contract.http import install_error_handlers
 from contract.pixels.decoder import PhotoDecoder
 from inference import routes
 from inference.batching.engine import Engine
+from inference.batching.lane import LaneLimits
 from inference.batching.watch import End, end_process
 from inference.config import Settings
 from inference.gpu import watch_gpus
@@ -73,6 +74,12 @@ def load_replica(settings: Settings, end: End) -> Replica:
         metrics,
         queue_limit=settings.queue_limit,
         prefill_tokens=settings.prefill_tokens,
+        lane=LaneLimits(
+            settings.batch_queue_limit,
+            settings.reserved_slots,
+            settings.batch_share,
+            settings.batch_prefill_tokens,
+        ),
     )
     schemas = SchemaTrials(model.vocabulary.packed())
     decoder = PhotoDecoder(settings.image_helpers)
@@ -82,7 +89,7 @@ def load_replica(settings: Settings, end: End) -> Replica:
         metrics,
         schemas,
         decoder,
-        settings.default_deadline_ms,
+        {"interactive": settings.default_deadline_ms, "batch": settings.batch_deadline_ms},
         settings.max_step_s,
         end,
     )

@@ -78,6 +78,12 @@ class ModelSettings(BaseModel):
         64 * 1024 * 1024,
         description="Cache of photos' features: at 8B 8.4 MB for 512², 33.6 MB for 1024².",
     )
+    prefix_cache_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=0,
+        description="Cache of prompts that were read, each with its photo: at 8B 53 MB for 360"
+        " tokens.",
+    )
 
 
 class Settings(ModelSettings, HomeSettings):
@@ -87,10 +93,36 @@ class Settings(ModelSettings, HomeSettings):
     )
 
     queue_limit: int = Field(
-        64, description="Waiting questions; more are refused (503 with Retry-After)."
+        64,
+        description="Waiting questions of shoppers; more are refused (503 with Retry-After).",
     )
     default_deadline_ms: int = Field(
         30_000, description="Deadline of requests without x-deadline-ms."
+    )
+    batch_queue_limit: int = Field(
+        32,
+        ge=0,
+        description="Waiting questions of the batch lane, apart from shoppers'; each holds its"
+        " photo in memory (6 MB at 512²).",
+    )
+    batch_deadline_ms: int = Field(
+        3_600_000, gt=0, description="Deadline of questions of the batch lane without one."
+    )
+    reserved_slots: int | None = Field(
+        None,
+        ge=0,
+        description="The batch lane never takes the last so many free slots; unset: a quarter.",
+    )
+    batch_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Of the engine's time, that the batch lane may take beside shoppers; 0: none.",
+    )
+    batch_prefill_tokens: int = Field(
+        128,
+        ge=1,
+        description="Prompt tokens of the batch lane in one step: a shopper may wait for them.",
     )
     max_step_s: float = Field(
         120.0,

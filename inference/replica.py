@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
 from contract.pixels.decoder import PhotoDecoder
+from contract.wire import Priority
 from inference.batching.engine import Engine
 from inference.batching.job import Job
 from inference.batching.watch import End, watch
@@ -26,7 +28,8 @@ class Replica:
     metrics: Metrics
     schemas: SchemaTrials
     decoder: PhotoDecoder
-    default_deadline_ms: int
+    deadlines_ms: Mapping[Priority, int]
+    """Of questions that come without one."""
     max_step_s: float
     end: End
     """Called when the engine has failed for good: it ends the process."""

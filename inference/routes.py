@@ -26,7 +26,9 @@ from contract.request import parse_completion
 from contract.response import AnswerFrame
 from contract.text.canonical import canonical_request
 from contract.text.language import language_of
-from inference.batching.job import Job, Priority
+from contract.wire import priority_of
+from inference.batching.job import Job
+from inference.departure import while_present
 from inference.model.prompts import Prompt
 from inference.replica import Replica
 
@@ -53,7 +55,8 @@ async def chat_completions(request: Request) -> Response:
         raise ModelNotFound("model")
     header = request.headers.get("x-deadline-ms", "")
     valid = header.isdecimal() and len(header) < 9
-    budget_ms = int(header) if valid else replica.default_deadline_ms
+    priority = priority_of(request.headers)
+    budget_ms = int(header) if valid else replica.deadlines_ms[priority]
     deadline = time.monotonic() + budget_ms / 1000
     namespace = request.headers.get("x-cache-namespace", "")
     try:
@@ -66,9 +69,8 @@ async def chat_completions(request: Request) -> Response:
         raise DeadlineExceeded from None
     except ClientError as error:
         raise asked.placed(error) from None
-    priority: Priority = "batch" if request.headers.get("x-priority") == "batch" else "interactive"
     job = Job(prompt, asked.sampling, deadline, priority, grammar)
-    pieces = await render.primed(replica.engine.answer(job))
+    pieces = await while_present(request, render.primed(replica.engine.answer(job)))
     frame = AnswerFrame(
         f"chatcmpl-{uuid.uuid4().hex}",
         facts.name,
@@ -77,7 +79,8 @@ async def chat_completions(request: Request) -> Response:
     )
     headers = {"x-model-revision": facts.revision}
     if not asked.stream:
-        return JSONResponse(await render.whole(pieces, frame, asked), headers=headers)
+        answer = await while_present(request, render.whole(pieces, frame, asked))
+        return JSONResponse(answer, headers=headers)
     body = render.stream(pieces, frame, asked, language_of(asked.question))
     return EventStream(body, headers)
 
@@ -90,11 +93,11 @@ async def _prompt(
         raise ImageNotFound
     max_prompt_tokens = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
     while True:
-        pixels, key = None, ""
+        # It contains the tenant: the time of an answer must not reveal another's photos.
+        pixels, key = None, f"{len(namespace)}:{namespace}{attempt}:"
         if asked.image is not None:
             photo = await replica.decoder.checked(asked.image, pixel_bound(attempt))
-            # It contains the tenant: the time of an answer must not reveal another's photos.
-            key = f"{len(namespace)}:{namespace}{attempt}:{photo.facts.digest}"
+            key += photo.facts.digest
             pixels = photo.pixels
         prompt = await asyncio.to_thread(replica.model.prompt, asked, pixels, key, attempt)
         if len(prompt.ids) <= max_prompt_tokens:

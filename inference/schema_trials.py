@@ -25,8 +25,8 @@ REMEMBERED_FAILURE_S = 60.0
 
 class SchemaTrials:
     def __init__(self, payload: bytes) -> None:
-        """`payload`: of inference.model.schemas.Vocabulary."""
-        self._server = ForkServer("inference.model.schemas", payload)
+        """`payload`: of inference.model.choosing.schemas.Vocabulary."""
+        self._server = ForkServer("inference.model.choosing.schemas", payload)
         self._helpers = HelperProcesses(
             self._server,
             TRIAL_LIMITS,

@@ -1,6 +1,7 @@
 """Metrics of a replica for Prometheus."""
 
 import time
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -11,9 +12,18 @@ from inference.model.model import Model
 
 # Seconds. An answer of the demo model takes 0.2-0.6 s, one of an 8B model on an A10 0.4-2 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30)
+# A question of the batch lane may wait for as long as shoppers take all slots.
+LANE_BUCKETS = (60, 300, 1800)
 # A token of an 8B model takes 9-25 ms on an A10 without a batch, longer in one.
 TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1)
 ROWS = (1, 2, 4, 8, 12, 16, 24, 32, 64)
+
+
+class Lanes(Protocol):
+    @property
+    def shoppers_waiting(self) -> int: ...
+    @property
+    def lane_waiting(self) -> int: ...
 
 
 class Metrics:
@@ -30,6 +40,11 @@ class Metrics:
         self._tokens = Counter(
             "inference_tokens", "Tokens by kind: prompt, completion.", ["kind"], registry=registry
         )
+        self.known_tokens = Counter(
+            "inference_known_prompt_tokens",
+            "Tokens of prompts that were not read, because they were read before.",
+            registry=registry,
+        )
         self._rows = Histogram(
             "inference_pass_rows",
             "Rows in a pass.",
@@ -37,26 +52,49 @@ class Metrics:
             registry=registry,
             buckets=ROWS,
         )
-        self._queue_depth = Gauge("inference_queue_depth", "Questions waiting.", registry=registry)
+        self._queue_depth = Gauge(
+            "inference_queue_depth", "Questions waiting, by lane.", ["lane"], registry=registry
+        )
+        self.preemptions = Counter(
+            "inference_preemptions",
+            "Rows that had to wait again, by reason: shopper (a batch row gave its slot), memory.",
+            ["reason"],
+            registry=registry,
+        )
         self._kv_bytes = Gauge(
             "inference_kv_cache_bytes", "Keys and values of the rows in flight.", registry=registry
         )
         self._slots_used = Gauge("inference_slots_used", "Rows in flight.", registry=registry)
+        self._lane_slots_used = Gauge(
+            "inference_batch_slots_used", "Rows of the batch lane in flight.", registry=registry
+        )
         self._vision_bytes = Gauge(
             "inference_vision_cache_bytes", "Cached features of photos.", registry=registry
+        )
+        self._prefix_bytes = Gauge(
+            "inference_prefix_cache_bytes", "Kept beginnings of prompts.", registry=registry
         )
         self.vision_lookups = Counter(
             "inference_vision_cache_lookups", "By result.", ["result"], registry=registry
         )
         self.wait_s = Histogram(
-            "inference_wait_seconds", "Time in the queue.", registry=registry, buckets=BUCKETS
+            "inference_wait_seconds",
+            "Time in the queue, by lane.",
+            ["lane"],
+            registry=registry,
+            buckets=BUCKETS + LANE_BUCKETS,
         )
         self.ttft_s = Histogram(
-            "inference_ttft_seconds", "Arrival to first token.", registry=registry, buckets=BUCKETS
+            "inference_ttft_seconds",
+            "Arrival to first token, by lane.",
+            ["lane"],
+            registry=registry,
+            buckets=BUCKETS + LANE_BUCKETS,
         )
         self._token_s = Histogram(
             "inference_time_per_output_token_seconds",
-            "Mean over the tokens of an answer after the first.",
+            "Mean over the tokens of an answer after the first, by lane.",
+            ["lane"],
             registry=registry,
             buckets=TOKEN_BUCKETS,
         )
@@ -71,16 +109,19 @@ class Metrics:
         outcome = error.code if error else "cancelled" if row.job.cancelled else "answered"
         if row.first_token_at is not None and row.answer_tokens > 1:
             spent_s = time.monotonic() - row.first_token_at
-            self._token_s.observe(spent_s / (row.answer_tokens - 1))
+            self._token_s.labels(row.priority).observe(spent_s / (row.answer_tokens - 1))
         self.requests.labels(outcome).inc()
 
-    def record_state(self, model: Model, rows: Rows, waiting: int) -> None:
-        """After each step: what is in flight, and what it takes."""
-        self._queue_depth.set(waiting)
+    def record_state(self, model: Model, rows: Rows, waiting: Lanes) -> None:
+        """After each step: what waits, what is in flight, and what that takes."""
+        self._queue_depth.labels("interactive").set(waiting.shoppers_waiting)
+        self._queue_depth.labels("batch").set(waiting.lane_waiting)
         self._slots_used.set(len(rows))
+        self._lane_slots_used.set(len(rows) - rows.shoppers)
         tokens = sum(row.cached_tokens for row in rows)
         self._kv_bytes.set(tokens * model.facts.kv_bytes_per_token)
         vision_cache = model.network.vision
         self._vision_bytes.set(vision_cache.bytes)
+        self._prefix_bytes.set(model.network.prefixes.bytes)
         for result, count in zip(("hit", "miss"), vision_cache.pop_counts(), strict=True):
             self.vision_lookups.labels(result).inc(count)

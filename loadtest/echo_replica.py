@@ -1,8 +1,11 @@
 """A replica for benchmarks of the gateway: answers at once, or after ECHO_DELAY_S, streamed or not,
-and counts calls."""
+and counts calls. With ECHO_PLACES it answers so many at a time, shoppers first."""
 
 import asyncio
 import os
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -27,9 +30,15 @@ STREAM = b"".join(
 )
 
 DELAY_S = float(os.environ.get("ECHO_DELAY_S", "0"))
+PLACES = int(os.environ.get("ECHO_PLACES", "0"))
+# The batch lane never takes the last quarter, as in our own replica.
+RESERVED = PLACES // 4
 
 app = FastAPI()
 calls = 0
+used = 0
+waiting: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}
+"""Who waits for a place; under True the batch lane."""
 
 
 @app.get("/readyz")
@@ -47,13 +56,45 @@ async def count() -> int:
     return calls
 
 
+@asynccontextmanager
+async def place(batch: bool) -> AsyncIterator[None]:
+    global used
+    if PLACES:
+        turn = asyncio.get_running_loop().create_future()
+        waiting[batch].append(turn)
+        _give_places()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                used -= 1
+            raise
+    try:
+        yield
+    finally:
+        if PLACES:
+            used -= 1
+            _give_places()
+
+
+def _give_places() -> None:
+    global used
+    for batch, bound in ((False, PLACES), (True, PLACES - RESERVED)):
+        while waiting[batch] and used < bound:
+            turn = waiting[batch].popleft()
+            if not turn.done():
+                turn.set_result(None)
+                used += 1
+
+
 @app.post("/v1/chat/completions")
 async def chat_completions(request: Request) -> Response:
     global calls
     calls += 1
     streamed = b'"stream": true' in await request.body()
-    if DELAY_S:
-        await asyncio.sleep(DELAY_S)
+    async with place(request.headers.get("x-priority") == "batch"):
+        if DELAY_S:
+            await asyncio.sleep(DELAY_S)
     if streamed:
         return Response(STREAM, media_type="text/event-stream", headers=HEADERS)
     return JSONResponse(FRAME.whole(ANSWER, END), headers=HEADERS)

@@ -99,13 +99,16 @@ class CollectEngine:
             job.send(Finished("length", Usage(len(job.prompt.ids), len(own))))
 
 
-def requests(model: Model, number: int, seed: int, side: int = 192) -> list[Request]:
-    """Questions that all arrive at once, seven of ten with a photo; answers of 8 to 64 tokens."""
+def requests(
+    model: Model, number: int, seed: int, side: int = 192, most_tokens: int = 64
+) -> list[Request]:
+    """Questions that all arrive at once, seven of ten with a photo; answers of 8 to `most_tokens`
+    tokens."""
     choose = random.Random(seed)
     made = []
     for index in range(number):
         words = "".join(choose.choice("这是什么材质的包?whom would it suit ") for _ in range(24))
-        sampling = Sampling(max_tokens=choose.randrange(8, 65))
+        sampling = Sampling(max_tokens=choose.randrange(8, most_tokens + 1))
         asked = CompletionRequest((Turn("user", words),), None, sampling)
         photo = None
         if choose.random() < 0.7:
@@ -143,6 +146,19 @@ async def ask(engine: Any, request: Request, started_at: float) -> Outcome:
     raise AssertionError("no end")
 
 
+async def ask_alone(model: Model, request: Request) -> tuple[Outcome, int]:
+    """One request in an engine of its own; what is known of photos and prompts is as the last one
+    left it. The second is how many prompt tokens were read."""
+    step = model.plan.needs.prefill_tokens
+    metrics = Metrics()
+    engine = Engine(model, metrics, queue_limit=10, prefill_tokens=step)
+    engine.start()
+    outcome = await ask(engine, request, time.monotonic())
+    engine.stop()
+    read = metrics.registry.get_sample_value("inference_tokens_total", {"kind": "prompt"})
+    return outcome, int(read or 0)
+
+
 @dataclass(frozen=True)
 class EngineFigures:
     tokens_per_s: float
@@ -155,6 +171,7 @@ class EngineFigures:
 async def run(model: Model, kind: str, load: Sequence[Request]) -> EngineFigures:
     """Serve the load in one way (`naive`, `collect` or `in-flight`), starting with empty caches."""
     model.network.vision.clear()
+    model.network.prefixes.clear()
     model.network.reset()
     engine: Any
     if kind == "naive":

@@ -11,7 +11,6 @@ from contract.response import Delta, Finished
 from inference.batching.job import Job
 from inference.batching.sequence import Sequence
 from inference.model.model import Model
-from inference.model.tensors import Logits
 
 
 class SerialEngine:
@@ -44,11 +43,10 @@ class SerialEngine:
     def _answer(self, job: Job) -> None:
         row = Sequence(job, self._model.bytes_of, self._model.is_end_token)
         ended = False
-        no_logits = Logits()
 
         def on_token(token_id: int) -> None:
             nonlocal ended
-            ended = ended or row.add_token(token_id, no_logits)
+            ended = ended or row.add_token(token_id)
 
         def should_stop() -> bool:
             return ended or job.cancelled or time.monotonic() > job.deadline

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from gateway.cli.embedded import Stack, embedded_stack
@@ -33,6 +34,9 @@ def pytest_configure() -> None:
     os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
     # How full the machine's disk is decides no test.
     os.environ["IMAGE_DISK_FREE"] = "0"
+    # Neither does what else the machine has to do: hypothesis gives an example 200 ms.
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_finish() -> None:

@@ -9,12 +9,35 @@ from contract import sse
 from contract.completion import CompletionRequest
 from contract.errors import InternalError, ShopsightError
 from contract.products.answers import CardAnswer, MatchAnswer
+from contract.products.calibration import Calibration
 from contract.products.card import CARD_FIELDS, read_field
 from contract.products.fields import written_fields
 from contract.render import AnswerPieces
 from contract.response import AnswerFrame, Delta, Finished
 
 log = logging.getLogger(__name__)
+
+
+def product_object(
+    frame: AnswerFrame,
+    product: CardAnswer | MatchAnswer,
+    end: Finished,
+    language: str,
+    calibration: Calibration,
+) -> dict[str, Any]:
+    if isinstance(product, CardAnswer):
+        calibrated = bool(calibration.card)
+        return card_object(frame, product, end, language=language, calibrated=calibrated)
+    return match_object(frame, product, end, calibrated=calibration.match is not None)
+
+
+async def end_of(pieces: AnswerPieces) -> Finished:
+    """How an answer ends that nobody wants piece by piece."""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, Finished):
+                return piece
+    raise InternalError
 
 
 def card_object(

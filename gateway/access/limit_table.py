@@ -9,7 +9,7 @@ from gateway.access.key_audit import record
 from gateway.limits.limits import NAMES, checked
 from gateway.log.schema.access_tables import limits
 
-KINDS = ("tenant", "key")
+KINDS = ("tenant", "batch", "key")
 column = limits.c
 # NULL is the setting's own value, so infinity needs a number.
 NO_LIMIT = -1.0
@@ -23,7 +23,7 @@ def read_version(connection: Connection) -> tuple[int, int]:
 
 
 def read_overrides(connection: Connection) -> dict[str, dict[str, float]]:
-    """By `tenant:acme` or `key:…`, then by the limit's name."""
+    """By `tenant:acme`, `batch:acme` or `key:…`, then by the limit's name."""
     found: dict[str, dict[str, float]] = {}
     for row in connection.execute(select(limits).where(column.value.is_not(None))):
         if row.name in NAMES:  # a newer version may have others
@@ -33,11 +33,11 @@ def read_overrides(connection: Connection) -> dict[str, dict[str, float]]:
 
 
 def set_limits(engine: Engine, subject: str, values: Mapping[str, float | None]) -> None:
-    """`subject`: `tenant:acme` or `key:0123456789ab`. None: back to the setting. Raises
-    ValueError."""
+    """`subject`: `tenant:acme`, `batch:acme` or `key:0123456789ab`. None: back to the setting.
+    Raises ValueError."""
     kind, _, name = subject.partition(":")
     if kind not in KINDS or not name or len(name) > 64 or not name.isascii():
-        raise ValueError("limits are those of tenant:NAME or of key:ID")
+        raise ValueError("limits are those of tenant:NAME, of batch:TENANT or of key:ID")
     for limit, value in values.items():
         if value is not None:
             checked(limit, value)
@@ -51,5 +51,5 @@ def set_limits(engine: Engine, subject: str, values: Mapping[str, float | None])
                 row = {"kind": kind, "subject": name, "name": limit, "value": stored, "changes": 1}
                 connection.execute(insert(limits), row)
         details = {limit: str(value) for limit, value in values.items()}
-        tenant = name if kind == "tenant" else None
+        tenant = name if kind != "key" else None
         record(connection, "limits set", tenant=tenant, subject=subject[:64], **details)

@@ -1,14 +1,19 @@
-"""Administration at run time: weights, cached answers, erasure. On a port of its own."""
+"""Administration at run time: weights, cached answers, erasure. It and the metrics have ports of
+their own."""
 
 import hmac
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.datastructures import State
 
 from contract.errors import InvalidField, NoReplica
+from contract.http import install_error_handlers
+from gateway.api.guard import Guard
+from gateway.api.hosts import Hosts
 from gateway.cache.redis import RedisUnavailableError
 from gateway.errors import CacheUnavailable, InvalidKey
 from gateway.gateway import Gateway
@@ -24,6 +29,27 @@ class NewWeights(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     weights: Annotated[dict[Revision, float], AfterValidator(checked_weights)]
+
+
+def create_internal_app(hosts: Hosts, registry: CollectorRegistry) -> Guard:
+    """Metrics, on a port of their own that is never published."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    install_error_handlers(app)
+
+    @app.get("/metrics")
+    async def scrape() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Guard(app, hosts)
+
+
+def create_admin_app(host: str, public: State, token: str) -> Guard:
+    """Administration, on a third port. A name that is not local must be `host`: the public names of
+    the page lead here only by DNS rebinding."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.include_router(admin_router(public, token))
+    install_error_handlers(app)
+    return Guard(app, Hosts([host]))
 
 
 def admin_router(public: State, token: str) -> APIRouter:

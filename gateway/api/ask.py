@@ -20,7 +20,7 @@ from contract.request import parse_completion, parse_form
 from contract.response import AnswerFrame
 from gateway.api.admission import admitted, count_body
 from gateway.api.disconnect import DisconnectWatch
-from gateway.api.envelope import error_response, new_interaction, response_headers
+from gateway.api.envelope import error_response, new_interaction, owner, response_headers
 from gateway.api.multipart import read_form
 from gateway.gateway import Gateway
 from gateway.log.interaction import Interaction
@@ -118,5 +118,7 @@ class AskEndpoint:
             body = render.stream(pieces, frame, asked, interaction.language or "en")
             return EventStream(body, response_headers(gateway, interaction))
         whole = await render.whole(pieces, frame, asked)
+        if asked.short:
+            whole |= owner(gateway, interaction)
         headers = response_headers(gateway, interaction)
         return Response(orjson.dumps(whole), headers=headers, media_type="application/json")

@@ -8,6 +8,7 @@ from contract.text.language import preferred_language
 from gateway.cache.control import cache_control
 from gateway.errors import UndecodableText
 from gateway.gateway import Gateway
+from gateway.identity.sessions import SESSION_HEADER
 from gateway.log.client import client_of
 from gateway.log.interaction import Interaction
 
@@ -42,6 +43,12 @@ def error_response(
     return json_error(error, language, response_headers(gateway, interaction))
 
 
+def owner(gateway: Gateway, interaction: Interaction) -> dict[str, str]:
+    """For an answer's own JSON: a library may show its caller the body and no headers."""
+    token = gateway.callers.token(interaction.caller)
+    return {"session": token} if token else {}
+
+
 def response_headers(gateway: Gateway, interaction: Interaction) -> dict[str, str]:
     headers = {
         "x-request-id": interaction.request_id,
@@ -56,4 +63,6 @@ def response_headers(gateway: Gateway, interaction: Interaction) -> dict[str, st
         headers["x-model-revision"] = interaction.revision
     if cookie := gateway.callers.cookie(interaction.caller):
         headers["set-cookie"] = cookie
+    if token := gateway.callers.token(interaction.caller):
+        headers[SESSION_HEADER] = token
     return headers

@@ -1,5 +1,6 @@
 """Stands before all routes. Refuses addresses that mean another than they say, hosts that are not
-ours and what pages of other sites send. Over TLS the session's cookie is bound to this host."""
+ours and what pages of other sites send, unless their origin is listed. Over TLS the session's
+cookie is bound to this host."""
 
 import asyncio
 import re
@@ -15,9 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contract.errors import BadRequest, ShopsightError
 from contract.http import MAX_DRAIN_BYTES, json_error, request_id
 from contract.text.language import preferred_language
-from gateway.api.hosts import READS, Hosts, is_cross_site
+from gateway.api.hosts import READS, Hosts, cors_headers, is_cross_site, preflight_headers
 from gateway.errors import CrossSiteRequest, HostNotServed
-from gateway.identity.callers import SESSION_COOKIE
+from gateway.identity.sessions import SESSION_COOKIE
 
 # How long the body of what is refused is read, so that its sender sees why.
 DRAIN_S = 5
@@ -57,7 +58,7 @@ class Guard:
         origins: Iterable[str] = (),
         refusals: Refusals | None = None,
     ) -> None:
-        """`origins`: others than our own whose pages may send."""
+        """`origins`: others than our own whose pages may send, and read what is answered."""
         self._app = app
         self._hosts = hosts
         self._origins = frozenset(origins)
@@ -69,14 +70,18 @@ class Guard:
             await self._app(scope, receive, send)
             return
         secure = scope["scheme"] == "https"
+        cors = self._cors(scope) if self._origins else []
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _guarded(message["headers"], secure)
+                message["headers"] = [*_guarded(message["headers"], secure), *cors]
             await send(message)
 
         error = self._refusal(scope)
         if error is None:
+            if scope["method"] == "OPTIONS" and len(cors) > 1 and _is_preflight(scope):
+                await _answer_preflight(scope, send_guarded)
+                return
             if secure:
                 scope["headers"] = [_own_cookie(*header) for header in scope["headers"]]
             await self._app(scope, receive, send_guarded)
@@ -88,6 +93,12 @@ class Guard:
         language = preferred_language(headers.get("accept-language"))
         response = json_error(error, language, {"x-request-id": request_id(headers)})
         await response(scope, receive, send_guarded)
+
+    def _cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """What the answer tells a browser. Also that it would tell another page something else."""
+        origin = dict(scope["headers"]).get(b"origin", b"")
+        listed = origin.decode("latin-1") in self._origins
+        return [(b"vary", b"Origin"), *(cors_headers(origin) if listed else [])]
 
     def _refusal(self, scope: Scope) -> ShopsightError | None:
         if not is_plain(scope["raw_path"]):
@@ -106,6 +117,18 @@ class Guard:
             return None
         cross_site = is_cross_site(_text(origin), _text(site), name, self._origins)
         return CrossSiteRequest() if cross_site else None
+
+
+def _is_preflight(scope: Scope) -> bool:
+    return any(name == b"access-control-request-method" for name, _ in scope["headers"])
+
+
+async def _answer_preflight(scope: Scope, send: Send) -> None:
+    """Before limits, keys and the log: it has no body and says nothing of anybody."""
+    wanted = dict(scope["headers"]).get(b"access-control-request-headers")
+    headers = preflight_headers(wanted)
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _text(value: bytes | None) -> str | None:

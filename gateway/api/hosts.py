@@ -1,4 +1,4 @@
-"""Which names of a host, and which origins, are ours. Pure."""
+"""Which names of a host, and which origins, are ours, and what browsers are told of it. Pure."""
 
 import ipaddress
 import re
@@ -11,6 +11,10 @@ _DEFAULT_PORTS = (":80", ":443")
 # stranger's is served under one. Names that are one word only exist in one's own network, too.
 LOCAL_SUFFIXES = (".local", ".localhost", ".internal", ".home.arpa")
 HOSTS_REMEMBERED = 1_024
+# How long a browser may remember what it was told about an address: Chrome's longest.
+PREFLIGHT_S = 7_200
+# Names of headers that a page wants to send, as a browser lists them.
+_HEADER_NAMES = re.compile(rb"[A-Za-z0-9_,\- ]{1,1000}")
 # What only reads. A browser sends everything else with its page's origin.
 READS = ("GET", "HEAD", "OPTIONS")
 
@@ -47,6 +51,29 @@ def is_cross_site(origin: str | None, site: str | None, host: str, origins: froz
     if site is not None:
         return site not in ("same-origin", "none")
     return origin is not None and _place(origin.partition("://")[2]) != _place(host)
+
+
+def cors_headers(origin: bytes) -> list[tuple[bytes, bytes]]:
+    """Of an answer to a page of that origin. No credentials: a page of another site is known by the
+    token that it was given, and so `*` may stand for all headers of an answer."""
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", b"*"),
+    ]
+
+
+def preflight_headers(wanted: bytes | None) -> list[tuple[bytes, bytes]]:
+    """Of the answer to a browser that asks whether a page may send something, with the headers
+    `wanted`: clients' libraries add many of their own."""
+    headers = [
+        (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE"),
+        (b"access-control-max-age", str(PREFLIGHT_S).encode()),
+        (b"content-length", b"0"),
+        (b"vary", b"Access-Control-Request-Headers"),
+    ]
+    if wanted is not None and _HEADER_NAMES.fullmatch(wanted):
+        headers.append((b"access-control-allow-headers", wanted))
+    return headers
 
 
 def _place(host: str) -> str:

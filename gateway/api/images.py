@@ -11,7 +11,13 @@ from contract.forms import MAX_USER_CHARS
 from contract.http import media_type, read_body
 from contract.images import EncodedImage
 from gateway.api.admission import admitted, count_body
-from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
+from gateway.api.envelope import (
+    error_response,
+    gateway_of,
+    new_interaction,
+    owner,
+    response_headers,
+)
 from gateway.api.multipart import read_form
 from gateway.identity.scopes import UPLOAD
 from gateway.images.upload import Consent
@@ -35,7 +41,8 @@ async def upload(request: Request) -> Response:
 
     try:
         uploaded = await gateway.uploading.upload(read, interaction)
-        return JSONResponse(uploaded.wire(), 201, response_headers(gateway, interaction))
+        wire = uploaded.wire() | owner(gateway, interaction)
+        return JSONResponse(wire, 201, response_headers(gateway, interaction))
     except ShopsightError as error:
         if isinstance(error, PhotoError | PayloadTooLarge) and _is_form(request):
             error = error.at("photo")

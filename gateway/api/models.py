@@ -1,4 +1,5 @@
-"""`/v1/models`, and the health checks `/healthz` (alive) and `/readyz` (can answer)."""
+"""`/v1/models`, the health checks `/healthz` (alive) and `/readyz` (can answer), and what is not
+there though OpenAI's clients look for it."""
 
 from typing import Any
 
@@ -10,6 +11,7 @@ from contract.forms import MODEL_ALIAS
 from gateway.api.admission import identify
 from gateway.api.envelope import gateway_of
 from gateway.api.page import READS
+from gateway.errors import NoResponses
 
 router = APIRouter()
 
@@ -36,6 +38,13 @@ async def model(model: str, request: Request) -> dict[str, Any]:
         if served["model_revision"] == revision:
             return {**served, "id": model}
     raise ModelNotFound("model")
+
+
+@router.api_route("/v1/responses", methods=["GET", "HEAD", "POST", "DELETE"])
+@router.api_route("/v1/responses/{rest:path}", methods=["GET", "HEAD", "POST", "DELETE"])
+async def responses() -> None:
+    """OpenAI's newer interface, which keeps conversations at the server. Raises NoResponses."""
+    raise NoResponses
 
 
 @router.api_route("/healthz", methods=list(READS))

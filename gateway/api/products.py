@@ -1,7 +1,6 @@
 """`POST /v1/products/card` and `POST /v1/match`: questions whose answer is data. JSON or a form."""
 
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -9,13 +8,11 @@ from fastapi import Request, Response
 from starlette.datastructures import State
 
 from contract.completion import CompletionRequest
-from contract.errors import InternalError
 from contract.forms import MODEL_ALIAS
 from contract.http import EventStream, check_media_type, media_type, read_body
 from contract.images import EncodedImage
-from contract.products.answers import CardAnswer, MatchAnswer
 from contract.products.forms import parse_card, parse_card_form, parse_match, parse_match_form
-from contract.products.render import card_object, card_stream, match_object
+from contract.products.render import card_stream, end_of, product_object
 from contract.render import AnswerPieces
 from contract.response import AnswerFrame, Finished
 from contract.text.language import preferred_language
@@ -66,26 +63,17 @@ class ProductEndpoint(AskEndpoint):
         frame = AnswerFrame(f"{self.task.scope}-{interaction.id.hex}", MODEL_ALIAS, revision)
 
         def whole(end: Finished) -> dict[str, Any]:
-            return self._object(frame, end, gateway, interaction)
+            assert interaction.product is not None
+            calibration = gateway.pool.calibration(revision)
+            language = interaction.language or "en"
+            return product_object(frame, interaction.product, end, language, calibration)
 
         if asked.stream:
             body = card_stream(pieces, whole, asked, interaction.language or "en")
             return EventStream(body, response_headers(gateway, interaction))
-        answered = orjson.dumps(whole(await _end_of(pieces)))
+        answered = orjson.dumps(whole(await end_of(pieces)))
         headers = response_headers(gateway, interaction)
         return Response(answered, headers=headers, media_type="application/json")
-
-    def _object(
-        self, frame: AnswerFrame, end: Finished, gateway: Gateway, interaction: Interaction
-    ) -> dict[str, Any]:
-        calibration = gateway.pool.calibration(frame.model_revision)
-        product = interaction.product
-        if isinstance(product, CardAnswer):
-            language = interaction.language or "en"
-            calibrated = bool(calibration.card)
-            return card_object(frame, product, end, language=language, calibrated=calibrated)
-        assert isinstance(product, MatchAnswer)
-        return match_object(frame, product, end, calibrated=calibration.match is not None)
 
 
 class CardEndpoint(ProductEndpoint):
@@ -96,11 +84,3 @@ class CardEndpoint(ProductEndpoint):
 class MatchEndpoint(ProductEndpoint):
     def __init__(self, state: State) -> None:
         super().__init__(PHOTO_MATCH, parse_match, parse_match_form, state)
-
-
-async def _end_of(pieces: AnswerPieces) -> Finished:
-    async with aclosing(pieces):
-        async for piece in pieces:
-            if isinstance(piece, Finished):
-                return piece
-    raise InternalError

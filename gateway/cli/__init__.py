@@ -19,16 +19,19 @@ def main() -> None:
     command = commands.add_parser("ask", help="ask a running stack about a photo")
     command.add_argument("photo", type=Path)
     command.add_argument("question")
-    command.add_argument("--url", default="http://127.0.0.1:8080")
-    command.add_argument(
-        "--key",
-        default=os.environ.get("SHOPSIGHT_API_KEY", ""),
-        help="API key. SHOPSIGHT_API_KEY in the environment keeps it out of the list of processes",
-    )
+    _add_server(command)
     command.set_defaults(
         file="gateway.cli.ask",
         run=lambda ask, args: ask.run(args.url, args.photo, args.question, args.key),
     )
+
+    command = commands.add_parser("batch", help="have a catalogue answered overnight")
+    command.add_argument("catalogue", type=Path, help="a CSV with a column `photo`")
+    command.add_argument("photos", type=Path, help="the folder of the photos")
+    command.add_argument("--question", default="", help="of rows without one; default: a card")
+    command.add_argument("--out", type=Path, help="default: beside the catalogue, .answers.csv")
+    _add_server(command)
+    command.set_defaults(file="gateway.cli.batch", run=lambda batch, args: batch.run(args))
 
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
     command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
@@ -67,8 +70,9 @@ def main() -> None:
     command = commands.add_parser("admin", help="weights, cached answers, erasure, while it runs")
     _add_admin_commands(command)
 
-    command = commands.add_parser("worker", help="spools of the dead, roll-ups, months of the log")
-    command.set_defaults(file="gateway.worker", run=lambda worker, args: worker.run())
+    command = commands.add_parser("worker", help="batches, roll-ups, months of the log")
+    command.add_argument("--only", choices=["upkeep", "batch"], help="one half of it")
+    command.set_defaults(file="gateway.worker", run=lambda worker, args: worker.run(args.only))
 
     command = commands.add_parser("pseudonyms", help="keys of pseudonyms, and the rows of each")
     command.set_defaults(
@@ -86,6 +90,15 @@ def main() -> None:
 
     args = parser.parse_args()
     sys.exit(_run(args))
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", default="http://127.0.0.1:8080")
+    parser.add_argument(
+        "--key",
+        default=os.environ.get("SHOPSIGHT_API_KEY", ""),
+        help="API key. SHOPSIGHT_API_KEY in the environment keeps it out of the list of processes",
+    )
 
 
 def _add_admin_commands(parser: argparse.ArgumentParser) -> None:
@@ -169,7 +182,7 @@ def _add_key_commands(parser: argparse.ArgumentParser) -> None:
 def _add_limit_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     parser.set_defaults(file="gateway.cli.limits", run=lambda limits, args: limits.run(args))
-    subject = "tenant:NAME or key:ID"
+    subject = "tenant:NAME, batch:TENANT or key:ID"
 
     command = commands.add_parser("show", help="what is set, and what was used today")
     command.add_argument("subject", nargs="?", help=subject)

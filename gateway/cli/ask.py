@@ -61,7 +61,7 @@ def ask(url: str, photo: Path, question: str, *, show: bool, key: str = "") -> A
         with request as answer:
             if answer.status_code != 200:
                 answer.read()
-                raise SystemExit(_refusal(answer))
+                raise SystemExit(refusal(answer))
             try:
                 for text in _texts(answer.iter_lines()):
                     texts.append(text)
@@ -89,7 +89,7 @@ def _texts(lines: Iterator[str]) -> Iterator[str]:
     raise SystemExit("The answer broke off; please ask again.")
 
 
-def _refusal(answer: httpx.Response) -> str:
+def refusal(answer: httpx.Response) -> str:
     status = answer.status_code
     try:
         said = _told(answer.json()["error"], f", status {status}")

@@ -99,6 +99,7 @@ def embedded_stack(
         "DATABASE_URL": f"sqlite:///{data / 'shopsight.db'}",
         "SPOOL_DIR": str(data / "spool"),
         "IMAGE_DIR": str(data / "images"),
+        "FILE_DIR": str(data / "files"),
         "REDIS_URL": "",  # even where .env names one: this stack needs no server
         **environment,
     }

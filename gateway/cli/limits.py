@@ -35,7 +35,7 @@ def show(args: argparse.Namespace, engine: Engine) -> int:
     settings = Settings()
     with engine.connect() as connection:
         overrides = limit_table.read_overrides(connection)
-    for kind in ("tenant", "anonymous", "address", "session"):
+    for kind in ("tenant", "batch", "anonymous", "address", "session"):
         print(f"{kind} (setting): {_listed(settings.default_limits(kind))}")
     for subject, values in sorted(overrides.items()):
         if args.subject in (None, subject):

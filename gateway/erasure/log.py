@@ -42,7 +42,7 @@ class LogErasure:
         )
         self._person = person_of(subjects, at)
         self._subject = subjects[0].name
-        self._subjects = list(subjects)
+        self.subjects = list(subjects)
         self._at = at
         self.tombstones = Tombstones()
         self._looked_up: set[GivenAnswer] = set()
@@ -52,7 +52,7 @@ class LogErasure:
         are inserted redacted. The given subjects come first: finding the visits takes a while."""
         person = self._person
         with self._engine.begin() as connection:
-            named = tombstones.upsert(connection, self._subjects, self._at)
+            named = tombstones.upsert(connection, self.subjects, self._at)
             self._audit(connection, actor, "erasure begun")
         sessions = {
             session
@@ -144,7 +144,7 @@ class LogErasure:
 
     def replay(self) -> int:
         """Do all steps for rows that have come back with a backup. No cached answer is theirs."""
-        self.tombstones = Tombstones(dict.fromkeys(self._subjects, self._at))
+        self.tombstones = Tombstones(dict.fromkeys(self.subjects, self._at))
         redacted = 0
         self.redact_dead_letters(self.dead_letters())
         self.delete_feedback()

@@ -1,1 +1,1 @@
-"""Who the caller is: API keys, signed session cookies, pseudonyms."""
+"""Who the caller is: API keys, signed sessions, pseudonyms."""

@@ -30,6 +30,11 @@ class Addresses:
     def session_name(self, session: str) -> str:
         return self._hashed("session", session, int(time.time() / DAY_S))
 
+    def origin(self, client: str, user_agent: str) -> str:
+        """Of the two together, in hexadecimal digits. Not remembered: an agent may be long."""
+        day = int(time.time() / DAY_S)
+        return self._hash("origin", f"{_network(client)} {user_agent}", day).partition(":")[2]
+
     def _hash(self, kind: str, value: str, day: int) -> str:
         message = f"{kind} {day} {_network(value) if kind == 'address' else value}".encode()
         return f"{kind}:{hmac.new(self._key, message, hashlib.sha256).hexdigest()[:HASH_DIGITS]}"

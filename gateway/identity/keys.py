@@ -56,6 +56,10 @@ class KeyRing:
     def find(self, hashed: str) -> ApiKey | None:
         return self._in_force.get(hashed)
 
+    def by_id(self, key_id: str) -> ApiKey | None:
+        """For what goes on after the request that the key was sent with."""
+        return next((key for key in self._in_force.values() if key.id == key_id), None)
+
     def replace(self, rows: Iterable[ApiKey], revoked: Iterable[str]) -> None:
         """`revoked`: hashes of keys that are not in force, though a line may name them."""
         made = {key.hash: key for key in rows}

@@ -17,7 +17,7 @@ class IdentitySettings(BaseModel):
     )
     session_secret: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(32)),
-        description="Signs session cookies; the same on all gateways, random when unset.",
+        description="Signs sessions; the same on all gateways, random when unset.",
     )
     pseudonym_key: SecretStr = Field(
         default_factory=lambda: SecretStr(secrets.token_hex(32)),

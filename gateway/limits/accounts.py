@@ -1,5 +1,6 @@
 """Accounts: who is counted under which name, and what is left to each. A tenant's keys share one. A
-key has one of its own where ops have limited it. A shopper is counted by address and by session."""
+key has one of its own where ops have limited it. A shopper is counted by address and by session.
+What a tenant's batches ask is counted apart."""
 
 import math
 from collections import OrderedDict
@@ -12,7 +13,8 @@ from gateway.limits.settings import LimitSettings
 from gateway.limits.share import Share
 
 Overrides = Mapping[str, Mapping[str, float]]
-"""What ops have set: by `tenant:acme` or `key:0123456789ab`, by name of the limit."""
+"""What ops have set: by `tenant:acme`, `batch:acme` or `key:0123456789ab`, then by name of the
+limit."""
 
 # About 1 KB each; one that is pushed out begins anew with what the ledger and SQL know of it.
 MAX_ACCOUNTS = 10_000
@@ -68,6 +70,7 @@ class Accounts:
         self._address = settings.default_limits("address")
         self._session = settings.default_limits("session")
         self._anonymous = settings.default_limits("anonymous")
+        self._batch = settings.default_limits("batch")
         self._overrides: Overrides = {}
         self._accounts: OrderedDict[str, Account] = OrderedDict()
         self._of: OrderedDict[tuple[str | None, ...], tuple[Account, ...]] = OrderedDict()
@@ -75,7 +78,9 @@ class Accounts:
     def of(self, caller: Caller) -> tuple[Account, ...]:
         """All that a request of the caller counts under, its own before those that it shares."""
         name: tuple[str | None, ...]
-        if caller.key is not None:
+        if caller.batch:
+            name = caller.tenant, None, "batch"
+        elif caller.key is not None:
             name = caller.tenant, caller.key
         else:
             name = (None if caller.is_new else caller.session), caller.address
@@ -89,6 +94,10 @@ class Accounts:
     def limits_of_tenant(self, tenant: str) -> Limits:
         default = self._anonymous if tenant == ANONYMOUS_TENANT else self._tenant
         return default.changed(self._overrides.get(f"tenant:{tenant}", {}))
+
+    def limits_of_batch(self, tenant: str) -> Limits:
+        """Of all batches and files of a tenant together."""
+        return self._batch.changed(self._overrides.get(f"batch:{tenant}", {}))
 
     def limits_of_session(self) -> Limits:
         return self._session
@@ -104,6 +113,9 @@ class Accounts:
         self._accounts.clear()
 
     def _accounts_of(self, caller: Caller) -> list[Account]:
+        if caller.batch:
+            own_limits = self.limits_of_batch(caller.tenant)
+            return [self._account(f"batch:{caller.tenant}", own_limits)]
         limits = self.limits_of_tenant(caller.tenant)
         tenant = self._account(f"tenant:{caller.tenant}", limits)
         if caller.key is not None:

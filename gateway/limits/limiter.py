@@ -106,7 +106,10 @@ class Limiter:
     def asker(self, caller: Caller) -> Asker:
         """As the pool knows the caller. Shoppers are told apart by address, and share one weight: a
         session is nobody, since anybody has as many as it likes."""
-        limits = self._accounts.limits_of_tenant(caller.tenant)
+        if caller.batch:
+            limits = self._accounts.limits_of_batch(caller.tenant)
+        else:
+            limits = self._accounts.limits_of_tenant(caller.tenant)
         of_key = [account.limits.concurrency for account in self._accounts.of(caller)]
         concurrency = min([limits.concurrency, *of_key]) / self._leasing.gateways
         member = caller.key or caller.address

@@ -13,6 +13,7 @@ SESSION = (
     " stored_bytes=100e6 stored_photos=50"
 )
 ANONYMOUS = "stored_bytes=5e9"
+BATCH = "tokens_per_day=50e6 stored_bytes=5e9"
 
 
 class LimitSettings(BaseModel):
@@ -20,11 +21,16 @@ class LimitSettings(BaseModel):
     address_limits: str = Field(ADDRESS, description="Of a shopper's address; of IPv6 a /64.")
     session_limits: str = Field(SESSION, description="Of a shopper's session, beside its address.")
     anonymous_limits: str = Field(ANONYMOUS, description="Of all shoppers without a key together.")
+    batch_limits: str = Field(
+        BATCH, description="Of a tenant's batches, beside its live questions; bytes are its files'."
+    )
     places_share: float = Field(
         0.5, gt=0, le=1, description="Share of the replicas' places that one key may have at once."
     )
 
-    @field_validator("tenant_limits", "address_limits", "session_limits", "anonymous_limits")
+    @field_validator(
+        "tenant_limits", "address_limits", "session_limits", "anonymous_limits", "batch_limits"
+    )
     @classmethod
     def _readable(cls, value: str, info: ValidationInfo) -> str:
         """Empty, as compose passes what is unset, is the default, and not: no limits."""
@@ -32,5 +38,5 @@ class LimitSettings(BaseModel):
         return value if value.strip() else str(cls.model_fields[info.field_name or ""].default)
 
     def default_limits(self, kind: str) -> Limits:
-        """`kind`: tenant, address, session or anonymous. A key has none of its own."""
+        """`kind`: tenant, address, session, anonymous or batch. A key has none of its own."""
         return Limits().changed(read_limits(getattr(self, f"{kind}_limits")))

@@ -19,6 +19,7 @@ from contract.text.language import language_of
 from gateway.cache.answers import CachedAnswer
 from gateway.cache.control import NO_DIRECTIVES, CacheControl
 from gateway.identity.callers import Caller
+from gateway.identity.scopes import ASK
 from gateway.log.masking import masked
 from gateway.log.products import product_columns
 from gateway.log.question import logged_question
@@ -41,6 +42,8 @@ class Interaction:
     caller: Caller = UNKNOWN
     control: CacheControl = NO_DIRECTIVES
     asked: CompletionRequest | None = None
+    task: str = ASK
+    """The scope of what was asked for: a question, a card, a match."""
     image: ImageFacts | None = None
     cache: str | None = None
     """`hit`, `stale`, `joined` or `miss`; None until the answer's source is known."""
@@ -85,6 +88,11 @@ class Interaction:
         self.cache = outcome
         waited = time.perf_counter() - self._step_ended
         self.steps_ms["upstream" if outcome == "miss" else "join"] = waited * 1000
+
+    def begin(self, asked: CompletionRequest, task: str) -> CompletionRequest:
+        """It is known what was asked."""
+        self.asked, self.task = asked, task
+        return asked
 
     def add_piece(self, piece: AnswerPiece) -> None:
         """Note a piece of the answer that is being sent."""
@@ -131,7 +139,7 @@ class Interaction:
         """A row of `interactions`, and the vote. Called once, when the request has ended:
         `total_ms` is the time until now."""
         image, end = self.image, self.end
-        question = logged_question(self.asked.question, self.kind) if self.asked else None
+        question = logged_question(self.asked.question, self.task) if self.asked else None
         return {
             "interaction_id": self.id,
             "parent_interaction_id": self.parent,

@@ -7,8 +7,10 @@ from contract.products.answers import CardAnswer, MatchAnswer
 from gateway.identity.scopes import ASK, CARD, MATCH
 from gateway.log.masking import masked
 
+# The kind of a line of a batch, whatever it asks for.
+BATCH_LINE = "batch line"
 # Kinds of interactions about a photo, which have an answer.
-ABOUT_PHOTOS = (ASK, CARD, MATCH)
+ABOUT_PHOTOS = (ASK, CARD, MATCH, BATCH_LINE)
 # Characters of `product_kind`. Real kinds have 2 to 20.
 MAX_KIND_CHARS = 64
 

@@ -22,10 +22,11 @@ class LoggedQuestion:
 
 
 @lru_cache(maxsize=4096)  # repeated questions, mostly cache hits, cost nothing; about 2 MB
-def logged_question(question: str, kind: str = ASK) -> LoggedQuestion:
-    """`kind`: of the interaction. What is no question is none of those that are counted."""
-    if kind != ASK:
-        return LoggedQuestion(masked(question) if kind == MATCH else None, None, None)
+def logged_question(question: str, task: str = ASK) -> LoggedQuestion:
+    """`task`: the scope of what was asked for. What is no question is none of those that are
+    counted."""
+    if task != ASK:
+        return LoggedQuestion(masked(question) if task == MATCH else None, None, None)
     text = masked(question)
     asked = masked(canonical(question))
     # A client's text may hold half a surrogate pair.

@@ -6,7 +6,7 @@ Consistent Hashing with Bounded Loads)."""
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 LOAD_FACTOR = 1.25
@@ -14,22 +14,26 @@ LOAD_FACTOR = 1.25
 
 class Candidate(Protocol):
     url: str
-    in_flight: int
 
 
 C = TypeVar("C", bound=Candidate)
 
 
-def choose_replica(replicas: Sequence[C], affinity: str, tried: Collection[str] = ()) -> C | None:
-    """The first replica below the load bound, in the order that `affinity` gives them; None when
-    all URLs are in `tried`."""
+def choose_replica(
+    replicas: Sequence[C],
+    affinity: str,
+    load: Callable[[C], int],
+    tried: Collection[str] = (),
+) -> C | None:
+    """The first replica below the bound of its `load`, in the order that `affinity` gives them;
+    None when all URLs are in `tried`."""
     untried = [replica for replica in replicas if replica.url not in tried]
     if not untried:
         return None
-    total = sum(replica.in_flight for replica in untried) + 1
+    total = sum(map(load, untried)) + 1
     bound = math.ceil(LOAD_FACTOR * total / len(untried))
     order = sorted(untried, key=lambda replica: _score(replica.url, affinity), reverse=True)
-    return next(replica for replica in order if replica.in_flight < bound)
+    return next(replica for replica in order if load(replica) < bound)
 
 
 def choose_revision(weights: Mapping[str, float], sticky_id: str) -> str:

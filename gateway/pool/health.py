@@ -57,12 +57,16 @@ class Health:
         breaker it then gets one question at a time."""
         return self._unproven and not self.ejected(now)
 
-    def record_success(self, now: float, first_byte_s: float, interval_s: float | None) -> None:
-        """`interval_s`: mean time between pieces of the answer; None when it had only one."""
+    def record_success(
+        self, now: float, first_byte_s: float | None, interval_s: float | None
+    ) -> None:
+        """`interval_s`: mean time between pieces of the answer; None when it had only one. Both are
+        None for the batch lane, whose times say nothing of the replica."""
         self._consecutive_failures = 0
         self._unproven = False
         self._successes.append((now, True))
-        self._first_bytes_s.append((now, first_byte_s))
+        if first_byte_s is not None:
+            self._first_bytes_s.append((now, first_byte_s))
         if interval_s is not None:
             self._intervals_s.append((now, interval_s))
 

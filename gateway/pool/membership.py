@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from gateway.pool.addresses import resolve
+from gateway.pool.places import Places
 from gateway.pool.replica import Replica
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
@@ -74,9 +75,10 @@ class Membership:
         self.replicas = kept + [self._replica(url, upstream_of[url]) for url in new_urls]
 
     def _replica(self, url: str, upstream: Upstream) -> Replica:
-        max_in_flight = upstream.concurrency or self._settings.replica_concurrency
+        most = upstream.concurrency or self._settings.replica_concurrency
+        places = Places({"interactive": most, "batch": self._settings.replica_batch_concurrency})
         silence_s, salts = self._silence_s, self._salts
-        return Replica(url, upstream, self._metrics, max_in_flight, silence_s, salts)
+        return Replica(url, upstream, self._metrics, places, silence_s, salts)
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], interval_s: float) -> None:

@@ -3,7 +3,7 @@ before the first piece of the answer."""
 
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed
 from contract.products.calibration import NOT_CALIBRATED, Calibration
 from contract.render import AnswerPiece
+from contract.wire import PRIORITY_HEADER, Priority
 from gateway.errors import RateLimited
 from gateway.pool.balancer import choose_replica, choose_revision
 from gateway.pool.ejections import Ejections
@@ -18,7 +19,7 @@ from gateway.pool.membership import Membership
 from gateway.pool.queue.admission_queue import AdmissionQueue
 from gateway.pool.queue.fairness import NOBODY, Asker
 from gateway.pool.recovery import Recovery
-from gateway.pool.refusals import UnavailableError, UnreachableError
+from gateway.pool.refusals import NoReplicaLeftError, UnavailableError, UnreachableError
 from gateway.pool.replica import Replica
 from gateway.pool.retry_budget import RetryBudget
 from gateway.pool.settings import PoolSettings
@@ -30,10 +31,6 @@ from gateway.prompt import SYSTEM, with_system_prompt
 
 # One retry: more would multiply the load when the whole pool is in trouble.
 MAX_TRIES = 2
-
-
-class NoReplicaLeftError(Exception):
-    """All replicas that may be asked have been tried."""
 
 
 class Pool:
@@ -48,15 +45,22 @@ class Pool:
         places_share: float = 1.0,
     ) -> None:
         """`deadline_ms`: of a whole request. `redis_url`: where the gateways share the weights.
-        `secret`: of all gateways, for names at servers of other kinds. `places_share`: of all
+        `secret`: of all gateways, for names at servers of other kinds. `places_share`: of shoppers'
         places, that one asker may have at once."""
         self._metrics = metrics
         self.weights = Weights(settings.revision_weights, redis_url)
         self._ejections = Ejections(settings, metrics)
         self._retry_budget = RetryBudget(settings.retry_share, settings.retry_floor_per_s)
-        self._queue: AdmissionQueue[Replica] = AdmissionQueue(
-            settings.pool_queue_limit, self._give_back, places=self._places, share=places_share
-        )
+        shares: dict[Priority, float] = {"interactive": places_share, "batch": 1.0}
+        self._queues: dict[Priority, AdmissionQueue[Replica]] = {
+            priority: AdmissionQueue(
+                settings.pool_queue_limit,
+                partial(self._give_back, priority),
+                places=partial(self._places, priority),
+                share=share,
+            )
+            for priority, share in shares.items()
+        }
         # A hung replica must be noticed while there is time to ask another one.
         silence_s = min(settings.replica_silence_s, deadline_ms / 2000)
         self._membership = Membership(settings, metrics, silence_s, Salts(secret), self._on_probed)
@@ -65,7 +69,7 @@ class Pool:
     async def start(self) -> None:
         await self.weights.start()
         await self._membership.start()
-        self._metrics.observe_pool(lambda: self.replicas, lambda: len(self._queue))
+        self._metrics.observe_pool(lambda: self.replicas, lambda lane: len(self._queues[lane]))
 
     async def close(self) -> None:
         await self._membership.close()
@@ -81,25 +85,24 @@ class Pool:
 
     def models(self) -> list[dict[str, Any]]:
         """The /v1/models entries of the ready replicas, one for each revision."""
-        models = [replica.served for replica in self.replicas if replica.ready and replica.served]
+        models = [each.served for each in self.replicas if each.ready and each.served]
         return list({model.revision: model.listing for model in models}.values())
 
     def calibration(self, revision: str) -> Calibration:
         """What the probabilities of a revision are worth, as its replicas tell."""
-        served = (replica.served for replica in self.replicas)
-        of_it = (model for model in served if model is not None and model.revision == revision)
-        return next((model.calibration for model in of_it), NOT_CALIBRATED)
+        served = (each.served for each in self.replicas if each.served is not None)
+        told = (each.calibration for each in served if each.revision == revision)
+        return next(told, NOT_CALIBRATED)
 
     def choose_revision(self, sticky_id: str) -> str:
         """The revision for this caller, by the weights in force.
 
         It prefers revisions that can answer now. When none can, it chooses among the last known
         ones, so that cached answers are still given. Raises NoReplica when there was never one."""
-        known = [replica for replica in self.replicas if replica.revision is not None]
-        ready = [replica for replica in known if replica.ready]
-        not_ejected = [replica for replica in ready if not replica.ejected]
-        for replicas in (not_ejected, ready, known):
-            revisions = {replica.revision for replica in replicas if replica.revision is not None}
+        known = [each for each in self.replicas if each.revision is not None]
+        ready = [each for each in known if each.ready]
+        for replicas in ([each for each in ready if not each.ejected], ready, known):
+            revisions = {each.revision for each in replicas if each.revision is not None}
             if weights := self.weights.of(revisions):
                 return choose_revision(weights, sticky_id)
         if weights := self.weights.in_force:
@@ -117,10 +120,11 @@ class Pool:
         deadline: float,
         asker: Asker = NOBODY,
         system: str = SYSTEM,
+        priority: Priority = "interactive",
     ) -> AsyncGenerator[AnswerPiece]:
         """Stream the answer of a replica of `revision`; `deadline` in time.monotonic seconds.
         `render` makes the photo's picture for a server that is not ours. `system`: our instruction
-        before the question.
+        before the question. Priority `batch` has places of its own, and may wait for long.
 
         Raises DeadlineExceeded, NoReplica, Overloaded, RateLimited, ReplicaFailed, or the named
         error of a request that the replica refuses."""
@@ -132,99 +136,112 @@ class Pool:
         self._retry_budget.record_request(time.monotonic())
         while tries < MAX_TRIES:
             try:
-                replica = await self._acquire(revision, affinity, tried, deadline, asker)
+                try_acquire = partial(self._try_acquire, revision, affinity, tried, priority)
+                replica = await self._acquire(try_acquire, revision, deadline, asker, priority)
             except NoReplicaLeftError:
                 break
             acquired_at = time.monotonic()
             tried.add(replica.url)
             last_try = tries + 1 == MAX_TRIES or not self._candidates(revision, tried)
-            remaining_ms = int((deadline - time.monotonic()) * 1000)
-            own_headers = {**headers, "x-deadline-ms": str(max(remaining_ms, 0))}
+            remaining_ms = max(int((deadline - time.monotonic()) * 1000), 0)
+            told = {**headers, PRIORITY_HEADER: priority, "x-deadline-ms": str(remaining_ms)}
             try:
                 sent = await request_for(replica.upstream, asked, render, deadline)
-                pieces = replica.complete(sent, own_headers, revision, deadline, last_try)
+                pieces = replica.complete(sent, told, revision, deadline, last_try)
                 async with contextlib.aclosing(pieces):
                     async for piece in pieces:
                         if doubts:
                             self._ejections.blame(doubts, self.replicas)
                             doubts.clear()
                         yield piece
-                self._recovery.answered(time.monotonic() - acquired_at)
+                if priority == "interactive":
+                    self._recovery.answered(time.monotonic() - acquired_at)
                 return
             except UnreachableError:
                 continue  # the replica got no question: this is no try, and needs no retry budget
             except UnavailableError as error:
-                full_for_s += [] if error.full_for_s is None else [error.full_for_s]
+                if error.full_for_s is not None:
+                    full_for_s.append(error.full_for_s)
+                    replica.places.record_full(priority, time.monotonic())
                 doubts += [] if error.doubt is None else [(replica, error.doubt)]
             finally:
                 self._ejections.consider(replica, self.replicas)
-                replica.in_flight -= 1
-                self._queue.ends(asker)
+                replica.places.give_back(priority)
+                self._queues[priority].ends(asker)
             tries += 1
             if not last_try and not self._may_retry():
                 break
         if time.monotonic() >= deadline:
             raise DeadlineExceeded
         if full_for_s:
-            raise self._overloaded(revision, min(full_for_s))
+            raise self._overloaded(revision, priority, min(full_for_s))
         raise ReplicaFailed if tries else self.no_replica()
 
     async def _acquire(
-        self, revision: str, affinity: str, tried: set[str], deadline: float, asker: Asker
+        self,
+        try_acquire: Callable[[], Replica | None],
+        revision: str,
+        deadline: float,
+        asker: Asker,
+        priority: Priority,
     ) -> Replica:
         """A replica with capacity, counted as in flight; waits for one until the deadline."""
         remaining_s = deadline - time.monotonic()
         if remaining_s <= 0:
             raise DeadlineExceeded
-        try_acquire = partial(self._try_acquire, revision, affinity, tried)
+        queue = self._queues[priority]
         try:
-            return await self._queue.acquire(revision, try_acquire, remaining_s, asker)
+            return await queue.acquire(revision, try_acquire, remaining_s, asker)
         except RateLimited:
-            wait_s = self._overloaded(revision).retry_after_s or 1
-            raise RateLimited.of("concurrency", self._queue.cap(revision, asker), wait_s) from None
+            wait_s = self._overloaded(revision, priority).retry_after_s or 1
+            raise RateLimited.of("concurrency", queue.cap(revision, asker), wait_s) from None
         except Overloaded:
             self._metrics.shed.inc()
-            raise self._overloaded(revision) from None
+            raise self._overloaded(revision, priority) from None
 
-    def _try_acquire(self, revision: str, affinity: str, tried: set[str]) -> Replica | None:
+    def _try_acquire(
+        self, revision: str, affinity: str, tried: set[str], priority: Priority
+    ) -> Replica | None:
         candidates = self._candidates(revision, tried)
         if not candidates:
             raise NoReplicaLeftError if tried else self.no_replica()
-        free = [replica for replica in candidates if replica.has_capacity]
-        preferred = [replica for replica in free if not replica.recently_full]
-        replica = choose_replica(preferred or free, affinity)
+        now = time.monotonic()
+        free = [each for each in candidates if each.has_capacity(priority)]
+        preferred = [each for each in free if not each.places.recently_full(priority, now)]
+        replica = choose_replica(preferred or free, affinity, lambda r: r.places.taken(priority))
         if replica is not None:
-            replica.in_flight += 1
+            replica.places.take(priority)
         return replica
 
     def _candidates(self, revision: str, tried: set[str]) -> list[Replica]:
         """The replicas that may be asked. Ejected ones only when there is no other: they may have
         recovered, and refusing all questions is worse."""
-        ready = [
-            replica
-            for replica in self.replicas
-            if replica.ready and replica.revision == revision and replica.url not in tried
-        ]
-        return [replica for replica in ready if not replica.ejected] or ready
+        serving = (each for each in self.replicas if each.ready and each.revision == revision)
+        ready = [each for each in serving if each.url not in tried]
+        return [each for each in ready if not each.ejected] or ready
 
     def _on_probed(self) -> None:
         self._recovery.observe(self.replicas, time.monotonic())
-        self._queue.wake()
+        self._wake()
 
     def no_replica(self) -> NoReplica:
         return self._recovery.no_replica(self.replicas, time.monotonic())
 
-    def _overloaded(self, revision: str, at_least_s: float = 0) -> Overloaded:
+    def _overloaded(self, revision: str, priority: Priority, at_least_s: float = 0) -> Overloaded:
         candidates = self._candidates(revision, set())
-        now = time.monotonic()
-        return self._recovery.overloaded(candidates, len(self._queue), now, at_least_s)
+        waiting, now = len(self._queues[priority]), time.monotonic()
+        return self._recovery.overloaded(candidates, waiting, now, at_least_s)
 
-    def _places(self, revision: str) -> int:
-        return sum(replica.max_in_flight for replica in self._candidates(revision, set()))
+    def _places(self, priority: Priority, revision: str) -> int:
+        return sum(each.places.most[priority] for each in self._candidates(revision, set()))
 
-    def _give_back(self, replica: Replica) -> None:
-        replica.in_flight -= 1
-        self._queue.wake()
+    def _give_back(self, priority: Priority, replica: Replica) -> None:
+        replica.places.give_back(priority)
+        self._wake()
+
+    def _wake(self) -> None:
+        for queue in self._queues.values():
+            queue.wake()
 
     def _may_retry(self) -> bool:
         allowed = self._retry_budget.try_spend(time.monotonic())

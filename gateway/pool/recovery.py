@@ -71,8 +71,10 @@ class AnswerTimes:
 class RecoveringReplica(Protocol):
     url: str
     ready: bool
-    in_flight: int
     health: Health
+
+    @property
+    def in_flight(self) -> int: ...
 
 
 class Recovery:

@@ -28,6 +28,10 @@ class UnreachableError(UnavailableError):
     """No connection: the question was not even sent."""
 
 
+class NoReplicaLeftError(Exception):
+    """All replicas that may be asked have been tried."""
+
+
 def error_of(
     status: int, headers: Mapping[str, str], body: bytes, asked: CompletionRequest
 ) -> Exception:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -11,12 +12,14 @@ from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, ReplicaFailed, ShopsightError
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished
+from contract.wire import Priority, priority_of
 from gateway.pool.addresses import replica_name
 from gateway.pool.health import Health
 from gateway.pool.http.answer_stream import answer_pieces
 from gateway.pool.http.connection import Connection, UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.http.first_piece import first_piece
+from gateway.pool.places import Places
 from gateway.pool.refusals import DOUBTFUL, UnavailableError, UnreachableError, error_of
 from gateway.pool.silence import SilenceWatch
 from gateway.pool.telemetry import PoolMetrics
@@ -28,29 +31,27 @@ from gateway.pool.upstreams.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
-# A replica that answered that it is full is asked only as a last resort for so long.
-FULL_S = 1.0
 # One late probe may be a busy machine. After so many in a row the replica is down.
 LATE_PROBES_UNTIL_DOWN = 2
 
 
 class Replica:
-    """`max_in_flight`: questions at once. `silence_s`: a replica that sends nothing at all for so
-    long, though questions wait, counts as hung."""
+    """`silence_s`: a replica that sends nothing at all for so long, though questions wait, counts
+    as hung."""
 
     def __init__(
         self,
         url: str,
         upstream: Upstream,
         metrics: PoolMetrics,
-        max_in_flight: int,
+        places: Places,
         silence_s: float,
         salts: Salts,
     ) -> None:
         self.url = url
         self.name = replica_name(url)
         self.upstream = upstream
-        self.in_flight = 0
+        self.places = places
         self.ready = False
         self.served: ServedModel | None = None
         self.health = Health()
@@ -59,12 +60,10 @@ class Replica:
         # answered. A replica that is slow to accept the connection is late, not down.
         self._probe_connections = ConnectionPool(url, connect_timeout_s=None)
         self._metrics = metrics
-        self.max_in_flight = max_in_flight
         self._silence_s = silence_s
         self._salts = salts
         self._late_probes, self._not_ready_reason = 0, ""
         self._renaming = asyncio.Lock()
-        self._full_until = 0.0
         self._silence = SilenceWatch(
             silence_s,
             lambda: self._connections.last_byte_at,
@@ -85,14 +84,12 @@ class Replica:
         return "down" if not self.ready else "ejected" if self.ejected else "ready"
 
     @property
-    def has_capacity(self) -> bool:
-        half_open = self.health.half_open(time.monotonic())
-        return self.in_flight < (1 if half_open else self.max_in_flight)
+    def in_flight(self) -> int:
+        """Questions of shoppers."""
+        return self.places.taken("interactive")
 
-    @property
-    def recently_full(self) -> bool:
-        """Whether it answered within the last FULL_S that it is full."""
-        return time.monotonic() < self._full_until
+    def has_capacity(self, priority: Priority) -> bool:
+        return self.places.has_room(priority, self.health.half_open(time.monotonic()))
 
     async def probe(self, afresh: bool = False) -> None:
         """`afresh`: it may serve another model than at the last probe, under the same address. So
@@ -130,10 +127,13 @@ class Replica:
     ) -> AsyncGenerator[AnswerPiece]:
         """Stream the answer of `revision`; `deadline` in time.monotonic seconds.
 
-        Unless this is the `last_try`, half of the remaining time is kept for another replica.
-        Raises UnavailableError before the first piece and ReplicaFailed after it; DeadlineExceeded;
-        and the named error of a request that the replica refuses."""
+        Unless this is the `last_try`, half of the remaining time is kept for another replica. A
+        question of the batch lane may wait in silence. Raises UnavailableError before the first
+        piece and ReplicaFailed after it; DeadlineExceeded; and the named error of a request that
+        the replica refuses."""
         started_at = time.monotonic()
+        in_lane = priority_of(headers) == "batch"
+        silence_s = math.inf if in_lane else self._silence_s
         first_piece_at = None
         deltas = 0
         try:
@@ -143,31 +143,33 @@ class Replica:
                     pieces,
                     deadline=deadline,
                     last_try=last_try,
-                    silence_s=self._silence_s,
+                    silence_s=silence_s,
                     last_byte_at=lambda: self._connections.last_byte_at,
                 )
                 if piece is None:
                     raise UnavailableError("late")
                 first_piece_at = now = time.monotonic()
-                self._metrics.observe_first_byte(self.url, first_piece_at - started_at)
+                if not in_lane:
+                    self._metrics.observe_first_byte(self.url, first_piece_at - started_at)
                 while piece is not None:
                     if isinstance(piece, Delta):
                         deltas += 1
                     else:
-                        interval_s = (now - first_piece_at) / (deltas - 1) if deltas > 1 else None
-                        self.health.record_success(now, first_piece_at - started_at, interval_s)
+                        timed = deltas > 1 and not in_lane
+                        interval_s = (now - first_piece_at) / (deltas - 1) if timed else None
+                        first_s = None if in_lane else first_piece_at - started_at
+                        self.health.record_success(now, first_s, interval_s)
                         piece = replace(piece, replica=self.name)
                     yield piece
                     async with asyncio.timeout(deadline - time.monotonic()):
                         piece = await anext(pieces, None)
                     now = time.monotonic()
         except TimeoutError:  # after the first piece: a long answer, or a replica that hangs
-            if time.monotonic() - self._connections.last_byte_at >= self._silence_s:
+            if time.monotonic() - self._connections.last_byte_at >= silence_s:
                 self.health.record_failure(time.monotonic(), "silent")
             raise DeadlineExceeded from None
         except ShopsightError as error:
-            fields = {"url": self.url, "code": error.code}
-            log.warning("question refused", extra={"fields": fields})
+            log.warning("question refused", extra={"fields": {"url": self.url, "code": error.code}})
             raise
         except UpstreamError as error:
             fields = {"url": self.url, "kind": error.kind, "why": str(error)}
@@ -202,7 +204,7 @@ class Replica:
                 if response.status == 404 and not again and await self._renamed(served):
                     continue
                 if response.status != 200:
-                    raise await self._error_of(response, asked)
+                    raise await _error_of(response, asked)
                 if response.headers.get("x-model-revision", revision) != revision:
                     # The server was replaced since the last probe: another cache key is needed.
                     self._set_ready(False, "another revision")
@@ -231,14 +233,6 @@ class Replica:
                 await self.probe(afresh=True)
         return self.ready and self.served != served
 
-    async def _error_of(self, response: Connection, asked: CompletionRequest) -> Exception:
-        body = b"".join([chunk async for chunk in response.chunks()])
-        response.finished = True
-        error = error_of(response.status, response.headers, body, asked)
-        if isinstance(error, UnavailableError) and error.full_for_s is not None:
-            self._full_until = time.monotonic() + FULL_S
-        return error
-
     async def _answers(self, within_s: float) -> bool:
         connections, model = self._probe_connections, self._model_name
         return await answers(connections, self.upstream, model, self._salts, within_s)
@@ -248,3 +242,9 @@ class Replica:
             fields = {"url": self.url, "ready": ready, "why": reason, "revision": self.revision}
             log.info("replica changed", extra={"fields": fields})
         self.ready, self._not_ready_reason = ready, reason
+
+
+async def _error_of(response: Connection, asked: CompletionRequest) -> Exception:
+    body = b"".join([chunk async for chunk in response.chunks()])
+    response.finished = True
+    return error_of(response.status, response.headers, body, asked)

@@ -20,6 +20,11 @@ class PoolSettings(BaseModel):
     replica_concurrency: int = Field(
         32, ge=1, description="Questions that this gateway has in flight at one replica."
     )
+    replica_batch_concurrency: int = Field(
+        32,
+        ge=1,
+        description="Questions of the batch lane, besides, that this gateway has at one replica.",
+    )
     pool_queue_limit: int = Field(
         64, ge=0, description="Questions that wait for a replica; more are refused (503)."
     )

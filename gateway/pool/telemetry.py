@@ -7,19 +7,23 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from contract.wire import Priority
+from gateway.pool.places import Places
+
 # Seconds. The demo checkpoint sends its first piece after 0.05-0.3 s, an 8B under load after 2 s.
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class ObservedReplica(Protocol):
     url: str
-    in_flight: int
+    places: Places
 
     @property
     def state(self) -> str: ...
 
 
 Replicas = Callable[[], Sequence[ObservedReplica]]
+Waiting = Callable[[Priority], int]
 
 
 class PoolMetrics:
@@ -63,13 +67,13 @@ class PoolMetrics:
         """Drop the series of a removed replica: they must not grow with every deployment."""
         self._first_byte_s.remove_by_labels({"replica": url})
 
-    def observe_pool(self, replicas: Replicas, waiting: Callable[[], int]) -> None:
-        """Report the replicas and the number of waiting questions at every scrape."""
+    def observe_pool(self, replicas: Replicas, waiting: Waiting) -> None:
+        """Report the replicas and the numbers of waiting questions at every scrape."""
         self._registry.register(_PoolCollector(replicas, waiting))
 
 
 class _PoolCollector(Collector):
-    def __init__(self, replicas: Replicas, waiting: Callable[[], int]) -> None:
+    def __init__(self, replicas: Replicas, waiting: Waiting) -> None:
         self._replicas, self._waiting = replicas, waiting
 
     def describe(self) -> Iterable[Metric]:
@@ -82,11 +86,18 @@ class _PoolCollector(Collector):
         )
         for state in ("ready", "ejected", "down"):
             by_state.add_metric([state], sum(replica.state == state for replica in replicas))
-        in_flight = GaugeMetricFamily(
-            "gateway_pool_in_flight", "Questions in flight at each replica.", labels=["replica"]
-        )
-        for replica in replicas:
-            in_flight.add_metric([replica.url], replica.in_flight)
-        waiting = GaugeMetricFamily("gateway_pool_waiting", "Questions waiting for a replica.")
-        waiting.add_metric([], self._waiting())
-        return by_state, in_flight, waiting
+        yield by_state
+        lanes: dict[Priority, tuple[str, str]] = {
+            "interactive": ("gateway_pool", ""),
+            "batch": ("gateway_pool_batch", " of the batch lane"),
+        }
+        for priority, (name, of) in lanes.items():
+            in_flight = GaugeMetricFamily(
+                f"{name}_in_flight", f"Questions{of} in flight at each replica.", labels=["replica"]
+            )
+            for replica in replicas:
+                in_flight.add_metric([replica.url], replica.places.taken(priority))
+            yield in_flight
+            waiting = GaugeMetricFamily(f"{name}_waiting", f"Questions{of} waiting for a replica.")
+            waiting.add_metric([], self._waiting(priority))
+            yield waiting

@@ -56,7 +56,7 @@ class Answering:
         """The pieces of the answer, and its end once the interaction is recorded."""
         async with self.recorder.recorded(interaction):
             question = await arrived(read(), self.deadline_ms)
-            asked = interaction.asked = question.asked
+            asked = interaction.begin(question.asked, question.known.task.scope)
             check_allowed(asked, interaction.caller)
             if not (interaction.control.look_up and interaction.control.share):
                 await self.limits.recompute(interaction)
@@ -166,6 +166,7 @@ class Answering:
         control = interaction.control
         shared = question.known.shareable and control.share and not alone
         compute = partial(self._compute, question, key, shared, interaction)
+        lane = "batch " if interaction.caller.batch else ""  # no shopper follows who may wait
 
         def stored(value: bytes) -> list[AnswerPiece] | None:
             cached = read_answer(value, key)
@@ -173,7 +174,7 @@ class Answering:
             return [cached.answer, cached.end] if cached is not None and usable else None
 
         def computation() -> Computation:
-            if self.leases is None or not shared:
+            if self.leases is None or not shared or lane:
                 return Computation(compute)
             return SharedComputation(
                 compute,
@@ -185,7 +186,7 @@ class Answering:
                 policy=SHARED,
             )
 
-        return self.flights.join_or_lead(key.digest if shared else None, computation)
+        return self.flights.join_or_lead(lane + key.digest if shared else None, computation)
 
     def _refresh(self, question: Question, key: AnswerKey, interaction: Interaction) -> None:
         """Compute a stale answer anew, once for all who meet it, while they have the old one."""
@@ -216,6 +217,7 @@ class Answering:
             deadline=self._deadline(interaction),
             asker=self.limits.asker(interaction.caller),
             system=question.known.task.system,
+            priority="batch" if interaction.caller.batch else "interactive",
         )
         async with aclosing(events):
             async for event in events:
@@ -241,9 +243,8 @@ class Answering:
             yield screen.filtered()
             return
         answer = joined(pieces)
-        shareable = photo.shareable and screen.verdict.shareable
-        keep = keep and end.reason != "content_filter" and shareable
-        keep = keep and question.known.task.usable(answer, end)
+        keep = keep and photo.shareable and screen.verdict.shareable
+        keep = keep and end.reason != "content_filter" and question.known.task.usable(answer, end)
         if keep and not personal(answer.text):  # 8 keep it
             await self.answers.put(key, answer, end, screen.version)
         yield screen.noted(end)

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.batch.erasure import BatchErasure
 from gateway.cache.answers import GivenAnswer
 from gateway.cache.redis import RedisUnavailableError
 from gateway.cache.retries import Retries
@@ -57,6 +58,8 @@ class Receipt:
     spooled_events: int = 0
     images: int = 0
     cached_answers: int = 0
+    batch_lines: int = 0
+    batch_results: int = 0
     pending: list[str] = field(default_factory=list)
 
     def wire(self) -> dict[str, Any]:
@@ -70,6 +73,7 @@ class Erasing:
     engine: Engine
     """Of its own, with more patience than a question's."""
     uploads: Uploads
+    batches: BatchErasure
     cache: SharedAnswers
     spool_dir: Path
     recorder: Recorder
@@ -161,6 +165,13 @@ class Erasing:
                 given = [answer for answer in batch.values() if answer is not None]
                 receipt.cached_answers += await self._delete_own(erasure, given)
                 receipt.interactions += await self._in_thread(erasure.redact_rows, batch)
+
+        persons = erasure.subjects
+        names = {subject.name for subject in persons if subject.kind == "user"}
+        if names:
+            tenant, at = persons[0].tenant, receipt.erased_at
+            found = await self._in_thread(self.batches.erase, tenant, names, at)
+            receipt.batch_lines, receipt.batch_results = found.lines, found.results
 
         redacted = await self._in_thread(redact_spools, self.spool_dir, erasure.tombstones)
         receipt.spooled_events, receipt.pending = redacted.events, redacted.pending

@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator
 
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded
 from contract.response import Delta, Finished
+from inference.batching.admission import Admission
 from inference.batching.job import Job
+from inference.batching.lane import LaneLimits, LaneTime
 from inference.batching.passes import Passes
 from inference.batching.sequence import Sequence
-from inference.batching.waiting_queue import WaitingQueue
 from inference.model.model import Model
 from inference.telemetry import Metrics
 
@@ -23,15 +24,25 @@ MAX_FAILED_STEPS, FAILED_STEP_PAUSE_S = 10, 0.05
 
 class Engine:
     def __init__(
-        self, model: Model, metrics: Metrics, *, queue_limit: int, prefill_tokens: int
+        self,
+        model: Model,
+        metrics: Metrics,
+        *,
+        queue_limit: int,
+        prefill_tokens: int,
+        lane: LaneLimits = LaneLimits(),  # noqa: B008 - it is frozen
     ) -> None:
-        """`prefill_tokens`: at most so many prompt tokens a step, padding included."""
+        """`prefill_tokens`: at most so many prompt tokens a step, padding included. `lane`: what
+        the batch lane may have."""
         self._model = model
         self._metrics = metrics
-        self._waiting: WaitingQueue[Sequence] = WaitingQueue(queue_limit)
-        self._condition = threading.Condition()  # guards _waiting and _stopping
+        self._prefill_tokens = prefill_tokens
+        self._lane_prefill_tokens = lane.prefill_tokens
+        self._lane_time = LaneTime(lane.share)
+        self._waiting = Admission(queue_limit, lane, metrics)
+        self._condition = threading.Condition()  # guards _stopping, and what comes into _waiting
         self._stopping = False
-        self._passes = Passes(model, metrics, prefill_tokens, self._put_back)
+        self._passes = Passes(model, metrics, self._waiting.put_back)
         self._rows = self._passes.rows
         self._failed_steps = 0
         self._step_began_at: float | None = None
@@ -64,18 +75,25 @@ class Engine:
         for row in rows:
             self._passes.end(row, NoReplica())
 
-    async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
-        """The pieces of the answer. When the caller closes the iterator, the next step frees the
-        slot. Raises Overloaded or NoReplica at once; later DeadlineExceeded, InternalError,
-        ReplicaFailed where the model computed no number, NoReplica where the device is lost."""
+    def submit(self, job: Job) -> None:
+        """Take a question, whose answer is then sent to its job. Raises Overloaded, BatchLaneFull
+        or NoReplica."""
         row = Sequence(job, self._model.bytes_of, self._model.is_end_token)
         with self._condition:
             if self._stopping:
                 raise NoReplica
-            if not self._waiting.add(row):
-                self._metrics.requests.labels(Overloaded.code).inc()
-                raise Overloaded.retried_after(self._waiting.longest_wait_s(time.monotonic()))
+            try:
+                self._waiting.add(row)
+            except Overloaded as full:
+                self._metrics.requests.labels(full.code).inc()
+                raise
             self._condition.notify()
+
+    async def answer(self, job: Job) -> AsyncGenerator[Delta | Finished]:
+        """The pieces of the answer. When the caller closes the iterator, the next step frees the
+        slot. Raises what `submit` raises at once; later DeadlineExceeded, InternalError,
+        ReplicaFailed where the model computed no number, NoReplica where the device is lost."""
+        self.submit(job)
         async for piece in job.pieces():
             yield piece
 
@@ -97,18 +115,22 @@ class Engine:
     def _has_work(self) -> bool:
         """Wait for work. False when the engine is stopping and nothing is in flight."""
         with self._condition:
-            self._condition.wait_for(lambda: self._rows or self._waiting or self._stopping)
+            self._condition.wait_for(lambda: self._is_busy or self._stopping)
             if self._stopping:
                 for row in self._waiting.remove(lambda _: True):
                     self._passes.end(row, NoReplica())
-            return bool(self._rows or self._waiting)
+            return self._is_busy
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._rows or self._waiting)
 
     def step(self) -> None:
         self._drop_cancelled_and_expired()
-        self._admit()
-        self._passes.prefill()
-        self._passes.decode()
-        self._metrics.record_state(self._model, self._rows, len(self._waiting))
+        self._waiting.admit(self._passes)
+        self._prefill()
+        self._decode()
+        self._metrics.record_state(self._model, self._rows, self._waiting)
 
     def _drop_cancelled_and_expired(self) -> None:
         now = time.monotonic()
@@ -119,28 +141,42 @@ class Engine:
         def end(row: Sequence) -> None:
             self._passes.end(row, DeadlineExceeded() if now > row.job.deadline else None)
 
-        with self._condition:
-            dropped = self._waiting.remove(is_over)
-        for row in dropped:
+        for row in self._waiting.remove(is_over):
             end(row)
         for row in [row for row in self._rows if is_over(row)]:
             end(row)
             self._rows.remove(row)
 
-    def _admit(self) -> None:
-        """Give free slots to waiting questions."""
-        now = time.monotonic()
-        while self._passes.has_room:
-            with self._condition:
-                row = self._waiting.pop_next(now)
-            if row is None:
-                return
-            self._metrics.wait_s.observe(now - row.arrived_at)
-            self._rows.prefilling.append(row)
+    @property
+    def _shoppers(self) -> bool:
+        """Whether any is in flight or waits."""
+        return bool(self._rows.shoppers or self._waiting.shoppers_waiting)
 
-    def _put_back(self, row: Sequence) -> None:
-        with self._condition:
-            self._waiting.put_back(row)
+    def _prefill(self) -> None:
+        """A pass over shoppers' prompts, or, where they have none, a shorter one over the lane's if
+        that may run."""
+        if not self._rows.prefilling:
+            return
+        lane, shoppers = self._rows.prefilling[0].in_lane, self._shoppers
+        if lane and not self._lane_time.may_run(shoppers):
+            return
+        began_at = time.monotonic()
+        self._passes.prefill(self._lane_prefill_tokens if lane else self._prefill_tokens)
+        took_s = time.monotonic() - began_at
+        self._lane_time.record(took_s, took_s if lane else 0.0, shoppers)
+
+    def _decode(self) -> None:
+        """A pass over all answers, or over shoppers' alone while the lane has to pause."""
+        number, shoppers = len(self._rows.decoding), self._shoppers
+        of_shoppers = self._rows.shoppers_decoding
+        if not self._lane_time.may_run(shoppers):
+            number = of_shoppers
+        if not number:
+            return
+        began_at = time.monotonic()
+        self._passes.decode(number)
+        took_s = time.monotonic() - began_at
+        self._lane_time.record_decode(took_s, number, number - of_shoppers, shoppers)
 
     def _begin_anew(self) -> None:
         """After a step that failed. Raises what the device raises if it is lost, or RuntimeError

@@ -6,17 +6,16 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Literal
 
 from contract.completion import Sampling
 from contract.errors import DeadlineExceeded, InternalError, ShopsightError
 from contract.response import Delta, Finished
-from inference.model.grammar import Grammar
+from contract.wire import Priority
+from inference.model.choosing.grammar import Grammar
 from inference.model.prompts import Prompt
 
 log = logging.getLogger(__name__)
 
-Priority = Literal["interactive", "batch"]
 Item = Delta | Finished | ShopsightError
 
 

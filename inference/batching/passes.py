@@ -9,8 +9,10 @@ from contract.errors import InternalError, Overloaded, ReplicaFailed, ShopsightE
 from inference.batching.job import named
 from inference.batching.rows import RowLimit, Rows
 from inference.batching.sequence import Sequence
+from inference.model.choosing.chooser import Choice, choose
 from inference.model.model import Model
-from inference.model.tensors import Logits, OutOfMemory
+from inference.model.prompts import Prompt
+from inference.model.tensors import OutOfMemory
 from inference.telemetry import Metrics
 
 log = logging.getLogger(__name__)
@@ -24,31 +26,44 @@ class Passes:
         self,
         model: Model,
         metrics: Metrics,
-        prefill_tokens: int,
         put_back: Callable[[Sequence], None],
     ) -> None:
-        """`put_back`: called with a row that has to wait again, for want of memory."""
+        """`put_back`: called with a row that has to wait again."""
         self._model = model
         self._metrics = metrics
-        self._prefill_tokens = prefill_tokens
         self._put_back = put_back
         self.rows = Rows(model.network)
         self._row_limit = RowLimit(model.network.cache.slots)
+        self._lane_prefix_key = ""
+
+    @property
+    def slots(self) -> int:
+        """How many rows there may be now."""
+        return self._row_limit.value
 
     @property
     def has_room(self) -> bool:
-        return len(self.rows) < self._row_limit.value
+        return len(self.rows) < self.slots
 
-    def prefill(self) -> None:
+    def prefill(self, most_tokens: int) -> None:
         """One pass over prompts. Raises DeviceLost."""
-        rows, width = self.rows.next_prefill(self._prefill_tokens)
+        rows, width = self.rows.next_prefill(most_tokens)
         if rows:
             self._forward(rows, width)
 
-    def decode(self) -> None:
-        """One more token for every answer in decode. Raises DeviceLost."""
-        if self.rows.decoding:
-            self._forward(list(self.rows.decoding), 1)
+    def decode(self, number: int) -> None:
+        """One more token for the first `number` answers in decode. Raises DeviceLost."""
+        if number:
+            self._forward(self.rows.decoding[:number], 1)
+
+    def preempt(self, row: Sequence, reason: str) -> None:
+        """The row waits again. It keeps its answer so far, and is read anew when it comes back."""
+        self._metrics.preemptions.labels(reason).inc()
+        try:
+            self.rows.remove(row)
+        finally:  # where the device fails at that, the question is among those that are ended
+            row.cached_tokens = 0
+            self._put_back(row)
 
     def fail_all(self) -> None:
         """Begin anew with an empty cache, and end all rows. Raises what the device raises."""
@@ -69,8 +84,14 @@ class Passes:
         in the cache get their next token."""
         first = self.rows.place(rows[0])
         inputs = [row.next_input(width) for row in rows]
+        # Those whose tokens are then all in the cache.
+        done = [
+            index for index, row in enumerate(rows) if row.uncached_tokens == len(inputs[index].ids)
+        ]
+        samplers = [rows[index].sampler for index in done]
         try:
-            logits = self._model.network.forward(first, inputs).cpu()
+            logits = self._model.network.forward(first, inputs)
+            choices = choose(logits[done] if len(done) < len(rows) else logits, samplers)
         except OutOfMemory:
             self._shrink_batch()
             return
@@ -91,23 +112,29 @@ class Passes:
             row.cached_tokens += len(item.ids)
             if row.uncached_tokens == 0 and row in self.rows.prefilling:
                 self.rows.begin_decode(row)
-        self._sample([row for row in rows if row.uncached_tokens == 0], logits)
+        self._add_tokens([rows[index] for index in done], choices)
 
-    def _sample(self, rows: list[Sequence], logits: Logits) -> None:
-        """The next token of each row; `logits` [rows, vocabulary]."""
-        highest, likeliest = logits.max(-1)  # NaN is higher than any number
-        numbers, token_ids = highest.isfinite().tolist(), likeliest.tolist()
-        for index, row in enumerate(rows):
-            if not numbers[index]:
+    def _add_tokens(self, rows: list[Sequence], choices: list[Choice]) -> None:
+        network = self._model.network
+        for row, choice in zip(rows, choices, strict=True):
+            if choice.error is not None:
+                self.end(row, choice.error)
+                self.rows.remove(row)
+                continue
+            if choice.token_id is None:
                 self._fail_without_number(row)
                 continue
+            if row.answer_tokens == 0:
+                network.prefixes.keep(row.job.prompt, network.cache, self.rows.place(row))
+                if row.in_lane:
+                    self._keep_one_photo(row.job.prompt)
             try:
-                greedy = row.sampler.argmax_suffices
-                token_id = token_ids[index] if greedy else row.sampler.sample(logits[index])
+                row.sampler.accept(choice.token_id)
                 if row.first_token_at is None:
                     row.first_token_at = time.monotonic()
-                    self._metrics.ttft_s.observe(row.first_token_at - row.arrived_at)
-                ended = row.add_token(token_id, logits[index])
+                    ttft_s = row.first_token_at - row.arrived_at
+                    self._metrics.ttft_s.labels(row.priority).observe(ttft_s)
+                ended = row.add_token(choice.token_id, choice.told(self._model.bytes_of))
             except Exception as error:
                 self.end(row, named(error))
                 self.rows.remove(row)
@@ -127,18 +154,22 @@ class Passes:
             self._model.network.vision.drop(row.job.prompt.photo.key)
 
     def _shrink_batch(self) -> None:
-        """Out of memory: the newest row waits again. It keeps its answer so far."""
+        """Out of memory: the newest row waits again, one of the batch lane if there is any."""
         self._model.network.release_memory()
         rows = list(self.rows)
-        newest = max(rows, key=lambda row: row.arrived_at)
+        newest = max(rows, key=lambda row: (row.in_lane, row.arrived_at))
         self._row_limit.shrink(len(rows))
         log.warning("out of memory with %d rows", len(rows))
         if len(rows) == 1:
             self.end(newest, Overloaded())
             self.rows.remove(newest)
             return
-        try:
-            self.rows.remove(newest)
-        finally:  # where the device fails at that, the question is among those that are ended
-            newest.cached_tokens = 0
-            self._put_back(newest)
+        self.preempt(newest, "memory")
+
+    def _keep_one_photo(self, prompt: Prompt) -> None:
+        """Of the photos that the batch lane has read only the last one stays: its questions come
+        ordered by photo, and shoppers' photos are not to be driven out."""
+        if self._lane_prefix_key not in ("", prompt.prefix_key):
+            self._model.network.prefixes.drop(self._lane_prefix_key)
+            self._model.network.vision.drop(self._lane_prefix_key)
+        self._lane_prefix_key = prompt.prefix_key

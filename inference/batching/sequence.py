@@ -6,9 +6,8 @@ from collections.abc import Callable
 from contract.response import Delta, Finished, FinishReason, TokenLogprob, Usage
 from inference.batching.job import Job
 from inference.detokenizer import Detokenizer
+from inference.model.choosing.sampler import Sampler
 from inference.model.network import RowInput
-from inference.model.sampler import Sampler
-from inference.model.tensors import Logits
 
 
 class Sequence:
@@ -17,13 +16,18 @@ class Sequence:
     ) -> None:
         self.job = job
         self.priority = job.priority
+        self.in_lane = job.priority == "batch"
         self.arrived_at = job.arrived_at
+        self.photo_key = job.prompt.photo.key if job.prompt.photo else ""
+        self.has_begun = False
+        """It is, or was, in flight."""
         self.first_token_at: float | None = None
         self.cached_tokens = 0
         """How many of the tokens are in the KV cache."""
+        self.known_tokens = 0
+        """How many of them came from a prompt that was read before."""
         self.sampler = Sampler(job.sampling, job.prompt.ids, job.grammar)
         self._tokens = list(job.prompt.ids)
-        self._bytes_of = bytes_of
         self._is_end_token = is_end_token
         self._detokenizer = Detokenizer(bytes_of, job.sampling.stop)
         self._unsent_logprobs: deque[tuple[int, TokenLogprob]] = deque()
@@ -39,18 +43,23 @@ class Sequence:
     def answer_tokens(self) -> int:
         return len(self._tokens) - len(self.job.prompt.ids)
 
+    @property
+    def reads_photo(self) -> bool:
+        """Its photo had not been read when it began: it is the row that reads it."""
+        photo = self.job.prompt.photo
+        return photo is not None and self.known_tokens < photo.start + photo.tokens
+
     def next_input(self, width: int) -> RowInput:
         """The next tokens for a pass, at most `width`."""
         start = self.cached_tokens
         return RowInput(self.job.prompt, self._tokens[start : start + width], start)
 
-    def add_token(self, token_id: int, logits: Logits) -> bool:
+    def add_token(self, token_id: int, logprob: TokenLogprob | None = None) -> bool:
         """Add the next token and send the text that is now certain. True when the answer has
         ended."""
         self._tokens.append(token_id)
         if self._is_end_token(token_id):
             return self._finish("stop")
-        logprob = self.sampler.logprob(logits, token_id, self._bytes_of)
         if logprob is not None:
             self._unsent_logprobs.append((self._detokenizer.decoded_chars, logprob))
         self._send(self._detokenizer.push(token_id))

@@ -129,7 +129,7 @@ def _plan(
     needs = MemoryNeeds(
         shape,
         weights=weight_bytes_of(config, dtype, settings.quantisation) if budget else 0,
-        vision_cache=settings.vision_cache_bytes,
+        caches=settings.vision_cache_bytes + settings.prefix_cache_bytes,
         prefill_tokens=settings.prefill_tokens,
         photo_tokens=int(pixels) // VISUAL_TOKEN_PIXELS,
         budget=budget,

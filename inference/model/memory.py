@@ -1,5 +1,5 @@
-"""What fits into a device's memory: weights, KV cache, vision cache, and what passes take for a
-moment. Pure arithmetic, in bytes."""
+"""What fits into a device's memory: weights, KV cache, the caches of photos and prompts, and what
+passes take for a moment. Pure arithmetic, in bytes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class MemoryNeeds:
 
     shape: Shape
     weights: int
-    vision_cache: int
+    caches: int
     prefill_tokens: int
     photo_tokens: int
     budget: int | None
@@ -116,7 +116,7 @@ class MemoryPlan:
     @property
     def total(self) -> int:
         needs = self.needs
-        used = needs.weights + self.kv_cache + needs.vision_cache + self.passes
+        used = needs.weights + self.kv_cache + needs.caches + self.passes
         return used + needs.outside
 
     def sentence(self, what: str) -> str:
@@ -125,7 +125,7 @@ class MemoryPlan:
         parts = (
             (needs.weights, "of weights"),
             (self.kv_cache, f"of KV cache for {self.slots} slots of {self.context} tokens"),
-            (needs.vision_cache, "of vision cache"),
+            (needs.caches, "of caches"),
             (self.passes, "for passes"),
             (needs.outside, "for CUDA itself and gaps"),
         )

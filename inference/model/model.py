@@ -18,7 +18,7 @@ from contract.attempts import MAX_ATTEMPT, pixel_bound
 from contract.completion import CompletionRequest, Sampling, Turn
 from inference.config import ModelSettings
 from inference.model.checkpoint import load_checkpoint
-from inference.model.grammar import Grammar, GrammarCompiler
+from inference.model.choosing.grammar import Grammar, GrammarCompiler
 from inference.model.network import Network
 from inference.model.prompts import Prompt, PromptBuilder
 from inference.model.rehearsal import rehearse
@@ -39,7 +39,7 @@ class Model:
         self._grammars = GrammarCompiler(checkpoint)
         self.vocabulary = self._grammars.vocabulary
         self.plan = checkpoint.plan
-        self.network = Network(checkpoint, settings.vision_cache_bytes)
+        self.network = Network(checkpoint, settings.vision_cache_bytes, settings.prefix_cache_bytes)
         eos = checkpoint.module.generation_config.eos_token_id
         self._eos = set(eos if isinstance(eos, list) else [eos])
         self.bytes_of = self._prompts.bytes_of
@@ -48,12 +48,13 @@ class Model:
         self,
         asked: CompletionRequest,
         pixels: Image.Image | None,
-        photo_key: str = "",
+        key: str = "",
         attempt: int = 0,
     ) -> Prompt:
-        """`photo_key` names the photo in the vision cache. `attempt`: 0, or more for a repeated
-        question, which the model answers from a larger photo."""
-        return self._prompts.build(asked, pixels, photo_key, attempt)
+        """`key` names tenant and photo, whose features and beginnings of prompts are kept. Empty:
+        nothing is kept. `attempt`: 0, or more for a repeated question, which the model answers from
+        a larger photo."""
+        return self._prompts.build(asked, pixels, key, attempt)
 
     def grammar(self, sampling: Sampling) -> Grammar | None:
         """Raises InvalidSchema. The schema is one that a helper has tried before."""
@@ -160,4 +161,4 @@ class _GrammarProcessor(LogitsProcessor):  # type: ignore[misc]
         if self._length is not None:
             self._grammar.accept(int(input_ids[0, -1]))
         self._length = input_ids.shape[1]
-        return scores.masked_fill(~self._grammar.mask().to(scores.device), -torch.inf)
+        return scores.masked_fill(~self._grammar.mask(scores.device), -torch.inf)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from inference.model.checkpoint import Checkpoint
+from inference.model.prefixes import PrefixCache
 from inference.model.prompts import Photo, Prompt
 from inference.model.slots import SlotCache
 from inference.model.tensors import DeviceLost
@@ -25,7 +26,9 @@ class RowInput:
 class Network:
     """Not thread-safe: only the engine thread may use it, its cache and tensors on the device."""
 
-    def __init__(self, checkpoint: Checkpoint, vision_cache_bytes: int) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, vision_cache_bytes: int, prefix_cache_bytes: int
+    ) -> None:
         module = checkpoint.module
         self._tower = module.model
         self._language = module.model.language_model
@@ -33,6 +36,7 @@ class Network:
         self._device = module.device
         self._dtype = module.lm_head.weight.dtype
         self.vision = VisionCache(vision_cache_bytes)
+        self.prefixes = PrefixCache(prefix_cache_bytes)
         plan = checkpoint.plan
         config = module.config.text_config
         self.cache = SlotCache(config, plan.slots, plan.context, self._dtype, self._device)
@@ -51,14 +55,14 @@ class Network:
     def release_memory(self) -> None:
         """Free what can be computed again, after the device ran out of memory."""
         self.vision.clear()
+        self.prefixes.clear()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def forward(self, first: int, rows: Sequence[RowInput]) -> torch.Tensor:
         """Add the tokens to the cache rows from `first` on. Returns the logits after each row's
-        last token: float32 [rows, vocabulary]. In a pass of several tokens a row, all rows must
-        have the same `start`."""
+        last token: float32 [rows, vocabulary]."""
         width = max(len(row.ids) for row in rows)
         starts = [row.start for row in rows]
         ids = torch.zeros(len(rows), width, dtype=torch.long)

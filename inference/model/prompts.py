@@ -40,6 +40,8 @@ class Prompt:
     """Position minus index of the tokens after the prompt. It is negative after a photo, which
     takes up fewer positions than it has tokens."""
     photo: Photo | None
+    prefix_key: str = ""
+    """Prompts of equal keys may share what they begin with: the same tenant, and the same photo."""
 
     def position(self, index: int) -> int:
         """The position of a token after the prompt, the same in all three dimensions."""
@@ -56,7 +58,7 @@ class PromptBuilder:
         self._special |= set(self._tokenizer.added_tokens_decoder)
 
     def build(
-        self, asked: CompletionRequest, pixels: Image.Image | None, photo_key: str, attempt: int
+        self, asked: CompletionRequest, pixels: Image.Image | None, key: str, attempt: int
     ) -> Prompt:
         """Apply the chat template, tokenise, preprocess the photo. Control tokens in the users'
         text become plain text."""
@@ -77,7 +79,7 @@ class PromptBuilder:
         )
         if pixels is None:
             positions = torch.arange(len(ids)).expand(3, -1)
-            return Prompt(ids, positions, 0, None)
+            return Prompt(ids, positions, 0, None, key)
         processed = self._image_processor(
             images=[pixels], size=self._size(pixels, attempt), return_tensors="pt"
         )
@@ -91,8 +93,8 @@ class PromptBuilder:
             mm_token_type_ids=(tensor == self._image_token_id).int(),
             image_grid_thw=grid,
         )
-        photo = Photo(photo_key, processed["pixel_values"], grid, start, count)
-        return Prompt(ids, positions[:, 0], int(offset), photo)
+        photo = Photo(key, processed["pixel_values"], grid, start, count)
+        return Prompt(ids, positions[:, 0], int(offset), photo, key)
 
     def _size(self, pixels: Image.Image, attempt: int) -> dict[str, int]:
         """The smallest and the largest size of a photo in pixels, under the processor's names."""

@@ -20,15 +20,19 @@ class SlotCache:
         self.slots = slots
         self.capacity = capacity
         self._rows = slice(0)
-        self._starts = torch.empty(0)
-        self._index = torch.empty(0)
+        self._start: int | None = None
+        self._index = self._columns = torch.empty(0)
         self._kv_length = 0
 
     @property
     def bytes(self) -> int:
+        return self.bytes_per_token * self.slots * self.capacity
+
+    @property
+    def bytes_per_token(self) -> int:
         keys = self._keys[0]
-        total: int = 2 * len(self._keys) * keys.numel() * keys.element_size()
-        return total
+        size: int = 2 * len(self._keys) * keys.shape[1] * keys.shape[3] * keys.element_size()
+        return size
 
     def zero(self) -> None:
         """In place: beside the old one there may be no room for a new one."""
@@ -40,27 +44,38 @@ class SlotCache:
         for store in (*self._keys, *self._values):
             store[row].zero_()
 
+    def read(self, row: int, length: int) -> torch.Tensor:
+        """A copy of the row's first tokens [2 × layers, kv_heads, length, head_dim]."""
+        stores = (*self._keys, *self._values)
+        return torch.stack([store[row, :, :length] for store in stores])
+
+    def write(self, row: int, states: torch.Tensor) -> None:
+        """What `read` has returned, as the row's first tokens."""
+        for store, state in zip((*self._keys, *self._values), states, strict=True):
+            store[row, :, : state.shape[1]] = state
+
     def begin_pass(self, first: int, starts: list[int], width: int) -> None:
         """The next pass adds `width` tokens to each row from `first` on; `starts` are their
-        lengths."""
+        lengths. No row may become longer than the capacity, filling included."""
         device = self._keys[0].device
         self._rows = slice(first, first + len(starts))
         self._kv_length = max(starts) + width
-        self._starts = torch.tensor(starts, device=device)
-        self._index = torch.arange(first, first + len(starts), device=device)
+        self._start = starts[0] if len(set(starts)) == 1 else None
+        self._index = torch.arange(first, first + len(starts), device=device)[:, None]
+        self._columns = torch.tensor(starts, device=device)[:, None]
+        if width > 1:
+            self._columns = self._columns + torch.arange(width, device=device)
 
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write [rows, kv_heads, width, head_dim]. Returns the rows of the pass, up to the length
         of the longest."""
-        width = keys.shape[2]
         for store, new in ((self._keys[layer], keys), (self._values[layer], values)):
-            if width == 1:
-                store[self._index, :, self._starts] = new[:, :, 0]
-            else:  # the rows of a prefill all start at the same length
-                start = self._kv_length - width
-                store[self._rows, :, start : self._kv_length] = new
+            if self._start is not None:
+                store[self._rows, :, self._start : self._kv_length] = new
+            else:
+                store[self._index, :, self._columns] = new.transpose(1, 2)
         rows = self._rows, slice(None), slice(self._kv_length)
         return self._keys[layer][rows], self._values[layer][rows]
 

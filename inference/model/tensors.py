@@ -2,8 +2,6 @@
 
 import torch
 
-Logits = torch.Tensor
-"""[vocabulary] of one row, or [rows, vocabulary]; float32 on the CPU."""
 OutOfMemory = torch.OutOfMemoryError
 
 

@@ -30,7 +30,7 @@ def test_the_services_start_in_order_and_the_log_is_migrated(stack: Stack) -> No
     }
     assert states.pop("migrate")["ExitCode"] == 0
     assert {state["Health"]["Status"] for state in states.values()} == {"healthy"}
-    assert set(states) == {"nginx", "gateway", "worker", "inference", "redis", "mysql"}
+    assert set(states) == {"nginx", "gateway", "worker", "batch", "inference", "redis", "mysql"}
     assert "interactions" in stack.sql("SHOW TABLES").split()
 
 
@@ -211,6 +211,8 @@ def test_metrics_and_administration_are_in_a_network_of_their_own(stack: Stack) 
         assert reaches(stack, "worker", f"gateway-ops:{port}")
         assert not reaches(stack, "inference", f"gateway:{port}")
         assert not reaches(stack, "inference", f"gateway-ops:{port}")
+    assert not reaches(stack, "inference", "batch:9100")
+    assert reaches(stack, "worker", "batch-ops:9100")
     for index in (1, 2):
         told = stack.run("gateway", "shopsight", "admin", "weights", index=index)
         assert json.loads(told)["models"]

@@ -143,11 +143,11 @@ class Fleet:
         self.gateways.append(gateway)
         return gateway
 
-    def add_worker(self) -> Process:
+    def add_worker(self, only: str = "upkeep") -> Process:
         port = free_port()
         worker = Process(
-            [sys.executable, "-m", "gateway.cli", "worker"],
-            self.folder / "worker.log",
+            [sys.executable, "-m", "gateway.cli", "worker", "--only", only],
+            self.folder / f"{only}.log",
             f"http://127.0.0.1:{port}/metrics",
             INTERNAL_PORT=str(port),
             **self.environment,

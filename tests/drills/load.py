@@ -78,9 +78,12 @@ class Ledger:
 
 class Load:
     """A context: asks from its own thread until it is left, then waits for what is in flight.
-    Every fourth question is new, every third is streamed."""
+    Every fourth question is new, or as often as `new_every` says; every third is streamed."""
 
-    def __init__(self, gateways: list[Gateway], per_s: float, poison_every: int = 0) -> None:
+    def __init__(
+        self, gateways: list[Gateway], per_s: float, poison_every: int = 0, new_every: int = 4
+    ) -> None:
+        self._new_every = new_every
         self._gateways = gateways
         self._per_s = per_s
         self._poison_every = poison_every
@@ -111,7 +114,7 @@ class Load:
         await asyncio.gather(*asking)
 
     async def _ask(self, number: int) -> None:
-        question = f"q{number if number % 4 == 0 else number % 40}x"
+        question = f"q{number if number % self._new_every == 0 else number % 40}x"
         if self._poison_every and number % self._poison_every == 0:
             question = f"poison {question}"
         stream = number % 3 == 0

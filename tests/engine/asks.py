@@ -14,6 +14,7 @@ from contract.errors import (
     ShopsightError,
 )
 from contract.response import Finished
+from contract.wire import Priority
 from inference.batching.engine import Engine
 from inference.batching.job import Job
 from inference.model.model import Model
@@ -47,6 +48,8 @@ class Ask:
     sampling: Sampling
     delay_s: float = 0
     leaves_after: int | None = None
+    priority: Priority = "interactive"
+    deadline_s: float = 120
 
 
 def ask(model: Model, question: str, photo: int | None = None, **sampling: Any) -> Ask:
@@ -100,9 +103,9 @@ Result = tuple[str, str] | type[ShopsightError] | None
 async def answered(engine: Engine | SerialEngine, model: Model, asked: Ask) -> Result:
     """Text and finish reason, the kind of error, or None for one who left."""
     await asyncio.sleep(asked.delay_s)
-    job = Job(
-        asked.prompt, asked.sampling, time.monotonic() + 120, grammar=model.grammar(asked.sampling)
-    )
+    deadline = time.monotonic() + asked.deadline_s
+    grammar = model.grammar(asked.sampling)
+    job = Job(asked.prompt, asked.sampling, deadline, asked.priority, grammar)
     texts: list[str] = []
     pieces = engine.answer(job)
     try:

@@ -17,9 +17,13 @@ from tests.engine.asks import SLOTS, Result, mixed, reference
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    folder = make_checkpoint(tmp_path_factory.mktemp("model"), SHAPE_TINY)
-    settings = Settings(_env_file=None, checkpoint=str(folder), slots=SLOTS)  # type: ignore[call-arg]
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_checkpoint(tmp_path_factory.mktemp("model"), SHAPE_TINY)
+
+
+@pytest.fixture(scope="session")
+def model(model_folder: Path) -> Model:
+    settings = Settings(_env_file=None, checkpoint=str(model_folder), slots=SLOTS)  # type: ignore[call-arg]
     return Model(settings)
 
 
@@ -40,6 +44,7 @@ def expected(model: Model) -> list[Result]:
 def _clean_slate(model: Model) -> None:
     model.network.reset()
     model.network.vision.clear()
+    model.network.prefixes.clear()
 
 
 class Failing:

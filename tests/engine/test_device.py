@@ -128,7 +128,7 @@ def test_torch_gets_no_more_of_a_card_than_the_budget(monkeypatch: pytest.Monkey
 
 
 def loaded(folder: Path, **settings: Any) -> Model:
-    return Model(Settings(_env_file=None, checkpoint=str(folder), **settings))
+    return Model(Settings(_env_file=None, checkpoint=str(folder), prefix_cache_bytes=0, **settings))
 
 
 def test_what_a_budget_leaves_becomes_slots_and_context(folder: Path) -> None:

@@ -123,7 +123,7 @@ async def test_steps_that_fail_again_and_again_end_the_engine(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with engine(model) as running:
-        monkeypatch.setattr(running, "_admit", lambda: 1 / 0)
+        monkeypatch.setattr(running._waiting, "admit", lambda passes: 1 / 0)
         async with asyncio.timeout(2 * AT_ONCE_S):
             assert await answered(running, model, ask(model, "what?")) is NoReplica
     assert running.has_failed

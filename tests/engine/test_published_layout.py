@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from inference.batching.job import Job
 from inference.config import Settings
 from inference.model.checkpoint import UnfitError, load_checkpoint
 from inference.model.model import Model
+from loadtest.check_gpu import CPU, LIMITS, check, verdicts
 from loadtest.published_checkpoint import CONFIG_8B, SHARDS
 from tests.engine.asks import SCHEMA, answered, ask, engine, mixed, reference
 
@@ -137,3 +139,36 @@ def test_the_narrow_model_has_the_published_way_of_a_photo(published_folder: Pat
             *("hidden_size", "intermediate_size", "out_hidden_size", "num_heads"),
             *("num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
         }
+
+
+async def test_the_whole_of_check_gpu_runs_on_it(published: Model) -> None:
+    """With a GPU it is run for the first time by who has one."""
+    scale = replace(CPU, exact=4, answer_tokens=4, photos=1, load=4, load_tokens=8)
+    configs: list[object] = []
+
+    def load(config: object, **_: object) -> Model:
+        configs.append(config)
+        return published
+
+    figures = await check(scale, ["none", "int4"], load)
+    assert configs == [CPU.exact_config, CPU.config, CPU.config]
+    assert figures["token_exact"] == 1
+    kept = verdicts(figures)
+    limited = {f"{name} {figure}" for name, figures in LIMITS.items() for figure in figures}
+    assert kept.keys() == {"token_exact", *limited}
+    # A CPU's memory is not measured, and what is not measured does not pass.
+    assert {name for name in kept if "peak" in name and not kept[name]} == {
+        "none peak_gb",
+        "int4 peak_gb",
+    }
+    assert figures["none"]["tokens_per_s"] > 0 < figures["int4"]["token_ms"]
+
+
+def test_a_figure_beyond_its_limit_fails() -> None:
+    limits = LIMITS["none"]
+    assert all(verdicts({"token_exact": 1.0, "none": dict(limits)}).values())
+    for name, limit in limits.items():
+        worse = limit * (0.9 if name.endswith("per_s") else 1.1)
+        kept = verdicts({"token_exact": 1.0, "none": {**limits, name: worse}})
+        assert [each for each, passed in kept.items() if not passed] == [f"none {name}"]
+    assert not verdicts({"token_exact": 0.99})["token_exact"]

@@ -60,7 +60,9 @@ def test_a_replica_whose_device_is_lost_says_so_ends_all_answers_and_ends(
         askers = [threading.Thread(target=ask, args=[n % 2 == 0]) for n in range(4)]
         for asker in askers:
             asker.start()
-        wait_until("all have come", lambda: "inference_queue_depth 2.0" in metrics(url))
+        wait_until(
+            "all have come", lambda: 'inference_queue_depth{lane="interactive"} 2.0' in metrics(url)
+        )
         broken.touch()
         began = time.monotonic()
         wait_until("it is not ready", lambda: ready(url) == 503, 5)

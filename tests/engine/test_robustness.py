@@ -21,8 +21,9 @@ from contract.errors import (
     Overloaded,
     ShopsightError,
 )
+from contract.wire import Priority
 from inference.batching.engine import Engine
-from inference.batching.job import Job, Priority
+from inference.batching.job import Job
 from inference.model.model import Model
 from inference.model.network import RowInput
 from inference.model.tensors import OutOfMemory
@@ -100,7 +101,7 @@ async def test_a_step_that_crashes_fails_its_rows_and_the_engine_goes_on(
 ) -> None:
     asks = mixed(model, 4)
     with engine(model) as running:
-        monkeypatch.setattr(running, "_admit", lambda: 1 / 0)
+        monkeypatch.setattr(running._waiting, "admit", lambda passes: 1 / 0)
         # Nothing was admitted yet: crashing steps must not spin the waiting ones to death.
         task = asyncio.create_task(answered(running, model, asks[0]))
         await asyncio.sleep(0.1)

@@ -86,7 +86,7 @@ async def test_a_dead_end_is_the_schema_s_fault(
     """Whatever a compiler lets through: the asker is told, and other rows go on."""
 
     class DeadEnd:
-        def mask(self) -> Any:
+        def mask(self, device: Any) -> Any:
             raise InvalidSchema("response_format")
 
     grammar = model.grammar
@@ -120,7 +120,7 @@ ALLOWED = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(ALLOWED)
 def test_schemas_of_allowed_keywords_compile(model: Model, schema: dict[str, Any]) -> None:
     try:

@@ -191,6 +191,7 @@ def nginx_server(
         "CONNECTION_LIMIT": "1000",
         "TRUSTED_PROXY": "unix:",
         "ALLOWED_HOSTS": "",
+        "ALLOWED_ORIGINS": "",
         "LOG_CLIENTS": "network",
         "ERROR_LOG": "/dev/stderr",
         **settings,

@@ -1,10 +1,12 @@
 """What ops read about settings is what the code reads."""
 
+import inspect
 import re
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from contract.process.home import Place, home
@@ -31,6 +33,15 @@ def fields() -> dict[str, Any]:
 
 def test_the_example_names_every_setting_and_no_other() -> None:
     assert documented().keys() - COMPOSE_ONLY == {HOME, *fields()}
+
+
+@pytest.mark.parametrize("settings", [GatewaySettings, InferenceSettings])
+def test_no_setting_is_declared_twice(settings: type[BaseSettings]) -> None:
+    """The first of two would silently hide the other, with its default and its bounds."""
+    groups = [each for each in settings.__mro__ if issubclass(each, BaseModel)]
+    declared = [name for each in groups for name in inspect.get_annotations(each)]
+    mixed_in = [name for name in declared if name in settings.model_fields]
+    assert sorted(mixed_in) == sorted(set(mixed_in))
 
 
 def test_the_defaults_in_the_example_are_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:

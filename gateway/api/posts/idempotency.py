@@ -31,6 +31,7 @@ KINDS = {
     "/v1/feedback": "feedback",
     "/v1/products/card": CARD,
     "/v1/match": MATCH,
+    "/v1/batches": "batch",
 }
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Date,
-    FromClause,
     Integer,
     Select,
     and_,
@@ -16,11 +15,14 @@ from sqlalchemy import (
     literal,
     select,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from gateway.log.schema.columns import UtcTime
 from gateway.log.schema.tables import feedback, interactions
 
 column = interactions.c
+# Of a session's digits: where it began, see gateway/identity/sessions.py.
+ORIGIN_DIGITS = 16
 # Upper bounds of the latency histogram in ms: four per doubling, from half a millisecond to a
 # minute. A percentile interpolated from it is off by at most 19 %, usually by 3 %.
 BOUNDS_MS = tuple(round(2 ** (k / 4), 4) for k in range(-4, 65))
@@ -64,27 +66,29 @@ def latency() -> Select[Any]:
 
 
 def reach() -> Select[Any]:
-    return _select_span(
+    row = _with_visitor("user_pseudonym", "image_digest", "question_hash")
+    return select(
         _day(),
-        column.tenant,
-        func.count(column.user_pseudonym.distinct()).label("users"),
-        func.count(column.session_id.distinct()).label("sessions"),
-        func.count(column.image_digest.distinct()).label("photos"),
-        func.count(column.question_hash.distinct()).label("questions"),
-    ).group_by(column.tenant)
+        row.tenant,
+        func.count(row.user_pseudonym.distinct()).label("users"),
+        func.count(row.visitor.distinct()).label("sessions"),
+        func.count(row.image_digest.distinct()).label("photos"),
+        func.count(row.question_hash.distinct()).label("questions"),
+    ).group_by(row.tenant)
 
 
 def repeats() -> Select[Any]:
     """Repeats of answered questions. Callers without session and user count as one asker."""
-    asker = func.coalesce(column.user_pseudonym, column.session_id, "")
+    row = _with_visitor("user_pseudonym", "image_digest", "question_hash", "outcome")
+    asker = func.coalesce(row.user_pseudonym, row.visitor, "")
     pairs = (
-        _select_span(
-            column.tenant,
+        select(
+            row.tenant,
             func.count().label("asks"),
             func.count(asker.distinct()).label("askers"),
         )
-        .where(column.outcome == "answered", column.question_hash.is_not(None))
-        .group_by(column.tenant, column.question_hash, column.image_digest)
+        .where(row.outcome == "answered", row.question_hash.is_not(None))
+        .group_by(row.tenant, row.question_hash, row.image_digest)
         .subquery()
     )
     return select(
@@ -111,66 +115,73 @@ def topics() -> Select[Any]:
 
 
 def questions() -> Select[Any]:
-    groups = column.tenant, column.question_hash
+    row = _with_visitor(
+        *("interaction_id", "question_hash", "image_digest", "language", "intent"),
+        *("outcome", "cache"),
+    )
+    groups = row.tenant, row.question_hash
     return (
-        _select_span(
+        select(
             _day(),
             *groups,
-            func.min(column.language).label("language"),
-            func.min(column.intent).label("intent"),
-            func.min(column.interaction_id).label("example_id"),
+            func.min(row.language).label("language"),
+            func.min(row.intent).label("intent"),
+            func.min(row.interaction_id).label("example_id"),
             func.count().label("asked"),
-            _count_if(column.outcome == "answered").label("answered"),
-            _count_if(column.cache.in_(("hit", "stale", "joined"))).label("from_cache"),
-            func.count(column.image_digest.distinct()).label("photos"),
-            func.count(column.session_id.distinct()).label("sessions"),
+            _count_if(row.outcome == "answered").label("answered"),
+            _count_if(row.cache.in_(("hit", "stale", "joined"))).label("from_cache"),
+            func.count(row.image_digest.distinct()).label("photos"),
+            func.count(row.visitor.distinct()).label("sessions"),
         )
-        .where(column.question_hash.is_not(None))
+        .where(row.question_hash.is_not(None))
         .group_by(*groups)
     )
 
 
 def photos() -> Select[Any]:
-    groups = column.tenant, column.image_digest
+    row = _with_visitor(
+        *("kind", "question_hash", "image_digest"),
+        *("image_format", "image_width", "image_height"),
+    )
+    groups = row.tenant, row.image_digest
     return (
-        _select_span(
+        select(
             _day(),
             *groups,
-            func.min(column.image_format).label("image_format"),
-            func.min(column.image_width).label("image_width"),
-            func.min(column.image_height).label("image_height"),
-            _count_if(column.kind == "upload").label("uploads"),
-            func.count(column.question_hash).label("asked"),
-            func.count(column.question_hash.distinct()).label("questions"),
-            func.count(column.session_id.distinct()).label("sessions"),
+            func.min(row.image_format).label("image_format"),
+            func.min(row.image_width).label("image_width"),
+            func.min(row.image_height).label("image_height"),
+            _count_if(row.kind == "upload").label("uploads"),
+            func.count(row.question_hash).label("asked"),
+            func.count(row.question_hash.distinct()).label("questions"),
+            func.count(row.visitor.distinct()).label("sessions"),
         )
-        .where(column.image_digest.is_not(None))
+        .where(row.image_digest.is_not(None))
         .group_by(*groups)
     )
 
 
 def funnel() -> Select[Any]:
-    asked = column.question_hash.is_not(None)
+    row = _with_visitor("interaction_id", "question_hash", "image_digest", "outcome")
+    asked = row.question_hash.is_not(None)
     steps = {
-        "with_photo": column.image_digest.is_not(None),
+        "with_photo": row.image_digest.is_not(None),
         "asked": asked,
-        "answered": and_(asked, column.outcome == "answered"),
+        "answered": and_(asked, row.outcome == "answered"),
         "voted": feedback.c.vote.is_not(None),
         "thumbs_up": feedback.c.vote == "up",
     }
     # DISTINCT: an interaction with two votes is here twice.
-    questions = func.count(case((asked, column.interaction_id)).distinct())
+    questions = func.count(case((asked, row.interaction_id)).distinct())
     visits = (
-        _select_span(
-            column.tenant,
+        select(
+            row.tenant,
             *(func.max(_to_int(step)).label(name) for name, step in steps.items()),
             _to_int(questions > 1).label("asked_again"),
-            source=interactions.outerjoin(
-                feedback, feedback.c.interaction_id == column.interaction_id
-            ),
         )
-        .where(column.session_id.is_not(None))
-        .group_by(column.tenant, column.session_id)
+        .outerjoin(feedback, feedback.c.interaction_id == row.interaction_id)
+        .where(row.visitor.is_not(None))
+        .group_by(row.tenant, row.visitor)
         .subquery()
     )
     reached = (func.sum(visits.c[name]).label(name) for name in (*steps, "asked_again"))
@@ -179,9 +190,18 @@ def funnel() -> Select[Any]:
     )
 
 
-def _select_span(*columns: ColumnElement[Any], source: FromClause = interactions) -> Select[Any]:
+def _with_visitor(*names: str) -> ReadOnlyColumnCollection[str, ColumnElement[Any]]:
+    """The span's rows, with `visitor`: their session. Those of one request, which may be of a
+    client that never gives a session back, are together the visitor with whom they began."""
+    own = func.count().over(partition_by=(column.tenant, column.session_id)) > 1
+    visitor = case((own, column.session_id), else_=func.substr(column.session_id, 1, ORIGIN_DIGITS))
+    columns = (column.tenant, *(column[name] for name in names), visitor.label("visitor"))
+    return _select_span(*columns).subquery().c
+
+
+def _select_span(*columns: ColumnElement[Any]) -> Select[Any]:
     within = and_(column.asked_at >= bindparam("begin"), column.asked_at < bindparam("end"))
-    return select(*columns).select_from(source).where(within)
+    return select(*columns).where(within)
 
 
 def _to_int(holds: ColumnElement[bool]) -> ColumnElement[int]:

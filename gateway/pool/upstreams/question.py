@@ -9,7 +9,7 @@ from contract import attempts
 from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded
 from contract.images import EncodedImage
-from contract.wire import wire_parts
+from contract.wire import priority_of, wire_parts
 from gateway.cache.key import AnswerKey
 from gateway.pool.upstreams.salts import Salts
 from gateway.pool.upstreams.upstream import Upstream
@@ -19,8 +19,6 @@ from gateway.pool.upstreams.upstream import Upstream
 FOREIGN_SEEDS = 2**31 - 1
 # Header of the answer cache's namespace, which is a tenant's.
 NAMESPACE = "x-cache-namespace"
-# `batch` for what is not urgent; ours read it, others are told in their own words.
-PRIORITY = "x-priority"
 
 Render = Callable[[int], Awaitable[EncodedImage]]
 """The photo of a question as a picture for a server that is not ours, of so many pixels at most."""
@@ -68,7 +66,7 @@ def body_of(
     if dialect.salt is not None:
         more[dialect.salt] = salts.of_prefixes(namespace)
     if upstream.priorities and dialect.priorities is not None:
-        more["priority"] = dialect.priorities[headers.get(PRIORITY) == "batch"]
+        more["priority"] = dialect.priorities[priority_of(headers) == "batch"]
     if dialect.photo_name is not None and asked.image is not None:
         photo = {dialect.photo_name: salts.of_photo(namespace, asked.image.data)}
     return wire_parts(asked, model, upstream.field_names, more, photo)

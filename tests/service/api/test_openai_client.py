@@ -48,6 +48,18 @@ def refused(client: OpenAI, *messages: Any, **fields: Any) -> openai.BadRequestE
     return caught.value
 
 
+def test_the_responses_api_is_not_there_and_says_where_to_ask(client: OpenAI) -> None:
+    for call in (
+        lambda: client.responses.create(model="shopsight", input="what?"),
+        lambda: client.responses.retrieve("resp_1"),
+        lambda: client.responses.delete("resp_1"),
+    ):
+        with pytest.raises(openai.NotFoundError) as caught:
+            call()
+        assert "/v1/chat/completions" in caught.value.message
+        assert caught.value.code == "not_found"
+
+
 def test_a_conversation_goes_on_with_our_own_answers(client: OpenAI, stub: StubReplica) -> None:
     messages: list[Any] = [user("what?", image(photo()))]
     for question in ("why?", "for whom?", "since when?"):

@@ -121,7 +121,7 @@ def test_the_worker_takes_their_answers_out_of_the_cache_too(
     }
     with redis.Redis.from_url(redis_url) as client:
         client.mset({mine: "canary", others: "kept"})
-        command = [sys.executable, "-m", "gateway.cli", "worker"]
+        command = [sys.executable, "-m", "gateway.cli", "worker", "--only", "upkeep"]
         with running(command, tmp_path / "worker.log", **environment):
             wait_for(engine, [late], 20)
             wait_until("forgotten", lambda: not client.exists(mine))

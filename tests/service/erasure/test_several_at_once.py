@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine, create_engine
 
+from gateway.batch.erasure import BatchErasure
 from gateway.cache.answers import AnswerCache
 from gateway.cache.memory import MemoryStore
 from gateway.cache.retries import MemoryRetryStore, Retries
@@ -48,7 +49,8 @@ def hung(tmp_path: Path) -> Iterator[Erasing]:
         uploads = Uploads(tmp_path, engine, 60, pseudonyms)
         answers = AnswerCache(MemoryStore(1000), 60, 60)
         retries = Retries(MemoryRetryStore(), "secret")
-        erasing = Erasing(pseudonyms, engine, uploads, answers, tmp_path, None, retries)
+        batches = BatchErasure(engine, tmp_path, pseudonyms)
+        erasing = Erasing(pseudonyms, engine, uploads, batches, answers, tmp_path, None, retries)
         yield erasing
         erasing.close()
 

@@ -237,3 +237,16 @@ def test_ops_erase_whoever_asks_them_to_by_the_administration(
     assert told["interactions"] == 1
     assert traces("canary4711", log_url, tmp_path) == []
     assert traces("alice", log_url, tmp_path) == [], "not in the log file either"
+
+
+def test_a_form_s_question_goes_with_the_user_that_it_names(gateway: str, log_url: str) -> None:
+    form = {"question": "mine?", "user": "alice"}
+    answer = httpx.post(f"{gateway}/v1/ask", data=form, files={"photo": photo()}, headers=SHOP)
+    assert text_of(answer)
+    (row,) = rows(log_url)
+    assert row["user_pseudonym"] == Pseudonyms("key").of("shop", "alice")
+    assert erase(gateway, "alice").json()["interactions"] == 1
+    assert questions(log_url) == []
+    too_long = {"question": "mine?", "user": "a" * 513}
+    refused = httpx.post(f"{gateway}/v1/ask", data=too_long, files={"photo": photo()})
+    assert refused.json()["error"]["param"] == "user"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -206,6 +207,28 @@ def test_it_tells_its_metrics(ours: str, data: bytes) -> None:
     text = httpx.get(f"{ours}/metrics").text
     assert 'inference_requests_total{outcome="answered"}' in text
     assert "inference_ttft_seconds_bucket" in text
+
+
+def test_a_second_question_reads_only_its_own_words_and_another_tenant_s_reads_all(
+    ours: str, data: bytes
+) -> None:
+    def read(question: str, tenant: str) -> tuple[int, int]:
+        """Prompt tokens that were read, and all of the prompt's."""
+        before = prompt_tokens(ours)
+        answer = post(ours, chat(question, data, max_tokens=4), **{"x-cache-namespace": tenant})
+        return prompt_tokens(ours) - before, answer.json()["usage"]["prompt_tokens"]
+
+    first = read("What is it, and is it any good?", "prefix-shop")
+    assert first[0] == first[1] > 36
+    assert read("这是什么颜色？", "prefix-shop")[0] <= 32
+    other = read("这是什么颜色？", "prefix-rival")
+    assert other[0] == other[1]
+
+
+def prompt_tokens(replica: str) -> int:
+    text = httpx.get(f"{replica}/metrics").text
+    (value,) = re.findall(r'^inference_tokens_total\{kind="prompt"\} (\S+)$', text, re.MULTILINE)
+    return int(float(value))
 
 
 SCHEMA = {

@@ -225,6 +225,28 @@ def test_too_many_questions_from_one_address_are_429(
     assert httpx.get(nginx.url).status_code == 200  # the page is not limited
 
 
+def test_a_listed_page_s_preflights_are_no_questions_and_it_may_read_a_429(
+    gateway: StandInGateway, start: Callable[..., Nginx]
+) -> None:
+    listed = "https://a.example, https://shop.example"
+    nginx = start(RATE_LIMIT="1r/m", RATE_BURST="4", ALLOWED_ORIGINS=listed)
+    page = {"origin": "https://shop.example"}
+    for path in ("/v1/ask", "/v1/feedback"):
+        told = [httpx.options(f"{nginx.url}{path}", headers=page) for _ in range(15)]
+        assert {answer.status_code for answer in told} == {200}
+    answers = [ask(nginx, headers=page) for _ in range(10)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 5
+    assert answers[-1].headers["access-control-allow-origin"] == "https://shop.example"
+    assert answers[-1].headers["access-control-expose-headers"] == "*"
+    for origin in ("https://evil.example", "https://shop.example.evil.example", ""):
+        refused = ask(nginx, headers={"origin": origin})
+        assert refused.status_code == 429
+        assert "access-control-allow-origin" not in refused.headers
+    with httpx.Client(base_url=nginx.url, headers=page) as client:
+        flood = [client.options("/v1/ask").status_code for _ in range(200)]
+    assert 429 in flood, "they have a limit of their own"
+
+
 def test_votes_of_one_address_are_slower_than_its_questions(nginx: Nginx) -> None:
     votes = [httpx.post(f"{nginx.url}/v1/feedback", content=b"{}") for _ in range(30)]
     told = [answer.status_code for answer in votes]

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from contract.completion import CompletionRequest, Turn
 from contract.response import Finished
+from gateway.pool.places import Places
 from gateway.pool.refusals import UnavailableError
 from gateway.pool.replica import Replica
 from gateway.pool.telemetry import PoolMetrics
@@ -365,7 +366,8 @@ async def test_a_question_for_the_model_of_before_is_not_answered_by_another(
 ) -> None:
     """A probe finds it between the choice of a replica and the asking: a photo is made for it."""
     settings = Upstream(url=vllm.url, kind="vllm", api_key=SecretStr("sk-inside"))
-    replica = Replica(vllm.url, settings, PoolMetrics(CollectorRegistry()), 8, 5.0, Salts("s"))
+    places, metrics = Places({"interactive": 8, "batch": 8}), PoolMetrics(CollectorRegistry())
+    replica = Replica(vllm.url, settings, metrics, places, 5.0, Salts("s"))
     await replica.probe()
     asked = CompletionRequest((Turn("user", "what?"),), None, stream=True)
     deadline = time.monotonic() + 10

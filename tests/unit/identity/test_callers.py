@@ -2,12 +2,9 @@ import pytest
 
 from gateway.config import Settings
 from gateway.errors import InvalidKey
-from gateway.identity.callers import (
-    ANONYMOUS_TENANT,
-    SESSION_COOKIE,
-    Callers,
-)
+from gateway.identity.callers import ANONYMOUS_TENANT, Callers
 from gateway.identity.keys import hash_key, new_key
+from gateway.identity.sessions import SESSION_COOKIE
 
 KEY = new_key()
 
@@ -80,4 +77,4 @@ def test_a_cookie_padded_past_its_length_is_no_session_and_is_not_remembered() -
     for junk in range(1, 50):
         # The signer skips what is no base64, so each of these is signed as far as it can tell.
         assert who.identify({}, {SESSION_COOKIE: value + "!" * 1000 * junk}).is_new
-    assert who._unsign.cache_info().currsize == 1
+    assert who._sessions._unsign.cache_info().currsize == 1

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from contract.completion import Sampling
-from contract.response import Delta, Finished
+from contract.response import Delta, Finished, TokenLogprob
 from inference.batching.job import Job
 from inference.batching.sequence import Sequence
 from inference.model.prompts import Prompt
@@ -21,7 +21,8 @@ async def answered(tokens: list[bytes], *stops: str, max_tokens: int = 100) -> l
     job = Job(prompt, sampling, deadline=1e12)
     row = Sequence(job, lambda index: tokens[index], lambda index: index == len(tokens))
     for index in range(len(tokens) + 1):
-        if row.add_token(index, torch.zeros(len(tokens) + 1)):
+        data = tokens[index] if index < len(tokens) else b""
+        if row.add_token(index, TokenLogprob(data, -1.0)):
             break
     await asyncio.sleep(0)
     *pieces, end = [job.items.get_nowait() for _ in range(job.items.qsize())]

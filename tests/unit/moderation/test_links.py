@@ -33,7 +33,7 @@ CASES = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(CASES[3], [4, 7])  # a piece that ends at a dot within the address
 @given(st.sampled_from(CASES), st.lists(st.integers(1, 7), max_size=40))
 def test_links_are_taken_out(case: tuple[str, str], sizes: list[int]) -> None:

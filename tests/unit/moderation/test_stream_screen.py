@@ -36,7 +36,7 @@ sizes = st.lists(st.integers(0, 5), max_size=30)
 filling = st.text("ab 包。", max_size=9)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sizes, st.sampled_from(PHRASES), filling, filling)
 def test_a_phrase_never_gets_out_however_the_stream_is_cut(
     sizes: list[int], phrase: str, before: str, after: str
@@ -46,7 +46,7 @@ def test_a_phrase_never_gets_out_however_the_stream_is_cut(
     assert f"{before} ".startswith("".join(out))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sizes, st.sampled_from(ANSWERS))
 def test_what_passes_gets_out_unchanged(sizes: list[int], text: str) -> None:
     out, screen = outcome(cut(text, sizes))

@@ -77,13 +77,13 @@ def test_what_only_looks_like_it_passes(text: str) -> None:
     assert found(text) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(PHRASES), st.sampled_from(["\u200b", "\u00ad", "\u2066", "\U000e0100"]))
 def test_what_nobody_sees_hides_nothing(phrase: str, unseen: str) -> None:
     assert found(phrase) == found(unseen.join(phrase))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(PHRASES))
 def test_full_width_and_capitals_hide_nothing(phrase: str) -> None:
     wide = phrase.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)})

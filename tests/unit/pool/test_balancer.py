@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hypothesis import given
@@ -17,50 +18,54 @@ def pool(*loads: int) -> list[Fake]:
     return [Fake(f"http://10.0.0.{index}:8080", load) for index, load in enumerate(loads)]
 
 
+def chosen(replicas: Sequence[Fake], affinity: str, tried: Collection[str] = ()) -> Fake | None:
+    return choose_replica(replicas, affinity, lambda replica: replica.in_flight, tried)
+
+
 def test_a_photo_s_questions_meet_the_same_replica() -> None:
     replicas = pool(0, 0, 0)
-    assert len({choose_replica(replicas, "photo").url for _ in range(20)}) == 1  # type: ignore[union-attr]
+    assert len({chosen(replicas, "photo").url for _ in range(20)}) == 1  # type: ignore[union-attr]
 
 
 def test_photos_spread_over_the_replicas() -> None:
     replicas = pool(0, 0, 0)
-    counts = Counter(choose_replica(replicas, str(photo)).url for photo in range(3000))  # type: ignore[union-attr]
+    counts = Counter(chosen(replicas, str(photo)).url for photo in range(3000))  # type: ignore[union-attr]
     assert min(counts.values()) > 850
 
 
 def test_a_loaded_replica_gives_way() -> None:
     replicas = pool(0, 0)
-    favourite = choose_replica(replicas, "photo")
+    favourite = chosen(replicas, "photo")
     assert favourite is not None
     favourite.in_flight = 10
-    assert choose_replica(replicas, "photo") is not favourite
+    assert chosen(replicas, "photo") is not favourite
 
 
 def test_a_retry_asks_another_and_none_is_left_when_all_were_tried() -> None:
     replicas = pool(0, 0)
-    first = choose_replica(replicas, "photo")
+    first = chosen(replicas, "photo")
     assert first is not None
-    second = choose_replica(replicas, "photo", {first.url})
+    second = chosen(replicas, "photo", {first.url})
     assert second is not None
     assert second is not first
-    assert choose_replica(replicas, "photo", {first.url, second.url}) is None
+    assert chosen(replicas, "photo", {first.url, second.url}) is None
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.text(max_size=5))
 def test_somebody_is_always_chosen_and_never_the_most_loaded_by_far(
     loads: list[int], affinity: str
 ) -> None:
-    chosen = choose_replica(pool(*loads), affinity)
-    assert chosen is not None
-    assert chosen.in_flight <= 1.25 * (sum(loads) + 1) / len(loads) + 1
+    replica = chosen(pool(*loads), affinity)
+    assert replica is not None
+    assert replica.in_flight <= 1.25 * (sum(loads) + 1) / len(loads) + 1
 
 
 def test_removing_a_replica_moves_only_its_own_photos() -> None:
     replicas = pool(0, 0, 0, 0)
-    before = {photo: choose_replica(replicas, photo) for photo in map(str, range(500))}
+    before = {photo: chosen(replicas, photo) for photo in map(str, range(500))}
     for photo, replica in before.items():
         if replica is not replicas[3]:
-            assert choose_replica(replicas[:3], photo) is replica
+            assert chosen(replicas[:3], photo) is replica
 
 
 def test_a_revision_gets_its_share_of_callers_who_stay() -> None:

@@ -45,7 +45,7 @@ def test_the_worker_rolls_up_what_arrives(
         "INTERNAL_PORT": str(port),
         "UPKEEP_INTERVAL_S": "0.2",
     }
-    command = [sys.executable, "-m", "gateway.cli", "worker"]
+    command = [sys.executable, "-m", "gateway.cli", "worker", "--only", "upkeep"]
     with running(command, tmp_path / "worker.log", **{**os.environ, **environment}) as process:
         wait_until("rolled up", lambda: total(engine) == 100, 20)
         fill(engine, 50, seed=8)

@@ -94,6 +94,10 @@ def test_the_analyst_reads_what_the_page_names_and_nothing_else(accounts: Accoun
     assert everything - readable == {
         "alembic_version",
         "api_keys",
+        "batch_lines",
+        "batch_results",
+        "batches",
+        "files",
         "audit",
         "daily_use",
         "dead_letters",

@@ -8,7 +8,8 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 import gateway.log.schema.access_tables
-import gateway.log.schema.privacy_tables  # noqa: F401 - both add their tables to the metadata
+import gateway.log.schema.batch_tables
+import gateway.log.schema.privacy_tables  # noqa: F401 - they add their tables to the metadata
 from gateway.log.rollups.tables import metadata
 from gateway.log.schema.analysts import VIEWS
 from gateway.log.schema.partitions import (

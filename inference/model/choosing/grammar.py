@@ -4,6 +4,7 @@ masks."""
 
 from collections import OrderedDict
 from copy import copy
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from contract.errors import InvalidSchema
 from contract.schema import FIELD
 from inference.model.checkpoint import Checkpoint
-from inference.model.schemas import SchemaCompiler, Vocabulary
+from inference.model.choosing.schemas import SchemaCompiler, Vocabulary
 
 # Compiled schemas; one of 500 properties has about 1 MB.
 REMEMBERED_SCHEMAS = 32
@@ -54,6 +55,13 @@ def _vocabulary(checkpoint: Checkpoint) -> Vocabulary:
     )
 
 
+@cache
+def _bits_of_byte(device: torch.device) -> torch.Tensor:
+    """Bool [256, 8], the lowest bit first."""
+    table = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
+    return torch.from_numpy(table.astype(bool)).to(device)
+
+
 class Grammar:
     """The state of one answer in its schema. Where it turns out that no answer fits, InvalidSchema
     is raised: that is the schema's fault, not the replica's."""
@@ -62,14 +70,15 @@ class Grammar:
         self._matcher = matcher
         self._vocabulary = vocabulary
 
-    def mask(self) -> torch.Tensor:
-        """Bool [vocabulary]: true for tokens that may come next. The end token may, once the answer
-        is complete."""
-        bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+    def mask(self, device: torch.device) -> torch.Tensor:
+        """Bool [vocabulary], on the device: true for tokens that may come next. The end token may,
+        once the answer is complete."""
+        packed = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         if self._matcher.is_error():
             raise InvalidSchema(FIELD)
-        allowed = np.unpackbits(bits, bitorder="little")[: self._vocabulary]
-        return torch.from_numpy(allowed.astype(bool))
+        # A byte for eight tokens goes to the device, where a table makes eight bools of it.
+        indexes = torch.tensor(packed).to(device).int()
+        return _bits_of_byte(device)[indexes].view(-1)[: self._vocabulary]
 
     def accept(self, token_id: int) -> None:
         if not self._matcher.consume_token(token_id):

@@ -1,0 +1,80 @@
+"""`/v1/batches` in OpenAI's form: the questions of a file, answered within a day."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from contract.errors import ShopsightError
+from contract.http import check_media_type, read_body
+from gateway.api.admission import admitted, count_body
+from gateway.api.batch.paging import MAX_BATCHES, listed, owner
+from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
+from gateway.api.page import READS
+from gateway.batch.batch import wire
+from gateway.batch.form import BatchRequest, parse_batch
+from gateway.identity.callers import Caller
+from gateway.identity.scopes import BATCH
+
+PATH = "/v1/batches"
+# As OpenAI has it.
+USUAL_PAGE = 20
+
+router = APIRouter()
+
+
+@router.post(PATH)
+async def create(request: Request) -> Response:
+    gateway = gateway_of(request)
+    interaction = new_interaction(request, kind="batch")
+
+    async def read() -> BatchRequest:
+        caller = await admitted(request, gateway, interaction, BATCH)
+        check_media_type(request, "application/json")
+        body = await read_body(request)
+        count_body(request, gateway, caller)
+        asked = parse_batch(body.data)
+        if (endpoint := gateway.batching.endpoints.get(asked.endpoint)) is not None:
+            caller.require(endpoint.scope)
+        return asked
+
+    try:
+        batch = await gateway.batching.create(read, interaction)
+        return JSONResponse(wire(batch), 200, response_headers(gateway, interaction))
+    except ShopsightError as error:
+        return error_response(error, request, gateway, interaction)
+
+
+@router.api_route(PATH, methods=list(READS))
+async def list_batches(
+    request: Request,
+    after: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_BATCHES)] = USUAL_PAGE,
+) -> dict[str, Any]:
+    gateway = gateway_of(request)
+    caller = await owner(request, gateway)
+    found, more = await gateway.batching.batches.page(caller.tenant, after, limit)
+    return listed([wire(batch) for batch in found], more)
+
+
+@router.api_route(PATH + "/{batch_id}", methods=list(READS))
+async def retrieve(batch_id: str, request: Request) -> dict[str, Any]:
+    gateway = gateway_of(request)
+    caller = await owner(request, gateway)
+    return wire(await gateway.batching.batches.find(batch_id, caller.tenant))
+
+
+@router.post(PATH + "/{batch_id}/cancel")
+async def cancel(batch_id: str, request: Request) -> Response:
+    gateway = gateway_of(request)
+    interaction = new_interaction(request, kind="batch")
+    interaction.route = PATH + "/{id}/cancel"
+
+    async def identify() -> Caller:
+        return await admitted(request, gateway, interaction, BATCH)
+
+    try:
+        batch = await gateway.batching.cancel(identify, batch_id, interaction)
+        return JSONResponse(wire(batch), 200, response_headers(gateway, interaction))
+    except ShopsightError as error:
+        return error_response(error, request, gateway, interaction)

@@ -1,0 +1,64 @@
+"""The parts of the batch lane, made together."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
+
+from gateway.batch.batches import Batches
+from gateway.batch.erasure import BatchErasure
+from gateway.batch.files import Files
+from gateway.batch.jobs import BatchJobs
+from gateway.batch.lines import LineQueue
+from gateway.batch.metrics import BatchMetrics
+from gateway.batch.retention import Retention
+from gateway.batch.settings import BatchSettings
+from gateway.batch.worker import AskLine, BatchWorker
+from gateway.identity.pseudonyms import Pseudonyms
+from gateway.images.quota import Quota
+from gateway.limits.accounts import Accounts
+
+
+@dataclass(frozen=True)
+class BatchLane:
+    files: Files
+    batches: Batches
+    _settings: BatchSettings
+    _pseudonyms: Pseudonyms
+
+    @classmethod
+    def open(
+        cls,
+        settings: BatchSettings,
+        engine: Engine,
+        accounts: Accounts,
+        free_share: float,
+        pseudonyms: Pseudonyms,
+    ) -> Self:
+        """`free_share` of the disk stays free."""
+        disk = Quota(accounts, settings.file_dir, free_share)
+        files = Files(settings, engine, accounts, disk)
+        return cls(files, Batches(engine, settings.batch_window_s), settings, pseudonyms)
+
+    def erasure(self, engine: Engine) -> BatchErasure:
+        """`engine`: with more patience than a request's, as below."""
+        return BatchErasure(engine, self._settings.file_dir, self._pseudonyms)
+
+    def worker(self, engine: Engine, ask: AskLine, registry: CollectorRegistry) -> BatchWorker:
+        settings = self._settings
+        queue = LineQueue(engine, settings.batch_lease_s)
+        jobs = BatchJobs(
+            engine,
+            self.files,
+            queue,
+            self._pseudonyms,
+            lease_s=settings.batch_lease_s,
+            patience_s=settings.batch_line_deadline_ms / 1000,
+        )
+        retention = Retention(engine, self.files, settings.batch_window_s)
+        return BatchWorker(settings, jobs, queue, ask, retention, BatchMetrics(registry))
+
+    def close(self) -> None:
+        self.files.close()
+        self.batches.close()

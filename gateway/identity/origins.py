@@ -1,0 +1,18 @@
+"""Origins of pages that may send: the setting's texts, as browsers write them. Pure."""
+
+import re
+
+# As a browser names its page's: scheme, host and a port that is not the scheme's own. Web views of
+# apps have schemes of their own.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", re.ASCII)
+
+
+def checked_origin(text: str) -> str:
+    """An origin as browsers write it. Raises ValueError: for `*` too, which would let any page
+    send with its visitor's browser what only our own page may."""
+    origin = text.lower()
+    if not _ORIGIN.fullmatch(origin):
+        raise ValueError("an origin is a scheme, a host and perhaps a port: https://shop.example")
+    scheme, _, place = origin.partition("://")
+    own = {"http": ":80", "https": ":443"}.get(scheme)
+    return f"{scheme}://{place.removesuffix(own) if own else place}"

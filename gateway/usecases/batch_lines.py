@@ -1,0 +1,143 @@
+"""The way of one line of a batch: the same as that of a live question, by the same use case, but
+behind all shoppers and within limits of its own."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+
+from contract import render
+from contract.completion import CompletionRequest
+from contract.errors import InternalError, InvalidField, ShopsightError
+from contract.forms import MODEL_ALIAS
+from contract.products.forms import parse_card, parse_match
+from contract.products.render import end_of, product_object
+from contract.request import parse_completion
+from contract.response import AnswerFrame
+from contract.text.language import preferred_language
+from gateway.batch.line import Answer, Line, LineBatch
+from gateway.errors import InvalidKey
+from gateway.identity.callers import Caller
+from gateway.identity.keys import KeyRing
+from gateway.identity.scopes import ASK, CARD, MATCH
+from gateway.limits.limiter import Limiter
+from gateway.log.interaction import Interaction
+from gateway.log.products import BATCH_LINE
+from gateway.usecases.answer import Answering
+from gateway.usecases.questions import Question, new_question
+from gateway.usecases.tasks import PHOTO_MATCH, PRODUCT_CARD, QUESTION, Task
+
+log = logging.getLogger(__name__)
+
+Admit = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class BatchEndpoint:
+    """What lines may ask for. `ask` gets the body of a request to that address, and answers its
+    body; it admits the caller before it does anything, and records the interaction."""
+
+    scope: str
+    ask: Callable[[bytes, Interaction, Admit], Awaitable[dict[str, Any]]]
+
+
+def batch_endpoints(answering: Answering) -> Mapping[str, BatchEndpoint]:
+    """By address. `answering`: with the deadline of lines."""
+    language = preferred_language(None)  # of a line that names none
+
+    async def asked_by(
+        parse: Callable[[bytes], CompletionRequest],
+        task: Task,
+        body: bytes,
+        interaction: Interaction,
+        admit: Admit,
+    ) -> tuple[render.AnswerPieces, AnswerFrame]:
+        async def read() -> Question:
+            await admit()
+            asked = parse(body)
+            if asked.stream:
+                raise InvalidField("stream", unsupported="stream")
+            return new_question(asked, task=task)
+
+        pieces = await render.primed(answering.answer(read, interaction))
+        kind = "chatcmpl" if task is QUESTION else task.scope
+        name = f"{kind}-{interaction.id.hex}"
+        return pieces, AnswerFrame(name, MODEL_ALIAS, interaction.revision or "")
+
+    async def chat(body: bytes, interaction: Interaction, admit: Admit) -> dict[str, Any]:
+        pieces, frame = await asked_by(parse_completion, QUESTION, body, interaction, admit)
+        assert interaction.asked is not None
+        whole: dict[str, Any] = await render.whole(pieces, frame, interaction.asked)
+        return whole
+
+    async def product(
+        parse: Callable[[bytes, str], CompletionRequest],
+        task: Task,
+        body: bytes,
+        interaction: Interaction,
+        admit: Admit,
+    ) -> dict[str, Any]:
+        def parsed(data: bytes) -> CompletionRequest:
+            return parse(data, language)
+
+        pieces, frame = await asked_by(parsed, task, body, interaction, admit)
+        end = await end_of(pieces)
+        assert interaction.product is not None
+        told_in = interaction.language or language
+        calibration = answering.pool.calibration(frame.model_revision)
+        return product_object(frame, interaction.product, end, told_in, calibration)
+
+    return {
+        "/v1/chat/completions": BatchEndpoint(ASK, chat),
+        "/v1/products/card": BatchEndpoint(CARD, partial(product, parse_card, PRODUCT_CARD)),
+        "/v1/match": BatchEndpoint(MATCH, partial(product, parse_match, PHOTO_MATCH)),
+    }
+
+
+@dataclass(frozen=True)
+class BatchLines:
+    endpoints: Mapping[str, BatchEndpoint]
+    keys: KeyRing
+    limits: Limiter
+
+    async def ask(self, batch: LineBatch, line: Line, body: dict[str, Any]) -> Answer:
+        """One try of a line. Its row in the log has the batch as its parent. Raises nothing but
+        CancelledError."""
+        interaction = Interaction(
+            "", BATCH_LINE, route=batch.endpoint, parent=batch.key, caller=Caller(batch.tenant)
+        )
+        interaction.request_id = f"batch_req_{interaction.id.hex}"
+        endpoint = self.endpoints[batch.endpoint]
+        sent = orjson.dumps(body)
+
+        async def admit() -> None:
+            caller = interaction.caller = self._caller(batch)
+            caller.require(endpoint.scope)
+            if (waiting := self.limits.admit(caller, len(sent))) is not None:
+                await waiting
+
+        try:
+            answered = await endpoint.ask(sent, interaction, admit)
+        except ShopsightError as error:
+            return self._refused(error, interaction)
+        except Exception:
+            log.exception("unhandled")
+            return self._refused(InternalError(), interaction)
+        return Answer(200, interaction.request_id, answered)
+
+    def _caller(self, batch: LineBatch) -> Caller:
+        """As the key is now: it may have been revoked, or have lost a scope. Raises InvalidKey."""
+        key = self.keys.by_id(batch.key_id)
+        if key is None or key.tenant != batch.tenant:
+            raise InvalidKey
+        return Caller(key.tenant, key=key.id, scopes=key.scopes, batch=True)
+
+    @staticmethod
+    def _refused(error: ShopsightError, interaction: Interaction) -> Answer:
+        if interaction.asked is not None:
+            error = interaction.asked.placed(error)
+        body = error.body(interaction.language or "en")
+        return Answer(error.status, interaction.request_id, body, error.retry_after_s)

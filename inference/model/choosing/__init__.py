@@ -1,0 +1,1 @@
+"""The next token: masks of schemas, sampling, and what of it leaves the device."""

@@ -1,0 +1,105 @@
+"""The batch lane of a replica over HTTP: who is refused, who waits for how long, and who leaves."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from contract.http_protocol import HttpProtocol
+from inference.app import create_app
+from inference.config import Settings
+from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
+from tests.support.asking import chat, post, text_of
+from tests.support.servers import served, wait_until
+
+LINE = {"x-priority": "batch"}
+# Random weights: an answer goes on and on.
+LONG = 3500
+
+
+@pytest.fixture(scope="module")
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One slot, and room for two lines. A shopper's default deadline is short."""
+    checkpoint = make_checkpoint(tmp_path_factory.mktemp("tiny"), SHAPE_TINY)
+    settings = Settings(
+        _env_file=None,
+        checkpoint=str(checkpoint),
+        image_helpers=1,
+        slots=1,
+        batch_queue_limit=2,
+        default_deadline_ms=1000,
+    )
+    with served(create_app(settings), http=HttpProtocol) as url:
+        yield url
+
+
+def metric(url: str, name: str) -> float:
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(name + " ")), 0.0)
+
+
+def waiting(url: str) -> float:
+    return metric(url, 'inference_queue_depth{lane="batch"}')
+
+
+@contextmanager
+def asked(url: str, **body: Any) -> Iterator[None]:
+    """A line on its way, whose sender leaves at the end without having read an answer."""
+    content = json.dumps(chat("what?", **body)).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(content)}\r\n"
+    head += "content-type: application/json\r\nx-priority: batch\r\n\r\n"
+    port = int(url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port)) as sender:
+        sender.sendall(head.encode() + content)
+        yield
+
+
+def test_a_full_lane_says_so_and_a_shopper_is_answered_all_the_same(replica: str) -> None:
+    with asked(replica, max_tokens=LONG, stream=True):
+        wait_until("in flight", lambda: metric(replica, "inference_batch_slots_used") == 1)
+        preempted = metric(replica, 'inference_preemptions_total{reason="shopper"}')
+        with asked(replica, max_tokens=2), asked(replica, max_tokens=2):
+            wait_until("the lane is full", lambda: waiting(replica) == 2)
+            refused = post(replica, chat("and this?"), **LINE)
+            assert refused.status_code == 503
+            assert refused.json()["error"]["code"] == "batch_lane_full"
+            assert 1 <= int(refused.headers["retry-after"]) <= 60
+            assert text_of(post(replica, chat("a shopper?", max_tokens=5)))
+            # Here there is one slot, so it was the line's.
+            after = metric(replica, 'inference_preemptions_total{reason="shopper"}')
+            assert after == preempted + 1
+    wait_until("all have left", lambda: waiting(replica) == 0)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_sender_that_leaves_takes_its_line_out_of_the_lane(replica: str, stream: bool) -> None:
+    """Before the first piece, when no byte of an answer is on its way."""
+    with asked(replica, max_tokens=LONG, stream=True):
+        wait_until("in flight", lambda: metric(replica, "inference_batch_slots_used") == 1)
+        cancelled = metric(replica, 'inference_requests_total{outcome="cancelled"}')
+        with asked(replica, max_tokens=2, stream=stream):
+            wait_until("it waits", lambda: waiting(replica) == 1)
+        wait_until("it has left", lambda: waiting(replica) == 0, 5)
+        after = metric(replica, 'inference_requests_total{outcome="cancelled"}')
+        assert after == cancelled + 1
+        assert metric(replica, "inference_batch_slots_used") == 1
+
+
+def test_a_line_without_a_deadline_may_wait_longer_than_a_shopper(replica: str) -> None:
+    with asked(replica, max_tokens=LONG, stream=True):
+        wait_until("in flight", lambda: metric(replica, "inference_batch_slots_used") == 1)
+        shopper = post(replica, chat("what?", max_tokens=LONG))
+        assert (shopper.status_code, shopper.json()["error"]["code"]) == (504, "deadline_exceeded")
+        began = time.monotonic()
+        told = post(replica, chat("what?", max_tokens=2), **LINE, **{"x-deadline-ms": "300"})
+        assert (told.status_code, told.json()["error"]["code"]) == (504, "deadline_exceeded")
+        assert time.monotonic() - began < 5
+        with asked(replica, max_tokens=2):
+            wait_until("it waits", lambda: waiting(replica) == 1)
+            time.sleep(1.3)
+            assert waiting(replica) == 1

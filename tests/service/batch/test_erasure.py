@@ -1,0 +1,173 @@
+"""A person is erased from files, lines and results, whatever became of them, and nobody else is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from openai import OpenAI
+from openai.types import Batch
+from sqlalchemy import create_engine, select
+
+from gateway.log.schema.batch_tables import batch_lines, batch_results
+from tests.support.asking import rows
+from tests.support.batches import (
+    ended,
+    jsonl,
+    new_key,
+    question,
+    results,
+    send,
+    settings_of,
+    shop,
+    worker,
+)
+from tests.support.servers import wait_until
+from tests.support.stub_replica import StubReplica
+
+Start = Callable[..., str]
+CANARY = "canary"
+
+
+class Shop:
+    def __init__(self, url: str, key: str, folder: Path, known: dict[str, Any]) -> None:
+        self.url, self.folder, self.known = url, folder, known
+        self.client: OpenAI = shop(url, key)
+        self._headers = {"authorization": f"Bearer {key}"}
+
+    def erase(self, user: str) -> dict[str, Any]:
+        answer = httpx.delete(f"{self.url}/v1/users/{user}/data", headers=self._headers, timeout=60)
+        assert answer.status_code in (200, 202), answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def traces(self) -> list[str]:
+        """Where anything of the person is left: files and tables of the lane."""
+        found = [
+            str(path)
+            for path in (self.folder / "files").rglob("*")
+            if path.is_file() and CANARY.encode() in path.read_bytes()
+        ]
+        engine = create_engine(self.known["database_url"])
+        with engine.connect() as connection:
+            for table in (batch_lines, batch_results):
+                found += [
+                    f"{table.name} {row}"
+                    for row in connection.execute(select(table))
+                    if CANARY in str(row)
+                ]
+        engine.dispose()
+        return found
+
+
+@pytest.fixture
+def here(start_gateway: Start, stub: StubReplica, database_url: str, tmp_path: Path) -> Shop:
+    key = new_key(database_url, "acme")
+    known = settings_of(tmp_path, database_url, stub.url)
+    return Shop(start_gateway(**known, batch_concurrency=0), key, tmp_path, known)
+
+
+def lines(count: int = 6) -> list[dict[str, Any]]:
+    """Every third is the person's, whose id, custom_ids and questions say so."""
+    made = []
+    for n in range(count):
+        if n % 3 == 0:
+            line = question(n, f"{CANARY} asks {n}", user="u-1")
+            made.append({**line, "custom_id": f"{CANARY}-{n}"})
+        else:
+            made.append(question(n, f"other {n}", user="u-2" if n % 3 == 1 else "u-3"))
+    return made
+
+
+def custom_ids(client: OpenAI, batch: Batch) -> list[str]:
+    return [each["custom_id"] for each in results(client, batch.output_file_id)]
+
+
+def test_a_file_without_a_batch_loses_the_person_s_lines(here: Shop) -> None:
+    data = jsonl(lines())
+    file = here.client.files.create(file=data, purpose="batch")
+    # A name that is written otherwise is the same name.
+    odd = jsonl(lines()).replace(b'"user": "u-1"', b'"us\\u0065r": "u\\u002d1"')
+    other = here.client.files.create(file=odd, purpose="batch")
+    assert here.erase("u-1")["batch_lines"] == 4
+    assert here.traces() == []
+    for name in (file.id, other.id):
+        left = here.client.files.content(name).read()
+        assert len(left) in (len(data), len(odd)), "the other lines are where they were"
+        assert [line for line in left.splitlines() if line.strip()] == [
+            line for line in data.splitlines() if CANARY.encode() not in line
+        ]
+    assert here.erase("u-1")["batch_lines"] == 0
+
+
+def test_a_batch_of_an_erased_file_asks_the_others_lines(here: Shop, stub: StubReplica) -> None:
+    file = here.client.files.create(file=jsonl(lines()), purpose="batch")
+    here.erase("u-1")
+    with worker(here.folder, **here.known):
+        made = here.client.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+        batch = ended(here.client, made)
+    assert custom_ids(here.client, batch) == ["q1", "q2", "q4", "q5"]
+    assert CANARY not in str(stub.calls)
+
+
+def test_lines_that_wait_or_are_under_way_have_no_result(here: Shop, stub: StubReplica) -> None:
+    stub.delay_s = 1.0
+    with worker(here.folder, **here.known, batch_concurrency=2):
+        made = send(here.client, lines(9))
+        wait_until("lines under way", lambda: CANARY.title() in str(stub.calls))
+        told = here.erase("u-1")
+        assert told["batch_lines"] == 3
+        batch = ended(here.client, made)
+    assert batch.status == "completed"
+    assert batch.request_counts is not None
+    assert (batch.request_counts.total, batch.request_counts.failed) == (9, 3)
+    assert custom_ids(here.client, batch) == ["q1", "q2", "q4", "q5", "q7", "q8"]
+    assert results(here.client, batch.error_file_id) == []
+    assert here.traces() == []
+
+
+def test_what_was_written_of_a_batch_loses_the_person(here: Shop, stub: StubReplica) -> None:
+    bad = {**question(90, f"{CANARY} again", user="u-1", stream=True), "custom_id": f"{CANARY}-90"}
+    with worker(here.folder, **here.known):
+        batch = ended(here.client, send(here.client, [*lines(), bad]))
+        rows(here.known["database_url"])
+        before = here.client.files.content(batch.output_file_id or "").read()
+        assert CANARY.encode() in before
+        assert len(here.traces()) > 2
+        told = here.erase("u-1")
+        assert (told["batch_lines"], told["batch_results"]) == (3, 3)
+        assert here.traces() == []
+        after = here.client.files.content(batch.output_file_id or "").read()
+        assert len(after) == len(before)
+        told_of = results(here.client, batch.output_file_id)
+        assert [each["custom_id"] for each in told_of] == [None, "q1", "q2", None, "q4", "q5"]
+        assert told_of[0]["error"]["code"] == "erased"
+        assert told_of[1]["response"]["status_code"] == 200
+        (failed,) = results(here.client, batch.error_file_id)
+        assert failed["custom_id"] is None
+        kept = [row for row in rows(here.known["database_url"]) if row["kind"] == "batch line"]
+        assert len(kept) == 7
+        assert CANARY not in str(kept).lower()
+        assert sum(row["question"] is None for row in kept) == 3
+
+
+def test_results_go_where_the_upload_was_deleted_before(here: Shop) -> None:
+    with worker(here.folder, **here.known):
+        batch = ended(here.client, send(here.client, lines()))
+        here.client.files.delete(batch.input_file_id)
+        assert here.erase("u-1")["batch_results"] == 2
+        assert here.traces() == []
+        assert custom_ids(here.client, batch) == [None, "q1", "q2", None, "q4", "q5"]
+
+
+def test_others_stay_and_so_does_what_comes_afterwards(here: Shop, stub: StubReplica) -> None:
+    with worker(here.folder, **here.known):
+        batch = ended(here.client, send(here.client, lines()))
+        here.erase("u-9")
+        assert len(custom_ids(here.client, batch)) == 6
+        here.erase("u-1")
+        anew = ended(here.client, send(here.client, lines()))
+        assert len(custom_ids(here.client, anew)) == 6, "what is asked afterwards is new"
