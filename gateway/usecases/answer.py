@@ -242,9 +242,9 @@ class Answering:
         if screen.blocked:
             yield screen.filtered()
             return
-        answer, usable = joined(pieces), question.known.task.usable
+        answer = joined(pieces)
         keep = keep and photo.shareable and screen.verdict.shareable
-        keep = keep and end.reason != "content_filter" and usable(answer, end)
+        keep = keep and end.reason != "content_filter" and question.known.task.usable(answer, end)
         if keep and not personal(answer.text):  # 8 keep it
             await self.answers.put(key, answer, end, screen.version)
         yield screen.noted(end)
