@@ -1,15 +1,22 @@
 // The API as the page speaks to it: a photo that goes up, a question about it, its answer as events,
 // and why there is none.
 
-import { acceptLanguage } from "./language.js";
+import { acceptLanguage, stored } from "./language.js";
 
 // How long a phone takes to move from one network to another, about; ms.
 const SECOND_TRY_AFTER = 1000;
-// A Retry-After beyond this is not counted down on screen, in seconds.
-const LONGEST_COUNTDOWN = 60;
+// Errors whose message is meant for a shopper, and says what to do. Others are about the request,
+// which the page has made: it says so in words of its own.
+const FOR_SHOPPERS = new Set(`content_blocked context_length_exceeded deadline_exceeded no_replica
+  image_dimensions image_too_complex image_too_many_pixels image_undecodable moderation_unavailable
+  overloaded quota_exceeded rate_limited replica_failed request_timeout unsupported_image_type
+`.split(/\s+/));
 const FILE_NAMES = { "image/png": "photo.png", "image/webp": "photo.webp" };
 // What these say is about the photo itself: sent again it would be refused again.
 const ABOUT_THE_PHOTO = new Set([413, 415, 422]);
+
+const WORDS = { 401: "closed", 413: "tooLarge", 429: "tooMany" };
+const TOO_LONG = "context_length_exceeded"; // the conversation, for the model
 
 /**
  * The JSON at `url`; a connection that breaks, as on a change of network, is tried once more.
@@ -36,33 +43,27 @@ export class AskFailure extends Error {
   }
 }
 
-/** A refusal → AskFailure, in the server's words where it has some. `body` is the text of it. */
+/** A refusal → AskFailure. `body` is its text, `retryAfter` the header. */
 function failureOf(status, body, retryAfter) {
-  const wait = Number(retryAfter);
-  const facts = {
-    code: `http_${status}`,
-    retryable: status >= 500 || status === 429 || status === 408,
-    retryAfter: wait > 0 && wait <= LONGEST_COUNTDOWN ? wait : 0,
-  };
-  const error = errorIn(body);
-  if (error?.message) return new AskFailure({ ...facts, ...pick(error) });
-  return new AskFailure({ ...facts, word: wordFor(status) }); // a proxy's own page
-}
-
-const pick = ({ message, code }) => ({ message, code });
-
-function errorIn(body) {
+  let error = null;
   try {
-    return JSON.parse(body).error;
+    ({ error } = JSON.parse(body));
   } catch {
-    return null;
+    // A proxy's own page.
   }
+  return named(error, {
+    status,
+    retryable: status >= 500 || status === 429 || status === 408,
+    retryAfter: Math.max(0, Number(retryAfter)) || 0,
+  });
 }
 
-function wordFor(status) {
-  if (status === 413) return "tooLarge";
-  if (status === 429) return "tooMany";
-  return status < 500 ? "refused" : "unavailable";
+/** In the server's words where these are for shoppers, else in the page's. */
+function named(error, { status = 500, ...facts } = {}) {
+  const { code = `http_${status}`, message } = error ?? {};
+  if (message && FOR_SHOPPERS.has(code)) return new AskFailure({ ...facts, code, message });
+  const word = WORDS[status] ?? (status < 500 ? "refused" : "unavailable");
+  return new AskFailure({ ...facts, code, word });
 }
 
 /**
@@ -70,20 +71,27 @@ function wordFor(status) {
  * about it names it by its id.
  */
 export class Upload {
-  #id = null; // known once the API keeps the photo
   #refusal = null;
   #photo;
-  #settled;
+  #settled = null;
   #told;
+  #refused;
 
   /**
-   * `photo` promises what photo.js prepares. `progress(share)` is told from 0 to 1, and
-   * `refused(failure)` as soon as the photo cannot be used.
+   * `photo` promises what photo.js prepares, `id` is of an upload of before. `progress(share)` is
+   * told from 0 to 1, and `refused(failure)` as soon as the photo cannot be used.
    */
-  constructor(photo, { progress, refused }) {
+  constructor(photo, id, { progress, refused }) {
+    this.id = id; // known once the API keeps the photo
     this.#photo = photo;
     this.#told = progress;
-    this.#settled = this.#begin().then(() => this.#refusal && refused(this.#refusal));
+    this.#refused = refused;
+  }
+
+  /** It begins by itself with the first question, if not before. */
+  begin() {
+    this.#settled ??= this.id ? Promise.resolve() : this.#send();
+    return this.#settled;
   }
 
   /**
@@ -91,26 +99,27 @@ export class Upload {
    * AskFailure where it cannot be used.
    */
   async fill(form) {
-    await this.#settled;
+    await this.begin();
     if (this.#refusal) throw this.#refusal;
     const { blob } = await this.#photo;
-    if (this.#id) form.append("image_id", this.#id);
+    if (this.id) form.append("image_id", this.id);
     else form.append("photo", blob, FILE_NAMES[blob.type] ?? "photo.jpg"); // not its own name
   }
 
   /** The API has forgotten the photo: true when it was told by its id and can be sent again. */
   again() {
-    if (!this.#id) return false;
-    this.#id = null;
-    this.#settled = this.#begin();
+    if (!this.id) return false;
+    this.id = null;
+    this.#settled = null;
     return true;
   }
 
-  async #begin() {
+  async #send() {
+    this.#told(0);
     try {
       const { blob } = await this.#photo;
       const { status, body, retryAfter } = await send(blob, this.#told);
-      if (status === 201) this.#id = JSON.parse(body).id;
+      if (status === 201) this.id = JSON.parse(body).id;
       else if (ABOUT_THE_PHOTO.has(status)) this.#refusal = failureOf(status, body, retryAfter);
     } catch (error) {
       // Offline, perhaps: the question will bring the photo along, and say so if it cannot.
@@ -118,6 +127,7 @@ export class Upload {
     } finally {
       this.#told(1);
     }
+    if (this.#refusal) this.#refused(this.#refusal);
   }
 }
 
@@ -125,7 +135,7 @@ export class Upload {
 function send(photo, progress) {
   return new Promise((done, fail) => {
     const request = new XMLHttpRequest();
-    request.open("POST", "v1/images");
+    request.open("POST", stored("shopsight.consent") ? "v1/images?consent=improve" : "v1/images");
     request.setRequestHeader("content-type", photo.type);
     request.setRequestHeader("accept-language", acceptLanguage());
     request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
@@ -140,15 +150,20 @@ function send(photo, progress) {
 }
 
 /**
+ * Asks a question with the turns `earlier`, or fewer where they are too long for the model.
  * Yields `{head: {cache, revision, interaction}}`, then `{text}` pieces, then `{end: reason}`.
  * Raises AskFailure, or the signal's AbortError. Returning without an `end` does not happen.
  */
-export async function* ask(upload, question, signal) {
-  let response = await post(upload, question, signal);
-  if (response.status === 404 && upload.again()) response = await post(upload, question, signal);
-  if (!response.ok) {
-    const retryAfter = response.headers.get("retry-after");
-    throw failureOf(response.status, await response.text().catch(() => ""), retryAfter);
+export async function* ask(upload, question, earlier, signal) {
+  let response;
+  for (;;) {
+    response = await post(upload, question, earlier, signal);
+    if (response.ok) break;
+    if (response.status === 404 && upload.again()) continue;
+    const body = await response.text().catch(() => "");
+    const failure = failureOf(response.status, body, response.headers.get("retry-after"));
+    if (failure.code !== TOO_LONG || !earlier.length) throw failure;
+    earlier = earlier.slice(1);
   }
   yield {
     head: {
@@ -165,7 +180,7 @@ export async function* ask(upload, question, signal) {
         return;
       }
       const chunk = JSON.parse(data);
-      if (chunk.error) throw new AskFailure(chunk.error);
+      if (chunk.error) throw named(chunk.error);
       const choice = chunk.choices?.[0];
       reason = choice?.finish_reason ?? reason;
       if (choice?.delta?.content) yield { text: choice.delta.content };
@@ -177,18 +192,25 @@ export async function* ask(upload, question, signal) {
   throw new AskFailure({ code: "incomplete", word: "incomplete" });
 }
 
-async function post(upload, question, signal) {
-  const form = new FormData();
-  await unlessAborted(upload.fill(form), signal);
-  form.append("question", question);
-  form.append("stream", "true");
-  const headers = { "accept-language": acceptLanguage() };
+async function post(upload, question, earlier, signal) {
+  const { url, body, type } = await unlessAborted(requestOf(upload, question, earlier), signal);
+  const headers = { "accept-language": acceptLanguage(), ...(type && { "content-type": type }) };
   try {
-    return await fetch("v1/ask", { method: "POST", body: form, headers, signal });
+    return await fetch(url, { method: "POST", body, headers, signal });
   } catch (error) {
     if (signal.aborted) throw error;
     throw new AskFailure({ code: "offline", word: "offline" });
   }
+}
+
+/** A question by itself goes as a form, so that equal ones meet in the answer cache. */
+async function requestOf(upload, question, earlier) {
+  const form = new FormData();
+  await upload.fill(form);
+  form.append("question", question);
+  form.append("stream", "true");
+  if (!earlier.length) return { url: "v1/ask", body: form };
+  return (await import("./turns.js")).withEarlier(form, earlier);
 }
 
 /** What `work` promises; the signal's AbortError as soon as the shopper stops waiting for it. */

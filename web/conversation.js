@@ -5,20 +5,24 @@ import { say, tagOf, word } from "./language.js";
 
 // Within this distance of the page's end, in pixels, the page follows an answer as it grows.
 const FOLLOWS_WITHIN = 120;
-// After this long without a word the shopper may go on waiting or stop, in ms.
-const SILENCE = 5000;
+// How a wait is told, in seconds.
+const UNITS = [["retryInHours", 3600], ["retryInMinutes", 60], ["retryIn", 1]];
 
 export class Conversation {
   #answering = null; // the AbortController of the answer under way
 
   /**
-   * `photo` is what photo.js prepared. `changed()` runs when answering begins or ends and when the
-   * photo is further on its way, `refused()` when it cannot be used.
+   * A photo as photo.js prepares it, perhaps with the `id` of an upload of before, and `facts`:
+   * `key`, `number`, `sample`, `name()`, `suggestions()`, `announce(text)`, and what is called:
+   * `changed()` when answering begins or ends and when the photo is further on its way, `keep()`
+   * when there is something to remember, `answered(revision)`, and `refused()` when the photo
+   * cannot be used.
    */
-  constructor({ preview, ready }, { name, suggestions, announce, answered, changed, refused }) {
-    Object.assign(this, { preview, name, suggestions, announce, answered, changed });
-    this.uploaded = 0; // from 0 to 1
-    this.upload = new Upload(ready, {
+  constructor({ preview, ready, id = null }, facts) {
+    const { refused } = facts;
+    Object.assign(this, { preview, photo: ready, draft: "", exchanges: [], gone: false }, facts);
+    this.uploaded = 1; // from 0 to 1
+    this.upload = new Upload(ready, id, {
       progress: (share) => {
         this.uploaded = share;
         this.changed();
@@ -34,17 +38,25 @@ export class Conversation {
   }
 
   get empty() {
-    return this.element.childElementCount === 0;
+    return this.exchanges.length === 0;
   }
 
-  ask(question) {
-    const exchange = new Exchange(question, {
+  /** `suggested`: the question stands for itself, so that its answer may be a cached one. */
+  ask(question, { suggested = false } = {}) {
+    return this.#answer(this.add(question, { suggested }));
+  }
+
+  /** An exchange that is not answered yet. */
+  add(question, { suggested }) {
+    const exchange = new Exchange(question, suggested, {
       retry: () => this.#answer(exchange),
       stop: () => this.stop(),
       announce: this.announce,
+      voted: this.keep,
     });
+    this.exchanges.push(exchange);
     this.element.append(exchange.element);
-    return this.#answer(exchange);
+    return exchange;
   }
 
   stop() {
@@ -60,7 +72,8 @@ export class Conversation {
     window.scrollTo({ top: document.documentElement.scrollHeight });
     this.announce(word("looking"));
     try {
-      for await (const part of ask(this.upload, exchange.question, signal)) {
+      const earlier = await this.#earlierThan(exchange);
+      for await (const part of ask(this.upload, exchange.question, earlier, signal)) {
         if (part.head) exchange.head(part.head);
         if (part.text) following(() => exchange.add(part.text));
         if (part.end) following(() => exchange.finish(part.end));
@@ -73,19 +86,26 @@ export class Conversation {
     } finally {
       this.#answering = null;
       this.changed();
+      this.keep();
       this.announce(exchange.spoken);
     }
+  }
+
+  async #earlierThan(exchange) {
+    if (exchange.suggested || this.exchanges[0] === exchange) return [];
+    const { earlierThan } = await import("./turns.js");
+    return earlierThan(exchange, this.exchanges);
   }
 }
 
 /** One question with its answer, and a note on what went wrong. */
 class Exchange {
-  #silence = 0; // the timer of it
+  #patience = null; // what is offered after a silence
   #below = null; // what stands under a whole answer
 
-  constructor(question, { retry, stop, announce }) {
-    this.question = question;
-    this.announce = announce;
+  constructor(question, suggested, { retry, stop, announce, voted }) {
+    Object.assign(this, { question, suggested, announce, voted });
+    this.vote = null;
     this.element = part("article", "exchange");
     this.text = part("p", "answer");
     this.note = part("p", "note");
@@ -94,11 +114,12 @@ class Exchange {
     this.retry.addEventListener("click", () => {
       if (this.retry.getAttribute("aria-disabled") !== "true") retry();
     });
-    this.patience = patienceOf({ wait: () => this.#listen(), stop });
+    this.stop = stop;
     const asked = part("h2", "question");
     asked.textContent = question;
     asked.lang = tagOf(question);
-    this.element.append(asked, this.text, this.note, this.patience, this.retry);
+    asked.dir = this.text.dir = "auto"; // by the first letter, whatever the page's direction
+    this.element.append(asked, this.text, this.note, this.retry);
   }
 
   /** What a screen reader is told once the answer has ended, instead of every piece of it. */
@@ -112,8 +133,8 @@ class Exchange {
   begin() {
     this.startedAt = performance.now();
     this.firstMs = null;
-    this.revision = "";
-    this.cache = "";
+    this.head({ cache: "", revision: "", interaction: "" });
+    this.outcome = null;
     this.retry.hidden = true;
     this.#below?.withdraw();
     this.element.dataset.state = "answering";
@@ -122,35 +143,34 @@ class Exchange {
     this.#listen();
   }
 
-  /** From now on silence is noticed: told, with the choice to wait or to stop. */
-  #listen() {
-    clearTimeout(this.#silence);
-    if (!this.patience.hidden) this.#remark("looking");
-    this.patience.hidden = true;
-    this.#silence = setTimeout(() => following(() => {
-      this.#remark("stillLooking");
-      this.patience.hidden = false;
-      this.announce(word("stillLooking"));
-    }), SILENCE);
+  async #listen() {
+    const { Patience } = await import("./patience.js");
+    this.#patience ??= new Patience(this.note, {
+      remark: (key) => this.#remark(key),
+      announce: this.announce,
+      grow: following,
+      stop: this.stop,
+    });
+    if (this.element.dataset.state === "answering") this.#patience.listen();
   }
 
   head({ cache, revision, interaction }) {
-    this.cache = cache;
-    this.revision = revision;
-    this.interaction = interaction;
+    Object.assign(this, { cache, revision, interaction });
     Object.assign(this.element.dataset, { cache, revision, interaction });
   }
 
   add(text) {
     this.firstMs ??= performance.now() - this.startedAt;
-    this.#listen();
+    this.#patience?.listen();
     this.note.hidden = true;
     this.text.append(text); // a text node: never markup
     this.text.lang = tagOf(this.text.textContent);
   }
 
-  finish(reason) {
-    this.#end("done");
+  /** `times` are of an answer of before. */
+  finish(reason, times = {}) {
+    this.#end("done", { end: reason });
+    Object.assign(this, times);
     if (!this.text.textContent && reason !== "content_filter") {
       this.#remark("empty");
       this.#offerRetry(0);
@@ -165,19 +185,20 @@ class Exchange {
     const { Below } = await import("./below.js");
     if (this.element.dataset.state !== "done") return;
     following(() => {
-      this.#below ??= new Below(this.element, { grow: following, announce: this.announce });
-      this.#below.show(this);
+      this.#below ??= new Below(this, { grow: following });
+      this.#below.show();
     });
   }
 
   stopped() {
-    this.#end("stopped");
+    this.#end("stopped", { stopped: true });
     this.#remark("stopped");
     this.#offerRetry(0);
   }
 
   fail(failure) {
-    this.#end("failed");
+    const { code, word, message, retryable } = failure;
+    this.#end("failed", { failure: { code, word, message, retryable } });
     this.element.dataset.code = failure.code ?? "";
     const silent = failure.word === "incomplete" && !this.text.textContent;
     if (failure.word) this.#remark(silent ? "incompleteSilent" : failure.word);
@@ -185,9 +206,9 @@ class Exchange {
     if (failure.retryable) this.#offerRetry(failure.retryAfter);
   }
 
-  #end(state) {
-    clearTimeout(this.#silence);
-    this.patience.hidden = true;
+  #end(state, outcome) {
+    this.outcome = outcome;
+    this.#patience?.end();
     this.totalMs = performance.now() - this.startedAt;
     this.element.dataset.state = state;
     this.note.hidden = true;
@@ -204,37 +225,18 @@ class Exchange {
     this.note.hidden = false;
   }
 
+  /** At once or after some seconds, which are counted down; minutes and hours are only told. */
   #offerRetry(seconds) {
     this.retry.hidden = false;
     this.retry.setAttribute("aria-disabled", String(seconds > 0));
-    if (seconds > 0) {
-      say(this.retry, "retryIn", { n: Math.ceil(seconds) });
-      setTimeout(() => this.#offerRetry(seconds - 1), 1000 * Math.min(seconds, 1));
-    } else {
-      say(this.retry, "retry");
-    }
+    if (seconds <= 0) return say(this.retry, "retry");
+    const [key, unit] = UNITS.find(([, unit]) => seconds > unit) ?? UNITS.at(-1);
+    say(this.retry, key, { n: Math.ceil(seconds / unit) });
+    setTimeout(() => this.#offerRetry(seconds - unit), 1000 * Math.min(seconds, unit));
   }
 }
 
-/** What is offered after a silence. */
-function patienceOf({ wait, stop }) {
-  const line = part("p", "patience");
-  line.hidden = true;
-  for (const [key, act] of [["goOnWaiting", wait], ["cancel", stop]]) {
-    const button = part("button", "quiet-button");
-    button.type = "button";
-    say(button, key);
-    button.addEventListener("click", act);
-    line.append(button);
-  }
-  return line;
-}
-
-function part(tag, className) {
-  const element = document.createElement(tag);
-  element.className = className;
-  return element;
-}
+const part = (tag, className) => Object.assign(document.createElement(tag), { className });
 
 /** Do something that may lengthen the page; who reads its end keeps seeing the end. */
 function following(lengthen) {

@@ -12,8 +12,21 @@ export const language = () => current;
 /** The value of Accept-Language for the API: its error messages come in the page's language. */
 export const acceptLanguage = () => (current === "zh" ? "zh-CN,zh;q=0.9" : "en");
 
+// The language that most texts in a script are in.
+const SCRIPTS = {
+  ja: /[\p{Script=Hiragana}\p{Script=Katakana}]/u,
+  "zh-CN": /\p{Script=Han}/u,
+  ko: /\p{Script=Hangul}/u,
+  ar: /\p{Script=Arabic}/u,
+  he: /\p{Script=Hebrew}/u,
+  ru: /\p{Script=Cyrillic}/u,
+  th: /\p{Script=Thai}/u,
+  hi: /\p{Script=Devanagari}/u,
+};
+
 /** The language tag of a text, for the right glyphs and the right voice of a screen reader. */
-export const tagOf = (text) => (/\p{Script=Han}/u.test(text) ? TAGS.zh : TAGS.en);
+export const tagOf = (text) =>
+  Object.keys(SCRIPTS).find((tag) => SCRIPTS[tag].test(text)) ?? TAGS.en;
 
 export function word(key, values = {}) {
   return words[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
@@ -52,7 +65,12 @@ export function speak() {
   for (const listener of listeners) listener();
 }
 
-export async function toggleLanguage() {
+const toggle = document.getElementById("language");
+whenSpoken(() => {
+  toggle.textContent = word("otherLanguage");
+  toggle.lang = current === "zh" ? TAGS.en : TAGS.zh;
+});
+toggle.addEventListener("click", async () => {
   const other = current === "zh" ? "en" : "zh";
   words = await wordsOf(other);
   current = other;
@@ -62,7 +80,7 @@ export async function toggleLanguage() {
   } catch {
     // Private windows and blocked storage: the choice lasts as long as the page.
   }
-}
+});
 
 /** One language is loaded: the other one only when it is wanted. */
 async function wordsOf(tongue) {
@@ -70,9 +88,14 @@ async function wordsOf(tongue) {
 }
 
 function remembered() {
+  const value = stored(MEMORY);
+  return value in TAGS ? value : null;
+}
+
+/** What localStorage has under a name; null too where a browser forbids it. */
+export function stored(name) {
   try {
-    const value = localStorage.getItem(MEMORY);
-    return value in TAGS ? value : null;
+    return localStorage.getItem(name);
   } catch {
     return null;
   }

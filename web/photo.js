@@ -1,8 +1,11 @@
-// Photos: a shopper's file, made upright, JPEG, PNG or WebP and as small as the connection needs it
+// Photos: where they come from; a shopper's file, made upright, JPEG, PNG or WebP and as small as the connection needs it
 // (one that is no photo is refused without a request), and samples for who has none at hand.
 
 import { readJson } from "./api.js";
 import { language, whenSpoken } from "./language.js";
+
+/** Whether there is a mouse, and so a keyboard that covers nothing. */
+export const desk = matchMedia("(hover: hover) and (pointer: fine)");
 
 // What goes up in this time, in seconds, is small enough.
 const UPLOAD_S = 1.2;
@@ -39,19 +42,21 @@ export class PhotoProblem extends Error {
  * `{blob}` to send, with its true type. Both raise PhotoProblem.
  */
 export async function prepare(file) {
-  const element = await show(file);
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const element = await show(file, bytes);
   const { naturalWidth: width, naturalHeight: height } = element;
   const short = Math.min(width, height);
   if (short < MIN_SIDE || Math.max(width, height) > MAX_ASPECT * short) {
     URL.revokeObjectURL(element.src);
     throw new PhotoProblem("photoTooSmall");
   }
-  const ready = made(file, element);
+  const ready = made(bytes, element);
   ready.catch(() => {}); // whoever sends it sees the problem
   return { preview: element.src, ready };
 }
 
-async function show(file) {
+async function show(file, bytes) {
+  if (isCut(bytes)) throw new PhotoProblem("photoCut"); // browsers show what there is of it
   const element = new Image();
   element.src = URL.createObjectURL(file);
   try {
@@ -61,16 +66,15 @@ async function show(file) {
     // No photo, or of a kind that this browser does not know.
   }
   URL.revokeObjectURL(element.src);
-  throw new PhotoProblem("photoUnreadable");
+  throw new PhotoProblem(isHeic(bytes) ? "photoHeic" : "photoUnreadable");
 }
 
-async function made(file, element) {
+async function made(bytes, element) {
   const { naturalWidth: width, naturalHeight: height } = element;
   const most = affordable();
-  if (file.size <= most && width * height <= MAX_PIXELS) {
-    const bytes = new Uint8Array(await file.arrayBuffer());
+  if (bytes.length <= most && width * height <= MAX_PIXELS) {
     const type = plainType(bytes);
-    // A copy: the file itself may be gone when the second question is asked.
+    // Of the bytes: the file itself may be gone when the second question is asked.
     if (type) return { blob: new Blob([bytes], { type }) };
   }
   return { blob: await smaller(element, most) };
@@ -129,35 +133,92 @@ async function drawn(element, scale, quality) {
  * does not take as it is: other types, animations.
  */
 function plainType(bytes) {
-  const text = (from, to) => String.fromCharCode(...bytes.subarray(from, to));
-  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return "image/jpeg";
-  if (text(0, 8) === "\x89PNG\r\n\x1a\n") return isAnimatedPng(bytes, text) ? null : "image/png";
-  if (text(0, 4) === "RIFF" && text(8, 12) === "WEBP") {
-    const animated = text(12, 16) === "VP8X" && (bytes[20] & 0b10) !== 0;
-    return animated ? null : "image/webp";
-  }
-  return null;
+  if (isJpeg(bytes)) return "image/jpeg";
+  if (isPng(bytes)) return isAnimatedPng(bytes) ? null : "image/png";
+  if (!isWebp(bytes)) return null;
+  const animated = text(bytes, 12, 16) === "VP8X" && (bytes[20] & 0b10) !== 0;
+  return animated ? null : "image/webp";
 }
 
-function isAnimatedPng(bytes, text) {
+const text = (bytes, from, to) => String.fromCharCode(...bytes.subarray(from, to));
+const isJpeg = (bytes) => bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
+const isPng = (bytes) => text(bytes, 0, 8) === "\x89PNG\r\n\x1a\n";
+const isWebp = (bytes) => text(bytes, 0, 4) === "RIFF" && text(bytes, 8, 12) === "WEBP";
+const isHeic = (bytes) => /^ftyp(hei|hev|mif1|msf1)/.test(text(bytes, 4, 12));
+
+/** Whether its end is missing, as after a download that broke. */
+function isCut(bytes) {
+  const view = new DataView(bytes.buffer);
+  if (isPng(bytes)) return !text(bytes, Math.max(0, bytes.length - 4096), bytes.length).includes("IEND");
+  if (isWebp(bytes)) return view.getUint32(4, true) + 8 > bytes.length;
+  if (!isJpeg(bytes)) return false;
+  // Past the segments, whose thumbnails have an end of their own, to where the scan begins.
+  let at = 2;
+  while (at + 4 < bytes.length && bytes[at] === 0xff && bytes[at + 1] !== 0xda) {
+    at += bytes[at + 1] === 0xff ? 1 : 2 + view.getUint16(at + 2);
+  }
+  for (let end = bytes.length - 2; end > at; end--) {
+    if (bytes[end] === 0xff && bytes[end + 1] === 0xd9) return false;
+  }
+  return true;
+}
+
+function isAnimatedPng(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   for (let at = 8; at + 8 < bytes.length; at += 12 + view.getUint32(at)) {
-    const chunk = text(at + 4, at + 8);
+    const chunk = text(bytes, at + 4, at + 8);
     if (chunk === "acTL") return true;
     if (chunk === "IDAT") return false;
   }
   return false;
 }
 
+/**
+ * The camera, the files, a part of the photo on the screen, what is dropped or pasted: `take(file)`,
+ * and `refuse()` for what is no file.
+ */
+export function watchSources({ take, refuse }) {
+  const at = (id) => document.getElementById(id);
+  for (const [button, input] of [["take", "camera-file"], ["choose", "photo-file"]]) {
+    at(button).addEventListener("click", () => at(input).click());
+    at(input).addEventListener("change", () => {
+      const [file] = at(input).files;
+      at(input).value = ""; // the same file may be chosen again
+      if (file) take(file);
+    });
+  }
+  at("crop").addEventListener("click", async () => {
+    const part = await (await import("./crop.js")).crop(at("photo"));
+    if (part) take(part);
+  });
+  if (!desk.matches) return;
+  import("./drop.js").then(({ watchDrops }) => {
+    watchDrops(at("tag"), at("question"), { take, refuse });
+  });
+}
+
 /** What a sample shows and what one may ask about it, in the page's language. */
 export const nameOf = (sample) => sample[`alt_${language()}`] ?? "";
 export const askOf = (sample) => [sample[`ask_${language()}`]].flat().filter(Boolean);
 
-/** Fill `list` with sample photos; `choose(sample, url)` is called on a tap. True if there are any. */
-export async function showSamples(list, choose) {
-  const samples = await readJson("samples/strip.json").catch(() => []);
-  for (const sample of samples) list.append(entry(sample, choose));
-  return samples.length > 0;
+/**
+ * Fill the section of samples once it is on the screen and the page is idle: a shopper with a photo
+ * of her own does not wait for them. `choose(sample, photo)` is called on a tap, with null for a
+ * photo that did not come.
+ */
+export function showSamples(section, choose) {
+  const idle = window.requestIdleCallback ?? setTimeout;
+  const seen = new IntersectionObserver((entries) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+    seen.disconnect();
+    idle(async () => {
+      const samples = await readJson("samples/strip.json").catch(() => []);
+      section.querySelector("ul").append(...samples.map((sample) => entry(sample, choose)));
+      section.hidden = samples.length === 0;
+      delete section.dataset.empty;
+    });
+  });
+  seen.observe(section);
 }
 
 function entry(sample, choose) {
@@ -170,8 +231,10 @@ function entry(sample, choose) {
   button.className = "sample";
   button.dataset.file = sample.file;
   button.append(picture);
-  const url = `samples/${encodeURIComponent(sample.file)}`;
-  button.addEventListener("click", () => choose(sample, url));
+  button.addEventListener("click", async () => {
+    const response = await fetch(`samples/${encodeURIComponent(sample.file)}`).catch(() => null);
+    choose(sample, response?.ok ? await response.blob().catch(() => null) : null);
+  });
   const item = document.createElement("li");
   item.append(button);
   return item;

@@ -1,8 +1,8 @@
 // The photos of this visit beside the one on the screen, once there are several.
 
-/** Fill `list`; `show(conversation)` is called on a tap. */
-export function showShelf(list, conversations, current, show) {
-  list.replaceChildren(...conversations.map((conversation) => {
+/** Fill the shelf; `show(conversation)` is called on a tap. */
+export function showShelf(conversations, current, show) {
+  document.getElementById("shelf-list").replaceChildren(...conversations.map((conversation) => {
     const picture = Object.assign(new Image(56, 56), { src: conversation.preview, alt: "" });
     const button = document.createElement("button");
     button.type = "button";

@@ -33,7 +33,7 @@ def test_little_is_fetched_before_the_first_question(open_page: OpenPage) -> Non
     def watch(page: Page) -> None:
         page.on("requestfinished", lambda request: requests.append(request))
 
-    page = open_page(before=watch)
+    page = open_page(before=watch, has_touch=True, is_mobile=True)
     expect(page.locator(".sample").first).to_be_visible()
     page.set_input_files("#photo-file", _camera_photo())
     expect(page.locator("#composer")).to_be_visible()

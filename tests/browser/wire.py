@@ -10,6 +10,7 @@ _OVERHEAR = """
 window.sent = [];
 window.photos = [];
 window.asked = [];
+window.conversations = [];
 const original = window.fetch;
 const look = async (photo) => {
   window.photos.push(photo);
@@ -24,6 +25,7 @@ window.fetch = async (address, options = {}) => {
     window.asked.push(Object.fromEntries([...options.body].filter(([name]) => name !== "photo")));
     if (options.body.has("photo")) await look(options.body.get("photo"));
   }
+  if (String(address).includes("chat")) window.conversations.push(JSON.parse(options.body));
   return original(address, options);
 };
 const send = XMLHttpRequest.prototype.send;
@@ -48,6 +50,12 @@ def asked(page: Page) -> list[dict[str, str]]:
     """The forms of questions, their photos left out."""
     forms: list[dict[str, str]] = page.evaluate("window.asked")
     return forms
+
+
+def conversations(page: Page) -> list[list[dict[str, Any]]]:
+    """The messages of questions that had turns before them."""
+    bodies: list[dict[str, Any]] = page.evaluate("window.conversations")
+    return [body["messages"] for body in bodies]
 
 
 def chunk(text: str = "", reason: str | None = None) -> str:
