@@ -39,10 +39,9 @@ class Admission:
     def add(self, row: Sequence) -> None:
         """Raises Overloaded or BatchLaneFull, with how long whoever waits has waited."""
         with self._lock:
-            queue, full = (
-                (self._lane, BatchLaneFull) if row.in_lane else (self._shoppers, Overloaded)
-            )
+            queue = self._queue_of(row)
             if not queue.add(row):
+                full = BatchLaneFull if row.in_lane else Overloaded
                 raise full.retried_after(queue.longest_wait_s(time.monotonic()))
 
     def put_back(self, row: Sequence) -> None:

@@ -103,3 +103,13 @@ def test_a_line_without_a_deadline_may_wait_longer_than_a_shopper(replica: str) 
             wait_until("it waits", lambda: waiting(replica) == 1)
             time.sleep(1.3)
             assert waiting(replica) == 1
+
+
+def test_a_sender_that_leaves_in_mid_answer_frees_its_slot(replica: str) -> None:
+    """One that did not ask for a stream: no byte of its answer has gone out."""
+    cancelled = metric(replica, 'inference_requests_total{outcome="cancelled"}')
+    with asked(replica, max_tokens=LONG):
+        wait_until("in flight", lambda: metric(replica, "inference_batch_slots_used") == 1)
+        time.sleep(0.2)
+    wait_until("it has left", lambda: metric(replica, "inference_slots_used") == 0)
+    assert metric(replica, 'inference_requests_total{outcome="cancelled"}') == cancelled + 1
