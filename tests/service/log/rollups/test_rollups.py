@@ -74,7 +74,8 @@ def settled(engine: Engine) -> None:
 
 def one_more(engine: Engine, asked_at: datetime, **columns: Any) -> None:
     pairs = shoppers(next(SEEDS), asked_at, 1e9)
-    row = next(row for row, _ in pairs if row["outcome"] == "answered" and row["answer"])
+    asked = (row for row, _ in pairs if row["kind"] == "ask" and row["answer"])
+    row = next(row for row in asked if row["outcome"] == "answered")
     with engine.begin() as connection:
         connection.execute(insert(interactions), {**row, "asked_at": asked_at, **columns})
 
