@@ -2,9 +2,9 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
-  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views \
+  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views page-bench \
   masking-eval moderation-eval moderation-train \
-  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval card-eval card-calibrate lock pin sbom audit clean
+  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -135,6 +135,10 @@ bench-views: .venv/dev ## how the analysts' views and roll-ups grow with the log
 	@tests/install-servers
 	@$(BIN)/python -m loadtest.bench.views $(if $(ROWS),--rows $(ROWS))
 
+page-bench: .venv/dev ## the shopper's page on a slow phone: bytes, requests, first words, findings of axe-core
+	@tests/install-servers
+	@$(BIN)/python -m loadtest.bench.page
+
 masking-eval: .venv/dev ## how much of what is personal the masker finds, by kind, and its false alarms
 	@$(BIN)/python -m tests.unit.log.masking_eval
 
@@ -166,6 +170,9 @@ check-gpu: .venv/dev ## exactness, memory and speed of a random-weight 8B agains
 
 demo-model: .venv/app ## train the demo checkpoint from scratch (hours on one core; 620 MB of downloads; resumes)
 	nice $(BIN)/python -m demo_model.training.train
+
+samples-strip: .venv/app ## make web/samples/strip.json anew: thumbnails of the page's sample photos
+	$(BIN)/python -m demo_model.evaluation.strip
 
 demo-model-eval: .venv/app ## what the demo checkpoint can do, on held-out pictures and phrasings (PICTURES=100: a quick look)
 	-$(BIN)/python -m demo_model.pictures.outside --split test $(DEMO_WORK)/outside

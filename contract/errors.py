@@ -11,7 +11,7 @@ ShopsightError
 │       └── 422 ImageUndecodable · ImageTooComplex · ImageDimensions
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
-    └── Unavailable: 503 (Retry-After) Overloaded · NoReplica
+    └── Unavailable: 503 (Retry-After) Overloaded > BatchLaneFull · NoReplica
 
 Own leaves are in gateway/errors.py, inference/batching/lane.py, contract/http_protocol.py (heads).
 Messages are fixed texts: neither exception text nor anything of the input is ever echoed.

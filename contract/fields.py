@@ -33,6 +33,29 @@ class UnreadFields:
                 raise unsupported(name, name)
         return read
 
+    def added_to(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The JSON schema of an object's read fields, with the unread ones beside them, and with
+        null for each field that may be absent: what a client may send."""
+        read: dict[str, Any] = schema.get("properties", {})
+        for name, field_schema in read.items():
+            if name not in schema.get("required", ()) and {"type": "null"} not in field_schema.get(
+                "anyOf", []
+            ):
+                told = {key: field_schema.pop(key) for key in _TOLD if key in field_schema}
+                read[name] = {"anyOf": [field_schema, {"type": "null"}], **told}
+        for name in sorted(self.ignored):
+            read[name] = {"description": "Ignored: the answer is the same without."}
+        for name, harmless in sorted(self.refused.items()):
+            read[name] = {
+                "description": "Not supported: 400 at any other value.",
+                "enum": [*harmless, None],
+            }
+        return {**schema, "properties": read}
+
+
+# Of a field's schema: what is said of the field, not of its value.
+_TOLD = ("default", "description", "title")
+
 
 def _same(value: Any, other: Any) -> bool:
     return bool(value == other) and not isinstance(value, bool)  # true is not 1

@@ -8,10 +8,12 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     Tag,
     field_validator,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
 from contract import fields
 from contract.fields import UnreadFields
@@ -29,8 +31,17 @@ class Wire(BaseModel):
     """An object of a client's JSON. A field that is null is absent."""
 
     # Strict: "2" or true for a number is a mistake of the client, not a number.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
+    )
     unread: ClassVar[UnreadFields] = fields.NOTHING
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = handler(core_schema)
+        return cls.unread.added_to(handler.resolve_ref_schema(schema))
 
     @model_validator(mode="before")
     @classmethod
@@ -183,6 +194,9 @@ class ChatRequest(SampledRequest):
 
 
 class ShortRequest(SampledRequest):
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["image"]}, {"required": ["image_id"]}]}
+    )
     image: str | None = None
     image_id: str | None = None
     prompt: str

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from contract.http import install_error_handlers
@@ -22,6 +23,7 @@ from gateway.api.page import Page
 from gateway.api.posts.body_budget import BodyBudget
 from gateway.api.posts.fast_path import FastPath
 from gateway.api.products import CardEndpoint, MatchEndpoint
+from gateway.api.reference import routes as reference
 from gateway.batch.lane import BatchLane
 from gateway.cache.flights import Flights
 from gateway.cache.shared import SharedAnswers
@@ -97,12 +99,12 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
     }
     for path, endpoint in ask_endpoints.items():  # the router needs them too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
-    for routes in (images, feedback, models, moderations, users, files, batches):
+    for routes in (images, feedback, models, moderations, users, files, batches, reference):
         app.include_router(routes.router)
     install_error_handlers(app)
     if settings.web_dir is not None:
         # Mounted at "/" it would take every request that names another method than its route.
-        app.router.default = Page(settings.web_dir)
+        app.router.default = GZipMiddleware(Page(settings.web_dir))
     bodies = BodyBudget(settings.body_bytes_in_flight)
     return Guard(
         FastPath(ask_endpoints, app, bodies, streamed=[files.PATH]),
@@ -184,7 +186,11 @@ async def running_gateway(
     )
     endpoints = batch_endpoints(replace(answering, deadline_ms=settings.batch_line_deadline_ms))
     lines = BatchLines(endpoints, keys, limits.limiter)
-    worker = lane.worker(patient_engine, lines.ask, registry) if batches else None
+    worker = None
+    if batches:
+        worker = lane.worker(
+            patient_engine, lines.ask, lambda: pool.ready and recorder.available, registry
+        )
     gateway = Gateway(
         callers=Callers(settings, keys),
         limits=limits.limiter,

@@ -99,10 +99,11 @@ class Metrics:
             buckets=TOKEN_BUCKETS,
         )
 
-    def record_pass(self, kind: str, rows: int, tokens: int) -> None:
-        """`kind`: prompt or completion. `tokens`: of all rows together."""
-        self._rows.labels(kind).observe(rows)
-        self._tokens.labels(kind).inc(tokens)
+    def record_pass(self, kind: str, tokens: list[int]) -> None:
+        """`kind`: prompt or completion. `tokens`: how many each row of that kind has added."""
+        if tokens:
+            self._rows.labels(kind).observe(len(tokens))
+            self._tokens.labels(kind).inc(sum(tokens))
 
     def record_end(self, row: Sequence, error: ShopsightError | None) -> None:
         """A question has ended: with this error, answered, or because its asker has left."""

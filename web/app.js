@@ -1,77 +1,89 @@
 // The page itself: which photo is looked at, where a photo comes from, and the line to ask in.
 
+import { readJson } from "./api.js";
 import { Conversation } from "./conversation.js";
-import { readJson } from "./json.js";
-import { label, language, say, speak, toggleLanguage, whenSpoken, word } from "./language.js";
-import { PhotoProblem, prepare } from "./photo.js";
-import { askOf, nameOf, showSamples } from "./samples.js";
+import { label, say, speak, stored, whenSpoken, word } from "./language.js";
+import { askOf, desk, nameOf, prepare, showSamples, watchSources } from "./photo.js";
 
-// The page shows itself after this long even if the models or samples have not answered, in ms.
-const SETTLES_WITHIN = 400;
-const CHIPS = ["chip1", "chip2", "chip3", "chip4"];
+const SETTLES_WITHIN = 400; // ms: then the page shows itself, whatever the API has told
+const MOST_CHARS = 2000; // of a question (contract/turns.py)
 
 const at = (id) => document.getElementById(id);
-const desk = matchMedia("(hover: hover) and (pointer: fine)");
-const conversations = new Map(); // by what identifies the photo's source
+const conversations = new Map(); // by what identifies the photo's source, the oldest first
 let current = null; // the conversation on the screen, null while picking a photo
 let revisions = new Map(); // model revision → is it a demo checkpoint?
-
-// --- picking a photo ---------------------------------------------------------------------------
 
 async function take(file, { key, sample = null }) {
   problem(null);
   if (!conversations.has(key)) {
     say(at("hint"), "preparing");
     try {
-      conversations.set(key, converse(await prepare(file), sample, key));
+      converse(await prepare(file), { key, sample }).upload.begin();
     } catch (error) {
-      if (error instanceof PhotoProblem) return problem(error.word);
-      console.error(error); // a file that vanished, a canvas without memory
-      return problem("photoUnreadable");
+      return problem(error.word);
     } finally {
       say(at("hint"), "kinds");
     }
   }
-  await show(conversations.get(key));
+  await open(conversations.get(key));
 }
 
-/** The API cannot use the photo: said at once, and another one may be chosen. */
-async function giveUp(key, conversation, failure) {
+/** The photo cannot be used: said at once, and another one may be chosen. */
+async function giveUp(conversation, failure) {
   if (!conversation.empty) return; // the question says it
-  conversations.delete(key);
-  conversation.element.remove();
+  remove(conversation);
   if (conversation !== current) return describe();
-  await show(null);
+  await back();
   problem(failure.word ?? "", failure.message);
 }
 
-function converse(photo, sample, key) {
-  const number = conversations.size + 1;
+/** All of them, by the shopper's own wish. */
+async function forget() {
+  for (const each of [...conversations.values()]) {
+    each.stop();
+    remove(each);
+  }
+  await back();
+}
+
+function remove(conversation) {
+  conversation.gone = true;
+  conversations.delete(conversation.key);
+  conversation.element.remove();
+}
+
+/** A conversation about a photo, which is one more on the shelf. */
+function converse(photo, { key, sample, number = nextNumber() }) {
   const conversation = new Conversation(photo, {
+    key,
+    sample,
+    number,
     name: () => (sample && nameOf(sample)) || word("photoNow", { n: number }),
     suggestions: () => (sample ? askOf(sample) : []),
-    announce: (text) => {
-      if (conversation === current) at("announcement").textContent = text;
+    announce: (text) => conversation === current && (at("announcement").textContent = text),
+    keep: () => kept().then(({ keep }) => keep(conversation)),
+    answered: (revision) => {
+      showBanner(revision);
+      import("./pin.js"); // the conversation may become longer than the screen
+      import("./installed.js");
     },
-    answered: showBanner,
     changed: showComposer,
-    refused: (conversation, failure) => giveUp(key, conversation, failure),
+    refused: giveUp,
   });
+  conversations.set(key, conversation);
   at("threads").append(conversation.element);
   return conversation;
 }
 
+const nextNumber = () => Math.max(0, ...[...conversations.values()].map(({ number }) => number)) + 1;
+const kept = () => import("./kept.js");
+
 const takeFile = (file) => take(file, { key: `${file.name}|${file.size}|${file.lastModified}` });
 
-async function takeSample(sample, url) {
-  const photo = await fetch(url)
-    .then((response) => (response.ok ? response.blob() : null))
-    .catch(() => null);
-  if (!photo) return problem("sampleMissing");
-  await take(photo, { key: url, sample });
-}
+const takeSample = (sample, photo) =>
+  photo ? take(photo, { key: sample.file, sample }) : problem("sampleMissing");
 
-/** `key` of words.js, or the server's own `message`; null takes it away. */
+/** `key` of words/, or the server's own `message`; null takes it away. */
 function problem(key, message = "") {
   const line = at("photo-problem");
   line.hidden = key === null;
@@ -86,13 +98,31 @@ function problem(key, message = "") {
 
 // --- what is on the screen ---------------------------------------------------------------------
 
+/** Go to a conversation. The browser's Back leads from it to picking, however many were seen. */
+async function open(conversation) {
+  history[history.state?.key ? "replaceState" : "pushState"]({ key: conversation.key }, "");
+  await show(conversation);
+}
+
+async function back() {
+  if (!history.state?.key) return show(null);
+  const gone = new Promise((done) => addEventListener("popstate", done, { once: true }));
+  history.back();
+  await gone;
+}
+
+addEventListener("popstate", ({ state }) => show(conversations.get(state?.key) ?? null));
+
 async function show(conversation) {
   current = conversation;
+  at("cancel").hidden = true;
   problem(null);
   if (current) {
+    at("question").value = current.draft;
     at("photo").src = current.preview;
     await at("photo").decode().catch(() => {}); // so that the tag has its height at once
   }
+  grow();
   document.body.dataset.view = current ? "ask" : "pick";
   for (const each of conversations.values()) each.element.hidden = each !== current;
   describe();
@@ -112,32 +142,22 @@ function describe() {
   showShelf();
 }
 
-function showShelf() {
+async function showShelf() {
   const others = [...conversations.values()];
   at("shelf").hidden = others.length < (current ? 2 : 1);
-  at("shelf-list").replaceChildren(...others.map((conversation) => {
-    const picture = Object.assign(new Image(56, 56), { src: conversation.preview, alt: "" });
-    const button = document.createElement("button");
-    button.type = "button";
-    button.setAttribute("aria-current", String(conversation === current));
-    button.setAttribute("aria-label", conversation.name());
-    button.append(picture);
-    button.addEventListener("click", () => show(conversation));
-    const item = document.createElement("li");
-    item.append(button);
-    return item;
-  }));
+  if (!at("shelf").hidden) (await import("./shelf.js")).showShelf(others, current, open);
 }
 
 function showChips() {
-  const own = current.suggestions();
-  const questions = new Set([...own, ...CHIPS.map((key) => word(key))]);
+  const questions = new Set([...current.suggestions(), ...[1, 2, 3, 4].map((n) => word(`chip${n}`))]);
   at("chips").replaceChildren(...[...questions].map((question) => {
     const chip = document.createElement("button");
     chip.type = "button";
     chip.className = "chip";
     chip.textContent = question;
-    chip.addEventListener("click", () => askNow(question));
+    chip.addEventListener("click", () => {
+      if (!current.answering) current.ask(question, { suggested: true });
+    });
     return chip;
   }));
   at("chips").scrollTo({ left: 0 });
@@ -149,6 +169,8 @@ function showComposer() {
   at("composer").dataset.answering = String(answering);
   label(at("send"), answering ? "stop" : "send");
   for (const chip of at("chips").children) chip.setAttribute("aria-disabled", String(answering));
+  at("upload").hidden = current.uploaded === 1;
+  at("upload").value = current.uploaded;
   at("invitation").hidden = !current.empty;
 }
 
@@ -157,24 +179,26 @@ function showBanner(revision) {
   at("demo-banner").hidden = !demo;
 }
 
-// --- asking ------------------------------------------------------------------------------------
-
-function askNow(question) {
-  if (!current || current.answering || !question.trim()) return;
-  current.ask(question.trim());
-}
-
 function submit() {
   const { value } = at("question");
   if (!current || current.answering) return;
-  if (!value.trim()) return at("question").focus();
-  at("question").value = "";
+  if (!value.trim() || isTooLong()) return at("question").focus();
+  at("question").value = current.draft = "";
   grow();
-  askNow(value);
+  current.ask(value.trim());
 }
 
+function isTooLong() {
+  const { length: n } = at("question").value.trim();
+  at("too-long").hidden = n <= MOST_CHARS;
+  if (n > MOST_CHARS) say(at("too-long"), "tooLong", { n, most: MOST_CHARS });
+  return n > MOST_CHARS;
+}
+
+/** The line grows with its text. */
 function grow() {
   const box = at("question");
+  isTooLong();
   box.style.height = "auto";
   box.style.height = `${box.scrollHeight}px`;
 }
@@ -185,8 +209,11 @@ at("send").addEventListener("click", (event) => {
   if (current?.answering) return event.detail > 1 ? undefined : current.stop();
   submit();
 });
-at("composer").addEventListener("submit", (event) => event.preventDefault());
-at("question").addEventListener("input", grow);
+at("question").addEventListener("input", () => {
+  grow();
+  current.draft = at("question").value;
+});
+document.addEventListener("visibilitychange", () => current?.draft && current.keep());
 at("question").addEventListener("keydown", (event) => {
   // 229: Safari's Enter that only accepts what the input method proposes.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
@@ -194,57 +221,29 @@ at("question").addEventListener("keydown", (event) => {
   submit();
 });
 
-// --- where photos come from --------------------------------------------------------------------
-
-for (const [button, input] of [["take", "camera-file"], ["choose", "photo-file"]]) {
-  at(button).addEventListener("click", () => at(input).click());
-  at(input).addEventListener("change", () => {
-    const [file] = at(input).files;
-    at(input).value = ""; // the same file may be chosen again
-    if (file) takeFile(file);
-  });
-}
-at("change").addEventListener("click", () => show(null));
-
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  at("tag").classList.add("wanted");
-});
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) at("tag").classList.remove("wanted");
-});
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  at("tag").classList.remove("wanted");
-  const [file] = event.dataTransfer.files;
-  if (file) takeFile(file);
-});
-document.addEventListener("paste", (event) => {
-  const [file] = event.clipboardData.files;
-  const intoText = event.target === at("question") && event.clipboardData.getData("text/plain");
-  if (file && !intoText) takeFile(file);
-});
-
-// --- the start ---------------------------------------------------------------------------------
-
-at("language").addEventListener("click", toggleLanguage);
-whenSpoken(() => {
-  at("language").textContent = word("otherLanguage");
-  at("language").lang = language() === "zh" ? "en" : "zh-CN";
-  describe();
-});
+at("change").addEventListener("click", () => back().then(() => { at("cancel").hidden = false; }));
+at("cancel").addEventListener("click", () => history.forward());
+at("privacy").addEventListener("click", async () => (await import("./privacy.js")).show(forget));
+whenSpoken(describe);
 speak();
-
-document.body.dataset.settling = "";
 const models = readJson("v1/models")
   .then(({ data }) => {
     revisions = new Map(data.map((model) => [model.model_revision, model.demo === true]));
     showBanner();
   })
   .catch(({ status }) => (at("closed-banner").hidden = status !== 401)); // else asking says why
-const samples = showSamples(at("samples-list"), takeSample).then((any) => {
-  at("samples").hidden = !any;
-});
 const patience = new Promise((done) => setTimeout(done, SETTLES_WITHIN));
-await Promise.race([Promise.all([models, samples]), patience]);
+await Promise.race([Promise.all([models, remembered()]), patience]);
 delete document.body.dataset.settling;
+showSamples(at("samples"), takeSample);
+watchSources({ take: takeFile, refuse: () => problem("noPhoto") });
+if (location.search === "?shared") (await import("./installed.js")).takeShared(takeFile);
+
+/** The conversations of before; the one that was on the screen, after a reload. */
+async function remembered() {
+  if (stored("shopsight.kept")) await (await kept()).restore(converse);
+  const { key } = history.state ?? {};
+  if (conversations.has(key)) await show(conversations.get(key));
+  else history.replaceState(null, "");
+  showShelf();
+}

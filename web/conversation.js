@@ -1,25 +1,34 @@
 // The questions and answers about one photo, as they stand on the screen.
 
-import { ask } from "./ask.js";
-import { AskFailure } from "./failure.js";
+import { AskFailure, Upload, ask } from "./api.js";
 import { say, tagOf, word } from "./language.js";
-import { Thumbs } from "./thumbs.js";
-import { Upload } from "./upload.js";
 
 // Within this distance of the page's end, in pixels, the page follows an answer as it grows.
 const FOLLOWS_WITHIN = 120;
+// How a wait is told, in seconds.
+const UNITS = [["retryInHours", 3600], ["retryInMinutes", 60], ["retryIn", 1]];
 
 export class Conversation {
   #answering = null; // the AbortController of the answer under way
 
   /**
-   * `photo` is what photo.js prepared. `changed()` runs when answering begins or ends, `refused()`
-   * when the API cannot use the photo.
+   * A photo as photo.js prepares it, perhaps with the `id` of an upload of before, and `facts`:
+   * `key`, `number`, `sample`, `name()`, `suggestions()`, `announce(text)`, and what is called:
+   * `changed()` when answering begins or ends and when the photo is further on its way, `keep()`
+   * when there is something to remember, `answered(revision)`, and `refused()` when the photo
+   * cannot be used.
    */
-  constructor(photo, { name, suggestions, announce, answered, changed, refused }) {
-    Object.assign(this, { photo, name, suggestions, announce, answered, changed });
-    this.preview = URL.createObjectURL(photo.blob);
-    this.upload = new Upload(photo.blob, (failure) => refused(this, failure));
+  constructor({ preview, ready, id = null }, facts) {
+    const { refused } = facts;
+    Object.assign(this, { preview, photo: ready, draft: "", exchanges: [], gone: false }, facts);
+    this.uploaded = 1; // from 0 to 1
+    this.upload = new Upload(ready, id, {
+      progress: (share) => {
+        this.uploaded = share;
+        this.changed();
+      },
+      refused: (failure) => refused(this, failure),
+    });
     this.element = document.createElement("div");
     this.element.className = "conversation";
   }
@@ -29,13 +38,25 @@ export class Conversation {
   }
 
   get empty() {
-    return this.element.childElementCount === 0;
+    return this.exchanges.length === 0;
   }
 
-  ask(question) {
-    const exchange = new Exchange(question, () => this.#answer(exchange), this.announce);
+  /** `suggested`: the question stands for itself, so that its answer may be a cached one. */
+  ask(question, { suggested = false } = {}) {
+    return this.#answer(this.add(question, { suggested }));
+  }
+
+  /** An exchange that is not answered yet. */
+  add(question, { suggested }) {
+    const exchange = new Exchange(question, suggested, {
+      retry: () => this.#answer(exchange),
+      stop: () => this.stop(),
+      announce: this.announce,
+      voted: this.keep,
+    });
+    this.exchanges.push(exchange);
     this.element.append(exchange.element);
-    return this.#answer(exchange);
+    return exchange;
   }
 
   stop() {
@@ -51,7 +72,8 @@ export class Conversation {
     window.scrollTo({ top: document.documentElement.scrollHeight });
     this.announce(word("looking"));
     try {
-      for await (const part of ask(this.upload, exchange.question, signal)) {
+      const earlier = await this.#earlierThan(exchange);
+      for await (const part of ask(this.upload, exchange.question, earlier, signal)) {
         if (part.head) exchange.head(part.head);
         if (part.text) following(() => exchange.add(part.text));
         if (part.end) following(() => exchange.finish(part.end));
@@ -64,32 +86,40 @@ export class Conversation {
     } finally {
       this.#answering = null;
       this.changed();
+      this.keep();
       this.announce(exchange.spoken);
     }
   }
+
+  async #earlierThan(exchange) {
+    if (exchange.suggested || this.exchanges[0] === exchange) return [];
+    const { earlierThan } = await import("./turns.js");
+    return earlierThan(exchange, this.exchanges);
+  }
 }
 
-/** One question with its answer, a note on what went wrong, and a quiet line of timings. */
+/** One question with its answer, and a note on what went wrong. */
 class Exchange {
-  constructor(question, retry, announce) {
-    this.question = question;
+  #patience = null; // what is offered after a silence
+  #below = null; // what stands under a whole answer
+
+  constructor(question, suggested, { retry, stop, announce, voted }) {
+    Object.assign(this, { question, suggested, announce, voted });
+    this.vote = null;
     this.element = part("article", "exchange");
     this.text = part("p", "answer");
     this.note = part("p", "note");
-    this.timing = part("p", "timing");
     this.retry = part("button", "quiet-button retry");
     this.retry.type = "button";
     this.retry.addEventListener("click", () => {
       if (this.retry.getAttribute("aria-disabled") !== "true") retry();
     });
-    const asked = part("h3", "question");
+    this.stop = stop;
+    const asked = part("h2", "question");
     asked.textContent = question;
     asked.lang = tagOf(question);
-    this.thumbs = new Thumbs({ grow: following, announce });
-    const { buttons, reason, status } = this.thumbs;
-    this.below = part("div", "below");
-    this.below.append(this.timing, buttons);
-    this.element.append(asked, this.text, this.note, this.retry, this.below, reason, status);
+    asked.dir = this.text.dir = "auto"; // by the first letter, whatever the page's direction
+    this.element.append(asked, this.text, this.note, this.retry);
   }
 
   /** What a screen reader is told once the answer has ended, instead of every piece of it. */
@@ -103,54 +133,72 @@ class Exchange {
   begin() {
     this.startedAt = performance.now();
     this.firstMs = null;
-    this.revision = "";
-    this.cache = "";
-    this.retry.hidden = this.timing.hidden = this.below.hidden = true;
-    this.thumbs.withdraw();
+    this.head({ cache: "", revision: "", interaction: "" });
+    this.outcome = null;
+    this.retry.hidden = true;
+    this.#below?.withdraw();
     this.element.dataset.state = "answering";
     this.text.textContent = "";
-    say(this.note, "looking");
-    this.note.hidden = false;
+    this.#remark("looking");
+    this.#listen();
+  }
+
+  async #listen() {
+    const { Patience } = await import("./patience.js");
+    this.#patience ??= new Patience(this.note, {
+      remark: (key) => this.#remark(key),
+      announce: this.announce,
+      grow: following,
+      stop: this.stop,
+    });
+    if (this.element.dataset.state === "answering") this.#patience.listen();
   }
 
   head({ cache, revision, interaction }) {
-    this.cache = cache;
-    this.revision = revision;
-    this.interaction = interaction;
+    Object.assign(this, { cache, revision, interaction });
     Object.assign(this.element.dataset, { cache, revision, interaction });
   }
 
   add(text) {
-    if (this.firstMs === null) {
-      this.firstMs = performance.now() - this.startedAt;
-      this.note.hidden = true;
-    }
+    this.firstMs ??= performance.now() - this.startedAt;
+    this.#patience?.listen();
+    this.note.hidden = true;
     this.text.append(text); // a text node: never markup
     this.text.lang = tagOf(this.text.textContent);
   }
 
-  finish(reason) {
-    this.#end("done");
+  /** `times` are of an answer of before. */
+  finish(reason, times = {}) {
+    this.#end("done", { end: reason });
+    Object.assign(this, times);
     if (!this.text.textContent && reason !== "content_filter") {
       this.#remark("empty");
       this.#offerRetry(0);
     } else if (reason !== "stop") {
       this.#remark(reason === "length" ? "length" : "content_filter");
     }
-    if (this.firstMs === null) return;
-    this.below.hidden = false;
-    this.#showTiming();
-    this.thumbs.offer(this.interaction);
+    if (this.firstMs !== null) this.#showBelow();
+  }
+
+  /** It comes with the first answer: nobody needs it before. */
+  async #showBelow() {
+    const { Below } = await import("./below.js");
+    if (this.element.dataset.state !== "done") return;
+    following(() => {
+      this.#below ??= new Below(this, { grow: following });
+      this.#below.show();
+    });
   }
 
   stopped() {
-    this.#end("stopped");
+    this.#end("stopped", { stopped: true });
     this.#remark("stopped");
     this.#offerRetry(0);
   }
 
   fail(failure) {
-    this.#end("failed");
+    const { code, word, message, retryable } = failure;
+    this.#end("failed", { failure: { code, word, message, retryable } });
     this.element.dataset.code = failure.code ?? "";
     const silent = failure.word === "incomplete" && !this.text.textContent;
     if (failure.word) this.#remark(silent ? "incompleteSilent" : failure.word);
@@ -158,7 +206,9 @@ class Exchange {
     if (failure.retryable) this.#offerRetry(failure.retryAfter);
   }
 
-  #end(state) {
+  #end(state, outcome) {
+    this.outcome = outcome;
+    this.#patience?.end();
     this.totalMs = performance.now() - this.startedAt;
     this.element.dataset.state = state;
     this.note.hidden = true;
@@ -175,43 +225,18 @@ class Exchange {
     this.note.hidden = false;
   }
 
+  /** At once or after some seconds, which are counted down; minutes and hours are only told. */
   #offerRetry(seconds) {
     this.retry.hidden = false;
     this.retry.setAttribute("aria-disabled", String(seconds > 0));
-    if (seconds > 0) {
-      say(this.retry, "retryIn", { n: Math.ceil(seconds) });
-      setTimeout(() => this.#offerRetry(seconds - 1), 1000 * Math.min(seconds, 1));
-    } else {
-      say(this.retry, "retry");
-    }
-  }
-
-  #showTiming() {
-    const seconds = (ms) => (ms / 1000).toFixed(ms < 10_000 ? 2 : 1);
-    const values = { first: seconds(this.firstMs), total: seconds(this.totalMs) };
-    const measured = part("span", "");
-    say(measured, "timing", values);
-    this.timing.replaceChildren(measured);
-    Object.assign(this.timing.dataset, {
-      cache: this.cache,
-      firstMs: Math.round(this.firstMs),
-      totalMs: Math.round(this.totalMs),
-    });
-    const source = { hit: "fromCache", stale: "fromCache", joined: "joined" }[this.cache];
-    if (source) {
-      const badge = part("span", "source");
-      say(badge, source);
-      this.timing.append(badge);
-    }
-    this.timing.hidden = false;
+    if (seconds <= 0) return say(this.retry, "retry");
+    const [key, unit] = UNITS.find(([, unit]) => seconds > unit) ?? UNITS.at(-1);
+    say(this.retry, key, { n: Math.ceil(seconds / unit) });
+    setTimeout(() => this.#offerRetry(seconds - unit), 1000 * Math.min(seconds, unit));
   }
 }
 
-function part(tag, className) {
-  const element = document.createElement(tag);
-  element.className = className;
-  return element;
-}
+const part = (tag, className) => Object.assign(document.createElement(tag), { className });
 
 /** Do something that may lengthen the page; who reads its end keeps seeing the end. */
 function following(lengthen) {

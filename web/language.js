@@ -1,23 +1,35 @@
 // Which language the page speaks, and saying it: an element remembers its word, so that a change
 // of language can say everything again, answers' notes and timings included.
 
-import { words } from "./words.js";
-
 const MEMORY = "shopsight.language";
 const TAGS = { zh: "zh-CN", en: "en" };
 const listeners = [];
 let current = remembered() ?? (/^zh\b/i.test(navigator.language ?? "") ? "zh" : "en");
+let words = await wordsOf(current);
 
 export const language = () => current;
 
 /** The value of Accept-Language for the API: its error messages come in the page's language. */
 export const acceptLanguage = () => (current === "zh" ? "zh-CN,zh;q=0.9" : "en");
 
+// The language that most texts in a script are in.
+const SCRIPTS = {
+  ja: /[\p{Script=Hiragana}\p{Script=Katakana}]/u,
+  "zh-CN": /\p{Script=Han}/u,
+  ko: /\p{Script=Hangul}/u,
+  ar: /\p{Script=Arabic}/u,
+  he: /\p{Script=Hebrew}/u,
+  ru: /\p{Script=Cyrillic}/u,
+  th: /\p{Script=Thai}/u,
+  hi: /\p{Script=Devanagari}/u,
+};
+
 /** The language tag of a text, for the right glyphs and the right voice of a screen reader. */
-export const tagOf = (text) => (/\p{Script=Han}/u.test(text) ? TAGS.zh : TAGS.en);
+export const tagOf = (text) =>
+  Object.keys(SCRIPTS).find((tag) => SCRIPTS[tag].test(text)) ?? TAGS.en;
 
 export function word(key, values = {}) {
-  return words[current][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  return words[key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 /** Put a word into an element as its text, now and after every change of language. */
@@ -40,8 +52,7 @@ export function whenSpoken(listener) {
   listener();
 }
 
-export function speak(language = current) {
-  current = language;
+export function speak() {
   document.documentElement.lang = TAGS[current];
   document.title = word("title");
   for (const element of document.querySelectorAll("[data-word], [data-word-label]")) {
@@ -54,19 +65,37 @@ export function speak(language = current) {
   for (const listener of listeners) listener();
 }
 
-export function toggleLanguage() {
-  speak(current === "zh" ? "en" : "zh");
+const toggle = document.getElementById("language");
+whenSpoken(() => {
+  toggle.textContent = word("otherLanguage");
+  toggle.lang = current === "zh" ? TAGS.en : TAGS.zh;
+});
+toggle.addEventListener("click", async () => {
+  const other = current === "zh" ? "en" : "zh";
+  words = await wordsOf(other);
+  current = other;
+  speak();
   try {
     localStorage.setItem(MEMORY, current);
   } catch {
     // Private windows and blocked storage: the choice lasts as long as the page.
   }
+});
+
+/** One language is loaded: the other one only when it is wanted. */
+async function wordsOf(tongue) {
+  return (await import(`./words/${tongue}.js`)).words;
 }
 
 function remembered() {
+  const value = stored(MEMORY);
+  return value in TAGS ? value : null;
+}
+
+/** What localStorage has under a name; null too where a browser forbids it. */
+export function stored(name) {
   try {
-    const value = localStorage.getItem(MEMORY);
-    return value in words ? value : null;
+    return localStorage.getItem(name);
   } catch {
     return null;
   }

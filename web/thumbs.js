@@ -1,18 +1,24 @@
 // Two thumbs under an answer, and after a thumb down a line to say why.
 
 import { label, say, word } from "./language.js";
+import { style } from "./style.js";
 
+// The API's own bound of a reason.
+const MOST_CHARS = 500;
 const template = document.getElementById("thumbs");
+await style("thumbs.css");
 
 export class Thumbs {
   #interaction = "";
   #vote = null; // "up" or "down", once the API has taken it
   #sending = false;
 
-  /** `grow(lengthen)` does what makes the page longer; `announce(text)` tells a screen reader. */
-  constructor({ grow, announce }) {
-    this.grow = grow;
-    this.announce = announce;
+  /**
+   * `grow(lengthen)` does what makes the page longer; `announce(text)` tells a screen reader;
+   * `voted(vote)` is told what the API has taken.
+   */
+  constructor({ grow, announce, voted }) {
+    Object.assign(this, { grow, announce, voted });
     const parts = template.content.cloneNode(true);
     this.buttons = parts.querySelector(".thumbs");
     this.reason = parts.querySelector(".reason");
@@ -29,14 +35,16 @@ export class Thumbs {
     this.reason.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = this.field.value.trim();
-      if (text) this.#send("down", text);
+      if (text.length > MOST_CHARS) this.#below({ line: true, said: "reasonTooLong" });
+      else if (text) this.#send("down", text);
       else this.field.focus();
     });
   }
 
-  /** Hidden until there is a whole answer: `interaction` names it. */
-  offer(interaction) {
+  /** Hidden until there is a whole answer: `interaction` names it, `vote` was cast before. */
+  offer(interaction, vote = null) {
     this.#interaction = interaction;
+    this.#show(vote);
     this.buttons.hidden = !interaction;
   }
 
@@ -62,8 +70,9 @@ export class Thumbs {
     if (!taken) {
       this.#show(before);
       this.#below({ line: before === "down", said: "voteLost" });
-    } else if (reason !== undefined) {
-      this.field.value = "";
+    } else {
+      if (reason !== undefined) this.field.value = "";
+      this.voted(vote);
     }
     if (!this.status.hidden) this.announce(this.status.textContent);
   }

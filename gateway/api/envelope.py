@@ -1,6 +1,7 @@
 """What every public endpoint shares: the interaction's ids, response headers, error responses."""
 
 from fastapi import Request, Response
+from starlette.convertors import Convertor, register_url_convertor
 
 from contract.errors import ShopsightError
 from contract.http import json_error, request_id
@@ -11,6 +12,21 @@ from gateway.gateway import Gateway
 from gateway.identity.sessions import SESSION_HEADER
 from gateway.log.client import client_of
 from gateway.log.interaction import Interaction
+
+
+class AnyText(Convertor[str]):
+    """A part of an address that is any text. Starlette's `path` ends at a line's end."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("any", AnyText())  # before any route names it
 
 
 def gateway_of(request: Request) -> Gateway:

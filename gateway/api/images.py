@@ -1,15 +1,14 @@
 """`POST /v1/images`: uploads a photo once, so that questions can name its id."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import InvalidField, PayloadTooLarge, PhotoError, ShopsightError
-from contract.forms import MAX_USER_CHARS
 from contract.http import media_type, read_body
 from contract.images import EncodedImage
+from contract.request import validate
 from gateway.api.admission import admitted, count_body
 from gateway.api.envelope import (
     error_response,
@@ -20,7 +19,7 @@ from gateway.api.envelope import (
 )
 from gateway.api.multipart import read_form
 from gateway.identity.scopes import UPLOAD
-from gateway.images.upload import Consent
+from gateway.images.upload import Consent, UploadForm
 
 router = APIRouter()
 
@@ -34,10 +33,10 @@ async def upload(request: Request) -> Response:
 
     async def read() -> tuple[EncodedImage, Consent | None]:
         caller = await admitted(request, gateway, interaction, UPLOAD)
-        photo, fields = await _photo(request)
+        photo, form = await _read(request)
         count_body(request, gateway, caller)
-        interaction.caller = replace(caller, user=_user(fields))
-        return photo, _consent(fields)
+        interaction.caller = replace(caller, user=form.user)
+        return photo, form.consent
 
     try:
         uploaded = await gateway.uploading.upload(read, interaction)
@@ -49,29 +48,17 @@ async def upload(request: Request) -> Response:
         return error_response(error, request, gateway, interaction)
 
 
-async def _photo(request: Request) -> tuple[EncodedImage, Mapping[str, str]]:
-    """The photo and its fields: query parameters, and for a form its fields too."""
-    parameters = dict(request.query_params)
-    parameters.pop("user", None)  # URLs are logged, and must not contain a person's id
-    if _is_form(request):
-        fields, photo = await read_form(request)
-        if photo is None or fields.keys() - {"consent", "user"}:
-            raise InvalidField("photo")
-        return photo, {**parameters, **fields}
-    return EncodedImage((await read_body(request)).data), parameters
+async def _read(request: Request) -> tuple[EncodedImage, UploadForm]:
+    given = {}
+    if "consent" in request.query_params:  # not `user`: URLs are logged
+        given["consent"] = request.query_params["consent"]
+    if not _is_form(request):
+        return EncodedImage((await read_body(request)).data), validate(UploadForm, given)
+    fields, photo = await read_form(request)
+    if photo is None:
+        raise InvalidField("photo")
+    return photo, validate(UploadForm, {**given, **fields})
 
 
 def _is_form(request: Request) -> bool:
     return media_type(request) == "multipart/form-data"
-
-
-def _user(fields: Mapping[str, str]) -> str | None:
-    if len(fields.get("user", "")) > MAX_USER_CHARS:
-        raise InvalidField("user")
-    return fields.get("user")
-
-
-def _consent(fields: Mapping[str, str]) -> Consent | None:
-    if fields.get("consent") not in (None, "improve"):
-        raise InvalidField("consent")
-    return "improve" if "consent" in fields else None

@@ -23,8 +23,8 @@ async def models(request: Request) -> dict[str, Any]:
     return {"object": "list", "data": gateway.pool.models()}
 
 
-# `path`: the revision of a foreign server may be a hub name, with a slash in it.
-@router.api_route("/v1/models/{model:path}", methods=list(READS))
+# The revision of a foreign server may be a hub name, with a slash in it.
+@router.api_route("/v1/models/{model:any}", methods=list(READS))
 async def model(model: str, request: Request) -> dict[str, Any]:
     """The alias is whichever revision answers this caller; a revision is itself. Raises
     ModelNotFound, and NoReplica where it cannot be known."""
@@ -41,7 +41,7 @@ async def model(model: str, request: Request) -> dict[str, Any]:
 
 
 @router.api_route("/v1/responses", methods=["GET", "HEAD", "POST", "DELETE"])
-@router.api_route("/v1/responses/{rest:path}", methods=["GET", "HEAD", "POST", "DELETE"])
+@router.api_route("/v1/responses/{rest:any}", methods=["GET", "HEAD", "POST", "DELETE"])
 async def responses() -> None:
     """OpenAI's newer interface, which keeps conversations at the server. Raises NoResponses."""
     raise NoResponses

@@ -15,8 +15,8 @@ ROUTE = "/v1/users/{id}/data"
 router = APIRouter()
 
 
-# `path`: an id may contain any character, even a slash. It comes percent-decoded.
-@router.delete("/v1/users/{user:path}/data")
+# An id may contain any character, even a slash or a line's end. It comes percent-decoded.
+@router.delete("/v1/users/{user:any}/data")
 async def erase(user: str, request: Request) -> Response:
     """Erase all data of a person, from all stores. 202 while a file may still hold some: the client
     sends the request again later."""

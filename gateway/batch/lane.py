@@ -1,5 +1,6 @@
 """The parts of the batch lane, made together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -45,7 +46,13 @@ class BatchLane:
         """`engine`: with more patience than a request's, as below."""
         return BatchErasure(engine, self._settings.file_dir, self._pseudonyms)
 
-    def worker(self, engine: Engine, ask: AskLine, registry: CollectorRegistry) -> BatchWorker:
+    def worker(
+        self,
+        engine: Engine,
+        ask: AskLine,
+        may_ask: Callable[[], bool],
+        registry: CollectorRegistry,
+    ) -> BatchWorker:
         settings = self._settings
         queue = LineQueue(engine, settings.batch_lease_s)
         jobs = BatchJobs(
@@ -57,7 +64,8 @@ class BatchLane:
             patience_s=settings.batch_line_deadline_ms / 1000,
         )
         retention = Retention(engine, self.files, settings.batch_window_s)
-        return BatchWorker(settings, jobs, queue, ask, retention, BatchMetrics(registry))
+        metrics = BatchMetrics(registry)
+        return BatchWorker(settings, jobs, queue, ask, may_ask, retention, metrics)
 
     def close(self) -> None:
         self.files.close()

@@ -12,6 +12,8 @@ MAX_TRIES = 5
 # Between the tries of one line, in seconds; the last one repeats.
 PAUSES_S = (1, 2, 4, 8)
 MAX_PAUSE_S = 60.0
+# A limit of the day is asked about again after so long at most: ops may have raised it.
+MAX_LIMITED_S = 300.0
 # Statuses that say nothing about the line itself.
 BUSY, LIMITED = 503, 429
 # Statuses of a failure that another replica, or the same one later, may not have.
@@ -81,8 +83,8 @@ def pause_after(answer: Answer, tries: int) -> Pause | None:
     """None where the answer is the line's last."""
     if answer.status == BUSY:
         return Pause(min(answer.retry_after_s or 1.0, MAX_PAUSE_S), False, "all")
-    if answer.status == LIMITED:  # of the day: until it ends
-        return Pause(answer.retry_after_s or 1.0, False, "tenant")
+    if answer.status == LIMITED:
+        return Pause(min(answer.retry_after_s or 1.0, MAX_LIMITED_S), False, "tenant")
     if answer.status in MAY_PASS and tries < MAX_TRIES:
         return Pause(PAUSES_S[min(tries, len(PAUSES_S)) - 1], True, "line")
     return None

@@ -40,9 +40,11 @@ class BatchWorker:
         jobs: BatchJobs,
         queue: LineQueue,
         ask: AskLine,
+        may_ask: Callable[[], bool],
         retention: Retention,
         metrics: BatchMetrics,
     ) -> None:
+        """`may_ask`: whether anything could answer at all. Otherwise each line would fail first."""
         self._folder: Path = settings.file_dir
         self._places = settings.batch_concurrency
         self._poll_s = settings.batch_poll_s
@@ -50,6 +52,7 @@ class BatchWorker:
         self._jobs = jobs
         self._queue = queue
         self._ask = ask
+        self._may_ask = may_ask
         self._retention = retention
         self._metrics = metrics
         self._lines: dict[asyncio.Task[None], tuple[LineBatch, Line]] = {}
@@ -104,7 +107,7 @@ class BatchWorker:
     def _in_turn(self, batches: list[LineBatch]) -> list[LineBatch]:
         """The tenant with the fewest lines under way here is next. Of a tenant, its oldest."""
         now = time.monotonic()
-        if self._until.get("", 0.0) > now:
+        if self._until.get("", 0.0) > now or not self._may_ask():
             return []
         under_way = [batch.tenant for batch, _ in self._lines.values()]
         may = [batch for batch in batches if self._until.get(batch.tenant, 0.0) <= now]

@@ -205,8 +205,7 @@ def _error(value: dict[str, Any]) -> ShopsightError:
 
 
 def _errors(parent: type[ShopsightError]) -> dict[str, type[ShopsightError]]:
-    """The errors without subclasses, by their code."""
+    """The errors that have a code of their own, by it."""
+    own = {parent.code: parent} if "code" in vars(parent) else {}
     below = [_errors(child) for child in parent.__subclasses__()]
-    return {code: error for errors in below for code, error in errors.items()} or {
-        parent.code: parent
-    }
+    return {**own, **{code: error for errors in below for code, error in errors.items()}}

@@ -47,7 +47,7 @@ class Vote:
         }
 
 
-class _Form(Wire):
+class VoteForm(Wire):
     interaction_id: str
     vote: VoteValue
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] | None = None
@@ -58,7 +58,7 @@ def parse_vote(body: bytes) -> Vote:
     """Raises PayloadTooLarge, InvalidField, and the errors of `parse_object` and `checked_text`."""
     if len(body) > MAX_FEEDBACK_BYTES:
         raise PayloadTooLarge
-    form = validate(_Form, parse_object(body))
+    form = validate(VoteForm, parse_object(body))
     match = _INTERACTION.fullmatch(form.interaction_id)
     if match is None:
         raise InvalidField("interaction_id")

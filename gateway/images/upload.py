@@ -5,9 +5,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from contract.errors import ImageNotFound
+from contract.forms import MAX_USER_CHARS, Wire
 from contract.images import EncodedImage, ImageFacts
 from gateway.identity.callers import Caller
 
@@ -15,6 +18,13 @@ PREFIX = "img_"
 
 Consent = Literal["improve"]
 """What else its uploader lets a photo be used for: examples for a better model."""
+
+
+class UploadForm(Wire):
+    """The text fields of a form with a photo. Of a raw photo `consent` is in the query."""
+
+    consent: Consent | None = None
+    user: Annotated[str, Field(max_length=MAX_USER_CHARS)] | None = None
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ class Interaction:
             "question_hash": question.hash if question else None,
             "intent": question.intent if question else None,
             "language": self.language,
-            "answer": masked(self.answer.text) or None,
+            "answer": masked("".join([piece.text for piece in self._answer])) or None,
             "outcome": self.outcome,
             "error_code": self.error_code,
             "finish_reason": end.reason if end else None,

@@ -40,21 +40,21 @@ class ModerationInput:
     photo: EncodedImage | None = None
 
 
-class _PhotoUrl(Wire):
+class ModeratedPhoto(Wire):
     url: str
 
 
-class _InputPart(Wire):
+class ModeratedPart(Wire):
     type: Literal["text", "image_url"]
     text: str | None = None
-    image_url: _PhotoUrl | None = None
+    image_url: ModeratedPhoto | None = None
 
 
-class _ModerationForm(Wire):
+class ModerationForm(Wire):
     input: (
         str
         | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
-        | Annotated[list[_InputPart], Field(min_length=1, max_length=MAX_INPUTS)]
+        | Annotated[list[ModeratedPart], Field(min_length=1, max_length=MAX_INPUTS)]
     )
     model: Annotated[str, Field(max_length=128)] | None = None
 
@@ -62,13 +62,13 @@ class _ModerationForm(Wire):
 def parse_moderation(body: bytes) -> list[ModerationInput]:
     """One input for each text of a list; parts together are one. Raises InvalidField, and the
     errors of JSON, texts and photos."""
-    form = validate(_ModerationForm, parse_object(body))
+    form = validate(ModerationForm, parse_object(body))
     if isinstance(form.input, str):
         return [ModerationInput((_text(form.input, "input"),))]
     inputs: list[ModerationInput] = []
     texts: list[str] = []
     photo: EncodedImage | None = None
-    parts: Sequence[str | _InputPart] = form.input
+    parts: Sequence[str | ModeratedPart] = form.input
     for number, part in enumerate(parts):
         place = f"input.{number}"
         if isinstance(part, str):

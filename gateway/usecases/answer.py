@@ -100,8 +100,9 @@ class Answering:
                 self.limits.computed(interaction)
             if interaction.end is None:
                 raise ReplicaFailed
-            calibration, end = self.pool.calibration(revision), interaction.end
-            interaction.product = question.known.task.read(interaction.answer, end, calibration)
+            if (read_product := question.known.task.read_product) is not None:
+                worth = self.pool.calibration(revision)
+                interaction.product = read_product(interaction.answer, interaction.end, worth)
         # 8 recorded, by leaving `recorded`: only now the last byte may go out
         yield interaction.end
 
@@ -242,9 +243,8 @@ class Answering:
             yield screen.filtered()
             return
         answer = joined(pieces)
-        shareable = photo.shareable and screen.verdict.shareable
-        keep = keep and end.reason != "content_filter" and shareable
-        keep = keep and question.known.task.usable(answer, end)
+        keep = keep and photo.shareable and screen.verdict.shareable
+        keep = keep and end.reason != "content_filter" and question.known.task.usable(answer, end)
         if keep and not personal(answer.text):  # 8 keep it
             await self.answers.put(key, answer, end, screen.version)
         yield screen.noted(end)

@@ -107,7 +107,7 @@ class BatchLines:
         """One try of a line. Its row in the log has the batch as its parent. Raises nothing but
         CancelledError."""
         interaction = Interaction(
-            "", BATCH_LINE, route=batch.endpoint, parent=batch.key, caller=Caller(batch.tenant)
+            "", BATCH_LINE, f"batch {batch.endpoint}", parent=batch.key, caller=Caller(batch.tenant)
         )
         interaction.request_id = f"batch_req_{interaction.id.hex}"
         endpoint = self.endpoints[batch.endpoint]

@@ -21,8 +21,7 @@ from gateway.prompt import (
     SYSTEM,
 )
 
-Product = CardAnswer | MatchAnswer
-Read = Callable[[Delta, Finished, Calibration], Product]
+ReadProduct = Callable[[Delta, Finished, Calibration], CardAnswer | MatchAnswer]
 
 
 @dataclass(frozen=True)
@@ -35,17 +34,14 @@ class Task:
     """Of that instruction and of `request`: part of the answer cache's key."""
     request: Callable[[CompletionRequest], CompletionRequest]
     """What was typed → what the model is asked, and the key names."""
-    reads: Read | None = None
-    """Of an answer that is data. Raises ReplicaFailed for what is none."""
-
-    def read(self, answer: Delta, end: Finished, calibration: Calibration) -> Product | None:
-        """None of an answer that is a text."""
-        return None if self.reads is None else self.reads(answer, end, calibration)
+    read_product: ReadProduct | None = None
+    """Of an answer that is data; None where it is a text. Raises ReplicaFailed for what is none."""
 
     def usable(self, answer: Delta, end: Finished) -> bool:
         """Whether the next who asks may be given it."""
         try:
-            self.read(answer, end, NOT_CALIBRATED)
+            if self.read_product is not None:
+                self.read_product(answer, end, NOT_CALIBRATED)
         except ReplicaFailed:
             return False
         return True

@@ -32,8 +32,8 @@ class Engine:
         prefill_tokens: int,
         lane: LaneLimits = LaneLimits(),  # noqa: B008 - it is frozen
     ) -> None:
-        """`prefill_tokens`: at most so many prompt tokens a step, padding included. `lane`: what
-        the batch lane may have."""
+        """`prefill_tokens`: at most so many prompt tokens a step, or what takes as long. `lane`:
+        what the batch lane may have."""
         self._model = model
         self._metrics = metrics
         self._prefill_tokens = prefill_tokens
@@ -128,8 +128,7 @@ class Engine:
     def step(self) -> None:
         self._drop_cancelled_and_expired()
         self._waiting.admit(self._passes)
-        self._prefill()
-        self._decode()
+        self._pass()
         self._metrics.record_state(self._model, self._rows, self._waiting)
 
     def _drop_cancelled_and_expired(self) -> None:
@@ -152,31 +151,26 @@ class Engine:
         """Whether any is in flight or waits."""
         return bool(self._rows.shoppers or self._waiting.shoppers_waiting)
 
-    def _prefill(self) -> None:
-        """A pass over shoppers' prompts, or, where they have none, a shorter one over the lane's if
-        that may run."""
-        if not self._rows.prefilling:
+    def _pass(self) -> None:
+        """A pass over all answers, or over shoppers' alone while the lane has to pause, and over
+        prompts: shoppers', or, where they have none, a shorter part of the lane's."""
+        shoppers = self._shoppers
+        may_run = self._lane_time.may_run(shoppers)
+        answers = len(self._rows.decoding) if may_run else self._rows.shoppers_decoding
+        prompts = self._prefill_tokens
+        if self._rows.prefilling and self._rows.prefilling[0].in_lane:
+            prompts = self._lane_prefill_tokens if may_run else 0
+        step = self._rows.plan(answers, prompts)
+        if step.is_empty:
             return
-        lane, shoppers = self._rows.prefilling[0].in_lane, self._shoppers
-        if lane and not self._lane_time.may_run(shoppers):
-            return
+        lane_answers = sum(row.in_lane for row, _ in step.reads[:answers])
         began_at = time.monotonic()
-        self._passes.prefill(self._lane_prefill_tokens if lane else self._prefill_tokens)
+        self._passes.run(step)
         took_s = time.monotonic() - began_at
-        self._lane_time.record(took_s, took_s if lane else 0.0, shoppers)
-
-    def _decode(self) -> None:
-        """A pass over all answers, or over shoppers' alone while the lane has to pause."""
-        number, shoppers = len(self._rows.decoding), self._shoppers
-        of_shoppers = self._rows.shoppers_decoding
-        if not self._lane_time.may_run(shoppers):
-            number = of_shoppers
-        if not number:
-            return
-        began_at = time.monotonic()
-        self._passes.decode(number)
-        took_s = time.monotonic() - began_at
-        self._lane_time.record_decode(took_s, number, number - of_shoppers, shoppers)
+        if len(step.reads) == answers and not step.looks:
+            self._lane_time.record_decode(took_s, answers, lane_answers, shoppers)
+        else:
+            self._lane_time.record(took_s, took_s * step.lane_share, shoppers)
 
     def _begin_anew(self) -> None:
         """After a step that failed. Raises what the device raises if it is lost, or RuntimeError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from contract.errors import InternalError, Overloaded, ReplicaFailed, ShopsightError
 from inference.batching.job import named
-from inference.batching.rows import RowLimit, Rows
+from inference.batching.rows import RowLimit, Rows, Step
 from inference.batching.sequence import Sequence
 from inference.model.choosing.chooser import Choice, choose
 from inference.model.model import Model
@@ -45,16 +45,12 @@ class Passes:
     def has_room(self) -> bool:
         return len(self.rows) < self.slots
 
-    def prefill(self, most_tokens: int) -> None:
-        """One pass over prompts. Raises DeviceLost."""
-        rows, width = self.rows.next_prefill(most_tokens)
-        if rows:
-            self._forward(rows, width)
-
-    def decode(self, number: int) -> None:
-        """One more token for the first `number` answers in decode. Raises DeviceLost."""
-        if number:
-            self._forward(self.rows.decoding[:number], 1)
+    def run(self, step: Step) -> None:
+        """Photos are looked at, prompts are read, and answers get their next token. Raises
+        DeviceLost."""
+        if step.looks:
+            self._look(step.looks, step.look_tokens)
+        self._forward([(row, tokens) for row, tokens in step.reads if self._can_read(row)])
 
     def preempt(self, row: Sequence, reason: str) -> None:
         """The row waits again. It keeps its answer so far, and is read anew when it comes back."""
@@ -79,40 +75,60 @@ class Passes:
         if error is not None:
             row.job.send(error)
 
-    def _forward(self, rows: list[Sequence], width: int) -> None:
-        """One pass over adjacent rows, at most `width` tokens each. Rows whose tokens are then all
-        in the cache get their next token."""
-        first = self.rows.place(rows[0])
-        inputs = [row.next_input(width) for row in rows]
-        # Those whose tokens are then all in the cache.
-        done = [
-            index for index, row in enumerate(rows) if row.uncached_tokens == len(inputs[index].ids)
-        ]
-        samplers = [rows[index].sampler for index in done]
+    def _can_read(self, row: Sequence) -> bool:
+        """The photo may have failed, or taken the memory that the row was to have."""
+        photo = row.photo_ahead
+        known = photo is None or self._model.network.sight_cost(photo) == 0
+        return known and row in self.rows
+
+    def _look(self, rows: list[Sequence], most_tokens: int) -> None:
+        photos = [row.job.prompt.photo for row in rows if row.job.prompt.photo is not None]
         try:
-            logits = self._model.network.forward(first, inputs)
-            choices = choose(logits[done] if len(done) < len(rows) else logits, samplers)
-        except OutOfMemory:
-            self._shrink_batch()
+            self._model.network.look(photos, most_tokens)
+        except Exception as error:
+            for row in self._left_after(error, rows):
+                self._look([row], most_tokens)
+
+    def _forward(self, reads: list[tuple[Sequence, int]]) -> None:
+        """One pass, in which each of these rows adds at most so many tokens. Rows whose tokens are
+        then all in the cache get their next token."""
+        if not reads:
             return
-        except Exception:
-            log.exception("a pass of %d rows failed", len(rows))
-            self._model.network.check_device()
-            if len(rows) == 1:
-                self.end(rows[0], InternalError())
-                self.rows.remove(rows[0], spoiled=True)
-            else:  # each alone, so that only the faulty question fails
-                for row in rows:
-                    self._forward([row], width)
+        rows = [row for row, _ in reads]
+        inputs = [row.next_input(tokens, self.rows.place(row)) for row, tokens in reads]
+        done = [row for row, item in zip(rows, inputs, strict=True) if item.wanted]
+        try:
+            logits = self._model.network.forward(inputs)
+            choices = choose(logits, [row.sampler for row in done])
+        except Exception as error:
+            left = self._left_after(error, rows)
+            for row, tokens in reads:
+                if row in left and row in self.rows:
+                    self._forward([(row, tokens)])
             return
-        kind = "completion" if rows[0] in self.rows.decoding else "prompt"
-        self._metrics.record_pass(kind, len(rows), sum(len(item.ids) for item in inputs))
         self._row_limit.record_pass()
+        read = {row: len(item.ids) for row, item in zip(rows, inputs, strict=True)}
+        self._metrics.record_pass("completion", [read[r] for r in rows if r in self.rows.decoding])
+        self._metrics.record_pass("prompt", [read[r] for r in rows if r in self.rows.prefilling])
         for row, item in zip(rows, inputs, strict=True):
             row.cached_tokens += len(item.ids)
-            if row.uncached_tokens == 0 and row in self.rows.prefilling:
+            if item.wanted and row in self.rows.prefilling:
                 self.rows.begin_decode(row)
-        self._add_tokens([rows[index] for index in done], choices)
+        self._add_tokens(done, choices)
+
+    def _left_after(self, error: Exception, rows: list[Sequence]) -> list[Sequence]:
+        """What these rows did together has failed. Returns those that are to do it again, each
+        alone, so that only the faulty question fails. Raises DeviceLost."""
+        if isinstance(error, OutOfMemory):
+            self._shrink_batch()
+            return []
+        log.error("a pass of %d rows failed", len(rows), exc_info=error)
+        self._model.network.check_device()
+        if len(rows) > 1:
+            return rows
+        self.end(rows[0], InternalError())
+        self.rows.remove(rows[0], spoiled=True)
+        return []
 
     def _add_tokens(self, rows: list[Sequence], choices: list[Choice]) -> None:
         network = self._model.network

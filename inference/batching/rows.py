@@ -1,6 +1,7 @@
 """The rows in flight, how many there may be, and their places in the KV cache."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from inference.batching.sequence import Sequence
 from inference.model.network import Network
@@ -25,6 +26,27 @@ class RowLimit:
         self._passes += 1
         if self._passes >= RECOVERY_PASSES and self.value < self._slots:
             self.value, self._passes = self.value + 1, 0
+
+
+@dataclass
+class Step:
+    """`reads`: the rows of a pass, and how many tokens each adds. Before it the tower looks at the
+    photos of `looks`, for as long as `look_tokens` tokens take."""
+
+    reads: list[tuple[Sequence, int]]
+    looks: list[Sequence] = field(default_factory=list)
+    look_tokens: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.reads and not self.looks
+
+    @property
+    def lane_share(self) -> float:
+        """Of its time, by tokens: what of it is the batch lane's. Photos are of one lane only."""
+        lane = sum(tokens for row, tokens in self.reads if row.in_lane)
+        lane += self.look_tokens if any(row.in_lane for row in self.looks) else 0
+        return lane / (self.look_tokens + sum(tokens for _, tokens in self.reads))
 
 
 class Rows:
@@ -65,25 +87,39 @@ class Rows:
         row.has_begun = True
         return known
 
-    def next_prefill(self, most_tokens: int) -> tuple[list[Sequence], int]:
-        """The rows of the next pass over prompts, and how many tokens each adds at most: several
-        short prompts together, or a part of a long one. `most_tokens`, filling included, bounds
-        how long the pass delays the answers in decode. Prompts of the lane are in none but their
-        own passes, when shoppers have none to be read."""
-        rows: list[Sequence] = []
-        width = longest = 0
-        for row in self.prefilling:
-            wider = max(width, row.uncached_tokens)
-            longer = max(longest, row.cached_tokens)
-            # Rows are filled up to the same width, and no row may outgrow its slot by that.
-            fits = longer + wider <= self._network.cache.capacity
-            if rows and (wider * (len(rows) + 1) > most_tokens or not fits):
+    def plan(self, answers: int, most_tokens: int) -> Step:
+        """A token for the first `answers` in decode, and prompts in the order of their arrival, for
+        as long as `most_tokens` tokens take: so long do answers wait at most. Prompts of the lane
+        are read when shoppers have none. A photo's tokens are read when the tower has looked at it,
+        which takes its time, too. Photos that it looks at together have no more tokens than a step,
+        because its memory is planned for that."""
+        network = self._network
+        step = Step([(row, 1) for row in self.decoding[:answers]])
+        ahead = {row: row.photo_ahead for row in self.prefilling}
+        network.vision.in_use = {photo.key for photo in ahead.values() if photo is not None}
+        left = most_tokens
+        looked_at: dict[str, int] = {}
+        for row, photo in ahead.items():
+            if row.in_lane != self.prefilling[0].in_lane or not left:
                 break
-            if rows and row.in_lane != rows[0].in_lane:
+            if photo is not None and photo.key not in looked_at:
+                cost = network.sight_cost(photo)
+                together = sum(looked_at.values()) + photo.tokens
+                if cost > left < most_tokens or (cost and looked_at and together > most_tokens):
+                    break
+                if cost:
+                    looked_at[photo.key] = photo.tokens
+                    step.looks.append(row)
+                    step.look_tokens += min(cost, left)
+                    left -= min(cost, left)
+                if cost > most_tokens:  # such a photo is looked at in several steps
+                    break
+            tokens = min(row.uncached_tokens, left)
+            if not tokens:
                 break
-            rows.append(row)
-            width, longest = wider, longer
-        return rows, min(width, most_tokens)
+            step.reads.append((row, tokens))
+            left -= tokens
+        return step
 
     def begin_decode(self, row: Sequence) -> None:
         """The row's prompt is in the cache. No row before it is still in prefill."""
@@ -130,6 +166,9 @@ class Rows:
                 source = next(iter(moves))
                 target, length = moves.pop(source)
                 swapped.append((target, cache.read(source, length)))
+            # Of a row that is being read nobody has looked at the numbers: they may be NaN.
+            if target >= len(self.decoding) or self.decoding[target].answer_tokens == 0:
+                cache.clear(source, length)
         for target, states in swapped:
             cache.write(target, states)
 

@@ -8,6 +8,7 @@ from inference.batching.job import Job
 from inference.detokenizer import Detokenizer
 from inference.model.choosing.sampler import Sampler
 from inference.model.network import RowInput
+from inference.model.prompts import Photo
 
 
 class Sequence:
@@ -49,10 +50,20 @@ class Sequence:
         photo = self.job.prompt.photo
         return photo is not None and self.known_tokens < photo.start + photo.tokens
 
-    def next_input(self, width: int) -> RowInput:
-        """The next tokens for a pass, at most `width`."""
+    @property
+    def photo_ahead(self) -> Photo | None:
+        """The photo, if some of its tokens are not yet in the KV cache."""
+        photo = self.job.prompt.photo
+        if photo is None or self.cached_tokens >= photo.start + photo.tokens:
+            return None
+        return photo
+
+    def next_input(self, width: int, slot: int) -> RowInput:
+        """The next tokens for a pass, at most `width`, which go to this slot of the cache. After
+        the last of them the next token is wanted."""
         start = self.cached_tokens
-        return RowInput(self.job.prompt, self._tokens[start : start + width], start)
+        ids = self._tokens[start : start + width]
+        return RowInput(self.job.prompt, ids, start, slot, len(ids) == self.uncached_tokens)
 
     def add_token(self, token_id: int, logprob: TokenLogprob | None = None) -> bool:
         """Add the next token and send the text that is now certain. True when the answer has

@@ -14,6 +14,8 @@ CONTEXTS = (4096, 3072, 2048, 1536, 1024)
 WANTED_SLOTS, MAX_SLOTS = 6, 32
 # What CUDA itself takes, and the workspaces of its libraries; torch does not count it.
 CONTEXT_BYTES = 500_000_000
+# Of a row's logits while its next token is drawn: sorted, summed up, masked, noise.
+DRAWING_COPIES = 8
 # Of the budget, for what lies unused between blocks.
 GAPS = 0.02
 
@@ -40,18 +42,19 @@ class Shape:
         return 2 * self.layers * self.kv_heads * self.head_dim * self.itemsize
 
     def pass_bytes(self, slots: int, context: int, prefill_tokens: int, photo_tokens: int) -> int:
-        """What passes take for a moment: of the layer that takes most, and of one photo in the
+        """What passes take for a moment: of the layer that takes most, and of photos in the
         tower. The allocator keeps blocks of each, so they add up."""
         size = self.itemsize
-        span = max(context, prefill_tokens)
-        reading = prefill_tokens * (3 * self.intermediate + 6 * self.hidden) * size
-        # Keys and values of one layer, repeated for each head that shares them.
-        reading += 2 * span * self.heads * self.head_dim * size
-        # Keys and values of one layer in one piece, and the logits, which are made float32.
-        deciding = slots * context * 2 * self.kv_heads * self.head_dim * size
-        deciding += slots * self.vocabulary * (size + 4)
+        # Of the MLP, whose two halves are read in one piece, and of the hidden state.
+        a_token = (4 * self.intermediate + 6 * self.hidden) * size
+        # Rows in decode ride in a pass over prompts, whose mask is as wide as the context.
+        reading = (prefill_tokens + slots) * (a_token + context * size)
+        # Recorded passes have memory of their own. Logits are made float32, and a row that is drawn
+        # has a few copies of its own.
+        deciding = slots * (a_token + context * size + self.vocabulary * (size + 4))
+        deciding += DRAWING_COPIES * self.vocabulary * 4
         # Pixels, then queries, keys and values with their rotation in float32, then the MLP.
-        values = self.patch_values * (4 + size) + self.tower_hidden * (9 * size + 24)
+        values = self.patch_values * size + self.tower_hidden * (9 * size + 24)
         values += 2 * self.tower_intermediate * size
         features = photo_tokens * self.hidden * (1 + self.deepstack) * size
         return reading + deciding + 4 * photo_tokens * values + features
@@ -105,12 +108,14 @@ class MemoryPlan:
 
     @property
     def kv_cache(self) -> int:
-        return self.slots * self.context * self.needs.shape.kv_bytes_per_token
+        # A column more than the context is for rows that only fill a batch up.
+        return self.slots * (self.context + 1) * self.needs.shape.kv_bytes_per_token
 
     @property
     def passes(self) -> int:
         needs = self.needs
-        photo_tokens = min(needs.photo_tokens, self.context)
+        # One large photo, or several small ones, of which the tower takes as many as a step may.
+        photo_tokens = max(min(needs.photo_tokens, self.context), needs.prefill_tokens)
         return needs.shape.pass_bytes(self.slots, self.context, needs.prefill_tokens, photo_tokens)
 
     @property

@@ -1,26 +1,37 @@
-"""Forward passes over rows of the KV cache. Each pass adds any number of tokens to adjacent rows,
-those of photos included: prefill, chunked prefill and decode are the same call."""
+"""Forward passes over rows of the KV cache. A pass adds any number of tokens to each of its rows,
+those of photos included: prefill, chunked prefill and decode go together."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from math import ceil
+from typing import Any
 
 import torch
 
 from inference.model.checkpoint import Checkpoint
+from inference.model.forward.attention import Span, plan
+from inference.model.forward.decoding import Buckets, CudaGraphs, Decoder, Run
+from inference.model.forward.language import Language, PhotoPart
+from inference.model.forward.slots import SlotCache
+from inference.model.forward.tower import Look, Tower, to_device
 from inference.model.prefixes import PrefixCache
 from inference.model.prompts import Photo, Prompt
-from inference.model.slots import SlotCache
 from inference.model.tensors import DeviceLost
-from inference.model.vision import Features, VisionCache
+from inference.model.vision import VisionCache
 
 
 @dataclass(frozen=True)
 class RowInput:
-    """The tokens `ids` that a pass adds to a row which has `start` tokens in the KV cache."""
+    """The tokens `ids` that a pass adds to the row in `slot`, which has `start` tokens there.
+    `wanted`: whether the logits after the last of them are."""
 
     prompt: Prompt
     ids: list[int]
     start: int
+    slot: int = 0
+    wanted: bool = True
 
 
 class Network:
@@ -30,19 +41,35 @@ class Network:
         self, checkpoint: Checkpoint, vision_cache_bytes: int, prefix_cache_bytes: int
     ) -> None:
         module = checkpoint.module
-        self._tower = module.model
-        self._language = module.model.language_model
+        self._language = Language(module.model.language_model)
         self._head = module.lm_head
         self._device = module.device
-        self._dtype = module.lm_head.weight.dtype
+        dtype = module.lm_head.weight.dtype
+        self._tower = Tower(module.model.visual, dtype)
+        self._tower_cost = _tower_cost(module)
+        self._look: Look | None = None
         self.vision = VisionCache(vision_cache_bytes)
         self.prefixes = PrefixCache(prefix_cache_bytes)
         plan = checkpoint.plan
         config = module.config.text_config
-        self.cache = SlotCache(config, plan.slots, plan.context, self._dtype, self._device)
+        self.cache = SlotCache(config, plan.slots, plan.context, dtype, self._device)
+        if self._device.type == "cuda":
+            self.decode_in(Buckets.doubling(plan.slots, plan.context), CudaGraphs())
+        else:
+            self.decode_in(Buckets.exact(plan.slots, plan.context), None)
+
+    def decode_in(self, buckets: Buckets, record: Callable[[Run], Run] | None) -> None:
+        """How passes of one token a row are rounded up, and recorded."""
+        self._decoder = Decoder(self._language, self._head, self.cache, buckets, record)
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
+    def record_all(self) -> int:
+        """Record all passes that can be, before the first question. Returns how many there are."""
+        return self._decoder.record_all()
 
     def reset(self) -> None:
         """Empty the KV cache. After a pass that failed midway its content is invalid."""
+        self._look = None
         self.cache.zero()
 
     def check_device(self) -> None:
@@ -54,93 +81,108 @@ class Network:
 
     def release_memory(self) -> None:
         """Free what can be computed again, after the device ran out of memory."""
+        self._look = None
         self.vision.clear()
         self.prefixes.clear()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def sight_cost(self, photo: Photo) -> int:
+        """What the tower has yet to do for a photo, in tokens of text that take as long. 0: the
+        photo's tokens can be read."""
+        if photo.key in self.vision:
+            return 0
+        share = 1.0
+        if self._look is not None and self._look.is_at([photo.key]):
+            share = self._look.share_left
+        return max(1, ceil(photo.tokens * self._tower_cost * share))
+
     @torch.inference_mode()  # type: ignore[untyped-decorator]
-    def forward(self, first: int, rows: Sequence[RowInput]) -> torch.Tensor:
-        """Add the tokens to the cache rows from `first` on. Returns the logits after each row's
-        last token: float32 [rows, vocabulary]."""
-        width = max(len(row.ids) for row in rows)
-        starts = [row.start for row in rows]
-        ids = torch.zeros(len(rows), width, dtype=torch.long)
-        positions = torch.zeros(3, len(rows), width, dtype=torch.long)
-        for index, row in enumerate(rows):
-            # Rows are padded on the right. The next real token overwrites the padding's keys
-            # before any query can see them.
-            ids[index, : len(row.ids)] = torch.tensor(row.ids)
-            positions[:, index, : len(row.ids)] = _positions(row)
-        embeds = self._language.embed_tokens(ids.to(self._device))
-        visual, deepstack = self._insert_photos(rows, embeds)
-        self.cache.begin_pass(first, starts, width)
-        kv_length = max(starts) + width
-        query_indexes = torch.tensor(starts)[:, None] + torch.arange(width)
-        mask = torch.arange(kv_length) <= query_indexes[:, :, None]
-        output = self._language(
-            inputs_embeds=embeds,
-            position_ids=positions.to(self._device),
-            attention_mask=mask[:, None].to(self._device),
-            past_key_values=self.cache,
-            use_cache=True,
-            visual_pos_masks=visual,
-            deepstack_visual_embeds=deepstack,
-        ).last_hidden_state
-        last = torch.tensor([len(row.ids) - 1 for row in rows], device=output.device)
-        last_hidden = output[torch.arange(len(rows), device=output.device), last]
-        logits: torch.Tensor = self._head(last_hidden).float()
+    def look(self, photos: Sequence[Photo], most_tokens: int) -> None:
+        """Let the tower look at photos, all together, for about as long as so many tokens of text
+        take. It goes on with the same photos where it was."""
+        if self._look is None or not self._look.is_at([photo.key for photo in photos]):
+            self._look = Look(self._tower, photos)
+        look, self._look = self._look, None  # one that fails is not gone on with
+        cost = self._tower_cost * sum(photo.tokens for photo in photos)
+        features = look.advance(most_tokens / cost)
+        if features is None:
+            self._look = look
+            return
+        for photo, of_photo in zip(photos, features, strict=True):
+            self.vision.put(photo.key, of_photo)
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
+    def forward(self, rows: Sequence[RowInput]) -> torch.Tensor:
+        """Add the tokens to the cache. Returns the logits after the last token of each row that
+        wants them: float32 [wanted rows, vocabulary]. Photos must have been looked at."""
+        host = torch.cat([_packed(row) for row in rows], dim=1)
+        ends = list(accumulate(len(row.ids) for row in rows))
+        photos = [
+            part
+            for row, end in zip(rows, ends, strict=True)
+            if (part := self._photo_part(row, end)) is not None
+        ]
+        wanted = [end - 1 for row, end in zip(rows, ends, strict=True) if row.wanted]
+        first_slots = [row.slot for row in rows] == list(range(len(rows)))
+        if len(wanted) == host.shape[1] and first_slots and not photos:
+            return self._decoder.forward(host[[0, 2, 3]])
+        on_device = to_device(host, self._device)
+        spans = [Span(row.slot, row.start, len(row.ids)) for row in rows]
+        attention = plan(self.cache, spans, on_device[1], on_device[2])
+        hidden = self._language.forward(on_device[0], on_device[3:], attention, photos)
+        last = hidden[to_device(torch.tensor(wanted, dtype=torch.long), self._device)]
+        logits: torch.Tensor = self._head(self._language.norm(last)).float()
         return logits
 
-    def _insert_photos(
-        self, rows: Sequence[RowInput], embeds: torch.Tensor
-    ) -> tuple[torch.Tensor | None, list[torch.Tensor] | None]:
-        """Put the photos' features into `embeds`, for those of their tokens that are in this pass.
-        Returns the mask of visual tokens [rows, width] and the DeepStack features, each [visual,
-        hidden]."""
-        parts: list[tuple[int, int, int, Features, int]] = []
-        for index, row in enumerate(rows):
-            photo = row.prompt.photo
-            if photo is None:
-                continue
-            begin = max(row.start, photo.start)
-            end = min(row.start + len(row.ids), photo.start + photo.tokens)
-            if begin < end:
-                parts.append((index, begin, end, self._features(photo), photo.start))
-        if not parts:
-            return None, None
-        visual = torch.zeros(embeds.shape[:2], dtype=torch.bool, device=self._device)
-        for index, begin, end, features, origin in parts:
-            columns = slice(begin - rows[index].start, end - rows[index].start)
-            embeds[index, columns] = features.tokens[begin - origin : end - origin]
-            visual[index, columns] = True
-        deepstack = [
-            torch.cat([f.deepstack[level][b - o : e - o] for _, b, e, f, o in parts])
-            for level in range(len(parts[0][3].deepstack))
-        ]
-        return visual, deepstack
-
-    def _features(self, photo: Photo) -> Features:
-        cached = self.vision.get(photo.key)
-        if cached is not None:
-            return cached
-        output = self._tower.get_image_features(
-            photo.patches.to(self._device), photo.grid.to(self._device), return_dict=True
+    def _photo_part(self, row: RowInput, end: int) -> PhotoPart | None:
+        """Which tokens of the pass, in which the row ends at `end`, are of the row's photo."""
+        photo = row.prompt.photo
+        if photo is None:
+            return None
+        first = max(row.start, photo.start)
+        last = min(row.start + len(row.ids), photo.start + photo.tokens)
+        if first >= last:
+            return None
+        if photo.key not in self.vision:
+            self.look([photo], sys.maxsize)
+        features = self.vision.get(photo.key)
+        assert features is not None
+        of_photo = slice(first - photo.start, last - photo.start)
+        begin = end - len(row.ids) - row.start
+        return PhotoPart(
+            begin + first,
+            begin + last,
+            features.tokens[of_photo],
+            tuple(level[of_photo] for level in features.deepstack),
         )
-        features = Features(
-            output.pooler_output[0].to(self._dtype),
-            tuple(level[0].to(self._dtype) for level in output.deepstack_features),
-        )
-        self.vision.put(photo.key, features)
-        return features
 
 
-def _positions(row: RowInput) -> torch.Tensor:
-    """M-RoPE positions [3, n] of the tokens, which may begin in the prompt and end in the
-    answer."""
-    in_prompt = row.prompt.positions[:, row.start : row.start + len(row.ids)]
-    in_answer = len(row.ids) - in_prompt.shape[1]
-    if not in_answer:
-        return in_prompt
-    begin = row.prompt.position(row.start + in_prompt.shape[1])
-    return torch.cat([in_prompt, torch.arange(begin, begin + in_answer).expand(3, -1)], dim=1)
+def _packed(row: RowInput) -> torch.Tensor:
+    """[6, n]: ids, slot, index and M-RoPE positions of the tokens, which may begin in the prompt
+    and end in the answer."""
+    count = len(row.ids)
+    packed = torch.empty(6, count, dtype=torch.long)
+    packed[0] = torch.tensor(row.ids)
+    packed[1] = row.slot
+    packed[2] = torch.arange(row.start, row.start + count)
+    in_prompt = row.prompt.positions[:, row.start : row.start + count]
+    answer = in_prompt.shape[1]
+    packed[3:, :answer] = in_prompt
+    if answer < count:
+        begin = row.prompt.position(row.start + answer)
+        packed[3:, answer:] = torch.arange(begin, begin + count - answer)
+    return packed
+
+
+def _tower_cost(module: Any) -> float:
+    """What the tower does for a visual token, as a share of what the language part does for it:
+    the weights that its patches meet there."""
+
+    def weights(part: Any) -> int:
+        linears = (each for each in part.modules() if hasattr(each, "in_features"))
+        return sum(each.in_features * each.out_features for each in linears)
+
+    merged = int(module.model.visual.spatial_merge_size) ** 2
+    language = module.model.language_model.layers
+    return merged * weights(module.model.visual.blocks) / weights(language)

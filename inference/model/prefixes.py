@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from inference.model.forward.slots import SlotCache
 from inference.model.prompts import Prompt
-from inference.model.slots import SlotCache
 
 # Less than this is not worth a copy.
 LEAST_TOKENS = 16
@@ -15,7 +15,7 @@ LEAST_TOKENS = 16
 
 @dataclass(frozen=True)
 class ReadPrompt:
-    """`states` [2 × layers, kv_heads, tokens, head_dim]: of each token of `ids`."""
+    """`states` [layers, 2, kv_heads, tokens, head_dim]: of each token of `ids`."""
 
     ids: list[int]
     states: torch.Tensor
@@ -48,7 +48,7 @@ class PrefixCache:
         if known is None or tokens < LEAST_TOKENS:
             return 0
         self._entries.move_to_end(prompt.prefix_key)
-        cache.write(row, known.states[:, :, :tokens])
+        cache.write(row, known.states[:, :, :, :tokens])
         return tokens
 
     def keep(self, prompt: Prompt, cache: SlotCache, row: int) -> None:

@@ -2,6 +2,7 @@
 any thread may call it."""
 
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
@@ -17,14 +18,15 @@ IMAGE_TOKEN = "<|image_pad|>"  # noqa: S105 - no secret
 _BOUNDS = ("shortest_edge", "longest_edge")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """A photo as the vision tower takes it, and the place of its `tokens` tokens in the prompt."""
 
     key: str
-    """Key of its features in the vision cache: tenant, attempt and image digest."""
+    """Key of its features in the vision cache: tenant, attempt and image digest. Of its own where
+    nothing is to be kept."""
     patches: torch.Tensor
-    """[patches, channels × 2 × 16 × 16], float32."""
+    """[patches, channels × 2 × 16 × 16], in the tower's precision, pinned for a GPU."""
     grid: torch.Tensor
     """[1, 3]: frames, rows, columns of patches."""
     start: int
@@ -54,6 +56,7 @@ class PromptBuilder:
         self._tokenizer = checkpoint.tokenizer
         self._image_processor = checkpoint.image_processor
         self._image_token_id = self._tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+        self._keys = count()
         self._special = set(self._tokenizer.all_special_ids)
         self._special |= set(self._tokenizer.added_tokens_decoder)
 
@@ -84,16 +87,19 @@ class PromptBuilder:
             images=[pixels], size=self._size(pixels, attempt), return_tensors="pt"
         )
         grid = processed["image_grid_thw"]
-        count = int(grid[0].prod()) // self._image_processor.merge_size**2
+        tokens = int(grid[0].prod()) // self._image_processor.merge_size**2
         start = ids.index(self._image_token_id)
-        ids = ids[:start] + [self._image_token_id] * count + ids[start + 1 :]
+        ids = ids[:start] + [self._image_token_id] * tokens + ids[start + 1 :]
         tensor = torch.tensor([ids])
         positions, offset = self._module.model.get_rope_index(
             tensor,
             mm_token_type_ids=(tensor == self._image_token_id).int(),
             image_grid_thw=grid,
         )
-        photo = Photo(key, processed["pixel_values"], grid, start, count)
+        patches = processed["pixel_values"].to(self._module.model.visual.dtype)
+        if self._module.device.type == "cuda":
+            patches = patches.pin_memory()
+        photo = Photo(key or f"once {next(self._keys)}", patches, grid, start, tokens)
         return Prompt(ids, positions[:, 0], int(offset), photo, key)
 
     def _size(self, pixels: Image.Image, attempt: int) -> dict[str, int]:

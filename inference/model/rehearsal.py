@@ -10,16 +10,20 @@ from inference.model.unfit import UnfitError
 
 
 def rehearse(network: Network, prompt: Prompt, plan: MemoryPlan, device: str) -> int | None:
-    """Read a prompt with the largest photo, then the last part of the longest one, then add a token
-    to every row at its full length. Returns the peak in bytes, None on a CPU. Raises UnfitError."""
+    """Read a prompt with the largest photo, then the last part of the longest one while all other
+    rows get a token at their full length. Then add a token to every row.
+    Returns the peak in bytes, None on a CPU. Raises UnfitError."""
     step = plan.needs.prefill_tokens
     last = max(plan.context - step, 0)
     begin_measuring(device)
     try:
+        network.record_all()
         for start in range(0, len(prompt.ids), step):
-            network.forward(0, [RowInput(prompt, prompt.ids[start : start + step], start)]).cpu()
-        network.forward(0, [RowInput(prompt, [0] * (plan.context - last), last)]).cpu()
-        network.forward(0, [RowInput(prompt, [0], plan.context - 1)] * plan.slots).cpu()
+            network.forward([RowInput(prompt, prompt.ids[start : start + step], start)]).cpu()
+        decoding = [RowInput(prompt, [0], plan.context - 1, slot) for slot in range(plan.slots)]
+        longest = RowInput(prompt, [0] * (plan.context - last), last, plan.slots - 1)
+        network.forward([*decoding[:-1], longest]).cpu()
+        network.forward(decoding).cpu()
     except OutOfMemory as error:
         raise UnfitError(plan.sentence("The rehearsal ran out of memory.")) from error
     peak = peak_bytes(device)

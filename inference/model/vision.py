@@ -20,45 +20,56 @@ class Features:
 
 
 class VisionCache:
-    """Evicts the least recently used features beyond `limit_bytes`, but never the last ones that
-    were used: a prompt may be read in several passes, and of one prompt at a time. Otherwise each
-    pass would look at the photo anew. Not thread-safe."""
+    """Evicts the least recently used features beyond `limit_bytes`, but never those `in_use`: a
+    prompt may be read in several passes, and each would look at the photo anew. Nor the last ones
+    that were put there. Not thread-safe."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._entries: OrderedDict[str, Features] = OrderedDict()
+        self.in_use: set[str] = set()
         self.bytes = 0
+        self._fresh: set[str] = set()
         self._hits = 0
         self._misses = 0
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
 
     def get(self, key: str) -> Features | None:
         features = self._entries.get(key)
         if features is None:
-            self._misses += 1
             return None
-        self._hits += 1
+        if key in self._fresh:  # they were put there for this
+            self._fresh.remove(key)
+        else:
+            self._hits += 1
         self._entries.move_to_end(key)
         return features
 
     def pop_counts(self) -> tuple[int, int]:
-        """Hits and misses since the last call."""
+        """Since the last call: how often features were known, and how often not."""
         counts, self._hits, self._misses = (self._hits, self._misses), 0, 0
         return counts
 
     def put(self, key: str, features: Features) -> None:
         if key in self._entries:
             return
+        self._misses += 1
+        self._fresh.add(key)
         self._entries[key] = features
         self.bytes += features.bytes
-        while self.bytes > self._limit and len(self._entries) > 1:
-            _, dropped = self._entries.popitem(last=False)
-            self.bytes -= dropped.bytes
+        for old in list(self._entries)[:-1]:
+            if self.bytes > self._limit and old not in self.in_use:
+                self.drop(old)
 
     def drop(self, key: str) -> None:
         dropped = self._entries.pop(key, None)
+        self._fresh.discard(key)
         if dropped is not None:
             self.bytes -= dropped.bytes
 
     def clear(self) -> None:
         self._entries.clear()
+        self._fresh.clear()
         self.bytes = 0

@@ -4,6 +4,7 @@ from playwright.sync_api import Locator, Page, expect
 
 
 def choose_sample(page: Page, number: int = 0) -> None:
+    page.locator("#samples").scroll_into_view_if_needed()  # they come when they would be seen
     page.locator(".sample").nth(number).click()
     expect(page.locator("#composer")).to_be_visible()
 

@@ -126,7 +126,7 @@ def test_a_network_that_changes_while_the_page_loads_costs_a_second_not_the_samp
     open_page: OpenPage,
 ) -> None:
     def break_once(page: Page) -> None:
-        for address in ("**/samples/samples.json", "**/v1/models"):
+        for address in ("**/samples/strip.json", "**/v1/models"):
             page.route(address, lambda route: route.abort("connectionreset"), times=1)
 
     page = open_page(before=break_once, expects=(RESOURCE,))
@@ -137,7 +137,7 @@ def test_a_network_that_changes_while_the_page_loads_costs_a_second_not_the_samp
 def test_without_sample_photos_the_page_is_whole(open_page: OpenPage) -> None:
     page = open_page(
         before=lambda page: page.route(
-            "**/samples/samples.json", lambda route: route.fulfill(status=404, body="{}")
+            "**/samples/strip.json", lambda route: route.fulfill(status=404, body="{}")
         ),
         expects=(RESOURCE,),
     )

@@ -20,7 +20,7 @@ new MutationObserver(() => window.announced.push(told.textContent))
 """
 
 
-def test_an_answer_streams_in_and_a_repeated_question_comes_from_the_cache(
+def test_an_answer_streams_in_and_an_equal_first_question_comes_from_the_cache(
     open_page: OpenPage,
 ) -> None:
     page = open_page()
@@ -31,17 +31,22 @@ def test_an_answer_streams_in_and_a_repeated_question_comes_from_the_cache(
     expect(first.locator(".answer")).not_to_be_empty()
     assert page.evaluate("window.grown") >= 3
     timing = first.locator(".timing")
-    expect(timing).to_contain_text(re.compile(r"首字 \d+\.\d+ 秒 · 共 \d+\.\d+ 秒"))
+    expect(timing).to_have_text(re.compile(r"用时 \d+(\.\d)? 秒"))
     assert int(timing.get_attribute("data-first-ms")) <= int(timing.get_attribute("data-total-ms"))
+
+    answer = first.locator(".answer").text_content()
 
     second = ask_and_wait(page, "适合送给妈妈吗？")
     expect(second.locator(".answer")).not_to_be_empty()
+    expect(page.locator(".exchange")).to_have_count(2)
 
-    again = ask_and_wait(page, "这件商品是什么颜色，是什么款式？")
+    other = (
+        open_page()
+    )  # another visit: within this one, what was said before is part of a question
+    choose_sample(other)
+    again = ask_and_wait(other, "这件商品是什么颜色，是什么款式？")
     expect(again.locator(".timing")).to_have_attribute("data-cache", "hit")
-    expect(again.locator(".source")).to_have_text("来自缓存")
-    assert again.locator(".answer").text_content() == first.locator(".answer").text_content()
-    expect(page.locator(".exchange")).to_have_count(3)
+    assert again.locator(".answer").text_content() == answer
 
 
 def test_a_screen_reader_hears_the_answer_once_and_whole(open_page: OpenPage) -> None:

@@ -19,7 +19,7 @@ _WATCH = """window.shifted = [];
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput)
       window.shifted.push(entry.value);
-  }).observe({ type: "layout-shift", buffered: true });"""
+  }).observe({ type: "layout-shift" });"""
 
 
 def overhear(page: Page, status: int | None = None) -> list[dict[str, Any]]:

@@ -5,12 +5,15 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-# Chromium does not show Playwright the files in a body, so the page's own fetch is overheard.
+# Chromium does not show Playwright the files in a body, so what the page sends is overheard.
 _OVERHEAR = """
 window.sent = [];
+window.photos = [];
 window.asked = [];
+window.conversations = [];
 const original = window.fetch;
 const look = async (photo) => {
+  window.photos.push(photo);
   const hash = await crypto.subtle.digest("SHA-256", await photo.arrayBuffer());
   const sha256 = [...new Uint8Array(hash)].map((b) => b.toString(16).padStart(2, "0")).join("");
   const { width, height } = await createImageBitmap(photo, { imageOrientation: "none" });
@@ -22,13 +25,19 @@ window.fetch = async (address, options = {}) => {
     window.asked.push(Object.fromEntries([...options.body].filter(([name]) => name !== "photo")));
     if (options.body.has("photo")) await look(options.body.get("photo"));
   }
+  if (String(address).includes("chat")) window.conversations.push(JSON.parse(options.body));
   return original(address, options);
+};
+const send = XMLHttpRequest.prototype.send;
+XMLHttpRequest.prototype.send = function (body) {
+  look(body).finally(() => send.call(this, body));
 };
 """
 
 
 def overhear(page: Page) -> None:
-    """Before the load: from now on `sent` tells which photos went up, `asked` what was asked."""
+    """Before the load: from now on `sent` tells which photos went up (in the page they are
+    `photos`), `asked` what was asked."""
     page.add_init_script(_OVERHEAR)
 
 
@@ -41,6 +50,12 @@ def asked(page: Page) -> list[dict[str, str]]:
     """The forms of questions, their photos left out."""
     forms: list[dict[str, str]] = page.evaluate("window.asked")
     return forms
+
+
+def conversations(page: Page) -> list[list[dict[str, Any]]]:
+    """The messages of questions that had turns before them."""
+    bodies: list[dict[str, Any]] = page.evaluate("window.conversations")
+    return [body["messages"] for body in bodies]
 
 
 def chunk(text: str = "", reason: str | None = None) -> str:

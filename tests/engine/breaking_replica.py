@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from inference.__main__ import main
-from inference.model.slots import SlotCache
+from inference.model.forward.slots import SlotCache
 
 
 def breaks(owner: Any, name: str, broken: Path) -> None:

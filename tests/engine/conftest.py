@@ -53,7 +53,7 @@ class Failing:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self.fails: Any = lambda first, rows: None
+        self.fails: Any = lambda rows: None
         self.moving_fails: Any = lambda: None
         self.lost = False
         self.cache = FailingCache(self)
@@ -66,12 +66,12 @@ class Failing:
         if self.lost:
             raise self.device_error()
 
-    def forward(self, first: int, rows: Sequence[RowInput]) -> Any:
+    def forward(self, rows: Sequence[RowInput]) -> Any:
         self.touch()
-        error = self.fails(first, rows)
+        error = self.fails(rows)
         if error is not None:
             raise error
-        return self._network.forward(first, rows)
+        return self._network.forward(rows)
 
     def reset(self) -> None:
         self.touch()

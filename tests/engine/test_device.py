@@ -145,19 +145,20 @@ def test_the_rehearsal_fills_every_slot_and_leaves_nothing(
     model = loaded(folder, slots=3, max_context_tokens=700, prefill_tokens=64)
     network = model.network
     forward = network.forward
-    passes: list[tuple[int, int]] = []
+    passes: list[list[tuple[int, int]]] = []
 
-    def recorded(first: int, rows: Any) -> torch.Tensor:
-        passes.append((len(rows), rows[0].start + len(rows[0].ids)))
-        return forward(first, rows)
+    def recorded(rows: Any) -> torch.Tensor:
+        passes.append([(len(row.ids), row.start + len(row.ids)) for row in rows])
+        return forward(rows)
 
     monkeypatch.setattr(network, "forward", recorded)
     assert model.rehearse() is None
-    assert passes[-2:] == [(1, 700), (3, 700)], "the longest prompt, then all rows at full length"
-    assert passes[0] == (1, 64)
-    assert passes[-3][1] > 70, "a photo, as closely as it is ever looked at"
+    assert passes[-2] == [(1, 700), (1, 700), (64, 700)], "the longest prompt beside the others"
+    assert passes[-1] == 3 * [(1, 700)]
+    assert passes[0] == [(64, 64)]
+    assert passes[-3][0][1] > 70, "a photo, as closely as it is ever looked at"
     assert network.vision.bytes == 0
-    assert not any(store.any() for store in network.cache._keys)
+    assert not any(store.any() for store in network.cache.states)
 
 
 @pytest.mark.parametrize("peak", [None, 800_000_000])
@@ -167,10 +168,10 @@ def test_a_rehearsal_that_does_not_fit_is_refused_with_the_arithmetic(
     model = loaded(folder, gpu_memory_bytes=700_000_000, slots=3, max_context_tokens=256)
     forward = model.network.forward
 
-    def too_large(first: int, rows: Any) -> torch.Tensor:
+    def too_large(rows: Any) -> torch.Tensor:
         if peak is None and len(rows) == 3:
             raise OutOfMemory
-        return forward(first, rows)
+        return forward(rows)
 
     monkeypatch.setattr(model.network, "forward", too_large)
     monkeypatch.setattr(rehearsal, "peak_bytes", lambda device: peak)

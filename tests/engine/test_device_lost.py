@@ -48,7 +48,7 @@ def in_making_room(failing: Failing) -> None:
     """The newest row has to wait again, and the last one cannot move into its place."""
     full = False
 
-    def fails(first: int, rows: Sequence[RowInput]) -> Exception | None:
+    def fails(rows: Sequence[RowInput]) -> Exception | None:
         nonlocal full
         full = full or len(rows) == SLOTS
         # The first of all has ended, so the newest was moved to its place.
@@ -100,7 +100,7 @@ async def test_a_step_that_fails_empties_the_cache_in_place(
     """A second cache beside the first one would not fit: of an 8B model it has gigabytes."""
     asks = mixed(model, 4)
     cache = model.network.cache
-    keys = cache._keys[0].data_ptr()
+    keys = cache.states.data_ptr()
     with engine(model) as running:
         record_pass = running._metrics.record_pass
         fail = at_the(3, lambda: ZeroDivisionError())
@@ -116,7 +116,7 @@ async def test_a_step_that_fails_empties_the_cache_in_place(
         assert InternalError in results
         assert await asyncio.gather(*(answered(running, model, a) for a in asks)) == expected[:4]
     assert model.network.cache is cache
-    assert cache._keys[0].data_ptr() == keys
+    assert cache.states.data_ptr() == keys
 
 
 async def test_steps_that_fail_again_and_again_end_the_engine(

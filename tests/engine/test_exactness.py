@@ -113,7 +113,7 @@ async def test_log_probabilities_are_those_of_the_model(model: Model) -> None:
     for length, token in enumerate(tokens):
         end = len(asked.prompt.ids) + length
         model.network.reset()
-        logits = model.network.forward(0, [RowInput(row.prompt, row.ids[:end], 0)])[0]
+        logits = model.network.forward([RowInput(row.prompt, row.ids[:end], 0)])[0]
         values = logits.log_softmax(-1)
         assert token.logprob == pytest.approx(float(values.max()), abs=1e-3)
         assert [round(t.logprob, 2) for t in token.top] == [

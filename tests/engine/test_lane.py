@@ -14,6 +14,7 @@ from inference.batching import admission
 from inference.batching.engine import Engine
 from inference.batching.job import Job
 from inference.batching.lane import BatchLaneFull, LaneLimits
+from inference.batching.rows import Step
 from inference.batching.sequence import Sequence
 from inference.model.model import Model
 from inference.model.tensors import OutOfMemory
@@ -83,7 +84,7 @@ async def test_the_lane_leaves_slots_for_shoppers(model: Model) -> None:
     limits = LaneLimits(queue_limit=100, reserved_slots=2)
     used: list[int] = []
     with engine(model, lane=limits) as running:
-        note = recorded(running._passes, "decode", lambda number: used.append(len(running._rows)))
+        note = recorded(running._passes, "run", lambda _: used.append(len(running._rows)))
         with note:
             lines = asking(running, model, [line(model, f"{n}", max_tokens=60) for n in range(9)])
             await until(lambda: len(running._rows.decoding) == SLOTS - 2, "the lane is in flight")
@@ -303,10 +304,10 @@ async def test_where_shoppers_take_all_slots_the_lane_gets_one_now_and_then(
     monkeypatch.setattr(admission, "STARVED_S", 0.3)
     had: list[int] = []
 
-    def note(number: int) -> None:
+    def note(_: Step) -> None:
         had.append(len(running._rows) - running._rows.shoppers)
 
-    with engine(model) as running, recorded(running._passes, "decode", note):
+    with engine(model) as running, recorded(running._passes, "run", note):
         async with crowd(running, model, 3 * SLOTS), asyncio.timeout(20):
             await until(lambda: running._waiting.shoppers_waiting > SLOTS, "shoppers wait")
             begun_at = time.monotonic()
@@ -324,19 +325,19 @@ async def test_a_prompt_of_the_lane_is_read_in_parts_and_after_shoppers(model: M
     none reads the lane's while a shopper's waits to be read."""
     passes: list[tuple[bool, bool, int]] = []
 
-    def note(first: int, rows: Any) -> None:
-        if max(len(row.ids) for row in rows) > 1:
-            lane = [id(row.prompt) in in_lane for row in rows]
+    def note(step: Step) -> None:
+        reading = [(row, tokens) for row, tokens in step.reads if row.answer_tokens == 0]
+        if reading:
+            lane = [row.in_lane for row, _ in reading]
             shoppers_left = any(not row.in_lane for row in running._rows.prefilling)
-            passes.append((any(lane), shoppers_left, sum(len(row.ids) for row in rows)))
+            passes.append((any(lane), shoppers_left, sum(tokens for _, tokens in reading)))
             assert all(lane) or not any(lane)
 
     lines = [line(model, f"词{n} " * 90) for n in range(4)]
-    in_lane = {id(asked.prompt) for asked in lines}
     limits = replace(GREEDY, prefill_tokens=24)
     with (
         engine(model, prefill_tokens=200, lane=limits) as running,
-        recorded(model.network, "forward", note),
+        recorded(running._passes, "run", note),
     ):
         tasks = asking(running, model, lines)
         await until(lambda: any(lane for lane, _, _ in passes), "the lane is being read")
@@ -356,7 +357,7 @@ async def test_out_of_memory_takes_a_row_of_the_lane_first(model: Model, failing
         shoppers = asking(running, model, [ask(model, f"{n}?", max_tokens=60) for n in range(2)])
         await until(lambda: running._rows.shoppers_decoding == 2, "shoppers are in flight")
         with recorded(running._passes, "preempt", lambda row, _: outs.append(row.in_lane)):
-            failing.fails = lambda first, rows: OutOfMemory() if len(outs) < 3 else None
+            failing.fails = lambda rows: OutOfMemory() if len(outs) < 3 else None
             results = await asyncio.gather(*shoppers, *lines)
     assert outs == [True] * 3
     assert all(isinstance(result, tuple) for result in results)

@@ -67,8 +67,8 @@ async def test_a_row_that_leaves_before_it_was_found_out_spoils_no_slot(model: M
         job = Job(leaver.prompt, leaver.sampling, time.monotonic() + 60)
         async with background(anext(running.answer(job))):
             await asyncio.sleep(0)
-            running.step()
-            assert [row.cached_tokens for row in running._rows] == [64]
+            while not any(row.cached_tokens > 64 for row in running._rows):
+                running.step()  # the first ones look at the photo
         await asyncio.sleep(0)
         running.step()
         assert not running._rows

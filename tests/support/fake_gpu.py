@@ -8,19 +8,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-# Looks at a tensor in another way, makes an empty one, or asks for facts: nothing runs on a device.
-NO_LAUNCH = {
-    *("view", "_unsafe_view", "_reshape_alias", "transpose", "permute", "t", "expand", "slice"),
-    *("select", "unsqueeze", "squeeze", "split", "split_with_sizes", "unbind", "alias", "detach"),
-    *("narrow", "as_strided", "empty", "empty_strided", "empty_like", "new_empty", "lift_fresh"),
-}
-COPIES = {"_to_copy", "copy_"}
+# Makes a tensor without filling it: nothing runs on a device.
+EMPTY = {"empty", "empty_strided", "empty_like", "new_empty"}
+COPIES = {"_to_copy", "to", "copy_"}
 DEVICE = torch.device("meta")
 
 
 class Launches(TorchDispatchMode):
-    """Names the operations that compute or copy, in their order. Use it in torch.inference_mode,
-    where an operation that has one kernel on a GPU is one here, too."""
+    """Names the operations that compute or copy, in their order; views do neither. Use it in
+    torch.inference_mode, where what has one kernel on a GPU is one operation here, too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,9 +26,16 @@ class Launches(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         name = func.overloadpacket.__name__
-        if name not in NO_LAUNCH:
+        result = func(*args, **(kwargs or {}))
+        is_view = bool(storages(result) & storages((args, kwargs)))
+        if name not in EMPTY and (func._schema.is_mutable or not is_view):
             self.names.append(name)
-        return func(*args, **(kwargs or {}))
+        return result
+
+
+def storages(tree: Any) -> set[int]:
+    tensors = (each for each in tree_iter(tree) if isinstance(each, torch.Tensor))
+    return {tensor.untyped_storage()._cdata for tensor in tensors}
 
 
 class FakeGpu(Launches):

@@ -34,7 +34,8 @@ from tests.support.servers import program, running, wait_until
 MAIN = """daemon off; worker_processes 2; pid nginx.pid; error_log stderr notice; {user}
 events {{ worker_connections 256; }}
 http {{
-    types {{ text/html html; text/css css; application/javascript js; image/svg+xml svg; }}
+    types {{ text/html html; text/css css; application/javascript js; application/json json;
+        image/svg+xml svg; }}
     include conf.d/*.conf;
 }}
 """

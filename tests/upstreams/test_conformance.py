@@ -11,6 +11,7 @@ import openai
 import pytest
 from PIL import Image
 
+from contract.products.card import CARD_FIELDS
 from tests.conftest import SAMPLES
 from tests.support.asking import chat, events_of, photo, post, text_of
 from tests.support.pictures import encoded
@@ -132,6 +133,27 @@ def test_log_probabilities_spell_the_answer(engine: Engine) -> None:
     spelt = b"".join(bytes(token["bytes"]) for token in tokens).decode()
     assert spelt == choice["message"]["content"]
     assert all(token["logprob"] <= 0 and len(token["top_logprobs"]) == 2 for token in tokens)
+
+
+def test_a_product_card_is_whole_and_has_its_confidences(engine: Engine) -> None:
+    """Whatever the weights know of cards."""
+    form = {"files": {"photo": UMBRELLA}, "data": {"language": "en"}, "timeout": 120}
+    key = {"authorization": "Bearer key-1"}
+    answer = httpx.post(f"{engine.gateway}/v1/products/card", headers=key, **form)  # type: ignore[arg-type]
+    assert answer.status_code == 200, answer.text
+    card = answer.json()["card"]
+    assert set(card) == {*CARD_FIELDS, "confidence"}
+    assert all(0 <= sure <= 1 for sure in card["confidence"].values()), "each has one"
+
+
+@pytest.mark.parametrize("text", ["red umbrella", "红色雨伞"])
+def test_a_match_has_a_score_after_one_token(engine: Engine, text: str) -> None:
+    form = {"files": {"photo": UMBRELLA}, "data": {"text": text}, "timeout": 120}
+    key = {"authorization": "Bearer key-1"}
+    answer = httpx.post(f"{engine.gateway}/v1/match", headers=key, **form)  # type: ignore[arg-type]
+    assert answer.status_code == 200, answer.text
+    assert 0 <= answer.json()["score"] <= 1
+    assert answer.json()["usage"]["completion_tokens"] == 1
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 2000), (3200, 40), (4000, 3000), (1024, 1024)])

@@ -133,7 +133,6 @@ def test_errors_come_in_the_asker_s_language(gateway: str) -> None:
     [
         ("GET", CHAT, 405, "method_not_allowed"),
         ("POST", "/v1/nothing", 404, "not_found"),
-        ("GET", "/openapi.json", 404, "not_found"),
     ],
 )
 def test_what_is_not_there(gateway: str, method: str, path: str, status: int, code: str) -> None:

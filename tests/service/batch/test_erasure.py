@@ -10,6 +10,9 @@ from openai import OpenAI
 from openai.types import Batch
 from sqlalchemy import create_engine, select
 
+from gateway.batch import jobs
+from gateway.batch.files import Files
+from gateway.batch.outputs import Outputs
 from gateway.log.schema.batch_tables import batch_lines, batch_results
 from tests.support.asking import rows
 from tests.support.batches import (
@@ -161,6 +164,61 @@ def test_results_go_where_the_upload_was_deleted_before(here: Shop) -> None:
         assert here.erase("u-1")["batch_results"] == 2
         assert here.traces() == []
         assert custom_ids(here.client, batch) == [None, "q1", "q2", None, "q4", "q5"]
+
+
+def test_an_erasure_in_the_middle_of_writing_begins_the_writing_again(
+    here: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, begun = Outputs._write, []
+
+    def write_and_erase(self: Outputs, *arguments: Any) -> Any:
+        written = write(self, *arguments)
+        if not begun:
+            begun.append(True)
+            here.erase("u-1")
+        return written
+
+    monkeypatch.setattr(Outputs, "_write", write_and_erase)
+    with worker(here.folder, **here.known):
+        batch = ended(here.client, send(here.client, lines()))
+    assert custom_ids(here.client, batch) == ["q1", "q2", "q4", "q5"]
+    assert here.traces() == []
+
+
+def test_an_erasure_in_the_middle_of_a_check_begins_the_check_again(
+    here: Shop, monkeypatch: pytest.MonkeyPatch, stub: StubReplica
+) -> None:
+    check, begun = jobs.check_file, []
+
+    def check_and_erase(*arguments: Any) -> Any:
+        checked = check(*arguments)
+        if not begun:
+            begun.append(True)
+            here.erase("u-1")
+        return checked
+
+    monkeypatch.setattr(jobs, "check_file", check_and_erase)
+    with worker(here.folder, **here.known):
+        batch = ended(here.client, send(here.client, lines()))
+    assert custom_ids(here.client, batch) == ["q1", "q2", "q4", "q5"]
+    assert CANARY not in str(stub.calls).lower()
+    assert here.traces() == []
+
+
+def test_a_file_that_was_on_its_way_loses_who_was_erased_meanwhile(
+    here: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = Files._keep
+
+    def erase_and_keep(self: Files, *arguments: Any) -> Any:
+        here.erase("u-1")
+        return keep(self, *arguments)
+
+    monkeypatch.setattr(Files, "_keep", erase_and_keep)
+    file = here.client.files.create(file=jsonl(lines()), purpose="batch")
+    assert here.traces() == []
+    left = here.client.files.content(file.id).text.splitlines()
+    assert len([line for line in left if line.strip()]) == 4
 
 
 def test_others_stay_and_so_does_what_comes_afterwards(here: Shop, stub: StubReplica) -> None:

@@ -56,7 +56,19 @@ def questions(log_url: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "user", ["alice", "a/b/data", "a%2Fb", "张 伟", "a?b#c&d", "me", "a/..b", "x" * 511, "\t|'\""]
+    "user",
+    [
+        "alice",
+        "a/b/data",
+        "a%2Fb",
+        "张 伟",
+        "a?b#c&d",
+        "me",
+        "a/..b",
+        "x" * 511,
+        "\t|'\"",
+        "a\nb/data\r",
+    ],
 )
 def test_an_id_may_hold_any_characters(gateway: str, log_url: str, user: str) -> None:
     ask(gateway, user, "mine?")

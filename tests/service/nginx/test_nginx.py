@@ -214,6 +214,14 @@ def test_refusals_are_in_the_words_of_the_gateway_and_the_language_of_the_asker(
     assert len(answer.headers["x-request-id"]) == 32
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/reference"])
+def test_the_description_comes_from_a_gateway(
+    nginx: Nginx, gateway: StandInGateway, path: str
+) -> None:
+    assert httpx.get(f"{nginx.url}{path}").json()["gateway"] == gateway.host
+    assert httpx.get(f"{nginx.url}{path}x").status_code == 404
+
+
 def test_too_many_questions_from_one_address_are_429(
     gateway: StandInGateway, start: Callable[..., Nginx]
 ) -> None:
@@ -269,6 +277,19 @@ def test_erasures_of_one_address_are_few(nginx: Nginx) -> None:
 
 def test_a_body_that_only_the_gateway_may_refuse_reaches_it(nginx: Nginx) -> None:
     assert ask(nginx, content=b"x" * 20_000_000).json()["bytes"] == 20_000_000
+
+
+def test_a_file_of_a_batch_goes_on_as_it_comes(nginx: Nginx, gateway: StandInGateway) -> None:
+    assert httpx.post(f"{nginx.url}/v1/files", content=b"x" * 60_000_000).json()["bytes"] == 6e7
+    with socket.create_connection(("127.0.0.1", nginx.port)) as client:
+        client.sendall(b"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 230000000\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 413"
+    gateway.seen.clear()
+    with socket.create_connection(("127.0.0.1", nginx.port)) as client:
+        client.sendall(b"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nfoo")
+        wait_until("its head", lambda: bool(gateway.seen))
+        client.sendall(b"bar")
+        assert client.recv(12) == b"HTTP/1.1 200"
 
 
 def test_a_slow_upload_does_not_reach_a_gateway_before_it_is_complete(
@@ -343,7 +364,8 @@ def test_the_page_comes_with_the_headers_that_the_gateway_would_give_it(
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
         assert answer.headers["server"] == "nginx"
     assert httpx.get(nginx.url).content == (ROOT / "web" / "index.html").read_bytes()
-    assert httpx.get(f"{nginx.url}/app.js").headers["content-encoding"] == "gzip"
+    for file in ("app.js", "samples/strip.json"):
+        assert httpx.get(f"{nginx.url}/{file}").headers["content-encoding"] == "gzip"
     assert not gateway.seen
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,35 @@ def test_a_card_streams_as_it_is_written(gateway: str) -> None:
     replayed = events_of(again)
     assert replayed[:-1] == events[:-1]
     assert replayed[-1]["card"] == events[-1]["card"]
+
+
+def test_equal_cards_at_once_are_one_call_at_whichever_gateway(
+    start_gateway: Start, stub: StubReplica, redis_url: str
+) -> None:
+    stub.tokens, stub.delay_s = card_tokens(materials=0.5), 0.03
+    shared = {"replicas": stub.url, "redis_url": redis_url}
+    urls = [start_gateway(**shared) for _ in range(2)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask_card, urls * 4))
+    assert len(stub.calls) == 1
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({json.dumps(answer.json()["card"]) for answer in answers}) == 1
+    assert answers[0].json()["card"]["confidence"]["materials"] == 0.5
+    assert {answer.headers["x-cache"] for answer in answers} <= {"miss", "joined", "hit"}
+
+
+def test_every_database_keeps_what_a_card_was_about(
+    start_gateway: Start, stub: StubReplica, database_url: str
+) -> None:
+    stub.tokens = card_tokens({**CARD, "category": "𠮷野家 Tasche 👜"})
+    url = start_gateway(replicas=stub.url, database_url=database_url)
+    card = ask_card(url)
+    stub.tokens = [("是", YES)]
+    match = ask_match(url)
+    (row,) = rows(database_url, card.headers["x-interaction-id"])
+    assert row["product_kind"] == "𠮷野家 tasche 👜"
+    (row,) = rows(database_url, match.headers["x-interaction-id"])
+    assert row["match_score"] == 0.75
 
 
 def test_a_cut_card_is_an_error_of_ours_and_not_kept(

@@ -40,8 +40,9 @@ def test_a_busy_service_costs_no_try_and_everybody_waits() -> None:
     assert pause_after(answer(503, 9_999.0), 1) == Pause(60.0, False, "all")
 
 
-def test_a_limit_stops_its_tenant_until_it_says() -> None:
-    assert pause_after(answer(429, 40_000.0), 9) == Pause(40_000.0, False, "tenant")
+def test_a_limit_stops_its_tenant_and_is_asked_about_again() -> None:
+    assert pause_after(answer(429, 3.0), 9) == Pause(3.0, False, "tenant")
+    assert pause_after(answer(429, 40_000.0), 9) == Pause(300.0, False, "tenant"), "raised, perhaps"
 
 
 def test_a_line_of_a_file_is_in_openai_s_form() -> None:

@@ -42,18 +42,20 @@ def test_slots_and_context_are_derived_from_the_budget() -> None:
     bf16 = BF16_20_GB.plan(None, None, LONGEST)
     assert (bf16.slots, bf16.context) == (6, 1024)
     int4 = INT4_20_GB.plan(None, None, LONGEST)
-    assert (int4.slots, int4.context) == (17, 4096)
+    assert (int4.slots, int4.context) == (18, 4096)
     for plan in (bf16, int4):
         assert plan.total <= 20e9 < replace(plan, slots=plan.slots + 1).total
 
 
 def test_all_that_a_process_takes_is_counted() -> None:
     plan = BF16_20_GB.plan(4, 1024, LONGEST)
-    assert plan.kv_cache == 4 * 1024 * 147_456
+    assert plan.kv_cache == 4 * (1024 + 1) * 147_456
     rest = plan.total - plan.kv_cache - BF16_20_GB.weights - BF16_20_GB.caches
     assert rest == plan.passes + 900_000_000  # CUDA itself, and 2 % for gaps
     larger_photos = replace(plan, needs=replace(BF16_20_GB, photo_tokens=1024))
     assert larger_photos.passes > plan.passes > 0
+    # Small photos are looked at together, as many as a step has tokens.
+    assert replace(plan, needs=replace(BF16_20_GB, photo_tokens=16)).passes == plan.passes
 
 
 def test_what_is_set_is_kept_and_the_other_one_derived() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.batching.rows import Rows
-from inference.model.slots import SlotCache
+from inference.model.forward.slots import SlotCache
 
 SLOTS, CAPACITY = 6, 8
 
@@ -22,6 +22,8 @@ class Row:
     uncached_tokens: int = 3
     known_tokens: int = 0
     has_begun: bool = False
+    photo_ahead: None = None
+    answer_tokens: int = 0
     job: Any = field(default_factory=lambda: SimpleNamespace(prompt=None))
 
 
@@ -29,14 +31,15 @@ def rows_and_cache() -> tuple[Any, SlotCache]:
     shape = SimpleNamespace(num_key_value_heads=1, head_dim=1, num_hidden_layers=2)
     cache = SlotCache(shape, SLOTS, CAPACITY, torch.float32, torch.device("cpu"))
     nothing_known = SimpleNamespace(load=lambda *_: 0)
-    network: Any = SimpleNamespace(cache=cache, prefixes=nothing_known)
+    no_photos = SimpleNamespace(in_use=set())
+    network: Any = SimpleNamespace(cache=cache, prefixes=nothing_known, vision=no_photos)
     return Rows(network), cache
 
 
 def read(rows: Any, cache: SlotCache, row: Row, tokens: int) -> None:
     """As a pass does: the row's next tokens lie in the slot that is its place."""
-    for store in (*cache._keys, *cache._values):
-        store[rows.place(row), :, row.cached_tokens : row.cached_tokens + tokens] = row.mark
+    new = slice(row.cached_tokens, row.cached_tokens + tokens)
+    cache.states[:, :, rows.place(row), :, new] = row.mark
     row.cached_tokens += tokens
     row.uncached_tokens -= tokens
 
@@ -46,8 +49,7 @@ def check(rows: Any, cache: SlotCache) -> None:
         in_lane = [row.in_lane for row in lanes]
         assert in_lane == sorted(in_lane), "shoppers' rows stand before the lane's"
     for place, row in enumerate(rows):
-        for store in (*cache._keys, *cache._values):
-            assert (store[place, 0, : row.cached_tokens, 0] == row.mark).all()
+        assert (cache.states[:, :, place, :, : row.cached_tokens] == row.mark).all()
     assert rows.shoppers == sum(not row.in_lane for row in rows)
     assert rows.shoppers_decoding == sum(not row.in_lane for row in rows.decoding)
 
@@ -70,9 +72,10 @@ def test_rows_of_both_lanes_keep_what_they_have_read(steps: list[tuple[str, int]
             if rows.prefilling[0].uncached_tokens > 1:
                 read(rows, cache, rows.prefilling[0], 1)
         elif what == "whole":
-            for row in rows.next_prefill(6)[0]:
-                read(rows, cache, row, row.uncached_tokens)
-                rows.begin_decode(row)
+            for row, tokens in rows.plan(0, 6).reads:
+                read(rows, cache, row, tokens)
+                if row.uncached_tokens == 0:
+                    rows.begin_decode(row)
         elif everybody:
             rows.remove(everybody[index % len(everybody)], spoiled=what == "spoiled")
         check(rows, cache)
@@ -83,7 +86,20 @@ def test_no_pass_reads_prompts_of_shoppers_and_of_the_lane() -> None:
     first, second, shopper = Row(True, 1), Row(True, 2), Row(False, 3)
     for row in (first, second, shopper):
         rows.add(row)
-    assert rows.next_prefill(100)[0] == [shopper]
+    assert rows.plan(0, 100).reads == [(shopper, 3)]
     rows.remove(shopper)
     # The shopper's took the place of the first one, which went to the end.
-    assert rows.next_prefill(100)[0] == [second, first]
+    assert rows.plan(0, 100).reads == [(second, 3), (first, 3)]
+    assert rows.plan(0, 4).reads == [(second, 3), (first, 1)]
+
+
+def test_what_is_the_lane_s_of_a_pass_is_told_by_its_tokens() -> None:
+    rows, _ = rows_and_cache()
+    for row in (Row(False, 1), Row(True, 2)):
+        rows.add(row)
+        rows.begin_decode(row)
+    rows.add(Row(True, 3))
+    assert rows.plan(2, 6).lane_share == 4 / 5
+    assert rows.plan(1, 6).lane_share == 3 / 4
+    assert rows.plan(1, 0).lane_share == 0
+    assert rows.plan(0, 0).is_empty

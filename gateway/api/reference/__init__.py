@@ -1,0 +1,1 @@
+"""The description of the public API: `/openapi.json`, and a page for people made from it."""

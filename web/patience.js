@@ -1,0 +1,44 @@
+// After a silence the shopper is told, and may go on waiting or stop.
+
+import { say, word } from "./language.js";
+
+// After this long without a word, in ms.
+const SILENCE = 5000;
+
+export class Patience {
+  #timer = 0;
+
+  /**
+   * Stands after `note`, which says what is being done: `remark(key)` changes it. `grow(lengthen)`
+   * does what makes the page longer.
+   */
+  constructor(note, { remark, announce, grow, stop }) {
+    Object.assign(this, { remark, announce, grow });
+    this.line = Object.assign(document.createElement("p"), { className: "patience", hidden: true });
+    for (const [key, act] of [["goOnWaiting", () => this.listen()], ["cancel", stop]]) {
+      const button = Object.assign(document.createElement("button"), { type: "button" });
+      button.className = "quiet-button";
+      say(button, key);
+      button.addEventListener("click", act);
+      this.line.append(button);
+    }
+    note.after(this.line);
+  }
+
+  /** Something was heard, or the shopper goes on waiting: from now on silence counts anew. */
+  listen() {
+    clearTimeout(this.#timer);
+    if (!this.line.hidden) this.remark("looking");
+    this.line.hidden = true;
+    this.#timer = setTimeout(() => this.grow(() => {
+      this.remark("stillLooking");
+      this.line.hidden = false;
+      this.announce(word("stillLooking"));
+    }), SILENCE);
+  }
+
+  end() {
+    clearTimeout(this.#timer);
+    this.line.hidden = true;
+  }
+}
