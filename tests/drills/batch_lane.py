@@ -1,7 +1,7 @@
 """`make batch-drill`: a batch whose workers and gateway are killed with -9 in the middle, beside
 shoppers at half of what the replicas can do. Replicas take a fixed time. For what shoppers wait,
 workers are stopped and go on by turns, so that a busy machine is as busy in both. Then the killing
-begins; a process that starts again takes a processor of its own. The last line is `RESULT {json}`."""
+begins: a process that starts again takes a processor of its own. The last line is a `RESULT`."""
 
 import argparse
 import json
@@ -152,8 +152,8 @@ def _in_turns(
 def _kill(
     up: Fleet, workers: list[Process], client: OpenAI, batch: Batch, verdict: LaneVerdict
 ) -> None:
-    """A worker, a gateway, the other worker, each at a time of its own, and each comes back. Returns
-    at the batch's end."""
+    """A worker, a gateway, the other worker, each at a time of its own; each comes back. Returns at
+    the batch's end."""
     plan = [(0.5, "worker", workers[0]), (0.65, "gateway", up.gateways[0])]
     plan.append((0.8, "worker", workers[1]))
     for share, what, victim in plan:
