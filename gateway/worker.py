@@ -2,6 +2,7 @@
 gateways, the upkeep of the log (roll-ups, partitions, retention), and the lines of batches."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +26,9 @@ from gateway.log.schema.database import open_database
 # No request waits for the worker, so Redis may take longer.
 REDIS_BUDGET_MS = 2_000
 
+# On a busy processor gateways of the same machine go first: all that a worker does can wait.
+NICE = 10
+
 Only = Literal["upkeep", "batch"]
 """Two halves with different rights: the upkeep changes tables, and batches work on what strangers
 have sent. Compose runs them apart."""
@@ -34,6 +38,7 @@ def run(only: Only | None = None) -> int:
     """Run until SIGTERM; returns the exit code."""
     settings = Settings()
     configure_logging(settings.log_level)
+    os.nice(NICE)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, only))
     return 0

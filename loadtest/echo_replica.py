@@ -36,6 +36,7 @@ RESERVED = PLACES // 4
 
 app = FastAPI()
 calls = 0
+batch_calls = 0
 used = 0
 waiting: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}
 """Who waits for a place; under True the batch lane."""
@@ -54,6 +55,11 @@ async def models() -> Any:
 @app.get("/calls")
 async def count() -> int:
     return calls
+
+
+@app.get("/calls/batch")
+async def count_batch() -> int:
+    return batch_calls
 
 
 @asynccontextmanager
@@ -89,10 +95,12 @@ def _give_places() -> None:
 
 @app.post("/v1/chat/completions")
 async def chat_completions(request: Request) -> Response:
-    global calls
+    global calls, batch_calls
+    batch = request.headers.get("x-priority") == "batch"
     calls += 1
+    batch_calls += batch
     streamed = b'"stream": true' in await request.body()
-    async with place(request.headers.get("x-priority") == "batch"):
+    async with place(batch):
         if DELAY_S:
             await asyncio.sleep(DELAY_S)
     if streamed:

@@ -27,8 +27,7 @@ from gateway.batch.files import Files
 from gateway.batch.lines import LineQueue
 from gateway.batch.outputs import Outputs
 from gateway.identity.pseudonyms import Pseudonyms
-from gateway.log import tombstones
-from gateway.log.schema.batch_tables import batch_lines, batches, files
+from gateway.log.schema.batch_tables import batch_lines, batches
 from gateway.log.schema.columns import MYSQL, utc_now
 
 log = logging.getLogger(__name__)
@@ -144,27 +143,14 @@ class BatchJobs:
         self._leave(job, status="in_progress", in_progress_at=now, total=len(lines))
 
     def _checked(self, job: Job) -> list[CheckedLine]:
-        """Without the lines of persons who were erased since the file was uploaded."""
-        with self._engine.connect() as connection:
-            query = select(files.c.created_at).where(files.c.file_id == job.input_file)
-            uploaded_at = connection.scalar(query)
-            if uploaded_at is None:
-                raise UnusableFileError([LineError("file_not_found", "The file was deleted.")])
-            erased = tombstones.read_since(connection, uploaded_at)
-
         def name(user: str) -> str:
             return self._pseudonyms.of(job.tenant, user)
 
-        def is_erased(checked: CheckedLine) -> bool:
-            whose = {"tenant": job.tenant, "user_pseudonym": checked.user_pseudonym}
-            return erased.cover({**whose, "asked_at": uploaded_at.isoformat()})
-
         try:
-            found = check_file(path_of(self._store.folder, job.input_file), job.endpoint, name)
+            return check_file(path_of(self._store.folder, job.input_file), job.endpoint, name)
         except FileNotFoundError:
             told = LineError("file_not_found", "The file was deleted.")
             raise UnusableFileError([told]) from None
-        return [checked for checked in found if not is_erased(checked)]
 
     def _fail(self, job: Job, errors: Sequence[LineError]) -> None:
         told = json.dumps([asdict(error) for error in errors])

@@ -1,10 +1,11 @@
 """`make batch-drill`: a batch whose workers and gateway are killed with -9 in the middle, beside
-shoppers at half of what the replicas can do. Replicas take a fixed time. What shoppers wait is told
-without the seconds in which a killed process starts again, which takes a processor of its own, and
-with them. The last line is `RESULT {json}`."""
+shoppers at half of what the replicas can do. Replicas take a fixed time. For what shoppers wait,
+workers are stopped and go on by turns, so that a busy machine is as busy in both. Then the killing
+begins: a process that starts again takes a processor of its own. The last line is a `RESULT`."""
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -14,14 +15,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import httpx
 from openai import OpenAI
 from openai.types import Batch
-from sqlalchemy import func, select
 
 from gateway.access.key_table import create_key
 from gateway.cli.embedded import free_port
 from gateway.identity.scopes import BATCH, USUAL
-from gateway.log.schema.tables import interactions
 from tests.drills.fleet import Database, Fleet, Process
 from tests.drills.load import Ledger, Load
 from tests.support.batches import ENDED, question, results, send
@@ -33,11 +33,12 @@ ANSWER_S, PLACES, REPLICAS = 0.25, 4, 2
 HALF_LOAD = REPLICAS * PLACES / ANSWER_S / 2
 # Lines under way at each of two workers.
 LINES_A_WORKER = 2
-ALONE_S = 20.0
+# A turn of the workers, and one of shoppers alone. The first second of each counts for neither.
+TURN_S = 6.0
+# Until so many of the lines are done; then the killing begins.
+IN_TURNS = 0.45
 # Lines of a dead worker are taken by the other after so long.
 LEASE_S = 3.0
-# After a process is back: until its first questions have been asked.
-SETTLED_S = 2.0
 
 
 @dataclass
@@ -51,19 +52,16 @@ class LaneVerdict:
     p95_with_restarts_ms: float = 0.0
     failed: int = 0
     computed_again: int = 0
-    """Lines that were under way at a kill."""
+    """Lines that were under way at a kill, or longer than a lease at a worker that was stopped."""
     shoppers_errors: int = 0
     """Their questions that were at the gateway which was killed."""
     shoppers_asked: int = 0
     lines_per_s: float = 0.0
     ended: str = ""
     kills: list[str] = field(default_factory=list)
-    restarts: list[tuple[float, float]] = field(default_factory=list)
 
     def print(self) -> None:
-        figures = asdict(self)
-        figures["restarts"] = [round(end - begin, 1) for begin, end in self.restarts]
-        print("RESULT " + json.dumps(figures), flush=True)
+        print("RESULT " + json.dumps(asdict(self)), flush=True)
 
 
 @contextmanager
@@ -102,62 +100,85 @@ def lane(folder: Path) -> Iterator[tuple[Fleet, list[Process], OpenAI]]:
         yield up, workers, client
 
 
-def drill(lines: int = 1_000, alone_s: float = ALONE_S) -> LaneVerdict:
+def drill(lines: int = 1_000) -> LaneVerdict:
     with ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-batch-"))
         up, workers, client = stack.enter_context(lane(Path(name)))
         verdict = LaneVerdict(lines)
+        sent = [question(n, f"line {n} of the catalogue") for n in range(lines)]
         with Load(up.gateways, HALF_LOAD, new_every=1) as load:
             time.sleep(2)  # connections, imports
-            begun = time.monotonic()
-            time.sleep(alone_s)
-            sent = [question(n, f"line {n} of the catalogue") for n in range(lines)]
             batch = send(client, sent)
-            first = time.monotonic()
-            _kill_in_the_middle(up, workers, client, batch, verdict)
-            last = time.monotonic()
-            time.sleep(alone_s)
+            beside, alone = _in_turns(workers, client, batch, verdict)
+            killing = time.monotonic()
+            _kill(up, workers, client, batch, verdict)
             ended_at = time.monotonic()
-        _judge_shoppers(verdict, load.ledger, begun, first, last, ended_at)
-        verdict.lines_per_s = round(lines / (last - first), 1)
+        ledger = load.ledger
+        verdict.p95_beside_ms = _p95_ms(ledger, beside)
+        verdict.p95_alone_ms = _p95_ms(ledger, alone)
+        verdict.p95_with_restarts_ms = _p95_ms(ledger, [(killing, ended_at)])
+        verdict.interactive_p95_ratio = round(verdict.p95_beside_ms / verdict.p95_alone_ms, 2)
+        verdict.shoppers_asked, verdict.shoppers_errors = len(ledger.asked), ledger.errors
+        working = sum(end - begin for begin, end in beside)
+        verdict.lines_per_s = round(IN_TURNS * lines / working, 1)
         batch = client.batches.retrieve(batch.id)
         verdict.ended = batch.status
         _judge_lines(verdict, client, batch, sent)
-        up.drained_after()
-        with up.database.engine.connect() as connection:
-            answered = interactions.c.outcome == "answered"
-            asked = select(func.count()).where(interactions.c.kind == "batch line", answered)
-            verdict.computed_again = (connection.scalar(asked) or 0) - lines
+        calls = [int(httpx.get(f"{url}/calls/batch").json()) for url in up.stub.url.split(",")]
+        verdict.computed_again = sum(calls) - lines
         return verdict
 
 
-def _kill_in_the_middle(
+def _in_turns(
+    workers: list[Process], client: OpenAI, batch: Batch, verdict: LaneVerdict
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """The turns of the workers, and those of shoppers alone, as begin and end (monotonic)."""
+    turns: tuple[list[tuple[float, float]], ...] = ([], [])
+    while _done(client, batch) < IN_TURNS * verdict.lines:
+        for which, name in enumerate((signal.SIGCONT, signal.SIGSTOP)):
+            for worker in workers:
+                assert worker.process is not None
+                worker.process.send_signal(name)
+            time.sleep(1)
+            begun = time.monotonic()
+            time.sleep(TURN_S - 1)
+            turns[which].append((begun, time.monotonic()))
+    for worker in workers:
+        assert worker.process is not None
+        worker.process.send_signal(signal.SIGCONT)
+    return turns[0], turns[1]
+
+
+def _kill(
     up: Fleet, workers: list[Process], client: OpenAI, batch: Batch, verdict: LaneVerdict
 ) -> None:
-    """A worker at a quarter of the lines, a gateway at the half, the other worker at three. Each
-    comes back. Returns at the batch's end."""
-    plan = [(0.25, "worker", workers[0]), (0.5, "gateway", up.gateways[0])]
-    plan.append((0.75, "worker", workers[1]))
+    """A worker, a gateway, the other worker, each at a time of its own; each comes back. Returns at
+    the batch's end."""
+    plan = [(0.5, "worker", workers[0]), (0.65, "gateway", up.gateways[0])]
+    plan.append((0.8, "worker", workers[1]))
     for share, what, victim in plan:
         done = _wait_for(client, batch, share * verdict.lines)
-        killed_at = time.monotonic()
         victim.kill()
         victim.start()
         wait_until("it is back", lambda victim=victim: victim.is_ready)  # type: ignore[misc]
-        time.sleep(SETTLED_S)
-        verdict.restarts.append((killed_at, time.monotonic()))
         verdict.kills.append(f"{what} at {done}")
     _wait_for(client, batch, verdict.lines)
     wait_until("its end", lambda: client.batches.retrieve(batch.id).status in ENDED)
 
 
-def _wait_for(client: OpenAI, batch: Batch, lines: float) -> int:
-    def done() -> int:
-        counts = client.batches.retrieve(batch.id).request_counts
-        return counts.completed + counts.failed if counts is not None else 0
+def _p95_ms(ledger: Ledger, turns: list[tuple[float, float]]) -> float:
+    within = [a for a in ledger.asked if any(begin <= a.at < end for begin, end in turns)]
+    return round(Ledger(within).percentile_ms(0.95), 1)
 
-    wait_until(f"{lines:.0f} lines", lambda: done() >= lines, 600)
-    return done()
+
+def _wait_for(client: OpenAI, batch: Batch, lines: float) -> int:
+    wait_until(f"{lines:.0f} lines", lambda: _done(client, batch) >= lines, 900)
+    return _done(client, batch)
+
+
+def _done(client: OpenAI, batch: Batch) -> int:
+    counts = client.batches.retrieve(batch.id).request_counts
+    return counts.completed + counts.failed if counts is not None else 0
 
 
 def _judge_lines(
@@ -170,31 +191,11 @@ def _judge_lines(
     verdict.doubled = sum(count - 1 for count in Counter(told).values())
 
 
-def _judge_shoppers(
-    verdict: LaneVerdict, ledger: Ledger, begun: float, first: float, last: float, end: float
-) -> None:
-    """Alone: before and after the batch, in one distribution."""
-    alone = Ledger([a for a in ledger.asked if begun <= a.at < first - 1 or last + 1 <= a.at < end])
-    verdict.p95_alone_ms = round(alone.percentile_ms(0.95), 1)
-    beside = Ledger([a for a in ledger.asked if first <= a.at < last])
-    verdict.p95_with_restarts_ms = round(beside.percentile_ms(0.95), 1)
-    undisturbed = [
-        asked
-        for asked in beside.asked
-        if not any(begin - 1 <= asked.at < end for begin, end in verdict.restarts)
-    ]
-    verdict.p95_beside_ms = round(Ledger(undisturbed).percentile_ms(0.95), 1)
-    verdict.interactive_p95_ratio = round(verdict.p95_beside_ms / verdict.p95_alone_ms, 2)
-    verdict.shoppers_asked = len(ledger.asked)
-    verdict.shoppers_errors = ledger.errors
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000)
-    parser.add_argument("--alone-s", type=float, default=ALONE_S)
     args = parser.parse_args()
-    verdict = drill(args.lines, args.alone_s)
+    verdict = drill(args.lines)
     verdict.print()
     exact = verdict.lost == verdict.doubled == verdict.failed == 0
     return 0 if exact and verdict.ended == "completed" else 1

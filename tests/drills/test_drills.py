@@ -2,6 +2,7 @@
 controls show that the check is able to find what it looks for."""
 
 from tests.drills import (
+    batch_lane,
     database_down,
     deadlocks,
     disk_full,
@@ -91,3 +92,10 @@ def test_a_full_disk_refuses_and_loses_nothing_and_heals() -> None:
     assert verdict.exact, verdict
     assert verdict.more["refused"] > 10
     assert verdict.more["errors_once_healed"] == 0
+
+
+def test_a_batch_whose_workers_are_killed_loses_and_doubles_nothing() -> None:
+    verdict = batch_lane.drill(lines=60)
+    assert (verdict.lost, verdict.doubled, verdict.failed) == (0, 0, 0), verdict
+    assert verdict.ended == "completed"
+    assert len(verdict.kills) == 3

@@ -125,7 +125,8 @@ def test_lines_ask_for_cards_and_match_scores_too(
         for row in rows(database_url)
         if row["kind"] == "batch line" and row["outcome"] == "answered"
     }
-    assert told == {(CARD_PATH, None, "手提包", None), (MATCH_PATH, "手提包", None, 0.6)}
+    card, match = f"batch {CARD_PATH}", f"batch {MATCH_PATH}"
+    assert told == {(card, None, "手提包", None), (match, "手提包", None, 0.6)}
 
 
 def test_what_fails_is_in_a_file_of_its_own(client: OpenAI) -> None:

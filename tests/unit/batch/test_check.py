@@ -63,8 +63,11 @@ def test_a_line_that_is_too_long_is_an_error_and_the_next_is_read(
     monkeypatch.setattr(check, "MAX_BODY_BYTES", 400)
     path = written(tmp_path / "f", line("a", "x" * 2_000), line("b"), line("b"))
     assert codes(path) == [(1, "line_too_large"), (3, "duplicate_custom_id")]
+    data = path.read_bytes()
     with path.open("rb") as file:
-        assert [number for number, _, _ in raw_lines(file)] == [1, 2, 3]
+        found = list(raw_lines(file))
+    assert [number for number, _, _ in found] == [1, 2, 3]
+    assert all(data[position:].startswith(raw) for _, position, raw in found)
     assert MAX_BODY_BYTES > 13e6, "a photo of 10 MB fits"
 
 
