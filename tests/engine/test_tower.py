@@ -94,8 +94,8 @@ async def test_no_step_takes_longer_than_its_tokens(
     with engine(model, prefill_tokens=prefill_tokens) as running:
         plan = running._rows.plan
 
-        def recorded(most_tokens: int) -> Step:
-            step = plan(most_tokens)
+        def recorded(answers: int, most_tokens: int) -> Step:
+            step = plan(answers, most_tokens)
             prompts = sum(tokens for row, tokens in step.reads if row.answer_tokens == 0)
             assert step.look_tokens + prompts <= prefill_tokens
             steps.append(step)
