@@ -9,7 +9,7 @@ import torch
 
 from contract.completion import CompletionRequest, Turn
 from inference.batching.rows import Step
-from inference.model.forward.tower import Look
+from inference.model.forward.tower import Look, Tower
 from inference.model.model import Model
 from inference.model.prompts import Photo
 from inference.model.vision import Features
@@ -89,21 +89,38 @@ async def test_no_step_takes_longer_than_its_tokens(
     step is looked at in several, and between them answers in decode go on."""
     asks = [ask(model, f"what {n}?", n % 5, max_tokens=20) for n in range(12)]
     wanted = await reference(model, asks)
-    most = max(a.prompt.photo.tokens for a in asks if a.prompt.photo) * model.network._tower_cost
+    tower, cost = model.network._tower, model.network._tower_cost
+    most = max(a.prompt.photo.tokens for a in asks if a.prompt.photo) * cost
     steps: list[Step] = []
+    work = 0.0
+    begun: list[Photo] = []
+    block, begin = Tower.block, Look.__init__
+
+    def counted(self: Tower, index: int, hidden: Any, lengths: list[int], rotation: Any) -> Any:
+        nonlocal work
+        work += sum(lengths) / 4 * cost / tower.blocks  # four patches are one token
+        return block(self, index, hidden, lengths, rotation)
+
+    def begins(self: Look, tower: Tower, seen: list[Photo]) -> None:
+        begun.extend(seen)
+        begin(self, tower, seen)
+
+    monkeypatch.setattr(Tower, "block", counted)
+    monkeypatch.setattr(Look, "__init__", begins)
     with engine(model, prefill_tokens=prefill_tokens) as running:
-        plan = running._rows.plan
+        run = running._passes.run
 
-        def recorded(most_tokens: int) -> Step:
-            step = plan(most_tokens)
-            prompts = sum(tokens for row, tokens in step.reads if row.answer_tokens == 0)
-            assert step.look_tokens + prompts <= prefill_tokens
+        def recorded(step: Step) -> None:
+            nonlocal work
+            work = sum(tokens for row, tokens in step.reads if row.answer_tokens == 0)
+            run(step)
+            assert work <= max(prefill_tokens, most / tower.blocks), "at least a block is done"
             steps.append(step)
-            return step
 
-        monkeypatch.setattr(running._rows, "plan", recorded)
+        monkeypatch.setattr(running._passes, "run", recorded)
         results: list[Result] = await asyncio.gather(*(answered(running, model, a) for a in asks))
     assert results == wanted
+    assert len(begun) == 5, "a look goes on where it was"
     looking = [step for step in steps if step.looks]
     if prefill_tokens < most:
         assert any(len(step.reads) > 1 for step in looking), "answers go on meanwhile"
