@@ -4,7 +4,7 @@ ClientError: 400 HostNotServed, InvalidMultipart > UndecodableText · SchemaNeed
 · 401 InvalidKey · 403 CrossSiteRequest, MissingScope
 · 404 NoResponses, FileNotFound, BatchNotFound · 408 RequestTimeout
 · 409 IdempotencyConflict, BatchEnded · 409 (Retry-After) RequestUnderWay · 413 FileTooLarge
-· 422 ContentBlocked
+· 416 RangeNotSatisfiable · 422 ContentBlocked
 · 429 (Retry-After) RateLimited > QuotaExceeded > StorageFull, FilesFull, TooManyBatches
 Unavailable: 503 (Retry-After) KeysUnavailable · ImageStoreUnavailable · LogUnavailable
 · CacheUnavailable · ErasureIncomplete · ModerationUnavailable · FileStoreUnavailable
@@ -124,6 +124,13 @@ class FileTooLarge(ClientError):
     code = "file_too_large"
     en = "The file is too large. Please split it into several files."
     zh = "文件过大，请拆分为多个文件。"
+
+
+class RangeNotSatisfiable(ClientError):
+    status = 416
+    code = "range_not_satisfiable"
+    en = "The file has no such range of bytes."
+    zh = "文件中没有所请求的字节范围。"
 
 
 class RequestTimeout(ClientError):

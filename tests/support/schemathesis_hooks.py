@@ -4,7 +4,7 @@ from typing import Any
 
 import schemathesis
 
-from gateway.api.reference.operations import A_FILE
+from gateway.api.reference.operation import A_FILE
 from tests.support.asking import photo
 
 

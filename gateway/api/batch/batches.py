@@ -1,14 +1,14 @@
 """`/v1/batches` in OpenAI's form: the questions of a file, answered within a day."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
 from contract.http import check_media_type, read_body
 from gateway.api.admission import admitted, count_body
-from gateway.api.batch.paging import MAX_BATCHES, listed, owner
+from gateway.api.batch.paging import After, BatchPage, listed, owner
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.api.page import READS
 from gateway.batch.batch import wire
@@ -48,8 +48,8 @@ async def create(request: Request) -> Response:
 @router.api_route(PATH, methods=list(READS))
 async def list_batches(
     request: Request,
-    after: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_BATCHES)] = USUAL_PAGE,
+    after: After = None,
+    limit: BatchPage = USUAL_PAGE,
 ) -> dict[str, Any]:
     gateway = gateway_of(request)
     caller = await owner(request, gateway)

@@ -1,6 +1,7 @@
 """Reads the multipart body of `POST /v1/files`: the file goes to the disk as it streams in, the
 other fields are short."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
@@ -25,6 +26,8 @@ MAX_FIELD_BYTES = 4 * 1024
 FORM_BYTES = 64 * 1024
 # Of a file that is too large, so much is read on, for the client to see the answer.
 DRAIN_SHARE = 0.25
+# And for so long: who stalls is answered all the same.
+DRAIN_S = 5.0
 MAX_NAME_CHARS = 255
 # What OpenAI's clients make of `expires_after={"anchor": …, "seconds": …}`.
 ANCHOR, SECONDS = "expires_after[anchor]", "expires_after[seconds]"
@@ -75,13 +78,13 @@ async def read_on(request: Request) -> None:
     seen = request.scope.get(BODY_BYTES, 0)
     if expects_continue(request.headers) and not seen:
         return
-    with contextlib.suppress(
-        ClientDisconnect, RuntimeError
-    ):  # RuntimeError: it was read to its end
-        async for chunk in request.stream():
-            seen += len(chunk)
-            if seen > MAX_DRAIN_BYTES:
-                return
+    # RuntimeError: it was read to its end.
+    with contextlib.suppress(ClientDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            async for chunk in request.stream():
+                seen += len(chunk)
+                if seen > MAX_DRAIN_BYTES:
+                    return
 
 
 def purpose_and_ttl(fields: dict[str, str]) -> int | None:

@@ -2,19 +2,29 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from contract.errors import ShopsightError
 from gateway.api.admission import admitted, count_body
 from gateway.api.batch.file_form import declared_size, purpose_and_ttl, read_file_form, read_on
-from gateway.api.batch.paging import MAX_FILES, listed, owner
+from gateway.api.batch.paging import (
+    MAX_FILES,
+    After,
+    FilePage,
+    Order,
+    PurposeFilter,
+    listed,
+    owner,
+)
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.api.page import READS
 from gateway.batch.file import StoredFile
-from gateway.errors import FileNotFound, FileStoreUnavailable
+from gateway.errors import FileNotFound, FileStoreUnavailable, RangeNotSatisfiable, RequestTimeout
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import BATCH
@@ -24,6 +34,21 @@ from gateway.usecases.batching import Uploaded
 PATH = "/v1/files"
 
 router = APIRouter()
+
+
+class FileContent(FileResponse):
+    """Starlette refuses a `Range` in plain text. Here that is an error like all others."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_part(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                error = RangeNotSatisfiable()
+                if length := Headers(raw=message["headers"]).get("content-range"):
+                    error.headers = {"content-range": length}
+                raise error
+            await send(message)
+
+        await super().__call__(scope, receive, send_part)
 
 
 @router.post(PATH)
@@ -39,7 +64,8 @@ async def upload(request: Request) -> Response:
         file = await gateway.batching.upload(receive, interaction)
         return JSONResponse(file.wire(), 200, response_headers(gateway, interaction))
     except ShopsightError as error:
-        await read_on(request)
+        if not isinstance(error, RequestTimeout):  # then no more is to be expected
+            await read_on(request)
         return error_response(error, request, gateway, interaction)
 
 
@@ -64,10 +90,10 @@ async def _received(request: Request, gateway: Gateway, interaction: Interaction
 @router.api_route(PATH, methods=list(READS))
 async def list_files(
     request: Request,
-    purpose: Annotated[str | None, Query(max_length=32)] = None,
-    after: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_FILES)] = MAX_FILES,
-    order: Literal["asc", "desc"] = "desc",
+    purpose: PurposeFilter = None,
+    after: After = None,
+    limit: FilePage = MAX_FILES,
+    order: Order = "desc",
 ) -> dict[str, Any]:
     gateway = gateway_of(request)
     caller = await owner(request, gateway)
@@ -88,7 +114,7 @@ async def content(file_id: str, request: Request) -> Response:
     path = gateway_of(request).batching.files.path(file)
     if not await asyncio.to_thread(path.exists):  # deleted just now
         raise FileNotFound("file_id")
-    return FileResponse(path, media_type="application/jsonl", filename=file.name)
+    return FileContent(path, media_type="application/jsonl", filename=file.name)
 
 
 @router.delete(PATH + "/{file_id}")

@@ -1,8 +1,8 @@
 """What lists of files and of batches share: who may see them, and OpenAI's form of a page."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import Request
+from fastapi import Query, Request
 
 from gateway.api.admission import identify
 from gateway.gateway import Gateway
@@ -11,6 +11,12 @@ from gateway.identity.scopes import BATCH
 
 MAX_FILES = 10_000
 MAX_BATCHES = 100
+# What a list is asked for by. The API's description reads these, too.
+After = Annotated[str | None, Query(max_length=64)]
+PurposeFilter = Annotated[str | None, Query(max_length=32)]
+FilePage = Annotated[int, Query(ge=1, le=MAX_FILES)]
+BatchPage = Annotated[int, Query(ge=1, le=MAX_BATCHES)]
+Order = Literal["asc", "desc"]
 
 
 async def owner(request: Request, gateway: Gateway) -> Caller:

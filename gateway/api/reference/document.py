@@ -7,14 +7,15 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from contract.errors import ShopsightError
 from contract.images import MAX_IMAGE_BYTES
 from gateway.api.multipart import PHOTO_FIELD
 from gateway.api.reference.answers import ErrorAnswer
-from gateway.api.reference.operations import FORM, JSON, OPERATIONS, PHOTOS, Errors, Operation
+from gateway.api.reference.operation import FORM, JSON, PHOTOS, Errors, Operation
+from gateway.api.reference.operations import OPERATIONS
 from gateway.identity.sessions import SESSION_HEADER
 
 STREAM = "text/event-stream"
@@ -23,6 +24,7 @@ _DESCRIPTION = """Questions about product photos. All of it in words: docs/integ
 
 Every error has one shape, with a stable `code`; 500 `internal_error` is a fault of ours and may
 come from anywhere. A method that an address does not take is 405, a head that is too long 431."""
+_LINES = {"type": "string", "contentMediaType": "application/octet-stream"}
 _HEADERS = {
     "x-request-id": "Ties log lines of all services together.",
     "x-interaction-id": "The row of the behaviour log; votes name it.",
@@ -90,7 +92,11 @@ def _described(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         name: {"description": _HEADERS[name], "required": True, "schema": {"type": "string"}}
         for name in names
     }
-    content: dict[str, Any] = {JSON: {"schema": _one_of(_answers(operation))}}
+    content: dict[str, Any] = {}
+    if answers := _answers(operation):
+        content[JSON] = {"schema": _one_of(answers)}
+    if operation.sends is not None:
+        content[operation.sends] = {}  # nor for lines of JSON
     if operation.streams:
         content[STREAM] = {}  # 3.1 has no word for what a stream's events are
     responses: dict[str, Any] = {
@@ -113,8 +119,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     return [
         *({"name": name, **text, "example": operation.examples[0][name]} for name in in_path),
         *(
-            {"name": name, "in": "query", "schema": {"type": "string", "enum": list(values)}}
-            for name, values in operation.query.items()
+            {"name": name, "in": "query", "schema": _without_null(TypeAdapter(kind).json_schema())}
+            for name, kind in operation.query.items()
         ),
     ]
 
@@ -123,7 +129,7 @@ def _bodies(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for media, models in operation.bodies.items():
         if media == FORM:
-            content[media] = {"schema": _form(schemas[models[0].__name__], operation.raw_photo)}
+            content[media] = {"schema": _form(schemas[models[0].__name__], operation)}
         else:
             content[media] = {"schema": _one_of(models)}
     first = next(iter(content.values()))
@@ -136,20 +142,28 @@ def _bodies(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _form(schema: dict[str, Any], needs_photo: bool) -> dict[str, Any]:
-    """The fields as a form has them, which knows no null, with the photo beside them."""
+def _form(schema: dict[str, Any], operation: Operation) -> dict[str, Any]:
+    """The fields as a form has them, which knows no null, with the file beside them."""
     form = copy.deepcopy(schema)
     for name, field in form["properties"].items():
-        kinds = [kind for kind in field.pop("anyOf", []) if kind != {"type": "null"}]
-        form["properties"][name] = {**field, **(kinds[0] if kinds else {})}
-        form["properties"][name].pop("default", None)
-        if form["properties"][name].get("type") == "boolean":  # a text, as all that forms have
-            form["properties"][name]["type"] = ["boolean", "integer", "string"]
-            form["properties"][name]["description"] = "`true` or `false`, also as `1` or `0`."
-    form["properties"][PHOTO_FIELD] = _photo()
-    if needs_photo:
-        form["required"] = [*form.get("required", []), PHOTO_FIELD]
+        form["properties"][name] = told = _without_null(field)
+        if told.get("type") == "boolean":  # a text, as all that forms have
+            told["type"] = ["boolean", "integer", "string"]
+            text = "`true` or `false`, also as `1` or `0`."
+            told["description"] = f"{told['description']} {text}" if "description" in told else text
+    is_photo = operation.file_part == PHOTO_FIELD
+    form["properties"][operation.file_part] = _photo() if is_photo else _LINES
+    if operation.raw_photo or not is_photo:
+        form["required"] = [*form.get("required", []), operation.file_part]
     return form
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of what is a text in a form or in a query, where an absent one is null."""
+    told = dict(schema)
+    kinds = [kind for kind in told.pop("anyOf", []) if kind != {"type": "null"}]
+    told.pop("default", None)
+    return {**told, **(kinds[0] if kinds else {})}
 
 
 def _photo() -> dict[str, Any]:
