@@ -15,7 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Send
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope, Send
 
 from contract import errors
 from contract.errors import ShopsightError
@@ -152,8 +153,14 @@ def json_error(
     return JSONResponse(error.body(language), error.status, headers)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """The one place where errors become answers."""
+def _methods_at(scope: Scope, routes: Sequence[BaseRoute]) -> set[str]:
+    there = (route for route in routes if route.matches(scope)[0] is not Match.NONE)
+    return {method for route in there if isinstance(route, Route) for method in route.methods or ()}
+
+
+def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> None:
+    """The one place where errors become answers. `routes`: those of which several have one address.
+    A 405 names the methods of all of them, where Starlette names those of the first."""
 
     def answer(
         request: Request, error: ShopsightError, headers: Mapping[str, str] | None = None
@@ -171,7 +178,8 @@ def install_error_handlers(app: FastAPI) -> None:
         found = _ROUTING.get(error.status_code, errors.BadRequest)()
         headers = dict(error.headers or {})
         if methods := headers.pop("Allow", headers.pop("allow", "")):  # a set's, in any order
-            headers["allow"] = ", ".join(sorted(methods.split(", ")))
+            named = {*methods.split(", "), *_methods_at(request.scope, routes)}
+            headers["allow"] = ", ".join(sorted(named))
         return answer(request, found, headers)
 
     async def unreadable(request: Request, error: Exception) -> JSONResponse:

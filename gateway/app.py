@@ -99,9 +99,10 @@ def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
     }
     for path, endpoint in ask_endpoints.items():  # the router needs them too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
-    for routes in (images, feedback, models, moderations, users, files, batches, reference):
-        app.include_router(routes.router)
-    install_error_handlers(app)
+    parts = (images, feedback, models, moderations, users, files, batches, reference)
+    for part in parts:
+        app.include_router(part.router)
+    install_error_handlers(app, [route for part in parts for route in part.router.routes])
     if settings.web_dir is not None:
         # Mounted at "/" it would take every request that names another method than its route.
         app.router.default = GZipMiddleware(Page(settings.web_dir))

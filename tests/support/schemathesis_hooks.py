@@ -1,4 +1,4 @@
-"""Puts a photo where an example can only say that a file belongs there."""
+"""Puts a file where an example can only say that one belongs there."""
 
 from typing import Any
 

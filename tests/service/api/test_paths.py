@@ -61,6 +61,18 @@ def test_what_is_only_looked_at_has_a_head_and_takes_nothing(gateway: str) -> No
             assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
+def test_all_methods_of_an_address_are_told(gateway: str) -> None:
+    """They may be of several routes."""
+    for path, allow in (
+        ("/v1/files", "GET, HEAD, POST"),
+        ("/v1/files/file-1", "DELETE, GET, HEAD"),
+        ("/v1/files/file-1/content", "GET, HEAD"),
+        ("/v1/batches", "GET, HEAD, POST"),
+    ):
+        answer = httpx.put(gateway + path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+
+
 def test_an_address_that_is_not_there_is_404_with_any_method(gateway: str) -> None:
     for path in ("/nothing", "/v1/nothing", "/v1", "/v1/chat/completions/"):
         for method in ("GET", "POST", "DELETE"):

@@ -97,6 +97,39 @@ def test_what_is_too_large_is_413_and_leaves_nothing(uploads: Uploads) -> None:
 
 
 @ON_ONE
+def test_a_refused_sender_who_stalls_is_answered(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.api.batch.file_form.DRAIN_S", 0.2)
+    head = (
+        "POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer of nobody\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n"
+    )
+    port = int(uploads.gateway().rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(head.encode() + b"--x\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 401 ")
+
+
+@ON_ONE
+def test_a_part_of_a_file_is_sent_or_refused(uploads: Uploads) -> None:
+    url = uploads.gateway()
+    file = uploads.post(url, form(b"0123456789")).json()["id"]
+
+    def part(wanted: str) -> httpx.Response:
+        headers = {"authorization": f"Bearer {uploads.key}", "range": wanted}
+        return httpx.get(f"{url}/v1/files/{file}/content", headers=headers)
+
+    some = part("bytes=7-")
+    assert (some.status_code, some.content) == (206, b"789")
+    beyond = part("bytes=10-")
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */10")
+    for refused in (beyond, part("of no kind")):
+        assert refused.json()["error"]["code"] == "range_not_satisfiable"
+        assert "x-request-id" in refused.headers
+
+
+@ON_ONE
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [
