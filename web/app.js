@@ -18,7 +18,7 @@ async function take(file, { key, sample = null }) {
   if (!conversations.has(key)) {
     say(at("hint"), "preparing");
     try {
-      converse(await prepare(file), { key, sample }).upload.begin();
+      converse(await prepare(file, { shared: sample !== null }), { key, sample }).upload.begin();
     } catch (error) {
       return problem(error.word);
     } finally {
@@ -61,7 +61,7 @@ function converse(photo, { key, sample, number = nextNumber() }) {
     name: () => (sample && nameOf(sample)) || word("photoNow", { n: number }),
     suggestions: () => (sample ? askOf(sample) : []),
     announce: (text) => conversation === current && (at("announcement").textContent = text),
-    keep: () => kept().then(({ keep }) => keep(conversation)),
+    keep: () => kept().then(({ keep }) => keep(conversation)).catch(() => {}), // offline, perhaps
     answered: (revision) => {
       showBanner(revision);
       import("./pin.js"); // the conversation may become longer than the screen

@@ -144,7 +144,8 @@ class Exchange {
   }
 
   async #listen() {
-    const { Patience } = await import("./patience.js");
+    const { Patience } = await import("./patience.js").catch(() => ({})); // offline, perhaps
+    if (!Patience) return;
     this.#patience ??= new Patience(this.note, {
       remark: (key) => this.#remark(key),
       announce: this.announce,

@@ -39,9 +39,10 @@ export class PhotoProblem extends Error {
 
 /**
  * File or Blob → `{preview, ready}`, as soon as it can be seen: an address to show, and a promise of
- * `{blob}` to send, with its true type. Both raise PhotoProblem.
+ * `{blob}` to send, with its true type. Both raise PhotoProblem. A photo that is `shared` with others
+ * goes up as it is, since their answers are in the cache.
  */
-export async function prepare(file) {
+export async function prepare(file, { shared = false } = {}) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const element = await show(file, bytes);
   const { naturalWidth: width, naturalHeight: height } = element;
@@ -50,7 +51,7 @@ export async function prepare(file) {
     URL.revokeObjectURL(element.src);
     throw new PhotoProblem("photoTooSmall");
   }
-  const ready = made(bytes, element);
+  const ready = made(bytes, element, shared ? SENT_AS_IS_BYTES : affordable());
   ready.catch(() => {}); // whoever sends it sees the problem
   return { preview: element.src, ready };
 }
@@ -69,9 +70,8 @@ async function show(file, bytes) {
   throw new PhotoProblem(isHeic(bytes) ? "photoHeic" : "photoUnreadable");
 }
 
-async function made(bytes, element) {
+async function made(bytes, element, most) {
   const { naturalWidth: width, naturalHeight: height } = element;
-  const most = affordable();
   if (bytes.length <= most && width * height <= MAX_PIXELS) {
     const type = plainType(bytes);
     // Of the bytes: the file itself may be gone when the second question is asked.

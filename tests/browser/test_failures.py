@@ -1,5 +1,7 @@
 """What a shopper sees when something fails: the words, what had arrived, and a way to try again."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -52,7 +54,10 @@ def test_the_real_services_own_refusal_follows_the_language_toggle(open_page: Op
     (wire.stream(wire.chunk("看起来是"), wire.chunk("一只托特包")), "以上回答不完整"),
     (wire.stream(wire.chunk("看起来是"), wire.chunk("一只托特包"), 'data: {"choi'), "不完整"),
     (
-        wire.stream(wire.chunk("看起来是一只托特包"), wire.error_event("模型处理失败。", "x")),
+        wire.stream(
+            wire.chunk("看起来是一只托特包"),
+            wire.error_event("模型处理失败。", "replica_failed"),
+        ),
         "模型处理失败。",
     ),
 ])  # fmt: skip
@@ -71,11 +76,38 @@ def test_a_stream_cut_in_the_middle_keeps_what_arrived_and_says_it_is_incomplete
     expect(exchange.locator(".answer")).not_to_have_text("看起来是一只托特包")
 
 
+@pytest.mark.parametrize(("locale", "words"), [("zh-CN", "没有被接受"), ("en-US", "not accepted")])
+def test_what_only_a_programmer_understands_is_put_in_the_pages_own_words(
+    open_page: OpenPage, locale: str, words: str
+) -> None:
+    page = open_page(locale=locale, expects=(RESOURCE,))
+    message = "A field is missing, unknown or not allowed; see 'param'."
+    wire.answer_with(page, wire.refusal(400, message, "invalid_field"))
+    choose_sample(page)
+    exchange = ask_and_wait(page, QUESTION, "failed")
+    expect(exchange.locator(".note")).to_contain_text(words)
+    expect(exchange).not_to_contain_text("param")
+
+
+@pytest.mark.parametrize(("seconds", "words"), [
+    ("40", r"^\d\d 秒后可重试"), ("700", "12 分钟后可重试"), ("7500", "3 小时后可重试")
+])  # fmt: skip
+def test_a_limit_says_when_it_ends(open_page: OpenPage, seconds: str, words: str) -> None:
+    page = open_page(expects=(RESOURCE,))
+    refusal = wire.refusal(429, "今天的用量已用完。", "quota_exceeded", retry_after=seconds)
+    wire.answer_with(page, refusal)
+    choose_sample(page)
+    exchange = ask_and_wait(page, QUESTION, "failed")
+    expect(exchange.locator(".retry")).to_have_text(re.compile(words))
+    expect(exchange.locator(".retry")).to_have_attribute("aria-disabled", "true")
+
+
 @pytest.mark.parametrize(("status", "words", "retryable"), [
     (502, "服务暂时不可用", True),
     (429, "提问太快", True),
     (413, "照片太大", False),
     (403, "没有被接受", False),
+    (401, "持有 API 密钥的应用", False),
 ])  # fmt: skip
 def test_a_proxys_own_error_page_becomes_plain_words(
     open_page: OpenPage, status: int, words: str, retryable: bool

@@ -40,9 +40,7 @@ def test_an_answer_streams_in_and_an_equal_first_question_comes_from_the_cache(
     expect(second.locator(".answer")).not_to_be_empty()
     expect(page.locator(".exchange")).to_have_count(2)
 
-    other = (
-        open_page()
-    )  # another visit: within this one, what was said before is part of a question
+    other = open_page(locale="zh-TW")  # another shopper, who has said nothing before
     choose_sample(other)
     again = ask_and_wait(other, "这件商品是什么颜色，是什么款式？")
     expect(again.locator(".timing")).to_have_attribute("data-cache", "hit")

@@ -1,0 +1,86 @@
+"""The page as an app: without a network, with shared photos, and where none of that works."""
+
+from playwright.sync_api import Page, expect
+
+from gateway.cli.embedded import Stack
+from tests.browser.conftest import OpenPage
+from tests.browser.shopper import ask_and_wait, choose_sample
+
+_SHARE = """async () => {
+  const canvas = new OffscreenCanvas(300, 200);
+  canvas.getContext("2d").fillRect(0, 0, 150, 200);
+  const form = new FormData();
+  const photo = await canvas.convertToBlob({ type: "image/png" });
+  form.append("photo", new File([photo], "from-the-gallery.png", { type: "image/png" }));
+  return (await fetch("share", { method: "POST", body: form })).url;
+}"""
+
+
+def install(page: Page) -> None:
+    """As after the first answer of a visit, and a load of all that the page consists of."""
+    choose_sample(page)
+    ask_and_wait(page, "这是什么？")
+    page.evaluate("navigator.serviceWorker.ready")
+    page.reload()
+    page.wait_for_selector("body:not([data-settling])")
+    page.wait_for_load_state("networkidle")
+
+
+def test_without_a_network_the_page_opens_with_what_it_remembers(open_page: OpenPage) -> None:
+    page = open_page(expects=("Failed to load resource", "Failed to fetch", "ERR_"))
+    install(page)
+    page.context.set_offline(True)
+    page.reload()
+    page.wait_for_selector("body:not([data-settling])")
+    expect(page.locator(".exchange:visible .question")).to_have_text("这是什么？")
+
+
+def test_a_shared_photo_is_on_the_screen_at_once(
+    open_page: OpenPage, embedded_stack: Stack
+) -> None:
+    page = open_page()
+    install(page)
+    url = page.evaluate(_SHARE)
+    assert url == f"{embedded_stack.url}/?shared"
+    page.goto(url)
+    expect(page.locator("#composer")).to_be_visible()
+    assert page.evaluate("[photo.naturalWidth, photo.naturalHeight]") == [300, 200]
+    assert page.evaluate("location.search") == ""  # a reload does not take it again
+
+
+def test_the_manifest_can_be_read_and_names_the_share(open_page: OpenPage) -> None:
+    page = open_page()
+    choose_sample(page)
+    ask_and_wait(page, "这是什么？")
+    expect(page.locator("link[rel=manifest]")).to_have_count(1)
+    manifest = page.evaluate("fetch('manifest.json').then((response) => response.json())")
+    assert manifest["share_target"]["action"] == "share"
+    assert page.evaluate(f"fetch('{manifest['icons'][0]['src']}').then(({{ ok }}) => ok)")
+
+
+def test_on_a_plain_address_what_needs_https_is_hidden(open_page: OpenPage) -> None:
+    insecure = "Object.defineProperty(window, 'isSecureContext', { value: false });"
+    insecure += "Object.defineProperty(navigator, 'share', { value: undefined });"
+    page = open_page(before=lambda page: page.add_init_script(insecure))
+    choose_sample(page)
+    exchange = ask_and_wait(page, "这是什么？")
+    expect(exchange.locator(".timing")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("link[rel=manifest]")).to_have_count(0)
+    expect(exchange.get_by_label("分享回答")).to_have_count(0)
+
+
+def test_an_answer_is_read_aloud_and_shared(open_page: OpenPage) -> None:
+    fakes = """window.spoken = []; window.shared = [];
+      Object.defineProperty(window, "speechSynthesis", { value: {
+        speaking: false, cancel() {}, speak(each) { spoken.push([each.text, each.lang]); } } });
+      window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+      navigator.share = async (data) => { shared.push(data.text); };"""
+    page = open_page(before=lambda page: page.add_init_script(fakes))
+    choose_sample(page)
+    exchange = ask_and_wait(page, "这是什么？")
+    answer = exchange.locator(".answer").text_content()
+    exchange.get_by_label("朗读回答").click()
+    assert page.evaluate("spoken") == [[answer, "zh-CN"]]
+    exchange.get_by_label("分享回答").click()
+    assert page.evaluate("shared") == [f"这是什么？\n{answer}"]
