@@ -95,7 +95,14 @@ def test_a_run_that_was_stopped_is_gone_on_with(merchant: Merchant, stub: StubRe
     stub.delay_s = 1.5
     merchant.write("photo,question", *(f"{n}.jpg,question {n}" for n in range(4)))
     command = [sys.executable, "-m", "gateway.cli", *merchant.command("--key", merchant.key)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Who runs tests in the background may have told them to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     wait_until("lines under way", lambda: len(stub.calls) >= 2)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=20)
