@@ -81,6 +81,9 @@ class Contexts:
         self._made: dict[str, BrowserContext] = {}
 
     def with_options(self, **options: Any) -> BrowserContext:
+        """Without service workers unless they are asked for: they answer for other tests' pages,
+        and Chromium's offline mode now and then waits for them for ever."""
+        options.setdefault("service_workers", "block")
         key = repr(sorted(options.items()))
         if key not in self._made:
             context = self._made[key] = self._browser.new_context(**options)
@@ -88,6 +91,8 @@ class Contexts:
         return self._made[key]
 
     def clear(self) -> None:
+        for key in [key for key in self._made if "'service_workers', 'allow'" in key]:
+            self._made.pop(key).close()
         for context in self._made.values():
             kept, *others = context.pages
             for page in others:
@@ -114,8 +119,8 @@ def open_page(contexts: Contexts) -> Iterator[OpenPage]:
     """`open_page(locale=…, viewport=…, before=…, expects=…)` → the page, loaded and settled.
 
     `before(page)` runs ahead of the load; `expects` names the console errors that a test provokes.
+    `site`: another way to the same server.
     """
-    address = f"{contexts.site}/"
     complaints: list[str] = []
 
     def with_strict_csp(route: Route) -> None:
@@ -128,8 +133,11 @@ def open_page(contexts: Contexts) -> Iterator[OpenPage]:
         viewport: dict[str, int] = PHONE,
         before: Callable[[Page], object] | None = None,
         expects: tuple[str, ...] = (),
+        site: str | None = None,
         **options: Any,
     ) -> Page:
+        address = f"{site or contexts.site}/"
+
         def complain(text: str) -> None:
             if not any(expected in text for expected in expects):
                 complaints.append(text)

@@ -4,6 +4,7 @@ from playwright.sync_api import Page, expect
 
 from gateway.cli.embedded import Stack
 from tests.browser.conftest import OpenPage
+from tests.browser.network import network_to
 from tests.browser.shopper import ask_and_wait, choose_sample
 
 _SHARE = """async () => {
@@ -26,19 +27,23 @@ def install(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def test_without_a_network_the_page_opens_with_what_it_remembers(open_page: OpenPage) -> None:
-    page = open_page(expects=("Failed to load resource", "Failed to fetch", "ERR_"))
-    install(page)
-    page.context.set_offline(True)
-    page.reload()
-    page.wait_for_selector("body:not([data-settling])")
-    expect(page.locator(".exchange:visible .question")).to_have_text("这是什么？")
+def test_without_a_network_the_page_opens_with_what_it_remembers(
+    open_page: OpenPage, embedded_stack: Stack
+) -> None:
+    with network_to(embedded_stack.url) as network:
+        told = ("Failed to load resource", "Failed to fetch", "ERR_")
+        page = open_page(site=network.url, service_workers="allow", expects=told)
+        install(page)
+        network.lose()
+        page.reload()
+        page.wait_for_selector("body:not([data-settling])")
+        expect(page.locator(".exchange:visible .question")).to_have_text("这是什么？")
 
 
 def test_a_shared_photo_is_on_the_screen_at_once(
     open_page: OpenPage, embedded_stack: Stack
 ) -> None:
-    page = open_page()
+    page = open_page(service_workers="allow")
     install(page)
     url = page.evaluate(_SHARE)
     assert url == f"{embedded_stack.url}/?shared"
