@@ -29,6 +29,8 @@ TOGETHER = {
     # The imports of torch and transformers, and one small model.
     "the engine": ("tests/engine/",),
 }
+# Chromium takes whole seconds of a processor that others want, too.
+PAGES = "tests/browser/"
 # A neighbour on the machine may stop everything for a second. A fault of ours fails twice; what
 # passed the second time is told in the summary as `rerun`.
 ONCE_MORE = pytest.mark.flaky(reruns=1)
@@ -67,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     items.sort(key=place)
     for item in items:
-        if group_of(item.nodeid) == TIMED:
+        if group_of(item.nodeid) == TIMED or item.nodeid.startswith(PAGES):
             item.add_marker(ONCE_MORE)
 
 
