@@ -22,9 +22,9 @@ from inference.batching.lane import LaneLimits
 from inference.config import Settings
 from inference.model.model import Model
 from inference.telemetry import Metrics
+from loadtest.bench.stepped_engine import Asked, SteppedEngine
 from loadtest.engine_load import Request, requests, with_poisson_arrivals
 from loadtest.random_checkpoint import SHAPE_25M, make_checkpoint
-from loadtest.stepped_engine import Asked, SteppedEngine
 
 SLOTS = 8  # what a CPU has by default
 LINES_A_PHOTO = 6
