@@ -1,7 +1,7 @@
 # Shopsight: `make help` lists what can be done. Needs make, bash, Python >= 3.11 with venv and pip.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
+.PHONY: help demo run test test-clients test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
   bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views page-bench \
   masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit clean
@@ -21,7 +21,7 @@ PART ?= $(PARTS)
 unit := tests/unit tests/test_architecture.py
 log := tests/service/erasure tests/service/feedback tests/service/log
 pool := tests/service/cli tests/service/inference tests/service/pool
-service := $(filter-out $(log) $(pool) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/ tests/service/test_*.py)))
+service := $(filter-out $(log) $(pool) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/ tests/service/test_*.py))) tests/clients/test_built_in.py
 browser := tests/browser
 engine := tests/engine
 # Long and rare: not among PARTS, unless asked for.
@@ -71,6 +71,18 @@ test-compose: .venv/dev ## bring the real docker-compose.yml up and ask through 
 	  $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL)) $(PROGRESS)
 	@.venv-vllm/bin/python tests/upstreams/repair_venv.py
 	@touch $@
+
+.venv-clients/ready: requirements/clients.txt tests/clients/package-lock.json
+	@command -v node >/dev/null || { echo "Node 18 or newer is needed."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }
+	@echo "Installing clients into .venv-clients and tests/clients/node_modules (2 minutes) …"
+	@$(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/pip install -r requirements/clients.txt $(PROGRESS)
+	@npm ci --prefix tests/clients --no-audit --no-fund
+	@touch $@
+
+test-clients: .venv/dev .venv-clients/ready ## the table of clients in docs/integrators.md, each cell run by its client
+	$(BIN)/pytest -n $(WORKERS) tests/clients
 
 test-upstreams: .venv/dev .venv-vllm/ready ## a real vLLM and our replica behind gateways: what the contract needs of both
 	$(BIN)/pytest tests/upstreams
@@ -208,4 +220,4 @@ audit: .venv/tools ## known faults in what the images install, and secrets in wh
 	@git ls-files -z | xargs -0 .venv-tools/bin/detect-secrets-hook --baseline .secrets.baseline
 
 clean: ## remove the environment, caches and the embedded default's data
-	rm -rf .venv .venv-tools .venv-vllm .run .cache sbom *.egg-info
+	rm -rf .venv .venv-clients .venv-tools .venv-vllm tests/clients/node_modules .run .cache sbom *.egg-info

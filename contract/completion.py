@@ -1,7 +1,8 @@
 """One checked question, whatever form it came in, and the form in which a replica reads it."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from contract.errors import (
@@ -48,12 +49,26 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class FurtherPhoto:
+    """A photo beside the first one, or the id of an upload, before its turn's text."""
+
+    user_turn: int
+    """Which of the user's turns shows it; 0 is the first."""
+    image: EncodedImage | None = field(default=None, repr=False)
+    image_id: str | None = None
+    place: str | None = field(default=None, compare=False)
+    """Where the client's form has it."""
+
+
+@dataclass(frozen=True)
 class CompletionRequest:
-    """One checked question: the turns (the last is the user's question), at most one photo, which
-    belongs to the first user turn's front, and how the answer is wanted."""
+    """One checked question: the turns (the last is the user's question), photos before the texts of
+    the user's turns, and how the answer is wanted. An only photo belongs to the first user turn,
+    so that all questions about it begin alike."""
 
     turns: tuple[Turn, ...]
     image: EncodedImage | None = field(repr=False)
+    """The first photo."""
     sampling: Sampling = Sampling()
     model: str = MODEL_ALIAS
     stream: bool = False
@@ -62,6 +77,10 @@ class CompletionRequest:
     user: str | None = None
     image_id: str | None = None
     """An earlier upload instead of `image`. Only the gateway keeps any: a replica refuses it."""
+    photo_turn: int = 0
+    """Which of the user's turns shows the first photo."""
+    further: tuple[FurtherPhoto, ...] = ()
+    """Photos beside the first, in order."""
     language: str | None = field(default=None, compare=False)
     """`zh` or `en`, where the asker has named it; else it is that of the question."""
     question_field: str = field(default="messages", compare=False)
@@ -73,9 +92,35 @@ class CompletionRequest:
     def question(self) -> str:
         return self.turns[-1].text
 
+    @property
+    def images(self) -> tuple[EncodedImage, ...]:
+        """The files of all photos, in order, once they are there."""
+        every = (self.image, *(photo.image for photo in self.further))
+        return tuple(image for image in every if image is not None)
+
+    def with_images(self, images: Sequence[EncodedImage]) -> "CompletionRequest":
+        """With these files in the place of its photos', in order."""
+        if not images:
+            return replace(self, image=None)
+        first, *others = images
+        further = tuple(
+            replace(photo, image=image) for photo, image in zip(self.further, others, strict=True)
+        )
+        return replace(self, image=first, further=further)
+
+    def shown(self) -> dict[int, list[EncodedImage]]:
+        """The files of the photos, by the user's turn that shows them."""
+        found: dict[int, list[EncodedImage]] = {}
+        turns = (self.photo_turn, *(photo.user_turn for photo in self.further))
+        for turn, image in zip(turns, self.images, strict=False):
+            found.setdefault(turn, []).append(image)
+        return found
+
     def placed(self, error: ShopsightError) -> ShopsightError:
         """The error as its asker is to see it: `param` names a field of the form in which the
         question came. A replica names those of the form in which it was asked."""
+        if error.param is not None and error.param in {photo.place for photo in self.further}:
+            return error
         if isinstance(error, PhotoError):
             return error.at(self.photo_field)
         if isinstance(error, ContextLengthExceeded):
@@ -91,11 +136,10 @@ class CompletionRequest:
         messages: list[dict[str, Any]] = [
             {"role": turn.role, "content": turn.text} for turn in self.turns
         ]
-        if self.image is not None:
-            first = next(message for message in messages if message["role"] == "user")
-            text = {"type": "text", "text": first["content"]}
-            photo = {"type": "image_url", "image_url": {"url": self.image.data_uri}}
-            first["content"] = [photo, text]
+        asked = [message for message in messages if message["role"] == "user"]
+        for turn, images in self.shown().items():
+            photos = [{"type": "image_url", "image_url": {"url": i.data_uri}} for i in images]
+            asked[turn]["content"] = [*photos, {"type": "text", "text": asked[turn]["content"]}]
         sampling = {
             name: value
             for name, value in vars(self.sampling).items()

@@ -6,7 +6,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from contract.completion import ANY_OBJECT, DEFAULT_MAX_TOKENS, CompletionRequest, Sampling, Turn
+from contract.completion import (
+    ANY_OBJECT,
+    DEFAULT_MAX_TOKENS,
+    CompletionRequest,
+    FurtherPhoto,
+    Sampling,
+    Turn,
+)
 from contract.errors import InvalidField
 from contract.fields import UNSUPPORTED, is_plain_name
 from contract.forms import ChatRequest, FormRequest, SampledRequest, SchemaFormat, ShortRequest
@@ -100,10 +107,10 @@ def _from_short(short: ShortRequest) -> CompletionRequest:
 def _from_chat(chat: ChatRequest) -> CompletionRequest:
     if chat.top_logprobs and not chat.logprobs:
         raise InvalidField("top_logprobs")
-    turns, photo = read_messages(chat.messages)
+    turns, photos = read_messages(chat.messages)
     options = chat.stream_options
     return _about(
-        photo,
+        *photos,
         turns=turns,
         sampling=replace(
             _sampling(chat),
@@ -118,11 +125,18 @@ def _from_chat(chat: ChatRequest) -> CompletionRequest:
     )
 
 
-def _about(photo: Photo | None, **fields: Any) -> CompletionRequest:
-    if photo is None:
+def _about(*photos: Photo, **fields: Any) -> CompletionRequest:
+    if not photos:
         return CompletionRequest(image=None, **fields)
+    first, *others = photos
+    further = (FurtherPhoto(o.user_turn, o.image, o.image_id, o.place) for o in others)
     return CompletionRequest(
-        image=photo.image, image_id=photo.image_id, photo_field=photo.place, **fields
+        image=first.image,
+        image_id=first.image_id,
+        photo_turn=first.user_turn if others else 0,
+        further=tuple(further),
+        photo_field=first.place,
+        **fields,
     )
 
 

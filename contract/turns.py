@@ -1,8 +1,8 @@
-"""The messages of OpenAI's form → turns and the photo among them, each text checked."""
+"""The messages of OpenAI's form → turns and the photos among them, each text checked."""
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contract.completion import Turn
 from contract.errors import InvalidField
@@ -23,6 +23,8 @@ MAX_TURN_CHARS = 2000
 MAX_CONVERSATION_CHARS = 12_000
 # All instructions together. Ours, which a replica gets beside them, has about 500.
 MAX_INSTRUCTION_CHARS = 4000
+# Of a conversation. Each takes up to 1,024 tokens of the model's context.
+MAX_PHOTOS = 4
 # The name of an upload, where a photo is expected.
 _IMAGE_ID = re.compile(r"img_[0-9a-f]{32}")
 
@@ -41,6 +43,8 @@ class Photo:
     place: str
     image: EncodedImage | None = None
     image_id: str | None = None
+    user_turn: int = 0
+    """Which of the user's turns shows it."""
 
 
 def read_photo(text: str, place: str, *, by_id: bool | None = None) -> Photo:
@@ -55,31 +59,46 @@ def read_photo(text: str, place: str, *, by_id: bool | None = None) -> Photo:
     return Photo(place, parse_image_text(text, place))
 
 
-def read_messages(messages: list[Message | EarlierAnswer]) -> tuple[tuple[Turn, ...], Photo | None]:
+def read_messages(messages: list[Message | EarlierAnswer]) -> tuple[tuple[Turn, ...], list[Photo]]:
     """Raises InvalidField and the errors of a photo."""
-    turns = []
-    photo: Photo | None = None
+    turns: list[Turn] = []
+    photos: list[Photo] = []
+    last_shown: list[Photo] = []
     for index, message in enumerate(messages):
         place = f"messages.{index}.content"
         if isinstance(message, EarlierAnswer):
             turns.append(Turn("assistant", _answer_text(message, place)))
             continue
         parts = _parts(message.content)
+        user_turn = sum(turn.role == "user" for turn in turns)
+        shown: list[Photo] = []
         for number, part in enumerate(parts):
             part_place = f"{place}.{number}"
             if isinstance(part, RefusalPart):
                 raise InvalidField(f"{part_place}.type")
             if isinstance(part, ImagePart):
-                if photo is not None or message.role != "user":  # one photo a question
-                    raise InvalidField(f"{part_place}.image_url.url")
-                photo = read_photo(part.image_url.url, f"{part_place}.image_url.url")
+                url_place = f"{part_place}.image_url.url"
+                if message.role != "user" or len(shown) == MAX_PHOTOS:
+                    raise InvalidField(url_place)
+                photo = read_photo(part.image_url.url, url_place)
+                shown.append(replace(photo, user_turn=user_turn))
+        # Clients that send the photo again with each of their turns show nothing new by it.
+        if shown and [_file(photo) for photo in shown] != [_file(photo) for photo in last_shown]:
+            if len(photos) + len(shown) > MAX_PHOTOS:
+                raise InvalidField(shown[MAX_PHOTOS - len(photos)].place)
+            photos += shown
+            last_shown = shown
         text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
         if message.role == "user":
             turns.append(Turn("user", checked_text(text, place)))
         else:
             turns.append(Turn("system", checked_text(text, place, MAX_INSTRUCTION_CHARS)))
     _check_amount(turns)
-    return tuple(turns), photo
+    return tuple(turns), photos
+
+
+def _file(photo: Photo) -> EncodedImage | str | None:
+    return photo.image or photo.image_id
 
 
 def checked_text(text: str, param: str, max_chars: int = MAX_TURN_CHARS) -> str:

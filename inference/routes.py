@@ -89,17 +89,18 @@ async def _prompt(
     replica: Replica, asked: CompletionRequest, namespace: str, attempt: int
 ) -> Prompt:
     """Raises ImageNotFound for an `image_id`, ContextLengthExceeded, and the errors of a photo."""
-    if asked.image_id is not None:
+    if asked.image_id is not None or any(photo.image_id for photo in asked.further):
         raise ImageNotFound
     max_prompt_tokens = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
     while True:
-        # It contains the tenant: the time of an answer must not reveal another's photos.
-        pixels, key = None, f"{len(namespace)}:{namespace}{attempt}:"
-        if asked.image is not None:
-            photo = await replica.decoder.checked(asked.image, pixel_bound(attempt))
-            key += photo.facts.digest
-            pixels = photo.pixels
-        prompt = await asyncio.to_thread(replica.model.prompt, asked, pixels, key, attempt)
+        # They contain the tenant: the time of an answer must not reveal another's photos.
+        tenant = f"{len(namespace)}:{namespace}{attempt}:"
+        photos = [
+            await replica.decoder.checked(image, pixel_bound(attempt)) for image in asked.images
+        ]
+        pixels = [photo.pixels for photo in photos]
+        keys = [tenant + photo.facts.digest for photo in photos] or [tenant]
+        prompt = await asyncio.to_thread(replica.model.prompt, asked, pixels, keys, attempt)
         if len(prompt.ids) <= max_prompt_tokens:
             return prompt
         if attempt == 0 or asked.image is None:

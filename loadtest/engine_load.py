@@ -81,7 +81,7 @@ class CollectEngine:
             pad = width - len(job.prompt.ids)
             ids[row, pad:] = torch.tensor(job.prompt.ids)
             attention[row, pad:] = 1
-            if (photo := job.prompt.photo) is not None:
+            for photo in job.prompt.photos:
                 token_types[row, pad + photo.start : pad + photo.start + photo.tokens] = 1
                 photos.append(photo)
         inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": attention}

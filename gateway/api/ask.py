@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from contract import render
+from contract.completion import CompletionRequest
 from contract.errors import InternalError, ShopsightError
 from contract.forms import MODEL_ALIAS
 from contract.http import EventStream, check_media_type, read_body
-from contract.images import EncodedImage
 from contract.request import parse_completion, parse_form
 from contract.response import AnswerFrame
 from gateway.api.admission import admitted, count_body
@@ -24,7 +24,8 @@ from gateway.api.envelope import error_response, new_interaction, owner, respons
 from gateway.api.multipart import read_form
 from gateway.gateway import Gateway
 from gateway.log.interaction import Interaction
-from gateway.usecases.questions import Question, Questions, new_question
+from gateway.usecases.question import Question, new_question, question_of
+from gateway.usecases.questions import Questions
 from gateway.usecases.tasks import QUESTION
 
 log = logging.getLogger(__name__)
@@ -41,10 +42,10 @@ async def json_question(request: Request, questions: Questions, tenant: str) -> 
     if memoised is None:
         return new_question(parse_completion(body.data), memo_key)
 
-    async def photo() -> EncodedImage | None:
-        return parse_completion(body.data).image
+    async def again() -> CompletionRequest:
+        return parse_completion(body.data)
 
-    return Question(memoised, photo)
+    return question_of(memoised, again)
 
 
 async def form_question(request: Request, questions: Questions, tenant: str) -> Question:

@@ -21,7 +21,8 @@ from gateway.api.envelope import response_headers
 from gateway.api.multipart import read_form
 from gateway.gateway import Gateway
 from gateway.log.interaction import Interaction
-from gateway.usecases.questions import Question, Questions, new_question
+from gateway.usecases.question import Question, new_question, question_of
+from gateway.usecases.questions import Questions
 from gateway.usecases.tasks import PHOTO_MATCH, PRODUCT_CARD, Task
 
 ParseJson = Callable[[bytes, str], CompletionRequest]
@@ -49,10 +50,10 @@ class ProductEndpoint(AskEndpoint):
         if memoised is None:
             return new_question(self._parse(body.data, language), name, self.task)
 
-        async def photo() -> EncodedImage | None:
-            return self._parse(body.data, language).image
+        async def again() -> CompletionRequest:
+            return self._parse(body.data, language)
 
-        return Question(memoised, photo)
+        return question_of(memoised, again)
 
     async def _rendered(
         self, pieces: AnswerPieces, gateway: Gateway, interaction: Interaction

@@ -1,6 +1,7 @@
 """The key of a question in the answer cache: only equal keys may share an answer. Pure."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -21,11 +22,21 @@ class AnswerKey:
     sampling: tuple[str, ...]
     attempt: int = 0
     """How often the answer to this question was voted down and has to be recomputed."""
+    photos: tuple[tuple[str, str], ...] = ()
+    """Where there are several: all of them, each with the user's turn that shows it. `image` is the
+    first."""
+
+    @property
+    def images(self) -> list[str]:
+        """The digests of all photos, in order."""
+        return [digest for _, digest in self.photos] or [self.image]
 
     @cached_property
     def parts(self) -> list[str]:
-        """The fields as one flat list. Each tuple is preceded by its length."""
-        return [part for item in fields(self) for part in _flat(getattr(self, item.name))]
+        """The fields as one flat list. Each tuple is preceded by its length. The keys of questions
+        about one photo are as they were before there could be more."""
+        named = [item.name for item in fields(self) if item.name != "photos" or self.photos]
+        return [part for name in named for part in _flat(getattr(self, name))]
 
     @cached_property
     def digest(self) -> str:
@@ -46,9 +57,15 @@ def answer_key(
     revision: str,
     namespace: str,
     prompt_version: str = PROMPT_VERSION,
+    further: Sequence[str] = (),
 ) -> AnswerKey:
     """`asked` in its canonical form, as the model is asked: the key names exactly that. `image` is
-    the digest of the photo's pixels, empty when there is none."""
+    the digest of the first photo's pixels, empty when there is none; `further` are the others'."""
+    photos: tuple[tuple[str, str], ...] = ()
+    if further:
+        turns = (asked.photo_turn, *(photo.user_turn for photo in asked.further))
+        digests = (image, *further)
+        photos = tuple((str(turn), name) for turn, name in zip(turns, digests, strict=True))
     return AnswerKey(
         namespace=namespace,
         revision=revision,
@@ -57,6 +74,7 @@ def answer_key(
         question=asked.question,
         earlier_turns=tuple((turn.role, turn.text) for turn in asked.turns[:-1]),
         sampling=tuple(f"{name}={value!r}" for name, value in vars(asked.sampling).items()),
+        photos=photos,
     )
 
 

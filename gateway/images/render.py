@@ -4,7 +4,9 @@ server might not turn the file's pixels, know its format, or keep its metadata t
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 
+from contract.completion import CompletionRequest
 from contract.images import EncodedImage
 from contract.pixels.decoder import PhotoDecoder
 from gateway.images.jobs import PICTURE
@@ -38,6 +40,15 @@ class PictureRenderer:
             making.add_done_callback(lambda done: self._keep(name, done, began))
         # Shielded: one asker who leaves must not take the picture from the others.
         return await asyncio.shield(making)
+
+    async def render_all(
+        self, asked: CompletionRequest, tenant: str, digests: Sequence[str], pixel_bound: int
+    ) -> CompletionRequest:
+        """The question with pictures in the place of its photos, of which these are the digests."""
+        photos = zip(asked.images, digests, strict=True)
+        return asked.with_images(
+            [await self.render(photo, tenant + digest, pixel_bound) for photo, digest in photos]
+        )
 
     async def _rendered(self, photo: EncodedImage, pixel_bound: int) -> EncodedImage:
         made = await self._decoder.run(PICTURE, photo, pixel_bound=pixel_bound)

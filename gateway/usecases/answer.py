@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from contract import attempts
+from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, ReplicaFailed
-from contract.images import EncodedImage
 from contract.render import AnswerPiece, joined
 from contract.response import Delta, Finished
 from gateway.cache.answers import AnswerCache, CachedAnswer, read_answer
@@ -27,7 +27,8 @@ from gateway.log.outbox.recorder import Recorder
 from gateway.pool.pool import Pool
 from gateway.pool.upstreams.question import headers_of
 from gateway.usecases.deadline import arrived
-from gateway.usecases.questions import Question, Questions, check_allowed, check_model
+from gateway.usecases.question import Question
+from gateway.usecases.questions import Questions, check_allowed, check_model
 from gateway.usecases.refresh import Refreshes
 from gateway.usecases.screening import Screening
 
@@ -203,10 +204,9 @@ class Answering:
         end: Finished | None = None
         asked = await question.complete()
 
-        async def render(max_pixels: int) -> EncodedImage:
-            assert asked.image is not None
+        async def render(max_pixels: int) -> CompletionRequest:
             bound = min(max_pixels, attempts.pixel_bound(key.attempt))
-            return await self.renderer.render(asked.image, key.namespace + key.image, bound)
+            return await self.renderer.render_all(asked, key.namespace, key.images, bound)
 
         events = self.pool.complete(  # 6 ask a replica
             asked,

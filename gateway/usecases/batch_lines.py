@@ -27,7 +27,7 @@ from gateway.limits.limiter import Limiter
 from gateway.log.interaction import Interaction
 from gateway.log.products import BATCH_LINE
 from gateway.usecases.answer import Answering
-from gateway.usecases.questions import Question, new_question
+from gateway.usecases.question import Question, new_question
 from gateway.usecases.tasks import PHOTO_MATCH, PRODUCT_CARD, QUESTION, Task
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from gateway.log.interaction import Interaction
 from gateway.moderation.photos.policy import Photo, PhotoPolicy
 from gateway.moderation.policies import TextPolicies
 from gateway.moderation.stream import StreamScreen
-from gateway.moderation.verdict import Verdict
-from gateway.usecases.questions import Question
+from gateway.moderation.verdict import Verdict, stronger
+from gateway.usecases.question import Question
 
 # Characters that are read at once: 300 take 2 to 4 ms, and 8,000 fifty. A thread reads what is
 # longer, one text after the other: other questions wait for none of them.
@@ -55,19 +55,18 @@ class Screening:
             )
             known.screened_by = policy.version
         refuse("question", known.verdict, interaction)
-        if known.image is not None:
-            self._refuse_listed(known.image, interaction)
-            digest = known.image.digest
-            verdict = self.photos.known(digest, policy, tenant)
+        for facts, photo in question.photos():
+            self._refuse_listed(facts, interaction)
+            verdict = self.photos.known(facts.digest, policy, tenant)
             if verdict is None:
-                question.look = self.photos.look(digest, question.photo, policy, tenant)
+                question.looks.append(self.photos.look(facts.digest, photo, policy, tenant))
             else:
-                question.photo_verdict = verdict
+                question.photo_verdict = stronger(question.photo_verdict, verdict)
                 refuse("image", verdict, interaction)
 
     async def photo_passed(self, question: Question, interaction: Interaction) -> None:
         """Waits for the look at a photo. Raises ContentBlocked and ModerationUnavailable."""
-        if question.look is not None:
+        if question.looks:
             refuse("image", await question.verdict_on_photo(), interaction)
 
     async def upload(self, facts: ImageFacts, photo: Photo, interaction: Interaction) -> None:

@@ -34,7 +34,7 @@ class Passes:
         self._put_back = put_back
         self.rows = Rows(model.network)
         self._row_limit = RowLimit(model.network.cache.slots)
-        self._lane_prefix_key = ""
+        self._lane_prompt: Prompt | None = None
 
     @property
     def slots(self) -> int:
@@ -82,7 +82,7 @@ class Passes:
         return known and row in self.rows
 
     def _look(self, rows: list[Sequence], most_tokens: int) -> None:
-        photos = [row.job.prompt.photo for row in rows if row.job.prompt.photo is not None]
+        photos = [photo for row in rows if (photo := row.photo_ahead) is not None]
         try:
             self._model.network.look(photos, most_tokens)
         except Exception as error:
@@ -166,8 +166,8 @@ class Passes:
         self._metrics.not_finite.inc()
         self.end(row, ReplicaFailed())
         self.rows.remove(row, spoiled=True)
-        if row.job.prompt.photo is not None:
-            self._model.network.vision.drop(row.job.prompt.photo.key)
+        for photo in row.job.prompt.photos:
+            self._model.network.vision.drop(photo.key)
 
     def _shrink_batch(self) -> None:
         """Out of memory: the newest row waits again, one of the batch lane if there is any."""
@@ -183,9 +183,11 @@ class Passes:
         self.preempt(newest, "memory")
 
     def _keep_one_photo(self, prompt: Prompt) -> None:
-        """Of the photos that the batch lane has read only the last one stays: its questions come
-        ordered by photo, and shoppers' photos are not to be driven out."""
-        if self._lane_prefix_key not in ("", prompt.prefix_key):
-            self._model.network.prefixes.drop(self._lane_prefix_key)
-            self._model.network.vision.drop(self._lane_prefix_key)
-        self._lane_prefix_key = prompt.prefix_key
+        """Of the photos that the batch lane has read only the last question's stay: its questions
+        come ordered by photo, and shoppers' photos are not to be driven out."""
+        last, self._lane_prompt = self._lane_prompt, prompt
+        if last is None or last.prefix_key in ("", prompt.prefix_key):
+            return
+        self._model.network.prefixes.drop(last.prefix_key)
+        for key in {photo.key for photo in last.photos} - {photo.key for photo in prompt.photos}:
+            self._model.network.vision.drop(key)

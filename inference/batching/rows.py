@@ -114,7 +114,7 @@ class Rows:
                     left -= min(cost, left)
                 if cost > most_tokens:  # such a photo is looked at in several steps
                     break
-            tokens = min(row.uncached_tokens, left)
+            tokens = min(row.readable_tokens, left)
             if not tokens:
                 break
             step.reads.append((row, tokens))

@@ -19,7 +19,7 @@ class Sequence:
         self.priority = job.priority
         self.in_lane = job.priority == "batch"
         self.arrived_at = job.arrived_at
-        self.photo_key = job.prompt.photo.key if job.prompt.photo else ""
+        self.photo_key = " ".join(photo.key for photo in job.prompt.photos)
         self.has_begun = False
         """It is, or was, in flight."""
         self.first_token_at: float | None = None
@@ -46,17 +46,23 @@ class Sequence:
 
     @property
     def reads_photo(self) -> bool:
-        """Its photo had not been read when it began: it is the row that reads it."""
-        photo = self.job.prompt.photo
-        return photo is not None and self.known_tokens < photo.start + photo.tokens
+        """Its photos had not all been read when it began: it is the row that reads them."""
+        photos = self.job.prompt.photos
+        return bool(photos) and self.known_tokens < photos[-1].start + photos[-1].tokens
 
     @property
     def photo_ahead(self) -> Photo | None:
-        """The photo, if some of its tokens are not yet in the KV cache."""
-        photo = self.job.prompt.photo
-        if photo is None or self.cached_tokens >= photo.start + photo.tokens:
-            return None
-        return photo
+        """The first photo of which some tokens are not yet in the KV cache."""
+        photos = self.job.prompt.photos
+        return next((p for p in photos if self.cached_tokens < p.start + p.tokens), None)
+
+    @property
+    def readable_tokens(self) -> int:
+        """How many can be read once the tower has looked at the photo ahead: those before the next
+        photo."""
+        ahead = self.photo_ahead
+        behind = (p.start for p in self.job.prompt.photos if ahead and p.start > ahead.start)
+        return min(next(behind, len(self._tokens)), len(self._tokens)) - self.cached_tokens
 
     def next_input(self, width: int, slot: int) -> RowInput:
         """The next tokens for a pass, at most `width`, which go to this slot of the cache. After

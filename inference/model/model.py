@@ -1,6 +1,6 @@
 """The loaded model as the engines use it: builds prompts, runs forward passes or `generate`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -47,14 +47,16 @@ class Model:
     def prompt(
         self,
         asked: CompletionRequest,
-        pixels: Image.Image | None,
-        key: str = "",
+        pixels: Image.Image | Sequence[Image.Image] | None,
+        key: str | Sequence[str] = "",
         attempt: int = 0,
     ) -> Prompt:
-        """`key` names tenant and photo, whose features and beginnings of prompts are kept. Empty:
-        nothing is kept. `attempt`: 0, or more for a repeated question, which the model answers from
-        a larger photo."""
-        return self._prompts.build(asked, pixels, key, attempt)
+        """`key` names tenant and photo, whose features and beginnings of prompts are kept; of
+        several photos there are as many keys. Empty: nothing is kept. `attempt`: 0, or more for a
+        repeated question, which the model answers from a larger photo."""
+        pictures = (pixels,) if isinstance(pixels, Image.Image) else pixels or ()
+        keys = (key,) if isinstance(key, str) else key
+        return self._prompts.build(asked, pictures, keys, attempt)
 
     def grammar(self, sampling: Sampling) -> Grammar | None:
         """Raises InvalidSchema. The schema is one that a helper has tried before."""
@@ -92,13 +94,15 @@ class Model:
             torch.manual_seed(sampling.seed)
         ids = torch.tensor([prompt.ids])
         inputs: dict[str, torch.Tensor] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        photo = prompt.photo
-        if photo is not None:
+        photos = prompt.photos
+        if photos:
             token_types = torch.zeros_like(ids, dtype=torch.int)
-            token_types[0, photo.start : photo.start + photo.tokens] = 1
-            # Without mm_token_type_ids `generate` silently gives the photo text positions.
-            inputs |= {"mm_token_type_ids": token_types, "pixel_values": photo.patches}
-            inputs["image_grid_thw"] = photo.grid
+            for photo in photos:
+                token_types[0, photo.start : photo.start + photo.tokens] = 1
+            # Without mm_token_type_ids `generate` silently gives photos text positions.
+            inputs["mm_token_type_ids"] = token_types
+            inputs["pixel_values"] = torch.cat([photo.patches for photo in photos])
+            inputs["image_grid_thw"] = torch.cat([photo.grid for photo in photos])
         self._module.generate(
             **{name: value.to(self._module.device) for name, value in inputs.items()},
             generation_config=self._generation_config(sampling),

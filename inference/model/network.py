@@ -121,7 +121,8 @@ class Network:
         photos = [
             part
             for row, end in zip(rows, ends, strict=True)
-            if (part := self._photo_part(row, end)) is not None
+            for photo in row.prompt.photos
+            if (part := self._photo_part(row, end, photo)) is not None
         ]
         wanted = [end - 1 for row, end in zip(rows, ends, strict=True) if row.wanted]
         first_slots = [row.slot for row in rows] == list(range(len(rows)))
@@ -135,11 +136,9 @@ class Network:
         logits: torch.Tensor = self._head(self._language.norm(last)).float()
         return logits
 
-    def _photo_part(self, row: RowInput, end: int) -> PhotoPart | None:
-        """Which tokens of the pass, in which the row ends at `end`, are of the row's photo."""
-        photo = row.prompt.photo
-        if photo is None:
-            return None
+    def _photo_part(self, row: RowInput, end: int, photo: Photo) -> PhotoPart | None:
+        """Which tokens of the pass, in which the row ends at `end`, are of this photo of the
+        row's."""
         first = max(row.start, photo.start)
         last = min(row.start + len(row.ids), photo.start + photo.tokens)
         if first >= last:

@@ -1,6 +1,7 @@
-"""A request → token ids, their positions, and the photo's patches. It only reads the checkpoint, so
+"""A request → token ids, their positions, and the photos' patches. It only reads the checkpoint, so
 any thread may call it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -39,11 +40,13 @@ class Prompt:
     positions: torch.Tensor
     """[3, n]: time, height, width of each token (M-RoPE)."""
     offset: int
-    """Position minus index of the tokens after the prompt. It is negative after a photo, which
-    takes up fewer positions than it has tokens."""
-    photo: Photo | None
+    """Position minus index of the tokens after the prompt. It is negative after photos, which
+    take up fewer positions than they have tokens."""
+    photos: tuple[Photo, ...] = ()
+    """In the order of their places."""
     prefix_key: str = ""
-    """Prompts of equal keys may share what they begin with: the same tenant, and the same photo."""
+    """Prompts of equal keys may share what they begin with: the same tenant, and the same photos in
+    the same order."""
 
     def position(self, index: int) -> int:
         """The position of a token after the prompt, the same in all three dimensions."""
@@ -61,17 +64,22 @@ class PromptBuilder:
         self._special |= set(self._tokenizer.added_tokens_decoder)
 
     def build(
-        self, asked: CompletionRequest, pixels: Image.Image | None, key: str, attempt: int
+        self,
+        asked: CompletionRequest,
+        pixels: Sequence[Image.Image],
+        keys: Sequence[str],
+        attempt: int,
     ) -> Prompt:
-        """Apply the chat template, tokenise, preprocess the photo. Control tokens in the users'
-        text become plain text."""
+        """Apply the chat template, tokenise, preprocess the photos, of which `asked` says where
+        they are shown. Control tokens in the users' text become plain text."""
+        places = [asked.photo_turn, *(photo.user_turn for photo in asked.further)][: len(pixels)]
         messages: list[dict[str, Any]] = []
-        photo_pending = pixels is not None
+        user_turn = 0
         for turn in asked.turns:
             parts = [{"type": "text", "text": turn.text}]
-            if photo_pending and turn.role == "user":
-                parts.insert(0, {"type": "image"})
-                photo_pending = False
+            if turn.role == "user":
+                parts = [{"type": "image"}] * places.count(user_turn) + parts
+                user_turn += 1
             messages.append({"role": turn.role, "content": parts})
         ids: list[int] = self._tokenizer.apply_chat_template(
             messages,
@@ -80,27 +88,36 @@ class PromptBuilder:
             return_dict=False,
             sanitize_control_tokens=True,
         )
-        if pixels is None:
+        prefix_key = " ".join(keys) if all(keys) else ""
+        photos: list[Photo] = []
+        behind = 0
+        for picture, key in zip(pixels, keys, strict=False):  # without a photo one key of a tenant
+            start = ids.index(self._image_token_id, behind)
+            photo = self._photo(picture, key, attempt, start)
+            behind = start + photo.tokens
+            ids[start : start + 1] = [self._image_token_id] * photo.tokens
+            photos.append(photo)
+        if not photos:
             positions = torch.arange(len(ids)).expand(3, -1)
-            return Prompt(ids, positions, 0, None, key)
+            return Prompt(ids, positions, 0, (), prefix_key)
+        tensor = torch.tensor([ids])
+        positions, offset = self._module.model.get_rope_index(
+            tensor,
+            mm_token_type_ids=(tensor == self._image_token_id).int(),
+            image_grid_thw=torch.cat([photo.grid for photo in photos]),
+        )
+        return Prompt(ids, positions[:, 0], int(offset), tuple(photos), prefix_key)
+
+    def _photo(self, pixels: Image.Image, key: str, attempt: int, start: int) -> Photo:
         processed = self._image_processor(
             images=[pixels], size=self._size(pixels, attempt), return_tensors="pt"
         )
         grid = processed["image_grid_thw"]
         tokens = int(grid[0].prod()) // self._image_processor.merge_size**2
-        start = ids.index(self._image_token_id)
-        ids = ids[:start] + [self._image_token_id] * tokens + ids[start + 1 :]
-        tensor = torch.tensor([ids])
-        positions, offset = self._module.model.get_rope_index(
-            tensor,
-            mm_token_type_ids=(tensor == self._image_token_id).int(),
-            image_grid_thw=grid,
-        )
         patches = processed["pixel_values"].to(self._module.model.visual.dtype)
         if self._module.device.type == "cuda":
             patches = patches.pin_memory()
-        photo = Photo(key or f"once {next(self._keys)}", patches, grid, start, tokens)
-        return Prompt(ids, positions[:, 0], int(offset), photo, key)
+        return Photo(key or f"once {next(self._keys)}", patches, grid, start, tokens)
 
     def _size(self, pixels: Image.Image, attempt: int) -> dict[str, int]:
         """The smallest and the largest size of a photo in pixels, under the processor's names."""

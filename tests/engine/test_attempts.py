@@ -19,7 +19,7 @@ def demo() -> Model:
 
 
 def tokens(model: Model, pixels: Image.Image, attempt: int) -> int:
-    photo = model.prompt(ASKED, pixels, "key", attempt).photo
+    photo = model.prompt(ASKED, pixels, "key", attempt).photos[0]
     assert photo is not None
     return photo.tokens
 

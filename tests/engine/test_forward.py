@@ -48,10 +48,10 @@ def own_logits(model: Model, asked: Ask, chunk: int) -> torch.Tensor:
 
 @torch.inference_mode()
 def their_logits(model: Model, asked: Ask) -> torch.Tensor:
-    prompt, photo = asked.prompt, asked.prompt.photo
+    prompt = asked.prompt
     ids = torch.tensor([prompt.ids])
     seen: dict[str, Any] = {}
-    if photo is not None:
+    for photo in prompt.photos:
         types = torch.zeros_like(ids, dtype=torch.int)
         types[0, photo.start : photo.start + photo.tokens] = 1
         seen = {"mm_token_type_ids": types, "pixel_values": photo.patches}
@@ -156,8 +156,7 @@ def test_a_pass_waits_for_the_device_once(model: Model, elsewhere: Network, kind
     rows = rows[:3] if kind == "decode" else rows
     samplers = [Sampler(Sampling(), [1], None) for row in rows if row.wanted]
     with FakeGpu() as gpu:
-        for photo in [row.prompt.photo for row in rows if len(row.ids) > 1]:
-            assert photo is not None
+        for photo in [photo for row in rows if len(row.ids) > 1 for photo in row.prompt.photos]:
             elsewhere.look([photo], 10**6)
         logits = elsewhere.forward(rows)
         assert logits.device == DEVICE

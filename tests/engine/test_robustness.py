@@ -267,5 +267,5 @@ def test_photos_of_any_shape_fit_the_model(model: Model) -> None:
     for size in ((32, 3200), (3200, 32), (4000, 3000), (33, 35)):
         asked = CompletionRequest((Turn("user", "what?"),), None)
         prompt = model.prompt(asked, Image.new("RGB", size))
-        assert prompt.photo is not None
-        assert 1 <= prompt.photo.tokens <= 80
+        assert len(prompt.photos) == 1
+        assert 1 <= prompt.photos[0].tokens <= 80

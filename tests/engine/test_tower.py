@@ -23,7 +23,7 @@ SIZES = ((192, 192), (300, 130), (190, 222), (64, 500))
 def photos(model: Model) -> list[Photo]:
     asked = CompletionRequest((Turn("user", "?"),), None)
     prompts = [model.prompt(asked, picture(*size), str(size)) for size in SIZES]
-    return [prompt.photo for prompt in prompts if prompt.photo is not None]
+    return [photo for prompt in prompts for photo in prompt.photos]
 
 
 @torch.inference_mode()
@@ -90,7 +90,7 @@ async def test_no_step_takes_longer_than_its_tokens(
     asks = [ask(model, f"what {n}?", n % 5, max_tokens=20) for n in range(12)]
     wanted = await reference(model, asks)
     tower, cost = model.network._tower, model.network._tower_cost
-    most = max(a.prompt.photo.tokens for a in asks if a.prompt.photo) * cost
+    most = max(photo.tokens for a in asks for photo in a.prompt.photos) * cost
     steps: list[Step] = []
     work = 0.0
     begun: list[Photo] = []
@@ -145,7 +145,7 @@ async def test_photos_of_one_pass_stay_until_they_are_read(
     with engine(model, prefill_tokens=128) as running:
         results = await asyncio.gather(*(answered(running, model, a) for a in asks))
     assert results == expected[:24]
-    with_photo = sum(a.prompt.photo is not None for a in asks)
+    with_photo = sum(bool(a.prompt.photos) for a in asks)
     assert 0 < len(begun) <= with_photo
 
 
@@ -154,7 +154,7 @@ async def test_a_photo_that_breaks_the_tower_fails_alone(
 ) -> None:
     asks = mixed(model, 16)
     look = model.network.look
-    bad = next(a.prompt.photo for a in asks if a.prompt.photo is not None)
+    bad = next(photo for a in asks for photo in a.prompt.photos)
 
     def breaking(seen: list[Photo], most_tokens: int) -> None:
         if any(photo.key == bad.key for photo in seen):
@@ -165,6 +165,5 @@ async def test_a_photo_that_breaks_the_tower_fails_alone(
     with engine(model, prefill_tokens=256) as running:
         results = await asyncio.gather(*(answered(running, model, a) for a in asks))
     for asked, result, answer in zip(asks, results, expected[:16], strict=True):
-        photo = asked.prompt.photo
-        broken = photo is not None and photo.key == bad.key
+        broken = any(photo.key == bad.key for photo in asked.prompt.photos)
         assert isinstance(result, type) if broken else result == answer

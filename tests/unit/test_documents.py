@@ -8,7 +8,11 @@ import pytest
 
 from tests.support import ROOT
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("[!.]*/**/*.md")])
+DOCUMENTS = sorted(
+    path
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("[!.]*/**/*.md"))
+    if "node_modules" not in path.parts
+)
 SOURCES = sorted(
     path
     for folder in ("contract", "demo_model", "gateway", "inference", "loadtest", "migrations")

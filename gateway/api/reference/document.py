@@ -34,13 +34,11 @@ _HEADERS = {
 
 @cache
 def document() -> dict[str, Any]:
-    models: dict[str, type[BaseModel]] = {
-        model.__name__: model for operation in OPERATIONS for model in _models(operation)
-    }
-    described: list[type[BaseModel]] = [*models.values(), ErrorAnswer]
+    models: dict[str, type[BaseModel]] = {ErrorAnswer.__name__: ErrorAnswer}
+    for operation in OPERATIONS:
+        models |= {model.__name__: model for model in _models(operation)}
     _, made = models_json_schema(
-        [(model, "validation") for model in described],
-        ref_template=REF + "{model}",
+        [(model, "validation") for model in models.values()], ref_template=REF + "{model}"
     )
     schemas = made["$defs"]
     paths: dict[str, dict[str, Any]] = {}

@@ -20,20 +20,20 @@ FOREIGN_SEEDS = 2**31 - 1
 # Header of the answer cache's namespace, which is a tenant's.
 NAMESPACE = "x-cache-namespace"
 
-Render = Callable[[int], Awaitable[EncodedImage]]
-"""The photo of a question as a picture for a server that is not ours, of so many pixels at most."""
+Render = Callable[[int], Awaitable[CompletionRequest]]
+"""The question with pictures for a server that is not ours, each of so many pixels at most."""
 
 
 async def request_for(
     upstream: Upstream, asked: CompletionRequest, render: Render, deadline: float
 ) -> CompletionRequest:
-    """A replica of ours gets the photo's file, of which it makes the same pixels with the same
-    code. A server of another kind gets the picture itself."""
+    """A replica of ours gets the photos' files, of which it makes the same pixels with the same
+    code. A server of another kind gets the pictures themselves."""
     if asked.image is None or not upstream.foreign:
         return asked
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
-            return replace(asked, image=await render(upstream.max_image_pixels))
+            return await render(upstream.max_image_pixels)
     except TimeoutError:
         raise DeadlineExceeded from None
 
@@ -62,11 +62,15 @@ def body_of(
     if seed is not None:
         asked = replace(asked, sampling=replace(asked.sampling, seed=seed % FOREIGN_SEEDS))
     dialect, namespace = upstream.dialect, headers.get(NAMESPACE, "")
-    more, photo = dict(dialect.neutral), {}
+    more, photo_name = dict(dialect.neutral), dialect.photo_name
     if dialect.salt is not None:
         more[dialect.salt] = salts.of_prefixes(namespace)
     if upstream.priorities and dialect.priorities is not None:
         more["priority"] = dialect.priorities[priority_of(headers) == "batch"]
-    if dialect.photo_name is not None and asked.image is not None:
-        photo = {dialect.photo_name: salts.of_photo(namespace, asked.image.data)}
-    return wire_parts(asked, model, upstream.field_names, more, photo)
+    if photo_name is None:
+        return wire_parts(asked, model, upstream.field_names, more)
+
+    def named(image: EncodedImage) -> dict[str, str]:
+        return {photo_name: salts.of_photo(namespace, image.data)}
+
+    return wire_parts(asked, model, upstream.field_names, more, named)

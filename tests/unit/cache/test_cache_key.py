@@ -18,6 +18,7 @@ keys = st.builds(
     earlier_turns=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
     sampling=st.lists(texts, max_size=3).map(tuple),
     attempt=st.integers(0, 2),
+    photos=st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
 )
 
 
@@ -46,6 +47,11 @@ def test_every_field_is_part_of_the_digest() -> None:
         if item.name in ("sampling", "attempt"):
             changed = {"sampling": ("x",), "attempt": 1}[item.name]
         assert replace(base, **{item.name: changed}).digest != base.digest, item.name
+
+
+def test_the_key_of_one_photo_is_the_one_of_before_there_could_be_several() -> None:
+    key = AnswerKey("n", "r", "p", "i", "q", (("user", "t"),), ("s",))
+    assert key.digest == "928f914e1887749e924558979d6eaad974c82c2bedfcff09bba8602f30523b12"
 
 
 def test_who_has_only_a_digest_finds_those_of_later_attempts() -> None:

@@ -81,7 +81,7 @@ def test_the_defaults_are_greedy_and_bounded() -> None:
         (chat(text(), stream="yes"), "stream"),
         (chat(), "messages.0.content"),
         (chat(text(" ")), "messages.0.content"),
-        (chat(text(), image(), image()), "messages.0.content.2.image_url.url"),
+        (chat(text(), *[image()] * 5), "messages.0.content.5.image_url.url"),
         ({}, "messages"),
         ({"model": "shopsight"}, "messages"),
         ({"messages": []}, "messages"),

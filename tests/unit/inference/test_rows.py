@@ -26,6 +26,10 @@ class Row:
     answer_tokens: int = 0
     job: Any = field(default_factory=lambda: SimpleNamespace(prompt=None))
 
+    @property
+    def readable_tokens(self) -> int:
+        return self.uncached_tokens
+
 
 def rows_and_cache() -> tuple[Any, SlotCache]:
     shape = SimpleNamespace(num_key_value_heads=1, head_dim=1, num_hidden_layers=2)

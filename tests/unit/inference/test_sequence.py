@@ -16,7 +16,7 @@ SPLIT = [byte.to_bytes() for byte in "皮革".encode()]  # a token for each byte
 
 async def answered(tokens: list[bytes], *stops: str, max_tokens: int = 100) -> list[Delta]:
     """The pieces of an answer that a model gives in these tokens, until it has ended."""
-    prompt = Prompt([0], torch.zeros(3, 1), 0, None)
+    prompt = Prompt([0], torch.zeros(3, 1), 0)
     sampling = Sampling(max_tokens=max_tokens, stop=stops, logprobs=True)
     job = Job(prompt, sampling, deadline=1e12)
     row = Sequence(job, lambda index: tokens[index], lambda index: index == len(tokens))

@@ -12,7 +12,8 @@ from gateway.identity.callers import Caller
 from gateway.images.identify import ImageIdentifier
 from gateway.images.uploads import Uploads
 from gateway.usecases import questions as module
-from gateway.usecases.questions import Questions, new_question
+from gateway.usecases.question import new_question
+from gateway.usecases.questions import Questions
 from tests.support.pictures import encoded, picture
 
 CALLER = Caller("shop")
