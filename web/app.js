@@ -151,10 +151,10 @@ function describe() {
 
 /** A module's `follow(conversation, page)`: from when it is `needed` whenever something changes. */
 function follow(module, needed) {
-  if (needed && !features.has(module)) features.set(module, import(module));
-  features.get(module)
-    ?.then(({ follow }) => follow(current, { all, choose, describe, named, takeFile }))
-    .catch(() => features.delete(module)); // offline, perhaps
+  const lost = () => features.delete(module); // offline, perhaps
+  if (needed && !features.has(module)) features.set(module, import(module).catch(lost));
+  const page = { all, choose, describe, named, takeFile };
+  features.get(module)?.then(({ follow }) => follow?.(current, page));
 }
 
 function showComposer() {

@@ -35,6 +35,7 @@ await style("card.css");
 const box = Object.assign(document.createElement("section"), { className: "product", hidden: true });
 box.setAttribute("aria-labelledby", "product-heading");
 at("photo").closest("figure").after(box);
+let shown = null; // the conversation on the screen
 let underWay = null; // {photo, tongue, abort()}
 const failed = new Set(); // uploads and languages for which there is no card
 let page = null;
@@ -42,21 +43,22 @@ let page = null;
 /** Shows the cards of the conversation on the screen, and asks for what is missing. */
 export function follow(conversation, hooks) {
   page = hooks;
+  shown = conversation;
+  show();
   const tongue = language();
-  show(conversation, tongue);
-  const asking = conversation?.answering === false;
-  const next = asking ? conversation.photos.find((photo) => isWanted(photo, tongue)) : null;
+  const free = conversation?.answering === false;
+  const next = free ? conversation.photos.find((photo) => isWanted(photo, tongue)) : null;
   if (next && underWay?.photo === next && underWay.tongue === tongue) return;
   underWay?.abort();
   underWay = null;
-  if (next) read(next, tongue, conversation);
+  if (next) read(next, tongue);
 }
 
 const nameOf = ({ id }, tongue) => `${id} ${tongue}`;
 const isWanted = (photo, tongue) =>
   photo.id && !photo.cards[tongue]?.done && !failed.has(nameOf(photo, tongue));
 
-async function read(photo, tongue, conversation) {
+async function read(photo, tongue) {
   const controller = new AbortController();
   const own = { photo, tongue, abort: () => controller.abort() };
   underWay = own;
@@ -67,8 +69,10 @@ async function read(photo, tongue, conversation) {
       if (event.object === "product.card.field") {
         const { field, value, confidence, calibrated } = event;
         card.fields[field] = { value, confidence, calibrated };
-        show(conversation, tongue);
-      } else if (!event.card) card.fields = {}; // its text was blocked
+        show();
+      } else {
+        card.fields = fieldsOf(event);
+      }
     }
     card.done = true;
   } catch (error) {
@@ -77,9 +81,17 @@ async function read(photo, tongue, conversation) {
   if (underWay !== own) return;
   underWay = null;
   page.describe();
-  if (!card.done) return;
-  if (!conversation.empty) conversation.keep();
-  if (!box.hidden) conversation.announce(box.innerText.replaceAll("\n\n", "\n"));
+  if (!card.done || !shown) return;
+  if (!shown.empty) shown.keep();
+  if (!box.hidden) shown.announce(box.innerText.replaceAll("\n\n", "\n"));
+}
+
+/** All fields of a whole card; of one whose text was blocked none. */
+function fieldsOf({ card, calibrated }) {
+  const { confidence, ...values } = card ?? {};
+  const told = Object.entries(values);
+  return Object.fromEntries(told.map(([field, value]) =>
+    [field, { value, confidence: confidence[field], calibrated }]));
 }
 
 /** The events of a card, of which the last is the whole. */
@@ -102,18 +114,18 @@ async function* answered(id, tongue, signal) {
 
 // --- what is shown -----------------------------------------------------------------------------
 
-function show(conversation, tongue) {
-  if (!conversation || conversation.element.hidden) return fill([], [], []);
-  const cards = conversation.photos.map(({ cards }) => cards[tongue]);
+function show() {
+  if (!shown) return fill([], [], []);
+  const cards = shown.photos.map(({ cards }) => cards[language()]);
   const told = cards.map(tellable);
   const [first] = cards;
   const hints = first?.done && told[0].length ? hintsOf(first, told[0]) : null;
-  const others = String(hints) !== String(conversation.hints);
-  conversation.hints = hints;
+  const others = String(hints) !== String(shown.hints);
+  shown.hints = hints;
   if (others) page.describe(); // which follows once more, with nothing to change
   const some = told.some(({ length }) => length);
   const hidden = some && cards.some((card) => card?.done) ? hiddenOn(cards) : [];
-  const names = told.length > 1 ? conversation.photos.map((each, n) => `${n + 1} ${page.named(each)}`) : [];
+  const names = told.length > 1 ? shown.photos.map((each, n) => `${n + 1} ${page.named(each)}`) : [];
   const grow = () => fill(some ? told : [], hidden, names);
   // Who has scrolled down to an answer in the same column keeps seeing it.
   const below = window.scrollY > 0 && getComputedStyle(at("threads").parentElement).display === "contents";
@@ -176,7 +188,7 @@ function fill(lists, hidden, names) {
   box.dataset.shown = wanted;
   box.hidden = !lists.length;
   const heading = Object.assign(document.createElement("h2"), { id: "product-heading" });
-  heading.className = "small-heading";
+  heading.className = "unseen"; // the tag says it to the eye
   say(heading, "card");
   const fields = Object.assign(document.createElement("div"), { className: "fields" });
   fields.append(...lists.map((told, place) => listOf(told, names[place])));

@@ -35,7 +35,7 @@ XMLHttpRequest.prototype.send = function (body) {
 """
 
 
-# The page's own requests for cards do not reach the API: a test writes their answers, piece by piece.
+# The page's requests for cards do not reach the API: a test writes their answers, piece by piece.
 _CARDS = """
 window.cards = [];
 window.order = [];
@@ -65,36 +65,48 @@ window.fetch = (address, options = {}) => {
   return Promise.resolve(new Response(body));
 };
 """
-NOTHING_KNOWN = 'data: {"object":"product.card","card":{}}\n\ndata: [DONE]\n\n'
+# A card that was blocked.
+NOTHING_KNOWN = 'data: {"object":"product.card","card":null}\n\ndata: [DONE]\n\n'
 
 
 def answer_cards(page: Page, at_once: str = "") -> None:
-    """Before the load: `window.cards` are those that were asked for. Each gets the stream `at_once`,
-    or what `write_card` writes."""
+    """Before the load: `window.cards` are those that were asked for. Each gets the stream
+    `at_once`, or what `write_card` writes."""
     page.add_init_script(f"const AT_ONCE = {json.dumps(at_once)};" + _CARDS)
 
 
 def write_card(page: Page, number: int, fields: dict[str, Any], *, end: bool = False) -> None:
-    """`fields`: value and confidence by name; of a calibrated model."""
-    events = [
-        {
-            "object": "product.card.field",
-            "field": name,
-            "value": value,
-            "confidence": sure,
-            "calibrated": True,
-        }
-        for name, (value, sure) in fields.items()
-    ]
-    text = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
-    wait = "async (number) => { while (!window.cards[number]) await new Promise(setTimeout); }"
-    page.evaluate(wait, number)
-    page.evaluate("([number, text]) => cards[number].write(text)", [number, text])
-    if end:
-        page.evaluate(
-            "([number, text]) => { cards[number].write(text); cards[number].end(); }",
-            [number, NOTHING_KNOWN],
+    """`fields`: value and confidence by name, of a calibrated model; with `end` the last ones."""
+    text = "".join(
+        _event(
+            {
+                "object": "product.card.field",
+                "field": name,
+                "value": value,
+                "confidence": sure,
+                "calibrated": True,
+            }
         )
+        for name, (value, sure) in fields.items()
+    )
+    write = """async ([number, text, fields, end]) => {
+      while (!window.cards[number]) await new Promise(setTimeout);
+      const card = window.cards[number];
+      card.fields = { ...card.fields, ...fields };
+      card.write(text);
+      if (!end) return;
+      const told = Object.entries(card.fields);
+      const whole = Object.fromEntries(told.map(([name, [value]]) => [name, value]));
+      whole.confidence = Object.fromEntries(told.map(([name, [, sure]]) => [name, sure]));
+      const event = { object: "product.card", card: whole, calibrated: true };
+      card.write(`data: ${JSON.stringify(event)}\\n\\ndata: [DONE]\\n\\n`);
+      card.end();
+    }"""
+    page.evaluate(write, [number, text, fields, end])
+
+
+def _event(event: dict[str, Any]) -> str:
+    return f"data: {json.dumps(event)}\n\n"
 
 
 def overhear(page: Page) -> None:

@@ -62,7 +62,7 @@ export const words = {
   noPhoto: "That is not a photo. Drop or paste a photo file; save a linked picture to this device first.",
   privacy: "Privacy and my data",
   privacyTitle: "Privacy and my data",
-  privacyHere: "Questions, answers, photos and unfinished questions are kept in this browser: the latest 20 conversations, for 30 days at most.",
+  privacyHere: "Questions, answers, photos, product cards and unfinished questions are kept in this browser: the latest 20 conversations, for 30 days at most.",
   privacyThere: "A photo stays on the server for a day at most. Questions and answers are logged for 30 days to improve the service; phone numbers, e-mail addresses, identity papers and the like are masked first. Who you are is not recorded: only this browser's cookie tells visits apart.",
   privacyConsent: "I agree that photos I upload from now on may improve the model (optional, can be withdrawn; they still stay for a day at most).",
   deleteHistory: "Delete the history on this device",
