@@ -15,11 +15,11 @@ button.addEventListener("click", () => {
   at("photo-name").focus({ preventScroll: true });
 });
 at("threads").before(button);
-let seen = true; // the first photo, on the screen
+let seen = true; // a part of the tag: the bar would stand over the first question
 new IntersectionObserver(([{ isIntersecting }]) => {
   seen = isIntersecting;
   show();
-}).observe(at("photo"));
+}).observe(at("tag"));
 
 function show() {
   button.hidden = seen || document.body.dataset.view !== "ask";

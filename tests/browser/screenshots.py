@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
@@ -28,7 +28,8 @@ PHONE, LANDSCAPE, DESK = (
     {"width": 740, "height": 360},
     {"width": 1280, "height": 800},
 )
-LOOKS = [(locale, scheme) for locale in ("zh-CN", "en-US") for scheme in ("light", "dark")]
+LOCALES = ("zh-CN", "en-US")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # On a sheet, in pixels: phones side by side as they are, then two in a row.
 GAP = 12
 WIDTH = 4 * PHONE["width"] + 3 * GAP
@@ -38,14 +39,14 @@ PAPER = "#f3f6f3"
 SAFE = 0.62
 
 
-def shot(
-    browser: Browser, url: str, state: State, size: dict[str, int], look: tuple[str, str]
-) -> Image.Image:
-    locale, scheme = look
-    touch = size is not DESK
+def shots(
+    browser: Browser, url: str, state: State, locale: str, sizes: list[dict[str, int]]
+) -> list[list[Image.Image]]:
+    """One visit: for each size the picture in each scheme."""
+    touch = DESK not in sizes
     options: dict[str, Any] = {"has_touch": touch, "is_mobile": touch, "reduced_motion": "reduce"}
     context = browser.new_context(
-        locale=locale, color_scheme=scheme, viewport=size, service_workers="block", **options
+        locale=locale, viewport=sizes[0], service_workers="block", **options
     )
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
@@ -58,10 +59,18 @@ def shot(
     page.evaluate("scrollTo(0, 0)")
     state.reach(page, locale[:2])
     page.mouse.move(0, 0)
-    page.wait_for_timeout(200)  # style sheets of what has just come
-    picture = Image.open(BytesIO(page.screenshot())).convert("RGB")
+    found: list[list[Image.Image]] = []
+    for size in sizes:
+        page.set_viewport_size(size)
+        page.evaluate("(end) => scrollTo(0, end ? document.body.scrollHeight : 0)", state.at_end)
+        page.wait_for_timeout(200)  # style sheets of what has just come
+        found.append([])
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found[-1].append(Image.open(BytesIO(page.screenshot())).convert("RGB"))
+    page.unroute_all(behavior="ignoreErrors")  # of questions that are never answered
     context.close()
-    return picture
+    return found
 
 
 def rows(pictures: list[Image.Image], columns: int) -> Iterable[list[Image.Image]]:
@@ -73,9 +82,16 @@ def rows(pictures: list[Image.Image], columns: int) -> Iterable[list[Image.Image
 
 def sheet(browser: Browser, url: str, state: State) -> None:
     """All looks of a state: phones upright, on their side, desktops."""
+    visits = [
+        [
+            *shots(browser, url, state, locale, [PHONE, LANDSCAPE]),
+            *shots(browser, url, state, locale, [DESK]),
+        ]
+        for locale in LOCALES
+    ]
     lines: list[list[Image.Image]] = []
-    for size, columns in ((PHONE, 4), (LANDSCAPE, 2), (DESK, 2)):
-        lines += rows([shot(browser, url, state, size, look) for look in LOOKS], columns)
+    for place, columns in enumerate((4, 2, 2)):
+        lines += rows([picture for visit in visits for picture in visit[place]], columns)
     height = sum(line[0].height for line in lines) + (len(lines) - 1) * GAP
     whole = Image.new("RGB", (WIDTH, height), "#808080")
     top = 0

@@ -64,22 +64,21 @@ class State:
     """With the page's language, "zh" or "en", from the loaded page."""
     before: Callable[[Page], object] = lambda page: None
     """Before the load."""
+    at_end: bool = False
+    """Whether its shopper has scrolled down."""
 
 
 def answered(page: Page, number: int = 0) -> None:
+    done = page.locator('.conversation:not([hidden]) .exchange[data-state="done"]')
+    before = done.count()
     page.locator(".chip").nth(number).click()
-    page.locator('.conversation:not([hidden]) .exchange[data-state="done"]').last.wait_for()
+    done.nth(before).wait_for()
 
 
 def with_card(page: Page, language: str) -> None:
     choose_sample(page)
     wire.write_card(page, 0, CARDS[language], end=True)
     page.locator(".product:visible").wait_for()
-
-
-def with_card_in_sight(page: Page, language: str) -> None:
-    with_card(page, language)
-    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
 
 
 def with_answer(page: Page, language: str) -> None:
@@ -96,7 +95,6 @@ def with_two(page: Page, language: str) -> None:
     page.locator("#photo-2").wait_for()
     wire.write_card(page, 1, DRESS[language], end=True)
     page.get_by_text(DRESS[language]["category"][0], exact=True).wait_for()
-    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
 
 
 def second_is_picked(page: Page, language: str) -> None:
@@ -114,9 +112,8 @@ def silent(page: Page, language: str) -> None:
 
 def pinned(page: Page, language: str) -> None:
     with_card(page, language)
-    for _ in range(2):
+    for _ in range(4):
         answered(page)
-    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
 
 
 def limited(page: Page, language: str) -> None:
@@ -157,14 +154,14 @@ def deny(page: Page) -> None:
 
 STATES = (
     State("picking", "A photo is chosen", lambda page, language: None),
-    State("card", "The product card has appeared", with_card_in_sight),
-    State("answered", "An answer, and a thumb down", with_answer),
+    State("card", "The product card has appeared", with_card, at_end=True),
+    State("answered", "An answer, and a thumb down", with_answer, at_end=True),
     State("second", "A second photo is chosen", second_is_picked),
-    State("compared", "Two photos side by side", with_two),
-    State("pinned", "The conversation has scrolled the photo away", pinned),
+    State("compared", "Two photos side by side", with_two, at_end=True),
+    State("pinned", "The conversation has scrolled the photo away", pinned, at_end=True),
     State("part", "A part of the photo is framed", framed),
-    State("silent", "Nothing has come for five seconds", silent),
-    State("limited", "A limit, with its time", limited),
+    State("silent", "Nothing has come for five seconds", silent, at_end=True),
+    State("limited", "A limit, with its time", limited, at_end=True),
     State("too-long", "A question that is too long", too_long),
     State("no-photo", "A file that is no photo", no_photo),
     State("closed", "Only apps with a key are answered", lambda page, language: None, deny),
