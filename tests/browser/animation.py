@@ -15,7 +15,7 @@ from tests.browser.shopper import choose_sample
 SIZE = {"width": 360, "height": 740}
 LENGTH_S = 20.0
 FRAMES_PER_S = 10
-QUALITY = 50
+QUALITY = 80
 TYPED = "适合送给妈妈吗？"
 KEY_MS = 140
 
