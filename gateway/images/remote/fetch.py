@@ -92,7 +92,7 @@ class PhotoFetcher:
     async def fetch(
         self, url: PhotoUrl, tenant: str, max_bytes: int, condition: Mapping[str, str]
     ) -> Fetched:
-        """Raises the errors of this folder, PayloadTooLarge beyond `max_bytes`, Overloaded.
+        """Raises the errors of this folder, PayloadTooLarge beyond `max_bytes`, RateLimited.
         `condition`: headers by which its server may say that nothing has changed."""
         async with self._slots.of(tenant) as slot:
             try:

@@ -77,7 +77,7 @@ class RemotePhotos:
         metrics = FetchMetrics(registry)
         if not settings.image_url_hosts:
             return cls(settings, images, metrics, _fetch_nothing, slots.close)
-        # Here, because it takes 4 MB of a process, and most fetch nothing.
+        # Here, because it takes 5 MB of a process, and most fetch nothing.
         from gateway.images.remote.fetch import PhotoFetcher
 
         fetcher = PhotoFetcher(
@@ -91,7 +91,7 @@ class RemotePhotos:
         self._close()
 
     async def find(self, text: str, tenant: str, max_bytes: int = MAX_IMAGE_BYTES) -> FoundPhoto:
-        """Raises UrlNotAllowed, the errors of this folder, Overloaded, and those of a photo."""
+        """Raises UrlNotAllowed, the errors of this folder, RateLimited, and those of a photo."""
         hosts, url = self._hosts.get(tenant), read_url(text)
         if hosts is None or not hosts.allow(url):
             raise UrlNotAllowed

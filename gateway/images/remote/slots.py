@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from contract.errors import Overloaded
+from gateway.errors import RateLimited
 
 # For a slot. Then the tenant's photos are slower than it asks for them, and it learns that.
 WAIT_S = 5.0
+RETRY_AFTER_S = 2.0
 
 
 @dataclass
@@ -42,18 +43,19 @@ class Slot:
 class FetchSlots:
     def __init__(self, slots: int, tenants: Collection[str]) -> None:
         share = max(1, slots // max(1, len(tenants)))
+        self._share = share
         self._free = {tenant: asyncio.Semaphore(share) for tenant in tenants}
         self._threads = ThreadPoolExecutor(share * max(1, len(tenants)), "look-up")
 
     @asynccontextmanager
     async def of(self, tenant: str) -> AsyncIterator[Slot]:
-        """Raises Overloaded, and KeyError for a tenant that has none."""
+        """Raises RateLimited, since the tenant alone uses them up."""
         free = self._free[tenant]
         try:
             async with asyncio.timeout(WAIT_S):
                 await free.acquire()
         except TimeoutError:
-            raise Overloaded from None
+            raise RateLimited.of("concurrency", self._share, RETRY_AFTER_S) from None
         slot = Slot(self._threads)
         try:
             yield slot

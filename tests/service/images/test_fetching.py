@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from contract.errors import Overloaded, PayloadTooLarge, ShopsightError
+from contract.errors import PayloadTooLarge, ShopsightError
+from gateway.errors import RateLimited
 from gateway.images.remote import fetch as module
 from gateway.images.remote import slots as slots_module
 from gateway.images.remote.errors import (
@@ -266,7 +267,7 @@ async def test_a_look_up_that_hangs_is_too_slow_and_keeps_its_slot_until_it_is_o
         host.serve("/bag.jpg", BODY)
         try:
             await refused(ImageUrlTooSlow, host.url(name=NAME), by)
-            await refused(Overloaded, host.url(), by)
+            await refused(RateLimited, host.url(), by)
             found = await fetched(host.url(), by, "other")
             assert found.data == BODY, "another tenant's look-ups go on"
         finally:
@@ -385,5 +386,5 @@ async def test_who_waits_too_long_for_a_slot_is_told_to_come_again(
     by = fetcher(2, FetchSlots(1, ["shop"]))
     slow = asyncio.create_task(fetched(host.url("/slow"), by))
     await asyncio.sleep(0.05)
-    await refused(Overloaded, host.url(), by)
+    await refused(RateLimited, host.url(), by)
     slow.cancel()
