@@ -38,6 +38,7 @@ from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.identify import ImageIdentifier
 from gateway.images.metrics import ImageMetrics
 from gateway.images.quota import Quota
+from gateway.images.remote.photos import RemotePhotos
 from gateway.images.render import PictureRenderer
 from gateway.images.uploads import Uploads
 from gateway.limits.running import RunningLimits
@@ -130,6 +131,7 @@ async def running_gateway(
 
     decoder = PhotoDecoder(settings.image_helpers, "gateway.images.jobs")
     images = ImageIdentifier(decoder)
+    remote = RemotePhotos.open(settings, images, registry)
     renderer = PictureRenderer(decoder, settings.rendered_bytes, ImageMetrics(registry))
     decoder.start()
     text_policies = TextPolicies(settings.moderation_rules, settings.moderation_reload_s)
@@ -173,7 +175,7 @@ async def running_gateway(
     on_limits = limits.replace_from_thread(asyncio.get_running_loop())
     access = Registry(engine, keys, on_limits, settings.spool_dir)
     answering = Answering(
-        questions=Questions(images, uploads),
+        questions=Questions(images, uploads, remote, limits.limiter),
         screening=screening,
         quarantine=quarantine,
         answers=cache.answers,
@@ -232,6 +234,7 @@ async def running_gateway(
         text_policies.stop()
         await pool.close()
         await uploads.close()
+        remote.close()
         await asyncio.to_thread(tally.stop)
         await asyncio.to_thread(access.stop)
         await limits.close()
