@@ -17,7 +17,10 @@ down_revision = "0007"
 
 OLD_VIEWS = views_of(Path(__file__).with_name("0001_views.sql"))
 VIEWS = views_of(Path(__file__).with_name("0008_views.sql"))
-NEW_TABLES = ("daily_first_questions", "daily_retention", "daily_products")
+NEW_TABLES = (
+    *("daily_first_questions", "daily_retention", "daily_products"),
+    *("daily_unseen", "daily_moderation"),
+)
 OF_A_DAY = ("day_number", "month", "week", "weekday", "model_second_cost", "currency")
 USAGE_KEY = (
     *("starts_at", "tenant", "kind", "route", "outcome", "error_code", "cache"),
@@ -70,6 +73,21 @@ def upgrade() -> None:
         Column("product_kind", words(64), primary_key=True),
         Column("intent", code(16), primary_key=True),
         *counts("cards", "asks", "answered", "photos"),
+    )
+    create(
+        "daily_unseen",
+        Column("business_day", DAY, primary_key=True),
+        Column("tenant", code(64), primary_key=True),
+        Column("cannot_see", code(64), primary_key=True),
+        Column("intent", code(16), primary_key=True),
+        *counts("answers"),
+    )
+    create(
+        "daily_moderation",
+        Column("business_day", DAY, primary_key=True),
+        Column("tenant", code(64), primary_key=True),
+        Column("moderation", code(120), primary_key=True),
+        *counts("requests"),
     )
     # Hours that have all their rows are counted anew, with intents and hours of the day. What is
     # older stays as it was counted.

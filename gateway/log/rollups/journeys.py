@@ -167,6 +167,18 @@ def products() -> CompoundSelect[Any]:
     return union_all(cards, asks)
 
 
+def unseen() -> Select[Any]:
+    groups = column.tenant, column.cannot_see, func.coalesce(column.intent, "").label("intent")
+    query = select_span(day(), *groups, func.count().label("answers"))
+    return query.where(column.cannot_see.is_not(None)).group_by(*groups)
+
+
+def moderation() -> Select[Any]:
+    groups = column.tenant, column.moderation
+    query = select_span(day(), *groups, func.count().label("requests"))
+    return query.where(column.moderation.is_not(None)).group_by(*groups)
+
+
 def steps() -> Select[Any]:
     """Of each request of a session, or of a user without one, the place among those of the day
     (`step`) and the seconds since the one before. Only where the row does not say so yet."""

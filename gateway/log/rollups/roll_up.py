@@ -43,6 +43,7 @@ from gateway.log.rollups.steps import fill_steps
 from gateway.log.rollups.tables import (
     daily_first_questions,
     daily_funnel,
+    daily_moderation,
     daily_photos,
     daily_products,
     daily_questions,
@@ -50,6 +51,7 @@ from gateway.log.rollups.tables import (
     daily_repeats,
     daily_retention,
     daily_topics,
+    daily_unseen,
     hourly_latency,
     hourly_usage,
 )
@@ -114,6 +116,8 @@ JOURNEYS = Rollup(
         *_daily(daily_first_questions, journeys.first_questions()),
         *_daily(daily_retention, journeys.returns()),
         *_daily(daily_products, journeys.products()),
+        *_daily(daily_unseen, journeys.unseen()),
+        *_daily(daily_moderation, journeys.moderation()),
     ),
     before=fill_steps,
 )
@@ -131,6 +135,8 @@ ROLLUP_TABLES = (
     daily_funnel,
     daily_first_questions,
     daily_retention,
+    daily_unseen,
+    daily_moderation,
     *DETAIL_TABLES,
 )
 

@@ -4,6 +4,7 @@ from the interactions. An empty text stands for NULL in an interaction."""
 from sqlalchemy import BigInteger, Column, Date, Double, Index, Integer, Table, text
 
 from gateway.log.schema.columns import (
+    MODERATION_LENGTH,
     TABLE_OPTIONS,
     UtcTime,
     UuidBytes,
@@ -155,6 +156,21 @@ daily_products = Table(
     *daily_columns(
         ("cards", "asks", "answered", "photos"), product_kind=words(64), intent=code(16)
     ),
+    **TABLE_OPTIONS,
+)
+
+# Answers that say what their photo does not show, and what moderation found, as in the rows.
+daily_unseen = Table(
+    "daily_unseen",
+    metadata,
+    *daily_columns(("answers",), cannot_see=code(64), intent=code(16)),
+    **TABLE_OPTIONS,
+)
+
+daily_moderation = Table(
+    "daily_moderation",
+    metadata,
+    *daily_columns(("requests",), moderation=code(MODERATION_LENGTH)),
     **TABLE_OPTIONS,
 )
 

@@ -40,6 +40,8 @@ TABLES = (
     "daily_first_questions",
     "daily_retention",
     "daily_products",
+    "daily_unseen",
+    "daily_moderation",
 )
 
 

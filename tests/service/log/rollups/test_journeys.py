@@ -172,6 +172,17 @@ def test_questions_count_for_the_product_that_a_card_of_the_day_names(log: Engin
     ]
 
 
+def test_what_answers_cannot_see_and_what_was_refused_are_counted(log: Engine) -> None:
+    add(log, MORNING, cannot_see="price", intent="price")
+    add(log, MORNING, cannot_see="price", intent="price", moderation="question:advert")
+    add(log, MORNING, cannot_see=None, intent="price")
+    roll_up(log, SHANGHAI)
+    unseen = found(log, "SELECT tenant, cannot_see, intent, answers FROM daily_unseen")
+    assert [tuple(row) for row in unseen] == [("public", "price", "price", 2)]
+    moderated = found(log, "SELECT tenant, moderation, requests FROM daily_moderation")
+    assert [tuple(row) for row in moderated] == [("public", "question:advert", 1)]
+
+
 def test_hours_know_their_intents_and_latencies_their_hour(log: Engine) -> None:
     fill(log, 600, days=2)
     roll_up(log, SHANGHAI)

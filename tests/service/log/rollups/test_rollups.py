@@ -281,7 +281,7 @@ def test_a_row_that_comes_days_late_is_counted_and_other_hours_are_left_alone(lo
     after = everything(log)
     added = {name: set(after[name]) - set(before[name]) for name in after}
     assert [row.requests for row in added["hourly_usage"]] == [1]
-    without = {"daily_products", "daily_retention"}  # no card, and a session of one request
+    without = {"daily_products", "daily_retention", "daily_unseen", "daily_moderation"}
     assert {name for name, rows in added.items() if len(rows) != 1} == without
 
 
