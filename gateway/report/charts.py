@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Pixels of a chart, at which its words have the size that they are written in.
-WIDTH, HEIGHT = 420, 190
+WIDTH, HEIGHT = 340, 165
 BAR_HEIGHT = 26
 # Colours that stand for variables of the page until the chart is written.
 INK, MUTED, GRID, NOW, BEFORE, THIRD = (f"#0000{number:02x}" for number in range(1, 7))
@@ -28,7 +28,7 @@ VARIABLES = {
 }
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
-    "font.size": 10,
+    "font.size": 11,
     "text.color": INK,
     "axes.edgecolor": GRID,
     "axes.grid": True,
@@ -69,11 +69,11 @@ def lines(
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
         axes.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda n, _: shortened(n)))
-    every = -(-len(ticks) // 8)
+    every = -(-len(ticks) // 7)
     axes.set_xticks(list(places)[::every], [plain(tick) for tick in ticks][::every])
     axes.set_xlim(-0.3, len(ticks) - 0.7)
     axes.grid(axis="x", visible=False)
-    figure.subplots_adjust(left=0.1, right=0.98, top=0.96, bottom=0.14)
+    figure.subplots_adjust(left=0.11, right=0.97, top=0.95, bottom=0.16)
     return _written(figure, name, title)
 
 
@@ -97,13 +97,13 @@ def bars(
         said = f"{now[label]:,.{digits}f}"
         axes.text(now[label] + largest * 0.015, place + 0.1, said, va="center", color=INK)
     axes.set_yticks(places, [plain(label) for label in labels], color=INK)
-    axes.set_xlim(0, largest * 1.17)
+    axes.set_xlim(0, largest * 1.2)
     axes.set_ylim(-len(labels) + 0.4, 0.6)
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
     axes.grid(visible=False)
     # Fixed, not measured: nobody here knows how wide the reader's letters are.
-    figure.subplots_adjust(left=0.34, right=0.99, top=0.99, bottom=0.01)
+    figure.subplots_adjust(left=0.36, right=0.99, top=0.99, bottom=0.01)
     return _written(figure, name, title)
 
 

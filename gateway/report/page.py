@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.report.figures import Figures
 from gateway.report.period import Period
-from gateway.report.sections import Sections
+from gateway.report.sections import Sections, money
 from gateway.report.words import Language, word
 
 STYLE = Path(__file__).with_name("page.css")
@@ -95,7 +95,7 @@ class Page:
             return f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"
         if name in ("spent", "saved"):
             currency = self._now.currency
-            return f"{value:,.2f} {currency}" if currency else f"{value:,.0f} s"
+            return f"{money(value)} {currency}" if currency else f"{value:,.0f} s"
         return f"{value:,.0f}"
 
     def _change(self, name: str, value: float) -> str:
@@ -110,5 +110,5 @@ class Page:
             change = value - before
             said = f"{100 * change / before:+.0f}%"
         good = (change < 0) if name in FEWER_IS_BETTER else (change > 0)
-        kind = "same" if not change else "good" if good else "bad"
+        kind = "same" if not float(said.rstrip("%")) else "good" if good else "bad"
         return f' <small class="{kind}">{escape(said)}</small>'

@@ -167,9 +167,9 @@ class Sections:
     def _money(self) -> str:
         now = self._now
         unit = now.currency or self._say("seconds")
-        digits = 2 if now.currency else 0
+        said = money if now.currency else "{:,.0f}".format
         rows = [
-            (self._say(intent), f"{spent:,.{digits}f}", f"{now.saved.get(intent, 0):,.{digits}f}")
+            (self._say(intent), said(spent), said(now.saved.get(intent, 0)))
             for intent, spent in sorted(now.spent.items(), key=lambda item: -item[1])[:MOST]
         ]
         if not rows:
@@ -191,6 +191,11 @@ class Sections:
         lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
         body = "".join(f"<tr>{line}</tr>" for line in lines)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def money(amount: float) -> str:
+    """Two digits behind the point, and of small amounts three that say something."""
+    return f"{amount:,.2f}" if amount >= 1 or not amount else f"{amount:.3g}"
 
 
 def _id(name: str) -> str:
