@@ -57,6 +57,7 @@ from gateway.moderation.photos.open import open_photo_policy
 from gateway.moderation.policies import TextPolicies
 from gateway.pool.pool import Pool
 from gateway.pool.telemetry import PoolMetrics
+from gateway.report.nightly import NightlyReports
 from gateway.usecases.answer import Answering
 from gateway.usecases.batch_lines import BatchLines, batch_endpoints
 from gateway.usecases.batching import Batching
@@ -164,9 +165,11 @@ async def running_gateway(
     quarantine = Quarantine()
     tally = Tally(settings, engine, quarantine, FeedbackMetrics(registry))
     # An SQLite file has no worker: the gateway itself does the upkeep of the log.
-    upkeep = None
+    chores: list[Upkeep | NightlyReports] = []
     if engine.dialect.name == "sqlite":
-        upkeep, batches = Upkeep(settings, engine, UpkeepMetrics(registry)), True
+        chores.append(Upkeep(settings, engine, UpkeepMetrics(registry)))
+        chores += NightlyReports.wanted(settings, settings.business_zone)
+        batches = True
     lane = BatchLane.open(settings, engine, limits.accounts, settings.image_disk_free, pseudonyms)
     lane_erasure = lane.erasure(patient_engine)
     retries = cache.retries(settings.session_secret.get_secret_value())
@@ -210,8 +213,8 @@ async def running_gateway(
         log=LogReader(engine),
         audit=Audit(engine),
     )
-    if upkeep is not None:
-        upkeep.start()
+    for chore in chores:
+        chore.start()
     await asyncio.to_thread(client.prepare)
     await asyncio.to_thread(access.start)
     limits.start()
@@ -239,8 +242,8 @@ async def running_gateway(
         await asyncio.to_thread(access.stop)
         await limits.close()
         await recorder.close()
-        if upkeep is not None:
-            await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
+        for chore in chores:
+            await asyncio.to_thread(chore.stop, settings.log_drain_s)
         erasing.close()
         lane.close()
         forwarding_engine.dispose()

@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.access", "gateway.images"),
     ("gateway.batch", "gateway.erasure", "gateway.feedback"),
     ("gateway.usecases",),
+    ("gateway.report",),
     ("gateway.config", "gateway.gateway"),
     ("gateway.api",),
     ("gateway.app",),
@@ -148,6 +149,20 @@ def test_torch_lives_in_one_folder_of_the_service() -> None:
         if not path.is_relative_to(ROOT / "inference/model") and "demo_model" not in path.parts
     ]
     assert names(path for path in outside if tops(path) & TORCH) == []
+
+
+def test_what_serves_shoppers_never_imports_the_plotting_library() -> None:
+    """Nor does anything that it imports: a plotting library takes 40 MB."""
+    reached, left = set(), {"gateway.__main__", "gateway.app", "gateway.worker"}
+    while left:
+        module = left.pop()
+        reached.add(module)
+        left |= (imported(MODULES[module]) & MODULES.keys()) - reached
+    assert "gateway.report.nightly" in reached
+    assert [module for module in reached if "matplotlib" in tops(MODULES[module])] == []
+    assert [name(path) for path in FILES if "matplotlib" in tops(path)] == [
+        "gateway/report/charts.py"
+    ]
 
 
 def test_use_cases_know_no_web_framework() -> None:
