@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.report",),
     ("gateway.config", "gateway.gateway"),
     ("gateway.api",),
+    ("gateway.composition",),
     ("gateway.app",),
     ("gateway.worker",),
     ("gateway.cli", "gateway.__main__"),
@@ -54,10 +55,11 @@ RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folder
 # Services and the demo model know nothing of each other.
 APART = ("gateway", "inference", "demo_model")
 # Who sees all settings; others are given their own folder's.
-SEES_SETTINGS = ("gateway.app", "gateway.worker", "gateway.cli", "gateway.__main__")
-SEES_SETTINGS += ("inference.app", "inference.__main__")
+SEES_SETTINGS = ("gateway.app", "gateway.composition", "gateway.worker", "gateway.cli")
+SEES_SETTINGS += ("gateway.__main__", "inference.app", "inference.__main__")
 # A module of the gateway's root is a composition root, or a leaf that every folder needs.
-GATEWAY_ROOT = {"__init__", "__main__", "app", "config", "errors", "gateway", "prompt", "worker"}
+GATEWAY_ROOT = {"__init__", "__main__", "app", "composition", "config", "errors", "gateway"}
+GATEWAY_ROOT |= {"prompt", "worker"}
 
 
 def name(path: Path) -> str:
