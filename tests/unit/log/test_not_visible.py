@@ -31,8 +31,9 @@ def test_an_answer_s_own_words_tell_what_its_photo_cannot_show(
 
 def test_a_card_has_a_list_of_it_and_a_match_says_nothing() -> None:
     blank = {"category": "bag", "style": None, "not_visible": ["brand"]}
-    lists = dict.fromkeys(("materials", "audience", "colours", "occasions", "visible_text"), [])
-    card = CardAnswer(ProductCard.model_validate(blank | lists), {})
+    names = ("materials", "audience", "colours", "occasions", "visible_text")
+    lists: dict[str, list[str]] = {name: [] for name in names}
+    card = CardAnswer(ProductCard.model_validate({**blank, **lists}), {})
     assert cannot_see("{}", card) == "authenticity,brand,fibre,price,stock"
     assert cannot_see("看不到", CardAnswer(None, {})) is None, "it was blocked"
     assert cannot_see("不是，看不到", MatchAnswer(0.1)) is None
