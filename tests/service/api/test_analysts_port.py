@@ -36,7 +36,7 @@ def test_reports_and_photos_are_for_who_has_the_token(tmp_path: Path, stub: Stub
         "IMAGE_DIR": str(tmp_path / "images"),
     }
     with gateway_process(tmp_path, **settings) as gateway:
-        admin = gateway.admin_url
+        admin = gateway.admin
         shown, hidden, gone = photo(1), photo(2), photo(3)
         upload = {"content": shown, "headers": {"content-type": "image/jpeg"}}
         sent = httpx.post(f"{gateway.url}/v1/images?consent=improve", **upload)

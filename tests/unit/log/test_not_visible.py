@@ -33,7 +33,7 @@ def test_a_card_has_a_list_of_it_and_a_match_says_nothing() -> None:
     blank = {"category": "bag", "style": None, "not_visible": ["brand"]}
     names = ("materials", "audience", "colours", "occasions", "visible_text")
     lists: dict[str, list[str]] = {name: [] for name in names}
-    card = CardAnswer(ProductCard.model_validate(blank | lists), {})
+    card = CardAnswer(ProductCard.model_validate({**blank, **lists}), {})
     assert cannot_see("{}", card) == "authenticity,brand,fibre,price,stock"
     assert cannot_see("看不到", CardAnswer(None, {})) is None, "it was blocked"
     assert cannot_see("不是，看不到", MatchAnswer(0.1)) is None
