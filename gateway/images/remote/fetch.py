@@ -2,6 +2,7 @@
 within bounds of time and size. The only place of a gateway that speaks to the internet."""
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
@@ -21,9 +22,11 @@ from gateway.images.remote.known import Fetched
 from gateway.images.remote.public import is_public
 from gateway.images.remote.slots import FetchSlots, Slot
 
+log = logging.getLogger(__name__)
+
 # For a connection to one address, TLS apart. Three tries of a lost packet take as long.
 CONNECT_TIMEOUT_S = 3.0
-# Of one name: one of each family usually, and who is far from one is not let wait for it twice.
+# Of one name, one of each family first: many machines have an IPv6 address that leads nowhere.
 MAX_ADDRESSES = 2
 MAX_REDIRECTS = 2
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -42,6 +45,13 @@ def look_up(host: str, port: int) -> list[str]:
     """As the system does. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+def addresses_to_try(found: Iterable[str]) -> list[str]:
+    families: dict[bool, str] = {}
+    for address in found:
+        families.setdefault(":" in address, address)
+    return list(dict.fromkeys((*families.values(), *found)))[:MAX_ADDRESSES]
 
 
 class PinnedBackend(httpcore.AsyncNetworkBackend):
@@ -132,8 +142,9 @@ class PhotoFetcher:
         found = list(await slot.in_thread(partial(self._look_up, url.host, url.port)))
         # One that is not public among others is what somebody tries who wants us to go on to it.
         if not found or not all(map(self._may_connect, found)):
+            log.warning("a photo is not fetched: its host has an address that is not public")
             raise ImageUrlUnreachable
-        pinned = PinnedBackend(found[:MAX_ADDRESSES])
+        pinned = PinnedBackend(addresses_to_try(found))
         return httpcore.AsyncConnectionPool(
             self._context, max_connections=1, network_backend=pinned
         )
@@ -157,7 +168,7 @@ async def _read(response: httpcore.Response, max_bytes: int, conditional: bool) 
         return Fetched(None, headers)
     if response.status >= 500 or response.status in (408, 429):
         raise ImageUrlUnreachable
-    if response.status != 200 or headers.get("content-encoding", "identity") != "identity":
+    if response.status != 200 or headers.get("content-encoding", "identity").lower() != "identity":
         raise ImageUrlRefused
     length = headers.get("content-length", "")
     if length.isdigit() and int(length[:20]) > max_bytes:

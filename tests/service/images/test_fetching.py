@@ -124,6 +124,12 @@ async def test_the_next_address_is_tried_where_nobody_answers_at_the_first(host:
     assert (await fetched(host.url(), by)).data == BODY
 
 
+def test_of_each_family_one_address_is_tried() -> None:
+    assert module.addresses_to_try(["2a00::1", "2a00::2", "8.8.8.8"]) == ["2a00::1", "8.8.8.8"]
+    assert module.addresses_to_try(["8.8.8.8", "9.9.9.9", "7.7.7.7"]) == ["8.8.8.8", "9.9.9.9"]
+    assert module.addresses_to_try(["8.8.8.8"]) == ["8.8.8.8"]
+
+
 async def test_a_name_that_is_not_there_is_unreachable(host: PhotoHost) -> None:
     await refused(ImageUrlUnreachable, host.url(name="other.shop.example"))
 
