@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from gateway.report.figures import figures_of
 from gateway.report.folder import due, file_name
-from gateway.report.page import Page
+from gateway.report.page import ReportPage
 from gateway.report.period import Period
 from gateway.report.words import LANGUAGES, Language
 
@@ -21,7 +21,7 @@ def report(
         now = figures_of(connection, period, tenant)
         before = figures_of(connection, period.before, tenant)
     made_at = datetime.now(zone)
-    page = Page(period, now, before, tenant=tenant, language=language, made_at=made_at)
+    page = ReportPage(period, now, before, tenant=tenant, language=language, made_at=made_at)
     return page.html()
 
 

@@ -20,7 +20,7 @@ TOTALS = (
 )
 
 
-class Page:
+class ReportPage:
     """One report in one language. `made_at` has the business's zone."""
 
     def __init__(
