@@ -3,6 +3,7 @@ so that one chart is right in light, in dark and on paper; words stay text."""
 
 import logging
 import re
+import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -102,9 +103,16 @@ def bars(
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
     axes.grid(visible=False)
-    # Fixed, not measured: nobody here knows how wide the reader's letters are.
-    figure.subplots_adjust(left=0.36, right=0.99, top=0.99, bottom=0.01)
+    widest = max(map(_width, labels), default=0)
+    left = min(max(widest / WIDTH, 0.15), 0.6)
+    figure.subplots_adjust(left=left, right=0.99, top=0.99, bottom=0.01)
     return _written(figure, name, title)
+
+
+def _width(label: str) -> float:
+    """Pixels, about: nobody here knows the reader's letters, but Chinese ones are square."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in label)
+    return 12 + 11.5 * wide + 6.6 * (len(label) - wide)
 
 
 def plain(label: str) -> str:

@@ -61,7 +61,12 @@ class Sections:
     ) -> list[float | None]:
         """One a tick. A month may be longer or shorter than the one that it is compared with."""
         places: Sequence[Any] = range(24) if period.kind == "day" else list(period.days())
-        values = [by_place.get(place, absent) for place in places]
+        # Before the log began and after today there is nothing, which is not none.
+        known = [place for place in places if place in by_place]
+        values = [
+            by_place.get(place, absent if known and known[0] <= place <= known[-1] else None)
+            for place in places
+        ]
         wanted = len(self._ticks())
         return values[:wanted] + [None] * (wanted - len(values))
 
@@ -98,7 +103,10 @@ class Sections:
 
     def _stopped(self, figures: Figures) -> Counts:
         """`question:advert` → `question · advert`."""
-        return {label.replace(":", " · "): n for label, n in figures.moderation.items()}
+        return {
+            " · ".join(map(self._say, label.split(":"))): n
+            for label, n in figures.moderation.items()
+        }
 
     def _products(self) -> str:
         now = self._now

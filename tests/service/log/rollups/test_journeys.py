@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine, Row, event, insert, select, text, update
 
+from gateway.log.redaction import WITHOUT_PERSON
 from gateway.log.rollups.business_time import day_span
 from gateway.log.rollups.calendar import Price
-from gateway.log.rollups.roll_up import roll_up
+from gateway.log.rollups.details import recount_details
+from gateway.log.rollups.roll_up import JOURNEYS, roll_up
 from gateway.log.rollups.tables import business_days, hourly_latency, hourly_usage
 from gateway.log.schema.tables import feedback, interactions
 from loadtest.seed_log import fill, shoppers
@@ -170,6 +172,23 @@ def test_questions_count_for_the_product_that_a_card_of_the_day_names(log: Engin
         ("public", "手提包", "", 2, 0, 0, 2),
         ("public", "手提包", "price", 0, 2, 1, 1),
     ]
+
+
+def test_an_erasure_takes_the_kinds_of_a_person_s_cards_along_and_counts_anew(log: Engine) -> None:
+    card = {"kind": "card", "question_hash": None, "intent": None, "product_kind": "奖杯"}
+    mine = add(log, MORNING, image_digest="1" * 64, **card)
+    add(log, MORNING, image_digest="1" * 64, intent="price")
+    add(log, MORNING, image_digest="2" * 64, **(card | {"product_kind": "手表"}))
+    roll_up(log, SHANGHAI)
+    query = "SELECT DISTINCT product_kind FROM products_by_day"
+    assert {row[0] for row in found(log, query)} == {"奖杯", "手表"}
+    which = interactions.c.interaction_id == mine
+    with log.begin() as connection:
+        recount_details(connection, which)
+        connection.execute(update(interactions).where(which).values(WITHOUT_PERSON))
+    assert {row[0] for row in found(log, query)} == {"手表"}, "at once"
+    assert roll_up(log, SHANGHAI, JOURNEYS).counted == 1
+    assert {row[0] for row in found(log, query)} == {"手表"}
 
 
 def test_what_answers_cannot_see_and_what_was_refused_are_counted(log: Engine) -> None:
