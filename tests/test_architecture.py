@@ -23,7 +23,7 @@ WEB_FRAMEWORKS = {"fastapi", "starlette", "uvicorn"}
 # From the bottom to the top: a folder imports what stands below it, and nothing beside or above it.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("contract",),
-    ("gateway.errors", "gateway.prompt", "gateway.log.personal"),
+    ("gateway.errors", "gateway.evaluation", "gateway.prompt", "gateway.log.personal"),
     (
         *("gateway.cache", "gateway.identity", "gateway.moderation"),
         *("gateway.pool.http", "gateway.pool.queue"),

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.evaluation_options import add_evaluate
 from gateway.cli.moment import duration, expiry, moment
 from gateway.identity.scopes import SCOPES, USUAL, checked_scopes, listed
 
@@ -32,6 +33,8 @@ def main() -> None:
     command.add_argument("--out", type=Path, help="default: beside the catalogue, .answers.csv")
     _add_server(command)
     command.set_defaults(file="gateway.cli.batch", run=lambda batch, args: batch.run(args))
+
+    add_evaluate(commands)
 
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
     command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
