@@ -2,7 +2,7 @@
 
 from xml.etree.ElementTree import Element
 
-from gateway.evaluation.answers import GivenAnswer
+from gateway.evaluation.answers import GivenAnswer, values_of
 from gateway.evaluation.figures import Judged
 from gateway.evaluation.html import element
 from gateway.evaluation.judging import ANSWERED, Check
@@ -16,7 +16,8 @@ def exhibit(judged: Judged, letters: tuple[str, ...], pictures: list[str], words
     """`pictures`: data URIs."""
     line = judged.line
     asked = line.asked if line.task == "ask" else words(line.task)
-    about = f"“{line.asked}”" if line.task == "match" else ""
+    if line.task == "match":
+        asked += f": {line.asked}"
     photos = [element("img", src=uri, alt="", class_="photo") for uri in pictures]
     if not photos and line.photos:
         photos = [element("p", cut(line.photos[0], 60), class_="photo none")]
@@ -30,7 +31,7 @@ def exhibit(judged: Judged, letters: tuple[str, ...], pictures: list[str], words
         element(
             "div",
             element("p", line.id, class_="id"),
-            element("h3", cut(f"{asked} {about}".strip()), dir="auto"),
+            element("h3", cut(asked), dir="auto"),
             _wanted(judged.checks[0], words),
             element("div", *answers, class_="answers"),
             class_="body",
@@ -71,15 +72,27 @@ def _answer(letter: str, answer: GivenAnswer, checks: tuple[Check, ...], words: 
             element("span", words("is_wrong" if wrong else "right"), class_="mark"),
             class_="who",
         ),
-        element("blockquote", cut(answer.shown), dir="auto"),
+        _told(answer),
         element("ul", *reasons, class_="reasons") if reasons else None,
         class_=f"answer {state}",
     )
 
 
+def _told(answer: GivenAnswer) -> Element:
+    if answer.card is None:
+        return element("blockquote", cut(answer.shown), dir="auto")
+    rows: list[Element] = []
+    for name, value in answer.card.items():
+        if name != "confidence":
+            told = " · ".join(values_of(value)) or "–"
+            rows += [element("dt", name), element("dd", cut(told), dir="auto")]
+    return element("dl", *rows, class_="card")
+
+
 def _adds(check: Check, answer: GivenAnswer) -> bool:
     """Whether what was got says more than the answer above it."""
-    return bool(check.got) and check.got not in (answer.shown, answer.text)
+    told = check.got not in (answer.shown, answer.text)
+    return bool(check.got) and answer.card is None and told
 
 
 def cut(text: str, chars: int = SHOWN_CHARS) -> str:

@@ -1,7 +1,7 @@
 """How sure a share of right answers is, and a difference of two models on the same questions.
 Pure."""
 
-from math import comb, sqrt
+from math import sqrt
 from statistics import NormalDist
 
 CONFIDENCE = 0.95
@@ -25,7 +25,10 @@ def mcnemar(better: int, worse: int) -> float:
     models differ at least so unevenly (McNemar 1947; the exact form is a sign test of the
     differing pairs, binomial with ½). 1 where they differ on none."""
     differing = better + worse
-    tail = sum(comb(differing, k) for k in range(min(better, worse) + 1))
+    tail = ways = 1  # of k = 0 lines among those that differ
+    for k in range(1, min(better, worse) + 1):
+        ways = ways * (differing - k + 1) // k
+        tail += ways
     return min(1.0, 2 * tail / (1 << differing))
 
 

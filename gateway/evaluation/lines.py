@@ -194,7 +194,9 @@ def read_set(file: Path) -> QuestionSet:
 
 
 def _reason(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
+    # Where several forms are taken, that one which the line comes closest to.
+    closest = max(error.errors(include_url=False), key=lambda each: len(each["loc"]))
+    names = [str(part) for part in closest["loc"]]
+    place = ".".join(name for name in names if name.isidentifier() and name != Accepted.__name__)
+    said = closest["msg"].removeprefix("Value error, ")
     return f"{place}: {said}" if place else said

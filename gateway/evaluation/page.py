@@ -86,15 +86,14 @@ def _reason(failure: Failure, words: Words) -> str:
 
 
 def _figures(report: Report, words: Words) -> Element:
-    heads = [words("figure"), words("lines"), ""]
-    heads += report.letters if len(report.letters) > 1 else [words("share")]
+    heads = [(words("figure"), "name"), (words("lines"), "count"), ("", "plot")]
     if len(report.letters) > 1:
-        heads += [words("change"), words("better"), words("worse"), words("chance")]
-    kinds = ("name", "count", "plot")
-    head = [
-        element("th", text, scope="col", class_=kinds[place] if place < len(kinds) else "number")
-        for place, text in enumerate(heads)
-    ]
+        heads += [(letter, "number") for letter in report.letters]
+        heads += [(words("change"), "number")]
+        heads += [(words(name), "number rare") for name in ("better", "worse", "chance")]
+    else:
+        heads += [(words("share"), "number")]
+    head = [element("th", text, scope="col", class_=kind) for text, kind in heads]
     rows = [_figure(figure, report, words) for figure in report.figures]
     return element(
         "div",
@@ -124,13 +123,13 @@ def _figure(figure: Figure, report: Report, words: Words) -> Element:
 def _change(change: Change) -> list[Element]:
     way = "up" if change.difference > 0 else "down" if change.difference < 0 else "same"
     low, high = change.interval
-    interval = element("small", f"{low * 100:+.0f} … {high * 100:+.0f}")
-    told = element("b", f"{change.difference * 100:+.1f}" if way != "same" else "0")
+    interval = element("small", f"{_signed(low)} … {_signed(high)}")
+    told = element("b", _signed(change.difference, 1) if way != "same" else "0")
+    chance = f"{change.chance:.2f}" if change.better or change.worse else "–"
+    rare = (str(change.better), str(change.worse), chance)
     return [
         element("td", told, interval, class_=f"number {way}"),
-        element("td", str(change.better), class_="number"),
-        element("td", str(change.worse), class_="number"),
-        element("td", f"{change.chance:.2f}", class_="number"),
+        *(element("td", text, class_="number rare") for text in rare),
     ]
 
 
@@ -201,6 +200,10 @@ def _reading(words: Words) -> Element:
 
 def _section(title: str, *children: Element | None, class_: str = "part") -> Element:
     return element("section", element("h2", title), *children, class_=class_)
+
+
+def _signed(share: float, digits: int = 0) -> str:
+    return f"{share * 100:+.{digits}f}".replace("-", "−")
 
 
 def _percent(share: float) -> str:

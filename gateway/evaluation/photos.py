@@ -46,6 +46,11 @@ class SetPhoto:
         """As a request names it: a data URI, or an id."""
         return self.text if self.file is None else self._encoded().data_uri
 
+    def check(self) -> None:
+        """Whether it looks like a photo. Raises ShopsightError."""
+        if not self.is_upload:
+            self._encoded().data_uri_prefix  # noqa: B018 - finds out which kind it is
+
     def thumbnail(self) -> str | None:
         """A data URI of a small JPEG; None of an upload, and of what is no photo."""
         if self.is_upload:
@@ -80,7 +85,7 @@ def check_photos(asked: QuestionSet) -> None:
             if photo.file is not None and not photo.file.is_file():
                 raise BadSet(f"{asked.file}, {line.id}: there is no photo {photo.file}.")
             try:
-                photo.sent()
+                photo.check()
             except ShopsightError as error:
                 said = error.message("en")
                 raise BadSet(f"{asked.file}, {line.id}, {photo.name}: {said}") from None
