@@ -59,8 +59,10 @@ def main() -> None:
     command = commands.add_parser("rollup", help="bring the views' roll-ups up to date, once")
     command.set_defaults(file="gateway.cli.rollup", run=lambda rollup, args: rollup.run())
 
-    command = commands.add_parser("export", help="voted answers, to fine-tune a model on")
-    command.add_argument("--format", choices=["jsonl"], default="jsonl")
+    command = commands.add_parser("export", help="voted answers, to learn from or to evaluate with")
+    command.add_argument(
+        "--format", choices=["jsonl", "set"], default="jsonl", help="set: evaluate"
+    )
     command.add_argument("--out", type=Path, help="a file; else standard output")
     command.add_argument("--photos", type=Path, help="a folder for photos; else data URIs")
     command.add_argument("--since", type=moment, help="only what was asked since (ISO, UTC)")
