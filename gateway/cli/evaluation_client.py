@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from contract.forms import MODEL_ALIAS
+from gateway.cli.ask import refusal
 from gateway.cli.catalogue import CARD, CHAT
 from gateway.cli.patient_client import GivenUp, PatientClient
 from gateway.evaluation.answers import GivenAnswer, NoAnswer
@@ -43,16 +44,18 @@ def open_side(url: str, key: str, revision: str, place: str | None = None) -> Si
     try:
         path = "/v1/models" if revision != MODEL_ALIAS else f"/v1/models/{MODEL_ALIAS}"
         told = client.http.get(path)  # without patience: perhaps nothing was ever there
+        if told.status_code != 200:
+            raise GivenUp(refusal(told), told.status_code)
         listed = told.json()
         served = [each["model_revision"] for each in listed.get("data", [listed])]
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise GivenUp(f"{url}: {error}") from None
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise GivenUp(f"{url} does not tell its models (status {told.status_code}).") from None
+        raise GivenUp(f"{url} answers not as Shopsight does.") from None
     found = [each for each in served if revision in (each, MODEL_ALIAS)]
     found = found or [each for each in served if each.startswith(revision)]
     if len(found) != 1:
-        there = ", ".join(served) or "none"
+        there = ", ".join(sorted(served)) or "none"
         raise GivenUp(f"{url} has no single revision {revision!r}. There are: {there}.")
     return Side(client, place or url, found[0])
 

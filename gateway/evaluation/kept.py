@@ -26,7 +26,8 @@ class KeptAnswers:
         for text in file.read_text(encoding="utf-8").split("\n") if file.exists() else ():
             try:
                 value = json.loads(text)
-                self._answers[value.pop("key")] = GivenAnswer.of_kept(value)
+                key = value.pop("key")
+                self._answers[key] = GivenAnswer.of_kept(value)
             except (ValueError, LookupError, TypeError, AttributeError):
                 continue  # the last one of a run that was killed
 
