@@ -215,6 +215,7 @@ def test_no_class_name_stands_for_two_things(package: str) -> None:
         ROOT / "gateway/moderation/text.py",
         ROOT / "gateway/log/redaction.py",
         ROOT / "gateway/batch/line.py",
+        ROOT / "gateway/evaluation/judging.py",
         ROOT / "gateway/pool/places.py",
         ROOT / "inference/batching/lane.py",
         ROOT / "inference/batching/waiting_queue.py",

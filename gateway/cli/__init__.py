@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.evaluation_options import add_evaluate
+from gateway.cli.evaluation_options import add_batch_evaluation, add_evaluate
 from gateway.cli.moment import duration, expiry, moment
 from gateway.identity.scopes import SCOPES, USUAL, checked_scopes, listed
 
@@ -31,6 +31,7 @@ def main() -> None:
     command.add_argument("photos", type=Path, help="the folder of the photos")
     command.add_argument("--question", default="", help="of rows without one; default: a card")
     command.add_argument("--out", type=Path, help="default: beside the catalogue, .answers.csv")
+    add_batch_evaluation(command)
     _add_server(command)
     command.set_defaults(file="gateway.cli.batch", run=lambda batch, args: batch.run(args))
 

@@ -18,7 +18,7 @@ from gateway.cli.evaluation_client import Side, answers_of, ask_all, open_side, 
 from gateway.cli.patient_client import GivenUp
 from gateway.cli.progress import ProgressBar
 from gateway.cli.sql import table
-from gateway.evaluation.answers import GivenAnswer
+from gateway.evaluation.answers import ModelAnswer
 from gateway.evaluation.figures import Figure, Judged, Price, figures_of
 from gateway.evaluation.kept import KeptAnswers
 from gateway.evaluation.lines import BadSet, QuestionSet, read_set
@@ -136,7 +136,7 @@ def requirements(texts: list[str]) -> list[Requirement]:
 
 def _check_figures(asked: QuestionSet, required: list[Requirement]) -> None:
     """Before anything is asked: raises UnknownFigure."""
-    nothing = [Judged.of(line, [GivenAnswer(error="not asked")]) for line in asked.lines]
+    nothing = [Judged.of(line, [ModelAnswer(error="not asked")]) for line in asked.lines]
     known = {figure.name for figure in figures_of(nothing)}
     known |= {"latency.p50", "latency.p95", "cost"}
     for each in required:

@@ -12,9 +12,9 @@ from contract.forms import MODEL_ALIAS
 from gateway.cli.ask import refusal
 from gateway.cli.catalogue import CARD, CHAT
 from gateway.cli.patient_client import GivenUp, PatientClient
-from gateway.evaluation.answers import GivenAnswer, NoAnswer
+from gateway.evaluation.answers import ModelAnswer, NoAnswer
 from gateway.evaluation.kept import KeptAnswers, key_of
-from gateway.evaluation.lines import Line, QuestionSet
+from gateway.evaluation.lines import QuestionSet, SetLine
 from gateway.evaluation.photos import SetPhoto, photos_of
 
 MATCH = "/v1/match"
@@ -71,7 +71,7 @@ def ask_all(
     machine warmer. Raises GivenUp and OSError. What was answered until then is kept."""
     pending = list(_pending(asked, sides, kept))
     with ThreadPoolExecutor(at_once) as threads:
-        futures: dict[Future[GivenAnswer], str] = {
+        futures: dict[Future[ModelAnswer], str] = {
             threads.submit(_answered, side, line, photos): key
             for key, side, line, photos in pending
         }
@@ -90,7 +90,7 @@ def pending_count(asked: QuestionSet, sides: Sequence[Side], kept: KeptAnswers) 
     return sum(1 for _ in _pending(asked, sides, kept))
 
 
-Pending = tuple[str, Side, Line, tuple[SetPhoto, ...]]
+Pending = tuple[str, Side, SetLine, tuple[SetPhoto, ...]]
 
 
 def _pending(asked: QuestionSet, sides: Sequence[Side], kept: KeptAnswers) -> Iterator[Pending]:
@@ -106,7 +106,7 @@ def _pending(asked: QuestionSet, sides: Sequence[Side], kept: KeptAnswers) -> It
 
 def answers_of(
     asked: QuestionSet, sides: Sequence[Side], kept: KeptAnswers
-) -> Iterator[tuple[Line, list[GivenAnswer]]]:
+) -> Iterator[tuple[SetLine, list[ModelAnswer]]]:
     """What `ask_all` has left in `kept`."""
     for line in asked.lines:
         photos = photos_of(line, asked.file.parent)
@@ -114,7 +114,7 @@ def answers_of(
         yield line, [answer for key in keys if (answer := kept.get(key)) is not None]
 
 
-def _answered(side: Side, line: Line, photos: tuple[SetPhoto, ...]) -> GivenAnswer:
+def _answered(side: Side, line: SetLine, photos: tuple[SetPhoto, ...]) -> ModelAnswer:
     path, body = _request(line, [photo.sent() for photo in photos], side.revision)
     for _ in range(TRIES):
         try:
@@ -127,13 +127,13 @@ def _answered(side: Side, line: Line, photos: tuple[SetPhoto, ...]) -> GivenAnsw
     try:
         if answer.is_success:
             _check_revision(side, answer)
-            return GivenAnswer.read(line.task, answer.json(), seconds)
+            return ModelAnswer.read(line.task, answer.json(), seconds)
         code = answer.json()["error"]["code"]
     except (NoAnswer, ValueError, LookupError, TypeError):
         raise GivenUp(f"{line.id}: {side.place} answers not as Shopsight does.") from None
     if code not in OF_THE_MODEL:
         raise GivenUp(f"{line.id}: {code}", answer.status_code)
-    return GivenAnswer(error=code, seconds=seconds)
+    return ModelAnswer(error=code, seconds=seconds)
 
 
 def _check_revision(side: Side, answer: httpx.Response) -> None:
@@ -142,7 +142,7 @@ def _check_revision(side: Side, answer: httpx.Response) -> None:
         raise GivenUp(f"{side.place}: {side.revision} was asked, {told} has answered.")
 
 
-def _request(line: Line, photos: list[str], revision: str) -> tuple[str, dict[str, Any]]:
+def _request(line: SetLine, photos: list[str], revision: str) -> tuple[str, dict[str, Any]]:
     if line.task == "ask":
         parts: list[dict[str, Any]] = [
             {"type": "image_url", "image_url": {"url": photo}} for photo in photos

@@ -1,5 +1,6 @@
-"""The options of `shopsight evaluate`."""
+"""The options of `shopsight evaluate`, and of `shopsight batch --evaluate`."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,7 @@ def add_evaluate(commands: Any) -> None:
         default=[],
         help="without --url a stack is started for the demo checkpoint, or for this folder",
     )
-    command.add_argument(
-        "--require",
-        action="append",
-        default=[],
-        metavar="FIGURE>=X",
-        help="of the newer revision: card.colours>=0.9, latency.p95<=2",
-    )
+    _add_page(command)
     command.add_argument(
         "--no-worse-than",
         type=float,
@@ -44,7 +39,26 @@ def add_evaluate(commands: Any) -> None:
         "--price", action="append", default=[], metavar="READ:WRITTEN", help="of a million tokens"
     )
     command.add_argument("--out", type=Path, help="the page; default: beside the set")
-    command.add_argument("--language", choices=["en", "zh"], default="en", help="of the page")
     command.add_argument("--at-once", type=int, default=4, help="questions under way (4)")
     command.add_argument("--anew", action="store_true", help="ask what was answered before, too")
     command.set_defaults(file="gateway.cli.evaluate", run=lambda evaluate, args: evaluate.run(args))
+
+
+def add_batch_evaluation(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--evaluate",
+        action="store_true",
+        help="judge the answers: by columns `expected …`, as page",
+    )
+    _add_page(command)
+
+
+def _add_page(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="FIGURE>=X",
+        help="of the newer revision: card.colours>=0.9, latency.p95<=2",
+    )
+    command.add_argument("--language", choices=["en", "zh"], default="en", help="of the page")

@@ -15,7 +15,7 @@ class NoAnswer(ValueError):
 
 
 @dataclass(frozen=True)
-class GivenAnswer:
+class ModelAnswer:
     """One of `text`, `card` and `score` is there unless `error` is, the code of what went wrong.
     `seconds`: from the request to its answer; None where nobody measured it."""
 

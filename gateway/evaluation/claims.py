@@ -78,6 +78,8 @@ _NEGATION = re.compile(
     r"\b(?:not|no|isn't|aren't|without)\b|不是|并非|不像|非(?:真皮|纯棉|实木)|没有"
 )
 _NEGATED_IS_A_CLAIM = ("authenticity", "stock")
+# A question claims nothing, though a model repeats it.
+_QUESTION = re.compile(r"[^。.!;\n?]*\?")
 _CLAUSES = re.compile(
     r"[。！？!?;；\n,，]|(?<=[^\d])\.|\.(?=\s|$)|\b(?:but|though|although|however|so)\b|但是?|不过|所以"
 )
@@ -86,7 +88,8 @@ _CLAUSES = re.compile(
 def claims_in(text: str) -> dict[ClaimName, str]:
     """The claims of an answer, each with the clause that makes it first."""
     found: dict[ClaimName, str] = {}
-    for clause in _CLAUSES.split(unicodedata.normalize("NFKC", text)):
+    said = _QUESTION.sub("\n", unicodedata.normalize("NFKC", text))
+    for clause in _CLAUSES.split(said):
         plain = clause.casefold().replace("’", "'")
         if _DOUBT.search(plain):
             continue

@@ -2,17 +2,19 @@
 
 from xml.etree.ElementTree import Element
 
-from gateway.evaluation.answers import GivenAnswer, values_of
+from gateway.evaluation.answers import ModelAnswer, values_of
 from gateway.evaluation.figures import Judged
 from gateway.evaluation.html import element
 from gateway.evaluation.judging import ANSWERED, Check
-from gateway.evaluation.words import Words
+from gateway.evaluation.words import PageWords
 
 # Of an answer, or of what a check wanted: the JSON beside the page has all of it.
 SHOWN_CHARS = 1_200
 
 
-def exhibit(judged: Judged, letters: tuple[str, ...], pictures: list[str], words: Words) -> Element:
+def exhibit(
+    judged: Judged, letters: tuple[str, ...], pictures: list[str], words: PageWords
+) -> Element:
     """`pictures`: data URIs."""
     line = judged.line
     asked = line.asked if line.task == "ask" else words(line.task)
@@ -40,7 +42,7 @@ def exhibit(judged: Judged, letters: tuple[str, ...], pictures: list[str], words
     )
 
 
-def _wanted(checks: tuple[Check, ...], words: Words) -> Element:
+def _wanted(checks: tuple[Check, ...], words: PageWords) -> Element:
     told = [check for check in checks if check.wanted and check.figure != ANSWERED]
     rows: list[Element] = []
     for check in told:
@@ -51,7 +53,9 @@ def _wanted(checks: tuple[Check, ...], words: Words) -> Element:
     return element("dl", *rows, class_="wanted")
 
 
-def _answer(letter: str, answer: GivenAnswer, checks: tuple[Check, ...], words: Words) -> Element:
+def _answer(
+    letter: str, answer: ModelAnswer, checks: tuple[Check, ...], words: PageWords
+) -> Element:
     wrong = [check for check in checks if not check.right]
     state = "wrong" if wrong else "right"
     reasons = [
@@ -78,7 +82,7 @@ def _answer(letter: str, answer: GivenAnswer, checks: tuple[Check, ...], words: 
     )
 
 
-def _told(answer: GivenAnswer) -> Element:
+def _told(answer: ModelAnswer) -> Element:
     if answer.card is None:
         return element("blockquote", cut(answer.shown), dir="auto")
     rows: list[Element] = []
@@ -89,7 +93,7 @@ def _told(answer: GivenAnswer) -> Element:
     return element("dl", *rows, class_="card")
 
 
-def _adds(check: Check, answer: GivenAnswer) -> bool:
+def _adds(check: Check, answer: ModelAnswer) -> bool:
     """Whether what was got says more than the answer above it."""
     told = check.got not in (answer.shown, answer.text)
     return bool(check.got) and answer.card is None and told

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
-from gateway.evaluation.answers import GivenAnswer
+from gateway.evaluation.answers import ModelAnswer
 from gateway.evaluation.intervals import mcnemar, paired_interval, wilson
 from gateway.evaluation.judging import ALL, Check, judge
-from gateway.evaluation.lines import Line
+from gateway.evaluation.lines import SetLine
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Price:
 
 
 @dataclass(frozen=True)
-class Share:
+class RightShare:
     right: int
     asked: int
 
@@ -65,7 +65,7 @@ class Figure:
     that only the first revision has right."""
 
     name: str
-    shares: tuple[Share, ...]
+    shares: tuple[RightShare, ...]
     change: Change | None = None
     worse_lines: tuple[str, ...] = ()
 
@@ -74,12 +74,12 @@ class Figure:
 class Judged:
     """A line with its answers and their checks, one of each a revision."""
 
-    line: Line
-    answers: tuple[GivenAnswer, ...]
+    line: SetLine
+    answers: tuple[ModelAnswer, ...]
     checks: tuple[tuple[Check, ...], ...]
 
     @classmethod
-    def of(cls, line: Line, answers: Sequence[GivenAnswer]) -> "Judged":
+    def of(cls, line: SetLine, answers: Sequence[ModelAnswer]) -> "Judged":
         return cls(line, tuple(answers), tuple(judge(line, answer) for answer in answers))
 
     @property
@@ -117,7 +117,7 @@ def figures_of(judged: Sequence[Judged]) -> tuple[Figure, ...]:
 
 def _figure(name: str, lines: Sequence[tuple[str, tuple[bool, ...]]]) -> Figure:
     sides = list(zip(*(right for _, right in lines), strict=True))
-    shares = tuple(Share(sum(side), len(lines)) for side in sides)
+    shares = tuple(RightShare(sum(side), len(lines)) for side in sides)
     if len(sides) < 2:
         return Figure(name, shares)
     better = [each for each, (before, after) in lines if after and not before]
@@ -125,7 +125,7 @@ def _figure(name: str, lines: Sequence[tuple[str, tuple[bool, ...]]]) -> Figure:
     return Figure(name, shares, Change(len(better), len(worse), len(lines)), tuple(worse))
 
 
-def effort_of(answers: Iterable[GivenAnswer], price: Price | None) -> Effort:
+def effort_of(answers: Iterable[ModelAnswer], price: Price | None) -> Effort:
     answers = list(answers)
     seconds = [each.seconds for each in answers if each.seconds is not None]
     read = sum(each.prompt_tokens for each in answers)

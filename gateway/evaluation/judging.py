@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contract.text.language import language_of
-from gateway.evaluation.answers import GivenAnswer, values_of
+from gateway.evaluation.answers import ModelAnswer, values_of
 from gateway.evaluation.claims import claims_in
-from gateway.evaluation.lines import Accepted, Line, Values
+from gateway.evaluation.lines import Accepted, SetLine, Values
 from gateway.evaluation.texts import folded, has_any, has_phrase, overlap, value_of
 
 # Of a score: yes from here on.
@@ -30,14 +30,14 @@ class Check:
     got: str
 
 
-def judge(line: Line, answer: GivenAnswer) -> tuple[Check, ...]:
+def judge(line: SetLine, answer: ModelAnswer) -> tuple[Check, ...]:
     """The first says whether there is an answer at all. Where there is none, everything that was
     expected of it is wrong. What it must not say, it has not said."""
     answered = Check(ANSWERED, answer.error is None, "an answer", answer.error or "an answer")
     return (answered, *_expected(line, answer), *_forbidden(line, answer))
 
 
-def _expected(line: Line, answer: GivenAnswer) -> Iterable[Check]:
+def _expected(line: SetLine, answer: ModelAnswer) -> Iterable[Check]:
     wanted = line.expected
     text = answer.text or ""
     there = answer.error is None
@@ -64,7 +64,7 @@ def _expected(line: Line, answer: GivenAnswer) -> Iterable[Check]:
         yield Check("match", right, shown, "–" if score is None else f"{score:.2f}")
 
 
-def _forbidden(line: Line, answer: GivenAnswer) -> Iterable[Check]:
+def _forbidden(line: SetLine, answer: ModelAnswer) -> Iterable[Check]:
     text = "\n".join(_own_words(answer))
     found = claims_in(text) if line.forbidden.claims else {}
     for name in line.forbidden.claims:
@@ -74,7 +74,7 @@ def _forbidden(line: Line, answer: GivenAnswer) -> Iterable[Check]:
         yield Check("phrases", not said, "", ", ".join(said))
 
 
-def _own_words(answer: GivenAnswer) -> list[str]:
+def _own_words(answer: ModelAnswer) -> list[str]:
     if answer.card is None:
         return [answer.text or ""]
     return [value for name in OWN_WORDS for value in values_of(answer.card.get(name))]

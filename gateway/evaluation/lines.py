@@ -31,11 +31,11 @@ class BadSet(Exception):
     """The message names the file, the line and what is wrong there."""
 
 
-class _Strict(BaseModel):
+class _SetForm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Accepted(_Strict):
+class Accepted(_SetForm):
     """Of an answer these are phrases in it, of a card's field its values. Every condition that is
     given must hold."""
 
@@ -60,7 +60,7 @@ class Accepted(_Strict):
 Values = Phrase | tuple[Phrase, ...] | Accepted
 
 
-class Expected(_Strict):
+class Expected(_SetForm):
     answer: Values | None = None
     """Of a text or a list: at least one of them is in the answer."""
     language: LanguageName | None = None
@@ -74,12 +74,12 @@ class Expected(_Strict):
     match: bool | None = None
 
 
-class Forbidden(_Strict):
+class Forbidden(_SetForm):
     claims: tuple[ClaimName, ...] = ()
     phrases: tuple[Phrase, ...] = ()
 
 
-class Line(_Strict):
+class SetLine(_SetForm):
     """`photo`: a file beside the set, a data URI, or the id of an upload; several where a question
     is about several."""
 
@@ -148,7 +148,7 @@ def _product_task(value: dict[str, Any]) -> str:
     return "match" if value.get("text") else "card"
 
 
-class _Gate(_Strict):
+class _Gate(_SetForm):
     """A line of a set that holds no question."""
 
     require: tuple[str, ...]
@@ -159,13 +159,13 @@ class QuestionSet:
     """`require`: what the set itself asks of its figures."""
 
     file: Path
-    lines: tuple[Line, ...]
+    lines: tuple[SetLine, ...]
     require: tuple[str, ...] = ()
 
 
 def read_set(file: Path) -> QuestionSet:
     """Raises BadSet and OSError."""
-    lines: list[Line] = []
+    lines: list[SetLine] = []
     require: list[str] = []
     try:
         texts = file.read_text(encoding="utf-8-sig").split("\n")
@@ -180,7 +180,7 @@ def read_set(file: Path) -> QuestionSet:
                 require += _Gate.model_validate(value).require
             else:
                 named = {"id": f"line {number}", **value} if isinstance(value, dict) else value
-                lines.append(Line.model_validate(named))
+                lines.append(SetLine.model_validate(named))
         except ValidationError as error:
             raise BadSet(f"{file}, line {number}: {_reason(error)}") from None
         except (ValueError, RecursionError):

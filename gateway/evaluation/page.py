@@ -6,11 +6,11 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from gateway.evaluation.exhibit import exhibit
-from gateway.evaluation.figures import Change, Figure, Judged, Share
+from gateway.evaluation.figures import Change, Figure, Judged, RightShare
 from gateway.evaluation.html import document, element
 from gateway.evaluation.report import Report
 from gateway.evaluation.verdict import Failure, Missed
-from gateway.evaluation.words import PageLanguage, Words
+from gateway.evaluation.words import PageLanguage, PageWords
 
 Pictures = Callable[[Judged], list[str]]
 """Small photos of a line, as data URIs."""
@@ -24,7 +24,7 @@ CHANCE = 0.05
 
 
 def page(report: Report, language: PageLanguage, pictures: Pictures) -> str:
-    words = Words(language)
+    words = PageWords(language)
     title = f"{words('title')}: {report.title}"
     body = element(
         "body",
@@ -40,7 +40,7 @@ def page(report: Report, language: PageLanguage, pictures: Pictures) -> str:
     return document(language, title, STYLE.read_text(), POLICY, body)
 
 
-def _head(report: Report, words: Words) -> Element:
+def _head(report: Report, words: PageWords) -> Element:
     passed = "passed_two" if len(report.names) > 1 else "passed_one"
     reasons = [element("li", _reason(each, words)) for each in report.failures]
     names = [
@@ -67,7 +67,7 @@ def _head(report: Report, words: Words) -> Element:
     )
 
 
-def _reason(failure: Failure, words: Words) -> str:
+def _reason(failure: Failure, words: PageWords) -> str:
     if isinstance(failure, Missed):
         return words("missed", failure.requirement, f"{failure.value:.3g}")
     change = failure.figure.change
@@ -85,7 +85,7 @@ def _reason(failure: Failure, words: Words) -> str:
     return f"{told} {words('by_chance', f'{change.chance:.2f}')}"
 
 
-def _figures(report: Report, words: Words) -> Element:
+def _figures(report: Report, words: PageWords) -> Element:
     heads = [(words("figure"), "name"), (words("lines"), "count"), ("", "plot")]
     if len(report.letters) > 1:
         heads += [(letter, "number") for letter in report.letters]
@@ -103,7 +103,7 @@ def _figures(report: Report, words: Words) -> Element:
     )
 
 
-def _figure(figure: Figure, report: Report, words: Words) -> Element:
+def _figure(figure: Figure, report: Report, words: PageWords) -> Element:
     label = words(figure.name)
     code = element("code", figure.name) if label != figure.name else None
     cells = [
@@ -133,7 +133,7 @@ def _change(change: Change) -> list[Element]:
     ]
 
 
-def _plot(shares: Sequence[Share], letters: Sequence[str]) -> Element:
+def _plot(shares: Sequence[RightShare], letters: Sequence[str]) -> Element:
     """Each share as a dot on a line from 0 to 100 %, on its interval."""
     height = 12 * len(shares) + 4
     marks = [element("path", d=f"M1 {height - 1}H119", class_="axis")]
@@ -152,7 +152,7 @@ def _x(value: float) -> str:
     return f"{4 + value * 112:.1f}"
 
 
-def _effort(report: Report, words: Words) -> Element:
+def _effort(report: Report, words: PageWords) -> Element:
     heads = [words(name) for name in ("revision", "p50", "p95", "prompt", "completion", "cost")]
     rows = []
     for letter, effort in zip(report.letters, report.efforts, strict=True):
@@ -174,7 +174,7 @@ def _effort(report: Report, words: Words) -> Element:
     )
 
 
-def _exhibits(report: Report, words: Words, pictures: Pictures) -> list[Element]:
+def _exhibits(report: Report, words: PageWords, pictures: Pictures) -> list[Element]:
     if len(report.letters) == 1:
         return [_shown(words("wrong"), report.wrong_alike, report, words, pictures)]
     return [
@@ -184,7 +184,7 @@ def _exhibits(report: Report, words: Words, pictures: Pictures) -> list[Element]
 
 
 def _shown(
-    title: str, lines: list[Judged], report: Report, words: Words, pictures: Pictures
+    title: str, lines: list[Judged], report: Report, words: PageWords, pictures: Pictures
 ) -> Element:
     told = [exhibit(each, report.letters, pictures(each), words) for each in lines[:MAX_EXHIBITS]]
     rest = len(lines) - len(told)
@@ -193,7 +193,7 @@ def _shown(
     return _section(f"{title} ({len(lines)})", *told, more, none)
 
 
-def _reading(words: Words) -> Element:
+def _reading(words: PageWords) -> Element:
     told = [element("p", words(f"reading_{number}")) for number in (1, 2, 3)]
     return _section(words("reading"), *told, class_="reading")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contract.errors import ShopsightError
 from contract.images import EncodedImage, check_image, parse_image_text
-from gateway.evaluation.lines import BadSet, Line, QuestionSet
+from gateway.evaluation.lines import BadSet, QuestionSet, SetLine
 
 # Of a page's small pictures: 200 of them are 2 MB.
 THUMBNAIL_SIDE = 240
@@ -70,7 +70,7 @@ class SetPhoto:
         return EncodedImage(self.file.read_bytes())
 
 
-def photos_of(line: Line, beside: Path) -> tuple[SetPhoto, ...]:
+def photos_of(line: SetLine, beside: Path) -> tuple[SetPhoto, ...]:
     """`beside`: the folder of the set."""
     return tuple(
         SetPhoto(text, None if text.startswith(("img_", "data:")) else beside / text)

@@ -87,7 +87,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 }
 
 
-class Words:
+class PageWords:
     """`words("lines")` → the word in its language; what it does not know, as it is."""
 
     def __init__(self, language: PageLanguage) -> None:

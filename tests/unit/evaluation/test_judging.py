@@ -4,23 +4,23 @@ from typing import Any
 
 import pytest
 
-from gateway.evaluation.answers import GivenAnswer, NoAnswer
+from gateway.evaluation.answers import ModelAnswer, NoAnswer
 from gateway.evaluation.judging import judge
-from gateway.evaluation.lines import Line
+from gateway.evaluation.lines import SetLine
 from gateway.evaluation.texts import has_phrase, overlap
 
 
-def line(**fields: Any) -> Line:
-    return Line.model_validate({"id": "1", **fields})
+def line(**fields: Any) -> SetLine:
+    return SetLine.model_validate({"id": "1", **fields})
 
 
-def rights(asked: Line, answer: GivenAnswer) -> dict[str, bool]:
+def rights(asked: SetLine, answer: ModelAnswer) -> dict[str, bool]:
     return {check.figure: check.right for check in judge(asked, answer)}
 
 
 def answer_is_right(expected: Any, text: str) -> bool:
     asked = line(question="what?", expected={"answer": expected})
-    return rights(asked, GivenAnswer(text=text))["answer"]
+    return rights(asked, ModelAnswer(text=text))["answer"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_answer_has_what_is_accepted(expected: Any, text: str, right: bool) -
 )
 def test_a_field_of_a_card_tells_what_is_accepted(expected: Any, told: Any, right: bool) -> None:
     asked = line(photo="img_1", expected={"card": {"colours": expected}})
-    assert rights(asked, GivenAnswer(card={"colours": told}))["card.colours"] is right
+    assert rights(asked, ModelAnswer(card={"colours": told}))["card.colours"] is right
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_field_of_a_card_tells_what_is_accepted(expected: Any, told: Any, righ
 )
 def test_a_match_is_yes_or_no(score: float | None, wanted: bool, right: bool) -> None:
     asked = line(photo="img_1", text="bag", expected={"match": wanted})
-    assert rights(asked, GivenAnswer(score=score))["match"] is right
+    assert rights(asked, ModelAnswer(score=score))["match"] is right
 
 
 def test_languages_claims_and_phrases_are_figures_of_their_own() -> None:
@@ -85,18 +85,18 @@ def test_languages_claims_and_phrases_are_figures_of_their_own() -> None:
         expected={"language": "zh"},
         forbidden={"claims": ["price", "stock"], "phrases": ["最好"]},
     )
-    told = GivenAnswer(text="售价 99 元，最好的。")
+    told = ModelAnswer(text="售价 99 元，最好的。")
     assert rights(asked, told) == {
         **{"answered": True, "language": True, "claims.price": False, "claims.stock": True},
         "phrases": False,
     }
-    assert rights(asked, GivenAnswer(text="No idea."))["language"] is False
+    assert rights(asked, ModelAnswer(text="No idea."))["language"] is False
 
 
 def test_what_can_be_read_in_a_photo_is_no_claim_of_the_card() -> None:
     asked = line(photo="img_1", forbidden=["price", "fibre"])
     card = {"visible_text": ["¥99"], "materials": ["100% cotton"], "colours": ["red"]}
-    found = rights(asked, GivenAnswer(card=card))
+    found = rights(asked, ModelAnswer(card=card))
     assert (found["claims.price"], found["claims.fibre"]) == (True, False)
 
 
@@ -104,21 +104,21 @@ def test_without_an_answer_what_was_expected_is_wrong() -> None:
     asked = line(
         question="?", expected={"answer": {"none": ["x"]}, "unlike": "x"}, forbidden=["price"]
     )
-    assert rights(asked, GivenAnswer(error="replica_failed")) == {
+    assert rights(asked, ModelAnswer(error="replica_failed")) == {
         **{"answered": False, "answer": False, "unlike": False, "claims.price": True}
     }
     card = line(photo="img_1", expected={"card": {"style": None}})
-    assert rights(card, GivenAnswer(error="content_filter"))["card.style"] is False
+    assert rights(card, ModelAnswer(error="content_filter"))["card.style"] is False
 
 
 def test_voted_answers_are_compared_as_a_whole() -> None:
     good = "这款手提包看起来是皮革，可能是真皮。"
     asked = line(question="?", expected={"like": good})
-    assert rights(asked, GivenAnswer(text="这款手提包看起来像皮革，可能是真皮吧。"))["like"]
-    assert not rights(asked, GivenAnswer(text="照片里没有商品。"))["like"]
+    assert rights(asked, ModelAnswer(text="这款手提包看起来像皮革，可能是真皮吧。"))["like"]
+    assert not rights(asked, ModelAnswer(text="照片里没有商品。"))["like"]
     bad = line(question="?", expected={"unlike": "It is canvas."})
-    assert not rights(bad, GivenAnswer(text="it is  Canvas."))["unlike"]
-    assert rights(bad, GivenAnswer(text="It is leather."))["unlike"]
+    assert not rights(bad, ModelAnswer(text="it is  Canvas."))["unlike"]
+    assert rights(bad, ModelAnswer(text="It is leather."))["unlike"]
 
 
 def test_overlap_is_the_f1_of_shared_tokens() -> None:
@@ -149,15 +149,15 @@ def test_a_phrase_ends_where_words_end() -> None:
 )
 def test_what_is_no_answer_is_refused(body: Any) -> None:
     with pytest.raises(NoAnswer):
-        GivenAnswer.read("ask", body)
+        ModelAnswer.read("ask", body)
 
 
 def test_an_answer_is_kept_and_read_again() -> None:
     usage = {"prompt_tokens": 3, "completion_tokens": 4}
     body = {"usage": usage, "score": 0.25, "finish_reason": "stop"}
-    answer = GivenAnswer.read("match", body, 0.5)
-    assert GivenAnswer.of_kept(answer.kept()) == answer
-    blocked = GivenAnswer.read(
+    answer = ModelAnswer.read("match", body, 0.5)
+    assert ModelAnswer.of_kept(answer.kept()) == answer
+    blocked = ModelAnswer.read(
         "card", {"usage": usage, "card": None, "finish_reason": "content_filter"}
     )
     assert (blocked.error, blocked.prompt_tokens) == ("content_filter", 3)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gateway.evaluation.answers import GivenAnswer
+from gateway.evaluation.answers import ModelAnswer
 from gateway.evaluation.figures import Judged, Price
-from gateway.evaluation.lines import Line
+from gateway.evaluation.lines import SetLine
 from gateway.evaluation.page import page
 from gateway.evaluation.report import Report
 from gateway.evaluation.verdict import Missed, Requirement, UnknownFigure, Worse
@@ -21,11 +21,11 @@ AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 def judged(number: int, *texts: str, **more: Any) -> Judged:
     expected = {"answer": "bag", "language": "en"}
-    line = Line.model_validate(
+    line = SetLine.model_validate(
         {"id": str(number), "question": "what?", "expected": expected, **more}
     )
     answers = [
-        GivenAnswer(text=text, seconds=number / 10, prompt_tokens=100, completion_tokens=10)
+        ModelAnswer(text=text, seconds=number / 10, prompt_tokens=100, completion_tokens=10)
         for text in texts
     ]
     return Judged.of(line, answers)
@@ -113,8 +113,8 @@ def test_whatever_a_model_writes_is_text_on_the_page(language: Any) -> None:
     lines += [judged(3, RIGHT, HOSTILE, question=HOSTILE, expected={"answer": HOSTILE})]
     card = {"photo": "img_1", "expected": {"card": {"category": "bag"}}}
     # Half of a character, which JSON can spell and no file can hold.
-    hostile = GivenAnswer(card={HOSTILE: ["\ud800"], "category": f"{HOSTILE}\ud800"})
-    lines.append(Judged.of(Line.model_validate({"id": HOSTILE, **card}), [hostile, hostile]))
+    hostile = ModelAnswer(card={HOSTILE: ["\ud800"], "category": f"{HOSTILE}\ud800"})
+    lines.append(Judged.of(SetLine.model_validate({"id": HOSTILE, **card}), [hostile, hostile]))
     found = Report.of(HOSTILE, [HOSTILE, "r2"], lines, made_at=AT, tolerance=0.0)
     text = page(found, language, lambda judged: ["data:image/jpeg;base64,AAAA"])
     tags = Tags(text.encode().decode())  # no half of a character is left
