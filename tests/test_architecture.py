@@ -23,7 +23,7 @@ WEB_FRAMEWORKS = {"fastapi", "starlette", "uvicorn"}
 # From the bottom to the top: a folder imports what stands below it, and nothing beside or above it.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("contract",),
-    ("gateway.errors", "gateway.prompt", "gateway.log.personal"),
+    ("gateway.errors", "gateway.evaluation", "gateway.prompt", "gateway.log.personal"),
     (
         *("gateway.cache", "gateway.identity", "gateway.moderation"),
         *("gateway.pool.http", "gateway.pool.queue"),
@@ -234,6 +234,7 @@ def test_no_class_name_stands_for_two_things(package: str) -> None:
         ROOT / "gateway/batch/line.py",
         ROOT / "gateway/images/remote/hosts.py",
         ROOT / "gateway/images/remote/public.py",
+        ROOT / "gateway/evaluation/judging.py",
         ROOT / "gateway/pool/places.py",
         ROOT / "inference/batching/lane.py",
         ROOT / "inference/batching/waiting_queue.py",

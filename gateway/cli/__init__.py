@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.evaluation_options import add_batch_evaluation, add_evaluate
 from gateway.cli.moment import duration, expiry, moment
 from gateway.identity.scopes import SCOPES, USUAL, checked_scopes, listed
 
@@ -31,8 +32,11 @@ def main() -> None:
     command.add_argument("photos", type=Path, help="the folder of the photos")
     command.add_argument("--question", default="", help="of rows without one; default: a card")
     command.add_argument("--out", type=Path, help="default: beside the catalogue, .answers.csv")
+    add_batch_evaluation(command)
     _add_server(command)
     command.set_defaults(file="gateway.cli.batch", run=lambda batch, args: batch.run(args))
+
+    add_evaluate(commands)
 
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
     command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
@@ -66,8 +70,10 @@ def main() -> None:
     command = commands.add_parser("rollup", help="bring the views' roll-ups up to date, once")
     command.set_defaults(file="gateway.cli.rollup", run=lambda rollup, args: rollup.run())
 
-    command = commands.add_parser("export", help="voted answers, to fine-tune a model on")
-    command.add_argument("--format", choices=["jsonl"], default="jsonl")
+    command = commands.add_parser("export", help="voted answers, to learn from or to evaluate with")
+    command.add_argument(
+        "--format", choices=["jsonl", "set"], default="jsonl", help="set: evaluate"
+    )
     command.add_argument("--out", type=Path, help="a file; else standard output")
     command.add_argument("--photos", type=Path, help="a folder for photos; else data URIs")
     command.add_argument("--since", type=moment, help="only what was asked since (ISO, UTC)")

@@ -25,6 +25,7 @@ from gateway.images.remote.photos import FoundPhoto, RemotePhotos
 from gateway.images.upload import Upload
 from gateway.images.uploads import Uploads
 from gateway.limits.limiter import Limiter
+from gateway.pool.pool import Pool
 from gateway.prompt import SYSTEM as SYSTEM_PROMPT
 from gateway.usecases.deadline import in_time
 from gateway.usecases.question import BodyName, Known, Question
@@ -60,10 +61,16 @@ def _check_instructions(asked: CompletionRequest, caller: Caller) -> None:
         raise InvalidField(f"messages.{instructions[-1]}.content")
 
 
-def check_model(asked: CompletionRequest, revision: str) -> None:
-    """Raises ModelNotFound for another revision than the caller's."""
-    if asked.model not in (MODEL_ALIAS, revision):
+def revision_of(asked: CompletionRequest, caller: Caller, sticky_id: str, pool: Pool) -> str:
+    """Who names none is answered by its own, as the weights say. A key may name any that is there,
+    also one that no shopper is given yet: so it is evaluated. Raises ModelNotFound, NoReplica."""
+    if asked.model == MODEL_ALIAS:
+        return pool.choose_revision(sticky_id)
+    if caller.key is not None and asked.model in (each.revision for each in pool.replicas):
+        return asked.model
+    if asked.model != pool.choose_revision(sticky_id):
         raise ModelNotFound("model")
+    return asked.model
 
 
 class Questions:
