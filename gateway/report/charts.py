@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 # Pixels of a chart, at which its words have the size that they are written in.
 WIDTH, HEIGHT = 340, 165
 BAR_HEIGHT = 26
+# Of a bar's name.
+MOST_CHARS = 24
 # Colours that stand for variables of the page until the chart is written.
 INK, MUTED, GRID, NOW, BEFORE, THIRD = (f"#0000{number:02x}" for number in range(1, 7))
 VARIABLES = {
@@ -83,8 +85,6 @@ def bars(
     title: str,
     now: Mapping[str, float],
     before: Mapping[str, float] | None = None,
-    *,
-    digits: int = 0,
 ) -> str:
     """Horizontal bars in the order of `now`, with thin ones of before beneath."""
     labels = list(now)
@@ -95,15 +95,16 @@ def bars(
         axes.barh(place + 0.12, now[label], height=0.5, color=NOW)
         if before is not None:
             axes.barh(place - 0.27, before.get(label, 0), height=0.18, color=BEFORE)
-        said = f"{now[label]:,.{digits}f}"
+        said = f"{now[label]:,.0f}"
         axes.text(now[label] + largest * 0.015, place + 0.1, said, va="center", color=INK)
-    axes.set_yticks(places, [plain(label) for label in labels], color=INK)
+    shown = [label if len(label) <= MOST_CHARS else f"{label[:MOST_CHARS]}…" for label in labels]
+    axes.set_yticks(places, [plain(label) for label in shown], color=INK)
     axes.set_xlim(0, largest * 1.2)
     axes.set_ylim(-len(labels) + 0.4, 0.6)
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
     axes.grid(visible=False)
-    widest = max(map(_width, labels), default=0)
+    widest = max(map(_width, shown), default=0)
     left = min(max(widest / WIDTH, 0.15), 0.6)
     figure.subplots_adjust(left=left, right=0.99, top=0.99, bottom=0.01)
     return _written(figure, name, title)

@@ -22,8 +22,8 @@ class Sections:
 
     def all(self) -> Iterator[str]:
         now, before = self._now, self._before
-        yield self._over_time("traffic", now.asked_by, before.asked_by)
-        yield self._over_time("hit rate", now.cached_by, before.cached_by)
+        yield self._over_time("traffic", now.asked_by, before.asked_by, absent=0)
+        yield self._over_time("hit rate", now.cached_by, before.cached_by, absent=None)
         yield self._latency()
         yield self._bars("intents", now.intents, before.intents)
         yield self._products()
@@ -40,14 +40,20 @@ class Sections:
     def _say(self, name: str) -> str:
         return word(name, self._language)
 
-    def _over_time(self, name: str, now: Mapping[Any, float], before: Mapping[Any, float]) -> str:
+    def _over_time(
+        self,
+        name: str,
+        now: Mapping[Any, float],
+        before: Mapping[Any, float],
+        *,
+        absent: float | None,
+    ) -> str:
+        """`absent`: what an hour or a day is worth of which the log has nothing."""
         if not now:
             return self._section(name, "")
-        values = [self._values(now, self._period, 0), self._values(before, self._period.before, 0)]
-        places = max(len(self._ticks()), 0)
         drawn: list[charts.Line] = [
-            (values[1][:places], charts.BEFORE, "--"),
-            (values[0], charts.NOW, "-"),
+            (self._values(before, self._period.before, absent), charts.BEFORE, "--"),
+            (self._values(now, self._period, absent), charts.NOW, "-"),
         ]
         return self._section(name, charts.lines(_id(name), self._say(name), self._ticks(), drawn))
 
@@ -92,13 +98,14 @@ class Sections:
         chart = charts.lines("latency", self._say("latency"), self._ticks(), drawn, log=True)
         return self._section("latency", f"{chart}<p>{keys}</p>")
 
-    def _bars(self, name: str, now: Counts, before: Counts, digits: int = 0) -> str:
+    def _bars(self, name: str, now: Counts, before: Counts) -> str:
         largest = dict(sorted(now.items(), key=lambda item: (-item[1], item[0]))[:MOST])
         if not any(largest.values()):
             return self._section(name, "")
-        said = {self._say(label): n for label, n in largest.items()}
-        earlier = {self._say(label): n for label, n in before.items()}
-        chart = charts.bars(_id(name), self._say(name), said, earlier, digits=digits)
+        say = str if name == "products" else self._say  # a product may be called as an intent
+        said = {say(label): n for label, n in largest.items()}
+        earlier = {say(label): n for label, n in before.items()}
+        chart = charts.bars(_id(name), self._say(name), said, earlier)
         return self._section(name, chart)
 
     def _stopped(self, figures: Figures) -> Counts:
