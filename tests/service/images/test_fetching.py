@@ -310,10 +310,18 @@ async def test_a_large_body_is_left_at_its_bound(
     assert time.monotonic() - began < 2
 
 
-async def test_a_photo_as_large_as_the_bound_comes(host: PhotoHost) -> None:
-    host.serve("/full", b"x" * MAX_BYTES)
+@pytest.mark.parametrize("says_how_long", [True, False])
+async def test_a_photo_as_large_as_the_bound_comes(host: PhotoHost, says_how_long: bool) -> None:
+    def answer(size: int) -> Callable[[Handler], None]:
+        def sized(handler: Handler) -> None:
+            length = {"content_length": str(size)} if says_how_long else {}
+            handler.head(200, connection="close", **length)
+            handler.wfile.write(b"x" * size)
+
+        return sized
+
+    host.answers |= {"/full": answer(MAX_BYTES), "/more": answer(MAX_BYTES + 1)}
     assert len((await fetched(host.url("/full"))).data or b"") == MAX_BYTES
-    host.serve("/more", b"x" * (MAX_BYTES + 1))
     await refused(PayloadTooLarge, host.url("/more"))
 
 

@@ -163,6 +163,9 @@ def test_the_same_address_again_shows_nothing_new() -> None:
     again = {"role": "user", "content": [text(), image("https://example.com/zebra.jpg")]}
     earlier = {"role": "assistant", "content": "x"}
     assert parse({"messages": [again, earlier, again]}).further == ()
+    other = {"role": "user", "content": [text(), image("https://example.com/lion.jpg")]}
+    (further,) = parse({"messages": [again, earlier, other]}).further
+    assert (further.image_url, further.user_turn) == ("https://example.com/lion.jpg", 1)
 
 
 def test_a_question_knows_where_its_form_keeps_question_and_photo() -> None:

@@ -2,13 +2,14 @@
 pure: nothing is looked up."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from contract.errors import UrlNotAllowed
-from contract.images import ImageFacts
+from contract.images import EncodedImage, ImageFacts
 from gateway.images.remote.hosts import ListedHosts, read_hosts, read_url
-from gateway.images.remote.known import freshness, known_photo
+from gateway.images.remote.known import KnownPhotos, freshness, known_photo, name_of
 from gateway.images.remote.public import is_public
 from gateway.images.remote.settings import ImageUrlSettings
 
@@ -81,6 +82,13 @@ def test_a_listed_host_is_allowed_however_it_is_written(url: str) -> None:
 )  # fmt: skip
 def test_everything_else_is_not_allowed(url: str) -> None:
     assert not allowed(url)
+
+
+def test_a_letter_that_becomes_an_ascii_one_in_lower_case_is_none() -> None:
+    kelvin = "https://\N{KELVIN SIGN}.example/"
+    assert kelvin.lower() == "https://k.example/"
+    with pytest.raises(UrlNotAllowed):
+        read_url(kelvin)
 
 
 def test_letters_that_are_not_ascii_are_escaped_as_browsers_do() -> None:
@@ -174,3 +182,38 @@ def test_what_nobody_can_ask_about_again_is_not_remembered() -> None:
 @pytest.mark.parametrize("etag", ["x" * 201, '"\r\nhost: evil"', '"é"', ""])
 def test_an_etag_that_is_none_is_not_sent_back(etag: str) -> None:
     assert known_photo(FACTS, {"etag": etag}, 300) is None
+
+
+def test_files_are_kept_within_a_bound_and_for_their_own_pixels() -> None:
+    known = KnownPhotos(limit_bytes=100)
+    other = replace(FACTS, digest="1" * 64)
+    known.keep(b"a", FACTS, EncodedImage(b"x" * 60))
+    assert known.file(b"a", FACTS) == EncodedImage(b"x" * 60)
+    assert known.file(b"a", other) is None, "another photo is there by now"
+    known.keep(b"a", other, EncodedImage(b"y" * 60))
+    assert known.file(b"a", other) is not None, "one address has one file"
+    known.keep(b"b", FACTS, EncodedImage(b"z" * 40))
+    assert known.file(b"a", other) is not None
+    known.keep(b"c", FACTS, EncodedImage(b"z" * 40))
+    assert known.file(b"b", FACTS) is None, "the one that nobody has asked for the longest"
+    assert known.file(b"c", FACTS) is not None
+    known.keep(b"d", FACTS, EncodedImage(b"z" * 101))
+    assert [known.file(name, FACTS) for name in (b"a", b"c", b"d")] == [None] * 3
+
+
+def test_addresses_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.images.remote.known.REMEMBERED", 2)
+    known = KnownPhotos(limit_bytes=0)
+    photo = known_photo(FACTS, {"etag": '"1"'}, 300)
+    for name in (b"a", b"b"):
+        known.put(name, photo)
+    assert known.get(b"a") == photo
+    known.put(b"c", photo)
+    assert [known.get(name) for name in (b"a", b"b", b"c")] == [photo, None, photo]
+    known.put(b"a", None)
+    assert known.get(b"a") is None
+
+
+def test_names_of_addresses_are_apart_by_tenant_and_say_nothing() -> None:
+    assert name_of("1https://a.example/", "shop") != name_of("https://a.example/", "shop1")
+    assert len(name_of("https://a.example/" + "x" * 4000, "shop")) == 32
