@@ -8,7 +8,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from contract.process.logs import configure_logging
-from contract.process.memory import limit_mmap_threshold
+from contract.process.memory import limit_mmap_threshold, share_one_arena
 from gateway.api.admin import create_admin_app, create_internal_app
 from gateway.api.hosts import Hosts
 from gateway.api.server import is_loopback, make_server, own_address
@@ -48,6 +48,7 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     settings = Settings()
     limit_mmap_threshold()
+    share_one_arena()
     configure_logging(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

@@ -14,6 +14,7 @@ from gateway.cache.settings import CacheSettings
 from gateway.feedback.settings import FeedbackSettings
 from gateway.identity.origins import checked_origin
 from gateway.identity.settings import IdentitySettings
+from gateway.images.remote.settings import ImageUrlSettings
 from gateway.images.settings import ImageSettings
 from gateway.limits.settings import LimitSettings
 from gateway.log.outbox.settings import OutboxSettings
@@ -37,6 +38,7 @@ class Settings(
     UpkeepSettings,
     IdentitySettings,
     ImageSettings,
+    ImageUrlSettings,
     FeedbackSettings,
     LimitSettings,
     ModerationSettings,

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from contract.process.logs import configure_logging
 from gateway.api.server import own_address
-from gateway.app import running_gateway
 from gateway.cache.shared import SharedAnswers
+from gateway.composition import running_gateway
 from gateway.config import Settings
 from gateway.log.given_answers import without_others
 from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S, Forwarder
