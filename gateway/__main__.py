@@ -15,11 +15,18 @@ from gateway.api.server import is_loopback, make_server, own_address
 from gateway.app import create_app
 from gateway.config import Settings
 from gateway.identity.keys import UnreadableKeysError
+from gateway.telemetry.disks import DiskCollector
 
 
 async def serve(settings: Settings) -> None:
     registry = CollectorRegistry()
     drain_s = settings.deadline_ms // 1000
+    folders = {
+        "spool": settings.spool_dir,
+        "images": settings.image_dir,
+        "files": settings.file_dir,
+    }
+    DiskCollector(folders, registry)
     app = create_app(settings, registry)
     admin_host = own_address(settings.admin_host)
     if not is_loopback(admin_host) and not settings.admin_token.get_secret_value():

@@ -10,7 +10,8 @@ from gateway.log.interaction import Interaction
 log = logging.getLogger("shopsight.request")
 
 # Seconds. A cache hit takes 1-5 ms, a demo answer 0.2-0.6 s, an 8B answer on an A10 0.4-2 s.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 10, 30)
+# 0.6 is where an alert begins.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.6, 0.75, 1, 2.5, 5, 10, 30)
 
 
 class RequestMetrics:
