@@ -5,7 +5,7 @@ import asyncio
 import signal
 
 import uvloop
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from contract.process.logs import configure_logging
 from contract.process.memory import limit_mmap_threshold
@@ -27,6 +27,7 @@ async def serve(settings: Settings) -> None:
         "files": settings.file_dir,
     }
     DiskCollector(folders, registry)
+    ProcessCollector(registry=registry)
     app = create_app(settings, registry)
     admin_host = own_address(settings.admin_host)
     if not is_loopback(admin_host) and not settings.admin_token.get_secret_value():
