@@ -16,6 +16,7 @@ from gateway.app import create_app
 from gateway.config import Settings
 from gateway.identity.keys import UnreadableKeysError
 from gateway.telemetry.disks import DiskCollector
+from gateway.telemetry.last_hour import LastHour
 
 
 async def serve(settings: Settings) -> None:
@@ -37,7 +38,8 @@ async def serve(settings: Settings) -> None:
     )
     internal_host = own_address(settings.internal_host)
     token = settings.admin_token.get_secret_value()
-    admin = create_admin_app(settings.admin_host, app.state, token)
+    last_hour = LastHour(registry)
+    admin = create_admin_app(settings.admin_host, app.state, token, last_hour)
     servers = [
         make_server(app, settings.host, settings.gateway_port, drain_s, settings.trusted_proxies),
         make_server(internal, internal_host, settings.internal_port, 1),
@@ -50,7 +52,9 @@ async def serve(settings: Settings) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop)
+    reading = asyncio.create_task(last_hour.run())
     await asyncio.gather(*(each.serve() for each in servers))
+    reading.cancel()
 
 
 def main() -> None:

@@ -36,10 +36,26 @@ class RequestMetrics:
             registry=registry,
             buckets=BUCKETS,
         )
+        # Of a canary: what its verdict looks at, besides thumbs (gateway_votes).
+        by_revision = Counter(
+            "gateway_revision_requests",
+            "Finished requests by the revision that was to answer.",
+            ["revision", "outcome"],
+            registry=registry,
+        )
+        computed_s = Histogram(
+            "gateway_revision_seconds",
+            "Arrival to the end of answers that were computed.",
+            ["revision"],
+            registry=registry,
+            buckets=BUCKETS,
+        )
         # Cached, because looking up a set of labels costs as much as the count itself.
         self._requests = functools.cache(requests.labels)
         self._total_s = functools.cache(total_s.labels)
         self._step_s = functools.cache(step_s.labels)
+        self._by_revision = functools.cache(by_revision.labels)
+        self._computed_s = functools.cache(computed_s.labels)
         self.in_flight = Gauge(
             "gateway_requests_in_flight", "Begun and not ended.", registry=registry
         )
@@ -51,6 +67,10 @@ class RequestMetrics:
         cache, code = interaction.cache or "", interaction.error_code or ""
         self._requests(interaction.route, interaction.outcome, code, cache).inc()
         self._total_s(interaction.route, cache).observe(interaction.elapsed_ms / 1000)
+        if interaction.revision is not None:
+            self._by_revision(interaction.revision, interaction.outcome).inc()
+            if cache == "miss":
+                self._computed_s(interaction.revision).observe(interaction.elapsed_ms / 1000)
         for step, ms in interaction.steps_ms.items():
             self._step_s(interaction.route, step).observe(ms / 1000)
         fields = {
