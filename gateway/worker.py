@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
 import uvloop
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from contract.process.logs import configure_logging
 from gateway.api.server import own_address
@@ -47,6 +47,7 @@ def run(only: Only | None = None) -> int:
 
 async def _run(settings: Settings, only: Only | None) -> None:
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

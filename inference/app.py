@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from prometheus_client import ProcessCollector
 
 from contract.http import install_error_handlers
 from contract.pixels.decoder import PhotoDecoder
@@ -56,6 +57,7 @@ def load_replica(settings: Settings, end: End) -> Replica:
     17 GB. Raises UnfitError."""
     started = time.monotonic()
     metrics = Metrics()
+    ProcessCollector(registry=metrics.registry)
     watch_gpus(metrics.registry)
     model = Model(settings)
     # Where memory is bounded, it is told now whether all of it fits.

@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.errors", "gateway.evaluation", "gateway.prompt", "gateway.log.personal"),
     (
         *("gateway.cache", "gateway.identity", "gateway.moderation"),
-        *("gateway.pool.http", "gateway.pool.queue"),
+        *("gateway.pool.http", "gateway.pool.queue", "gateway.telemetry"),
     ),
     ("gateway.pool.upstreams",),
     ("gateway.pool", "gateway.log.schema"),

@@ -7,7 +7,6 @@ import sys
 from datetime import date
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from gateway.cli.evaluation_options import add_batch_evaluation, add_evaluate
 from gateway.cli.moment import moment

@@ -1,4 +1,5 @@
-"""Takes the README's pictures of the page: `python -m tests.browser.screenshots URL`."""
+"""Takes the README's pictures of the page: `python -m tests.browser.screenshots URL`. Behind it
+`last-hour`: of the administration's page at that address."""
 
 import sys
 from io import BytesIO
@@ -25,20 +26,35 @@ def take(browser: Browser, url: str, name: str, viewport: dict[str, int], questi
         page.locator('.exchange[data-state="done"]').nth(number).wait_for()
     page.evaluate("document.activeElement.blur()")
     page.mouse.move(0, 0)
-    picture = Image.open(BytesIO(page.screenshot()))
-    # 256 colours: a third of the size, and no eye sees it.
-    picture.convert("RGB").quantize(256, kmeans=4).save(FOLDER / f"{name}.png", optimize=True)
+    keep(page.screenshot(), name)
     page.close()
 
 
-def main(url: str) -> None:
+def take_last_hour(browser: Browser, url: str) -> None:
+    page = browser.new_page(viewport=DESK, color_scheme="light")
+    page.goto(url)
+    page.locator(".card").first.wait_for()
+    keep(page.screenshot(), "last-hour")
+    page.close()
+
+
+def keep(screenshot: bytes, name: str) -> None:
+    # 256 colours: a third of the size, and no eye sees it.
+    picture = Image.open(BytesIO(screenshot)).convert("RGB").quantize(256, kmeans=4)
+    picture.save(FOLDER / f"{name}.png", optimize=True)
+
+
+def main(url: str, *which: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGS)
-        take(browser, url, "page-phone", PHONE, 1)
-        take(browser, url, "page-desktop", DESK, 2)
+        if "last-hour" in which:
+            take_last_hour(browser, url)
+        else:
+            take(browser, url, "page-phone", PHONE, 1)
+            take(browser, url, "page-desktop", DESK, 2)
         browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
