@@ -29,7 +29,7 @@ async def serve(settings: Settings) -> None:
     )
     internal_host = own_address(settings.internal_host)
     token = settings.admin_token.get_secret_value()
-    admin = create_admin_app(settings.admin_host, app.state, token)
+    admin = create_admin_app(settings.admin_host, app.state, token, settings.report_dir)
     servers = [
         make_server(app, settings.host, settings.gateway_port, drain_s, settings.trusted_proxies),
         make_server(internal, internal_host, settings.internal_port, 1),

@@ -57,7 +57,7 @@ class Answering:
         """The pieces of the answer, and its end once the interaction is recorded."""
         async with self.recorder.recorded(interaction):
             question = await arrived(read(), self.deadline_ms)
-            asked = interaction.begin(question.asked, question.known.task.scope)
+            asked = interaction.begin(question.asked, *question.known.task.names)
             check_allowed(asked, interaction.caller)
             if not (interaction.control.look_up and interaction.control.share):
                 await self.limits.recompute(interaction)
