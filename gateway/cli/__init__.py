@@ -52,6 +52,10 @@ def main() -> None:
     command = commands.add_parser("demo", help="ask real questions about sample photos, then stop")
     command.set_defaults(file="gateway.cli.demo", run=lambda demo, args: demo.run())
 
+    command = commands.add_parser("doctor", help="what is wrong here, and what to do about it")
+    command.add_argument("--json", action="store_true", help="for programs")
+    command.set_defaults(file="gateway.cli.doctor", run=lambda doctor, args: doctor.run(args.json))
+
     command = commands.add_parser("migrate", help="bring the log's schema up to date")
     command.set_defaults(file="gateway.cli.migrate", run=lambda migrate, args: migrate.run())
 
