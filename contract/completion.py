@@ -116,6 +116,15 @@ class CompletionRequest:
             raise UrlNotAllowed
 
     @property
+    def user_turns(self) -> int:
+        return sum(turn.role == "user" for turn in self.turns)
+
+    @property
+    def photo_count(self) -> int:
+        """How many photos it shows, whether their files are here or not."""
+        return len(self.further) + (self.photo_field is not None)
+
+    @property
     def images(self) -> tuple[EncodedImage, ...]:
         """The files of all photos, in order, once they are there."""
         every = (self.image, *(photo.image for photo in self.further))

@@ -22,6 +22,7 @@ from gateway.log.rollups.settings import UpkeepSettings
 from gateway.log.schema.settings import DatabaseSettings
 from gateway.moderation.settings import ModerationSettings
 from gateway.pool.settings import PoolSettings
+from gateway.report.settings import ReportSettings
 
 # Compose mounts each secret as a file here, named like its setting.
 SECRETS = Path("/run/secrets")
@@ -42,6 +43,7 @@ class Settings(
     LimitSettings,
     ModerationSettings,
     BatchSettings,
+    ReportSettings,
     HomeSettings,
 ):
     model_config = SettingsConfigDict(extra="ignore", frozen=True)

@@ -36,8 +36,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.access", "gateway.images"),
     ("gateway.batch", "gateway.erasure", "gateway.feedback"),
     ("gateway.usecases",),
+    ("gateway.report",),
     ("gateway.config", "gateway.gateway"),
     ("gateway.api",),
+    ("gateway.composition",),
     ("gateway.app",),
     ("gateway.worker",),
     ("gateway.cli", "gateway.__main__"),
@@ -53,10 +55,11 @@ RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folder
 # Services and the demo model know nothing of each other.
 APART = ("gateway", "inference", "demo_model")
 # Who sees all settings; others are given their own folder's.
-SEES_SETTINGS = ("gateway.app", "gateway.worker", "gateway.cli", "gateway.__main__")
-SEES_SETTINGS += ("inference.app", "inference.__main__")
+SEES_SETTINGS = ("gateway.app", "gateway.composition", "gateway.worker", "gateway.cli")
+SEES_SETTINGS += ("gateway.__main__", "inference.app", "inference.__main__")
 # A module of the gateway's root is a composition root, or a leaf that every folder needs.
-GATEWAY_ROOT = {"__init__", "__main__", "app", "config", "errors", "gateway", "prompt", "worker"}
+GATEWAY_ROOT = {"__init__", "__main__", "app", "composition", "config", "errors", "gateway"}
+GATEWAY_ROOT |= {"prompt", "worker"}
 
 
 def name(path: Path) -> str:
@@ -148,6 +151,20 @@ def test_torch_lives_in_one_folder_of_the_service() -> None:
         if not path.is_relative_to(ROOT / "inference/model") and "demo_model" not in path.parts
     ]
     assert names(path for path in outside if tops(path) & TORCH) == []
+
+
+def test_what_serves_shoppers_never_imports_the_plotting_library() -> None:
+    """Nor does anything that it imports: a plotting library takes 40 MB."""
+    reached, left = set(), {"gateway.__main__", "gateway.app", "gateway.worker"}
+    while left:
+        module = left.pop()
+        reached.add(module)
+        left |= (imported(MODULES[module]) & MODULES.keys()) - reached
+    assert "gateway.report.nightly" in reached
+    assert [module for module in reached if "matplotlib" in tops(MODULES[module])] == []
+    assert [name(path) for path in FILES if "matplotlib" in tops(path)] == [
+        "gateway/report/charts.py"
+    ]
 
 
 def test_use_cases_know_no_web_framework() -> None:

@@ -4,6 +4,7 @@ file of the subcommand that was called is imported: all of them would take a sec
 import argparse
 import os
 import sys
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ def main() -> None:
 
     command = commands.add_parser("stats", help="summary of the behaviour log")
     command.set_defaults(file="gateway.cli.stats", run=lambda stats, args: stats.run())
+
+    command = commands.add_parser("report", help="a day, week or month of the log as one page")
+    command.add_argument("period", nargs="?", choices=["day", "week", "month"], default="week")
+    command.add_argument("--day", type=date.fromisoformat, help="in it; default: the last one")
+    command.add_argument("--tenant", help="only this tenant's")
+    command.add_argument("--language", choices=["zh", "en"], default="zh")
+    command.add_argument("--out", type=Path, help="default: a file named after the period, here")
+    command.add_argument("--missing", action="store_true", help="all that REPORT_DIR lacks")
+    command.set_defaults(file="gateway.cli.report", run=lambda report, args: report.run(args))
 
     command = commands.add_parser("sql", help="one question to the behaviour log, read only")
     command.add_argument("query")
