@@ -26,6 +26,7 @@ from gateway.images.remote.known import Fetched
 from gateway.images.remote.public import is_public
 from gateway.images.remote.slots import FetchSlots
 from tests.support.photo_host import NAME, Handler, Names, PhotoHost, authority, here, photo_host
+from tests.support.servers import wait_until
 
 MAX_BYTES = 100_000
 BODY = b"a photo" * 100
@@ -234,7 +235,7 @@ def drip_head(handler: Handler) -> None:
 
 
 def silence(handler: Handler) -> None:
-    time.sleep(3)
+    time.sleep(20)
 
 
 @pytest.mark.parametrize("slow", [drip, drip_head, silence])
@@ -244,7 +245,7 @@ async def test_a_slow_server_is_left_after_the_time_for_a_photo(
     host.answers["/slow"] = slow
     began = time.monotonic()
     await refused(ImageUrlTooSlow, host.url("/slow"), fetcher(0.5))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10
 
 
 async def test_a_server_that_accepts_and_says_nothing_is_too_slow() -> None:
@@ -267,7 +268,7 @@ async def test_a_look_up_that_hangs_is_too_slow_and_keeps_its_slot_until_it_is_o
         return ["127.0.0.1"]
 
     slots = FetchSlots(2, ["shop", "other"])
-    by = fetcher(0.3, slots, **{**here(), "look_up": hangs})
+    by = fetcher(1.5, slots, **{**here(), "look_up": hangs})
     with photo_host("b.shop.example") as host, pytest.MonkeyPatch.context() as patch:
         patch.setattr(slots_module, "WAIT_S", 0.3)
         host.serve("/bag.jpg", BODY)
@@ -297,7 +298,7 @@ def until_closed(handler: Handler) -> None:
 def declared(handler: Handler) -> None:
     handler.head(200, content_length="1000000000000")
     handler.wfile.write(b"x")
-    time.sleep(3)
+    time.sleep(20)
 
 
 @pytest.mark.parametrize("large", [endless, until_closed, declared])
@@ -305,9 +306,7 @@ async def test_a_large_body_is_left_at_its_bound(
     host: PhotoHost, large: Callable[[Handler], None]
 ) -> None:
     host.answers["/large"] = large
-    began = time.monotonic()
     await refused(PayloadTooLarge, host.url("/large"))
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("says_how_long", [True, False])
@@ -378,13 +377,13 @@ async def test_a_status_without_a_photo_is_an_error_of_its_own(
 
 async def test_the_slow_servers_of_one_tenant_make_no_other_wait(host: PhotoHost) -> None:
     host.answers["/slow"] = silence
-    by = fetcher(2, FetchSlots(4, ["shop", "other"]))
+    by = fetcher(15, FetchSlots(4, ["shop", "other"]))
     slow = [asyncio.create_task(fetched(host.url("/slow"), by)) for _ in range(20)]
-    await asyncio.sleep(0.3)
+    await asyncio.to_thread(wait_until, "two of them", lambda: len(host.seen) >= 2)
+    await asyncio.sleep(0.2)
     assert len(host.connections) == 2, "half of the slots"
-    began = time.monotonic()
     assert (await fetched(host.url(), by, "other")).data == BODY
-    assert time.monotonic() - began < 1
+    assert not any(task.done() for task in slow), "nobody waited for these"
     for task in slow:
         task.cancel()
     ended = await asyncio.gather(*slow, return_exceptions=True)
@@ -397,8 +396,8 @@ async def test_who_waits_too_long_for_a_slot_is_told_to_come_again(
 ) -> None:
     monkeypatch.setattr(slots_module, "WAIT_S", 0.2)
     host.answers["/slow"] = silence
-    by = fetcher(2, FetchSlots(1, ["shop"]))
+    by = fetcher(15, FetchSlots(1, ["shop"]))
     slow = asyncio.create_task(fetched(host.url("/slow"), by))
-    await asyncio.sleep(0.05)
+    await asyncio.to_thread(wait_until, "the slow one", lambda: bool(host.seen))
     await refused(RateLimited, host.url(), by)
     slow.cancel()

@@ -239,14 +239,13 @@ def test_by_date_where_there_is_no_etag(start_shop: Start, host: PhotoHost) -> N
 
 
 def test_a_fresh_photo_is_not_asked_for_at_all(start_shop: Start, host: PhotoHost) -> None:
-    gateway = start_shop(image_url_fresh_s=1)
     host.serve("/bag.jpg", photo(1), cache_control="max-age=3600")
-    for question in ("which?", "which?", "why?"):
-        assert text_of(ask(gateway, host.url(), question=question))
-    assert len(host.seen) == 1
-    time.sleep(1.1)
-    assert text_of(ask(gateway, host.url()))
-    assert len(host.seen) == 2
+    for longest, asked in ((300, 1), (0, 3)):
+        gateway = start_shop(image_url_fresh_s=longest)
+        host.seen.clear()
+        for question in ("which?", "which?", "why?"):
+            assert text_of(ask(gateway, host.url(), question=question))
+        assert len(host.seen) == asked
 
 
 def test_what_may_not_be_kept_is_fetched_each_time(start_shop: Start, host: PhotoHost) -> None:
@@ -285,14 +284,14 @@ def test_fifty_who_ask_at_once_fetch_once(start_shop: Start, host: PhotoHost) ->
     gateway = start_shop()
 
     def slowly(handler: Handler) -> None:
-        time.sleep(0.5)
+        time.sleep(3)
         handler.reply(200, photo(1))
 
     host.answers["/bag.jpg"] = slowly
     with ThreadPoolExecutor(50) as many:
         answers = list(many.map(lambda _: ask(gateway, host.url()), range(50)))
     assert len({text_of(answer) for answer in answers}) == 1
-    assert len(host.seen) < 5, "those that came when the first were done"
+    assert len(host.seen) < 10, "those that came when the first were done"
 
 
 # --- what goes wrong
@@ -318,26 +317,24 @@ def test_all_photos_of_a_conversation_together_have_one_bound(
     start_shop: Start, host: PhotoHost
 ) -> None:
     """The second is left as soon as it is larger than what the first has left over."""
-    gateway = start_shop()
+    gateway = start_shop(image_url_timeout_s=5)
     half = photo(1) + b"\0" * (MAX_IMAGE_BYTES // 2)
 
     def promises(handler: Handler) -> None:
         handler.head(200, content_length=str(len(half)))
-        time.sleep(3)
+        time.sleep(20)
 
     def trickles(handler: Handler) -> None:
         handler.head(200, connection="close")
         handler.wfile.write(half)
-        time.sleep(3)
+        time.sleep(20)
 
     host.serve("/half.jpg", half)
     host.answers |= {"/promises.jpg": promises, "/trickles.jpg": trickles}
     place = "messages.0.content.1.image_url.url"
     for path in ("/half.jpg", "/promises.jpg", "/trickles.jpg"):
-        began = time.monotonic()
         refused = ask(gateway, host.url("/half.jpg"), host.url(path))
-        assert error_of(refused) == (413, "payload_too_large", place)
-        assert time.monotonic() - began < 2
+        assert error_of(refused) == (413, "payload_too_large", place), "and not: too slow"
 
 
 def moved(handler: Handler) -> None:
@@ -358,7 +355,7 @@ def moved(handler: Handler) -> None:
 def test_a_failure_says_what_to_do_in_the_asker_s_language(
     start_shop: Start, host: PhotoHost, answer: Any, code: str, language: str
 ) -> None:
-    gateway = start_shop(image_url_timeout_s=0.5)
+    gateway = start_shop(image_url_timeout_s=0.5 if code == "image_url_too_slow" else 10)
     host.answers["/bag.jpg"] = answer
     question = "这是真皮吗?" if language == "zh" else "Is it leather?"
     failed = ask(gateway, host.url(), question=question)
