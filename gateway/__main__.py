@@ -8,7 +8,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from contract.process.logs import configure_logging
-from contract.process.memory import limit_mmap_threshold
+from contract.process.memory import limit_mmap_threshold, share_one_arena
 from gateway.api.admin import create_admin_app, create_internal_app
 from gateway.api.hosts import Hosts
 from gateway.api.server import is_loopback, make_server, own_address
@@ -29,7 +29,7 @@ async def serve(settings: Settings) -> None:
     )
     internal_host = own_address(settings.internal_host)
     token = settings.admin_token.get_secret_value()
-    admin = create_admin_app(settings.admin_host, app.state, token)
+    admin = create_admin_app(settings.admin_host, app.state, token, settings.report_dir)
     servers = [
         make_server(app, settings.host, settings.gateway_port, drain_s, settings.trusted_proxies),
         make_server(internal, internal_host, settings.internal_port, 1),
@@ -48,6 +48,7 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     settings = Settings()
     limit_mmap_threshold()
+    share_one_arena()
     configure_logging(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

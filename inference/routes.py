@@ -16,7 +16,6 @@ from contract.errors import (
     ClientError,
     ContextLengthExceeded,
     DeadlineExceeded,
-    ImageNotFound,
     ModelNotFound,
     NoReplica,
 )
@@ -88,9 +87,9 @@ async def chat_completions(request: Request) -> Response:
 async def _prompt(
     replica: Replica, asked: CompletionRequest, namespace: str, attempt: int
 ) -> Prompt:
-    """Raises ImageNotFound for an `image_id`, ContextLengthExceeded, and the errors of a photo."""
-    if asked.image_id is not None or any(photo.image_id for photo in asked.further):
-        raise ImageNotFound
+    """Raises ImageNotFound for an `image_id`, UrlNotAllowed for an address, ContextLengthExceeded,
+    and the errors of a photo."""
+    asked.require_files()
     max_prompt_tokens = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
     while True:
         # They contain the tenant: the time of an answer must not reveal another's photos.

@@ -151,13 +151,14 @@ function send(photo, progress) {
 
 /**
  * Asks a question with the turns `earlier`, or fewer where they are too long for the model.
+ * `suggested`: nobody typed it.
  * Yields `{head: {cache, revision, interaction}}`, then `{text}` pieces, then `{end: reason}`.
  * Raises AskFailure, or the signal's AbortError. Returning without an `end` does not happen.
  */
-export async function* ask(upload, question, earlier, signal) {
+export async function* ask(upload, question, { earlier, suggested, signal }) {
   let response;
   for (;;) {
-    response = await post(upload, question, earlier, signal);
+    response = await post(upload, question, { earlier, suggested, signal });
     if (response.ok) break;
     if (response.status === 404 && upload.again()) continue;
     const body = await response.text().catch(() => "");
@@ -192,9 +193,13 @@ export async function* ask(upload, question, earlier, signal) {
   throw new AskFailure({ code: "incomplete", word: "incomplete" });
 }
 
-async function post(upload, question, earlier, signal) {
+async function post(upload, question, { earlier, suggested, signal }) {
   const { url, body, type } = await unlessAborted(requestOf(upload, question, earlier), signal);
-  const headers = { "accept-language": acceptLanguage(), ...(type && { "content-type": type }) };
+  const headers = {
+    "accept-language": acceptLanguage(),
+    "x-question-source": suggested ? "suggested" : "typed", // for the shop's statistics
+    ...(type && { "content-type": type }),
+  };
   try {
     return await fetch(url, { method: "POST", body, headers, signal });
   } catch (error) {

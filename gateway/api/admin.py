@@ -3,6 +3,7 @@ their own."""
 
 import hmac
 import uuid
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -12,6 +13,8 @@ from starlette.datastructures import State
 
 from contract.errors import InvalidField, NoReplica
 from contract.http import install_error_handlers
+from gateway.api.analysts.photos import photos_router
+from gateway.api.analysts.reports import reports_router
 from gateway.api.guard import Guard
 from gateway.api.hosts import Hosts
 from gateway.cache.redis import RedisUnavailableError
@@ -43,13 +46,23 @@ def create_internal_app(hosts: Hosts, registry: CollectorRegistry) -> Guard:
     return Guard(app, hosts)
 
 
-def create_admin_app(host: str, public: State, token: str) -> Guard:
+def create_admin_app(host: str, public: State, token: str, reports: Path) -> Guard:
     """Administration, on a third port. A name that is not local must be `host`: the public names of
     the page lead here only by DNS rebinding."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.include_router(admin_router(public, token))
+    app.include_router(reports_router(reports, token))
+    app.include_router(photos_router(lambda: running(public).uploading.uploads, token))
     install_error_handlers(app)
     return Guard(app, Hosts([host]))
+
+
+def running(public: State) -> Gateway:
+    """Raises NoReplica where it has not started yet."""
+    gateway: Gateway | None = getattr(public, "gateway", None)
+    if gateway is None:
+        raise NoReplica
+    return gateway
 
 
 def admin_router(public: State, token: str) -> APIRouter:
@@ -65,10 +78,7 @@ def admin_router(public: State, token: str) -> APIRouter:
     router = APIRouter(prefix="/admin", dependencies=[Depends(check_token)])
 
     def running_gateway() -> Gateway:
-        gateway: Gateway | None = getattr(public, "gateway", None)
-        if gateway is None:  # not yet started
-            raise NoReplica
-        return gateway
+        return running(public)
 
     def pool() -> Pool:
         return running_gateway().pool

@@ -19,7 +19,7 @@ from gateway.cli.patient_client import GivenUp
 from gateway.cli.progress import ProgressBar
 from gateway.cli.sql import table
 from gateway.evaluation.answers import ModelAnswer
-from gateway.evaluation.figures import Figure, Judged, Price, figures_of
+from gateway.evaluation.figures import Figure, Judged, TokenPrice, figures_of
 from gateway.evaluation.kept import KeptAnswers
 from gateway.evaluation.lines import BadSet, QuestionSet, read_set
 from gateway.evaluation.page import page
@@ -186,10 +186,10 @@ def _for_each(given: list[T], count: int, option: str) -> list[T]:
     return given * count if len(given) == 1 else given
 
 
-def _price(text: str) -> Price:
+def _price(text: str) -> TokenPrice:
     read, _, written = text.partition(":")
     try:
-        return Price(float(read), float(written))
+        return TokenPrice(float(read), float(written))
     except ValueError:
         raise BadCommand(f"--price {text}: a price is READ:WRITTEN, as 0.5:1.5") from None
 

@@ -12,7 +12,7 @@ from gateway.evaluation.lines import SetLine
 
 
 @dataclass(frozen=True)
-class Price:
+class TokenPrice:
     """Of a million tokens, in whatever currency."""
 
     read: float
@@ -125,7 +125,7 @@ def _figure(name: str, lines: Sequence[tuple[str, tuple[bool, ...]]]) -> Figure:
     return Figure(name, shares, Change(len(better), len(worse), len(lines)), tuple(worse))
 
 
-def effort_of(answers: Iterable[ModelAnswer], price: Price | None) -> Effort:
+def effort_of(answers: Iterable[ModelAnswer], price: TokenPrice | None) -> Effort:
     answers = list(answers)
     seconds = [each.seconds for each in answers if each.seconds is not None]
     read = sum(each.prompt_tokens for each in answers)

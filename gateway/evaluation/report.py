@@ -9,7 +9,7 @@ from gateway.evaluation.figures import (
     Effort,
     Figure,
     Judged,
-    Price,
+    TokenPrice,
     effort_of,
     figures_of,
     measures,
@@ -42,7 +42,7 @@ class Report:
         made_at: datetime,
         required: Sequence[Requirement] = (),
         tolerance: float | None = None,
-        prices: Sequence[Price | None] = (),
+        prices: Sequence[TokenPrice | None] = (),
     ) -> "Report":
         """`prices`: one a revision, or none. Raises UnknownFigure."""
         figures = figures_of(judged)

@@ -57,7 +57,7 @@ class Answering:
         """The pieces of the answer, and its end once the interaction is recorded."""
         async with self.recorder.recorded(interaction):
             question = await arrived(read(), self.deadline_ms)
-            asked = interaction.begin(question.asked, question.known.task.scope)
+            asked = interaction.begin(question.asked, *question.known.task.names)
             check_allowed(asked, interaction.caller)
             if not (interaction.control.look_up and interaction.control.share):
                 await self.limits.recompute(interaction)
@@ -204,9 +204,9 @@ class Answering:
         end: Finished | None = None
         asked = await question.complete()
 
-        async def render(max_pixels: int) -> CompletionRequest:
+        async def render(sent: CompletionRequest, max_pixels: int) -> CompletionRequest:
             bound = min(max_pixels, attempts.pixel_bound(key.attempt))
-            return await self.renderer.render_all(asked, key.namespace, key.images, bound)
+            return await self.renderer.render_all(sent, key.namespace, key.images, bound)
 
         events = self.pool.complete(  # 6 ask a replica
             asked,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.evaluation.answers import ModelAnswer
-from gateway.evaluation.figures import Judged, Price
+from gateway.evaluation.figures import Judged, TokenPrice
 from gateway.evaluation.lines import SetLine
 from gateway.evaluation.page import page
 from gateway.evaluation.report import Report
@@ -63,7 +63,7 @@ def test_two_revisions_are_compared_line_by_line() -> None:
 def test_what_is_required_is_required_of_the_newer_revision() -> None:
     lines = [judged(n, WRONG, RIGHT if n else WRONG) for n in range(10)]
     passing = [Requirement.parse(text) for text in ("answer>=0.9", "latency.p95<=0.9", "cost<=1")]
-    assert report(lines, required=passing, prices=[None, Price(1, 2)]).passed
+    assert report(lines, required=passing, prices=[None, TokenPrice(1, 2)]).passed
     (missed,) = report(lines, required=[Requirement.parse("answer>=0.91")]).failures
     assert isinstance(missed, Missed)
     assert missed.value == 0.9
@@ -80,7 +80,9 @@ def test_what_is_no_requirement_is_refused(text: str) -> None:
 
 
 def test_times_tokens_and_cost_are_those_of_each_revision() -> None:
-    found = report([judged(n, RIGHT, WRONG) for n in range(1, 11)], prices=[Price(2, 10), None])
+    found = report(
+        [judged(n, RIGHT, WRONG) for n in range(1, 11)], prices=[TokenPrice(2, 10), None]
+    )
     first, second = found.efforts
     assert (first.p50_s, first.p95_s) == (pytest.approx(0.55), pytest.approx(0.955))
     assert (first.prompt_tokens, first.completion_tokens) == (1000, 100)
