@@ -2,13 +2,12 @@
 file of the subcommand that was called is imported: all of them would take a second more."""
 
 import argparse
-import os
 import sys
 from datetime import date
 from importlib import import_module
 from pathlib import Path
 
-from gateway.cli.evaluation_options import add_batch_evaluation, add_evaluate
+from gateway.cli.merchant_options import add_batch, add_evaluate, add_server
 from gateway.cli.moment import moment
 from gateway.cli.nested_commands import (
     add_admin_commands,
@@ -25,21 +24,13 @@ def main() -> None:
     command = commands.add_parser("ask", help="ask a running stack about a photo")
     command.add_argument("photo", type=Path)
     command.add_argument("question")
-    _add_server(command)
+    add_server(command)
     command.set_defaults(
         file="gateway.cli.ask",
         run=lambda ask, args: ask.run(args.url, args.photo, args.question, args.key),
     )
 
-    command = commands.add_parser("batch", help="have a catalogue answered overnight")
-    command.add_argument("catalogue", type=Path, help="a CSV with a column `photo`")
-    command.add_argument("photos", type=Path, help="the folder of the photos")
-    command.add_argument("--question", default="", help="of rows without one; default: a card")
-    command.add_argument("--out", type=Path, help="default: beside the catalogue, .answers.csv")
-    add_batch_evaluation(command)
-    _add_server(command)
-    command.set_defaults(file="gateway.cli.batch", run=lambda batch, args: batch.run(args))
-
+    add_batch(commands)
     add_evaluate(commands)
 
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
@@ -114,15 +105,6 @@ def main() -> None:
 
     args = parser.parse_args()
     sys.exit(_run(args))
-
-
-def _add_server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", default="http://127.0.0.1:8080")
-    parser.add_argument(
-        "--key",
-        default=os.environ.get("SHOPSIGHT_API_KEY", ""),
-        help="API key. SHOPSIGHT_API_KEY in the environment keeps it out of the list of processes",
-    )
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -321,8 +321,8 @@ def test_the_demo_checkpoint_passes_its_set_and_fails_the_other(
 ) -> None:
     def evaluated(name: str) -> subprocess.CompletedProcess[str]:
         out = tmp_path / f"{name}.html"
-        url = embedded_stack.url
-        return shopsight("evaluate", str(SETS / name), "--url", url, "--out", str(out))
+        options = ("--url", embedded_stack.url, "--out", str(out), "--at-once", "2")
+        return shopsight("evaluate", str(SETS / name), *options)
 
     passed = evaluated("shop.jsonl")
     assert passed.returncode == 0, passed.stdout + passed.stderr

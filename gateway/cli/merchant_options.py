@@ -1,6 +1,7 @@
-"""The options of `shopsight evaluate`, and of `shopsight batch --evaluate`."""
+"""What a merchant types: the options of `shopsight batch` and of `shopsight evaluate`."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,27 @@ def add_evaluate(commands: Any) -> None:
     command.set_defaults(file="gateway.cli.evaluate", run=lambda evaluate, args: evaluate.run(args))
 
 
-def add_batch_evaluation(command: argparse.ArgumentParser) -> None:
+def add_batch(commands: Any) -> None:
+    command = commands.add_parser("batch", help="have a catalogue answered overnight")
+    command.add_argument("catalogue", type=Path, help="a CSV with a column `photo`")
+    command.add_argument("photos", type=Path, help="the folder of the photos")
+    command.add_argument("--question", default="", help="of rows without one; default: a card")
+    command.add_argument("--out", type=Path, help="default: beside the catalogue, .answers.csv")
     command.add_argument(
-        "--evaluate",
-        action="store_true",
-        help="judge the answers: by columns `expected …`, as page",
+        "--evaluate", action="store_true", help="judge the answers, by columns `expected …`"
     )
     _add_page(command)
+    add_server(command)
+    command.set_defaults(file="gateway.cli.batch", run=lambda batch, args: batch.run(args))
+
+
+def add_server(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--url", default="http://127.0.0.1:8080")
+    command.add_argument(
+        "--key",
+        default=os.environ.get("SHOPSIGHT_API_KEY", ""),
+        help="API key. SHOPSIGHT_API_KEY in the environment keeps it out of the list of processes",
+    )
 
 
 def _add_page(command: argparse.ArgumentParser) -> None:
