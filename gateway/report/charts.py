@@ -146,7 +146,7 @@ def _written(figure: Figure, name: str, title: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'font: (?:\w+ )*([\d.]+)px [^;"]+', r"font-size: \1px", svg)
     # Ids are the page's, where there are several charts.
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg).replace("xlink:href", "href")
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, variable)
