@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from contract.http import install_error_handlers
 from contract.pixels.decoder import PhotoDecoder
+from contract.process.traces import Traces
 from gateway.access.registry import Registry
 from gateway.api import feedback, images, models, moderations, users
 from gateway.api.ask import AskEndpoint, form_question, json_question
@@ -154,7 +155,7 @@ async def running_gateway(
     recorder = Recorder(
         settings,
         forwarding_engine,
-        RequestMetrics(registry),
+        RequestMetrics(registry, Traces.open(settings, "gateway")),
         OutboxMetrics(registry),
         pseudonyms,
         without_others(forwarding_engine, cache.delete_from_thread(asyncio.get_running_loop())),
