@@ -9,6 +9,7 @@ from dataclasses import replace
 from prometheus_client import CollectorRegistry
 
 from contract.pixels.decoder import PhotoDecoder
+from contract.process.traces import Traces
 from gateway.access.registry import Registry
 from gateway.batch.lane import BatchLane
 from gateway.cache.flights import Flights
@@ -102,7 +103,7 @@ async def running_gateway(
     recorder = Recorder(
         settings,
         forwarding_engine,
-        RequestMetrics(registry),
+        RequestMetrics(registry, Traces.open(settings, "gateway")),
         OutboxMetrics(registry),
         pseudonyms,
         without_others(forwarding_engine, cache.delete_from_thread(asyncio.get_running_loop())),

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contract.process.home import HomeSettings, Place, home, shipped
+from contract.process.traces import TraceSettings
 from gateway.batch.settings import BatchSettings
 from gateway.cache.settings import CacheSettings
 from gateway.feedback.settings import FeedbackSettings
@@ -44,6 +45,7 @@ class Settings(
     ModerationSettings,
     BatchSettings,
     ReportSettings,
+    TraceSettings,
     HomeSettings,
 ):
     model_config = SettingsConfigDict(extra="ignore", frozen=True)

@@ -20,7 +20,7 @@ from contract.errors import (
     NoReplica,
 )
 from contract.forms import MODEL_ALIAS
-from contract.http import EventStream, check_media_type, read_body
+from contract.http import EventStream, check_media_type, read_body, request_id
 from contract.request import parse_completion
 from contract.response import AnswerFrame
 from contract.text.canonical import canonical_request
@@ -68,7 +68,8 @@ async def chat_completions(request: Request) -> Response:
         raise DeadlineExceeded from None
     except ClientError as error:
         raise asked.placed(error) from None
-    job = Job(prompt, asked.sampling, deadline, priority, grammar)
+    asker = request_id(request.headers)
+    job = Job(prompt, asked.sampling, deadline, priority, grammar, asker)
     pieces = await while_present(request, render.primed(replica.engine.answer(job)))
     frame = AnswerFrame(
         f"chatcmpl-{uuid.uuid4().hex}",

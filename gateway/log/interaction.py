@@ -68,6 +68,8 @@ class Interaction:
     error_code: str | None = None
     end: Finished | None = None
     steps_ms: dict[str, float] = field(default_factory=dict)
+    steps_began: dict[str, float] = field(default_factory=dict)
+    """In time.perf_counter seconds, for a trace."""
     first_text_ms: float | None = None
     _answer: list[Delta] = field(default_factory=list)
     _step_ended: float = 0.0
@@ -75,7 +77,7 @@ class Interaction:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Measure the time of one step, whether it fails or not."""
-        started = time.perf_counter()
+        started = self.steps_began[name] = time.perf_counter()
         try:
             yield
         finally:
@@ -91,7 +93,8 @@ class Interaction:
         request led it (miss) or followed it (joined), or its answer was just stored (hit)."""
         self.cache = outcome
         waited = time.perf_counter() - self._step_ended
-        self.steps_ms["upstream" if outcome == "miss" else "join"] = waited * 1000
+        name = "upstream" if outcome == "miss" else "join"
+        self.steps_began[name], self.steps_ms[name] = self._step_ended, waited * 1000
 
     def begin(self, asked: CompletionRequest, task: str, prompt: str) -> CompletionRequest:
         """It is known what was asked. `prompt`: the version of our instruction."""

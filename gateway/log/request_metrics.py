@@ -5,7 +5,9 @@ import logging
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from contract.process.traces import Traces
 from gateway.log.interaction import Interaction
+from gateway.log.request_trace import send_trace
 
 log = logging.getLogger("shopsight.request")
 
@@ -15,7 +17,8 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.6, 0.75, 1
 
 
 class RequestMetrics:
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, traces: Traces | None = None) -> None:
+        self._traces = traces
         requests = Counter(
             "gateway_requests",
             "Finished requests.",
@@ -73,6 +76,8 @@ class RequestMetrics:
                 self._computed_s(interaction.revision).observe(interaction.elapsed_ms / 1000)
         for step, ms in interaction.steps_ms.items():
             self._step_s(interaction.route, step).observe(ms / 1000)
+        if self._traces is not None and self._traces.wants(interaction.request_id):
+            send_trace(self._traces, interaction)
         fields = {
             "request_id": interaction.request_id,
             "interaction_id": str(interaction.id),
@@ -85,3 +90,8 @@ class RequestMetrics:
             "total_ms": round(interaction.elapsed_ms, 1),
         }
         log.info(interaction.outcome, extra={"fields": fields})
+
+    def close(self) -> None:
+        """Send the traces that wait."""
+        if self._traces is not None:
+            self._traces.close()
