@@ -36,9 +36,7 @@ def main() -> None:
     command = commands.add_parser("run", help="start gateway, model and page, without any server")
     command.add_argument("--bind", default="127.0.0.1", help="0.0.0.0: also for a phone nearby")
     command.add_argument("--port", type=int, default=8080)
-    command.set_defaults(
-        file="gateway.cli.run", run=lambda run, args: run.run(args.bind, args.port)
-    )
+    command.set_defaults(file="gateway.cli.run", run=lambda it, args: it.run(args.bind, args.port))
 
     command = commands.add_parser("demo", help="ask real questions about sample photos, then stop")
     command.set_defaults(file="gateway.cli.demo", run=lambda demo, args: demo.run())
