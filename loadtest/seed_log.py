@@ -14,10 +14,10 @@ from sqlalchemy import Engine, insert, inspect
 
 from contract.text.language import language_of
 from gateway.config import Settings
-from gateway.log.not_visible import cannot_see
 from gateway.log.question import logged_question
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import feedback, interactions
+from gateway.log.texts.not_visible import cannot_see
 from loadtest.seed_words import (
     CLAIMS,
     CLIENTS,

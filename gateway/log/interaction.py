@@ -21,10 +21,10 @@ from gateway.cache.control import NO_DIRECTIVES, CacheControl
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import ASK
 from gateway.log.masking import masked
-from gateway.log.not_visible import cannot_see
 from gateway.log.products import BATCH_LINE, product_columns
 from gateway.log.question import logged_question
 from gateway.log.schema.columns import MODERATION_LENGTH
+from gateway.log.texts.not_visible import cannot_see
 
 # The caller of a request that was refused before its key was checked.
 UNKNOWN = Caller("unknown")

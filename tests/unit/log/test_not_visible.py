@@ -2,7 +2,7 @@ import pytest
 
 from contract.products.answers import CardAnswer, MatchAnswer
 from contract.products.card import ProductCard
-from gateway.log.not_visible import cannot_see
+from gateway.log.texts.not_visible import cannot_see
 
 
 @pytest.mark.parametrize(
