@@ -37,8 +37,8 @@ def test_the_commands_under_ask_are_answered(
     assert lines[-1] == "kill %1"
     asked = 0
     for line in lines[STARTS:-1]:
-        stub.tokens = card_tokens() if "/products/card" in line else []
-        stub.answer = "yes" if "/match" in line else None
+        match = [("yes", {"yes": 0.9, "no": 0.1})] if "/match" in line else []
+        stub.tokens = card_tokens() if "/products/card" in line else match
         here = line.replace("http://127.0.0.1:8080", gateway)
         here = here.replace(".venv/bin/shopsight ask", f"{sys.executable} -m gateway.cli ask")
         if "gateway.cli" in here:
@@ -53,6 +53,7 @@ def test_the_commands_under_ask_are_answered(
             answer = json.loads(done.stdout)
             kind = answer.get("object", "text")
             assert kind in ("text", "product.card", "product.match"), answer
+            assert kind != "product.match" or 0 < answer["score"] < 1
         else:
             assert "真皮" in done.stdout
         asked += 1
