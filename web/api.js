@@ -151,13 +151,14 @@ function send(photo, progress) {
 
 /**
  * Asks about `photos` with the turns `earlier`, or fewer where they are too long for the model.
+ * `suggested`: nobody typed it.
  * Yields `{head: {cache, revision, interaction}}`, then `{text}` pieces, then `{end: reason}`.
  * Raises AskFailure, or the signal's AbortError. Returning without an `end` does not happen.
  */
-export async function* ask(photos, question, earlier, signal) {
+export async function* ask(photos, question, { earlier, suggested, signal }) {
   let response;
   for (;;) {
-    response = await post(photos, question, earlier, signal);
+    response = await post(photos, question, { earlier, suggested, signal });
     if (response.ok) break;
     if (response.status === 404 && photos.filter((photo) => photo.again()).length) continue;
     const body = await response.text().catch(() => "");
@@ -165,13 +166,9 @@ export async function* ask(photos, question, earlier, signal) {
     if (failure.code !== TOO_LONG || !earlier.length) throw failure;
     earlier = earlier.slice(1);
   }
-  yield {
-    head: {
-      cache: response.headers.get("x-cache") ?? "",
-      revision: response.headers.get("x-model-revision") ?? "",
-      interaction: response.headers.get("x-interaction-id") ?? "",
-    },
-  };
+  const of = (name) => response.headers.get(name) ?? "";
+  const [cache, revision] = [of("x-cache"), of("x-model-revision")];
+  yield { head: { cache, revision, interaction: of("x-interaction-id") } };
   let reason = null;
   try {
     for await (const data of events(response.body)) {
@@ -192,9 +189,11 @@ export async function* ask(photos, question, earlier, signal) {
   throw new AskFailure({ code: "incomplete", word: "incomplete" });
 }
 
-async function post(photos, question, earlier, signal) {
+async function post(photos, question, { earlier, suggested, signal }) {
   const { url, body, type } = await unlessAborted(requestOf(photos, question, earlier), signal);
-  const headers = { "accept-language": acceptLanguage(), ...(type && { "content-type": type }) };
+  const source = suggested ? "suggested" : "typed"; // for the shop's statistics
+  const headers = { "accept-language": acceptLanguage(), "x-question-source": source };
+  if (type) headers["content-type"] = type;
   try {
     return await fetch(url, { method: "POST", body, headers, signal });
   } catch (error) {

@@ -79,7 +79,8 @@ export class Conversation {
     this.announce(word("looking"));
     try {
       const earlier = await this.#earlierThan(exchange);
-      for await (const part of ask(this.photos, exchange.question, earlier, signal)) {
+      const how = { earlier, suggested: exchange.suggested, signal };
+      for await (const part of ask(this.photos, exchange.question, how)) {
         if (part.head) exchange.head(part.head);
         if (part.text) following(() => exchange.add(part.text));
         if (part.end) following(() => exchange.finish(part.end));

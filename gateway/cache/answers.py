@@ -11,15 +11,16 @@ import orjson
 from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.key import AnswerKey
 
-# Raised with the form of what is stored. Older answers may name a person, and are deleted.
-PREFIX = "shopsight:answer2"
-OLD_PREFIXES = ("shopsight:answer",)
+# Raised with the form of names and values. Answers of older forms are found by nobody who asks, and
+# the oldest may name a person: they are deleted.
+PREFIX = "shopsight:answer3"
+OLD_PREFIXES = ("shopsight:answer2", "shopsight:answer")
 # The TTL is varied by this part, so that answers stored together do not expire together.
 TTL_JITTER = 0.1
 # Log-probabilities per answer, `top` ones included, about 100 bytes each. An answer with more is
 # not stored: parsing 2.4 MB of them blocked the event loop for 0.2 s.
 MAX_STORED_LOGPROBS = 1_000
-# Names in one UNLINK command.
+# Names that are deleted in one call.
 DELETED_AT_A_TIME = 500
 # Escapes the characters that have a meaning in a pattern of Redis' SCAN.
 _ESCAPES = str.maketrans({char: f"\\{char}" for char in "*?[]\\^-"})
@@ -114,12 +115,10 @@ class AnswerCache(AnswerWriter):
         """Delete the answers that match all given conditions: about a photo (its pixel digest), of
         a revision, under a key's digest. Without conditions it deletes all. Returns how many.
         Raises RedisUnavailableError."""
-        parts = ["*" if part is None else part.translate(_ESCAPES) for part in (revision, image)]
-        last = "*" if key is None else key.translate(_ESCAPES)
-        deleted = 0
-        for prefix in (PREFIX, *OLD_PREFIXES):
-            deleted += await self._store.delete_matching(":".join([prefix, *parts, last]))
-        return deleted
+        wanted = [
+            "*" if part is None else part.translate(_ESCAPES) for part in (revision, image, key)
+        ]
+        return sum([await self._store.delete_matching(name) for name in _names(*wanted)])
 
     async def delete_old_forms(self) -> int:
         """Returns how many there were. Raises RedisUnavailableError."""
@@ -128,9 +127,7 @@ class AnswerCache(AnswerWriter):
     async def delete(self, answers: Sequence[GivenAnswer]) -> int:
         """Delete these answers. Returns how many were stored. Raises RedisUnavailableError."""
         names = [
-            f"{prefix}:{given.revision}:{given.image}:{given.key}"
-            for given in answers
-            for prefix in (PREFIX, *OLD_PREFIXES)
+            name for given in answers for name in _names(given.revision, given.image, given.key)
         ]
         deleted = 0
         for begin in range(0, len(names), DELETED_AT_A_TIME):
@@ -139,8 +136,15 @@ class AnswerCache(AnswerWriter):
 
 
 def answer_name(key: AnswerKey) -> str:
-    """The name of an answer in the store. A purge finds it by revision and photo."""
-    return f"{PREFIX}:{key.revision}:{key.image}:{key.digest}"
+    """The name of an answer in the store. A purge finds it by revision and photo. The hash tag, by
+    which a cluster keeps answer and lease together, comes first: a revision may have braces."""
+    return f"{PREFIX}:{{{key.digest}}}:{key.revision}:{key.image}"
+
+
+def _names(revision: str, image: str, digest: str) -> list[str]:
+    """In all forms. Each part may be a pattern."""
+    old = [f"{prefix}:{revision}:{image}:{digest}" for prefix in OLD_PREFIXES]
+    return [f"{PREFIX}:{{{digest}}}:{revision}:{image}", *old]
 
 
 def read_answer(value: bytes, key: AnswerKey) -> CachedAnswer | None:

@@ -15,8 +15,8 @@ from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.redis import RedisClient, RedisUnavailableError
 
 # Raised with the form of what is published, as the prefix of answers is.
-PREFIX = "shopsight:flight2"
-OLD_PREFIXES = ("shopsight:flight",)
+PREFIX = "shopsight:flight3"
+OLD_PREFIXES = ("shopsight:flight2", "shopsight:flight")
 # A holder renews its lease after a third of this time. If it dies, another gateway can lead once
 # the lease has expired.
 LEASE_MS = 3000
@@ -127,9 +127,8 @@ class Leases:
             return
         for prefix in (PREFIX, *OLD_PREFIXES):
             names = await self._client.scan(f"{prefix}:*:*")
-            streams = [name for name in names if name.decode().split(":")[2] in digests]
-            if streams:
-                await self._client.call("UNLINK", *streams)
+            streams = [name for name in names if name.decode().split(":")[2].strip("{}") in digests]
+            await self._client.delete(streams)
 
     async def delete_old_forms(self) -> int:
         """Returns how many leases and streams there were."""
@@ -150,11 +149,12 @@ class Leases:
 
 
 def _lease(digest: str) -> str:
-    return f"{PREFIX}:{digest}"
+    """Its hash tag is that of the answer: a script may touch both in a Redis Cluster."""
+    return f"{PREFIX}:{{{digest}}}"
 
 
 def _stream(digest: str, token: str) -> str:
-    return f"{PREFIX}:{digest}:{token}"
+    return f"{PREFIX}:{{{digest}}}:{token}"
 
 
 def _encode(piece: AnswerPiece | ShopsightError) -> bytes:

@@ -5,13 +5,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from gateway.cache.servers import LOST, RedisServers
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +19,10 @@ BREAK_AFTER = 3
 BREAK_S = 1.0
 # Extra time for replies that have arrived while this process was too busy to read them.
 GRACE_S = 0.005
-# Names in one UNLINK command.
+# Names in one round trip that deletes.
 DELETED_AT_A_TIME = 500
+# Deleting some names takes milliseconds, and replicas have them deleted some milliseconds later.
+DELETE_S, REPLICAS_S = 5, 1
 
 Call = tuple[tuple[Any, ...], asyncio.Future[Any]]
 
@@ -41,10 +42,8 @@ class RedisClient:
     def __init__(self, url: str, budget_ms: int) -> None:
         # A call may have to wait for the current round trip, then for its own.
         self._round_trip_timeout_s = budget_ms / 2000
-        # One timer per round trip instead of one per read: socket_timeout stays unset.
-        self._redis: Redis = Redis.from_url(
-            url, socket_connect_timeout=self._round_trip_timeout_s, retry=Retry(NoBackoff(), 0)
-        )
+        self._servers = RedisServers(url, self._round_trip_timeout_s)
+        self._redis = self._servers.client
         self._pending: list[Call] = []
         self._sender: asyncio.Task[None] | None = None
         self._failures = 0
@@ -66,34 +65,61 @@ class RedisClient:
     async def scan(self, pattern: str) -> list[bytes]:
         """All names that match. Takes about a second for a million names, without blocking Redis.
         Raises RedisUnavailableError."""
-        try:
-            async with asyncio.timeout(60):
-                return [name async for name in self._redis.scan_iter(pattern, count=2000)]
-        except (RedisError, OSError, TimeoutError):
-            raise RedisUnavailableError from None
+        async with self._patiently(60):
+            return [name async for name in self._redis.scan_iter(pattern, count=2000)]
+
+    async def delete(self, names: Sequence[str | bytes]) -> int:
+        """Returns how many there were. Raises RedisUnavailableError, also where a replica has not
+        deleted them in time: they could come back with it."""
+        async with self._patiently(DELETE_S):
+            return await self._unlink(names)
 
     async def delete_matching(self, pattern: str) -> int:
         """Delete what matches, name by name as they are found: a million names would not fit into
         a gateway's memory. Returns how many. Raises RedisUnavailableError."""
         deleted = 0
         names: list[bytes] = []
-        try:
-            async with asyncio.timeout(60):
-                async for name in self._redis.scan_iter(pattern, count=2000):
-                    names.append(name)
-                    if len(names) == DELETED_AT_A_TIME:
-                        deleted += await self._redis.unlink(*names)
-                        names.clear()
-                if names:
-                    deleted += await self._redis.unlink(*names)
-        except (RedisError, OSError, TimeoutError):
-            raise RedisUnavailableError from None
-        return deleted
+        async with self._patiently(60):
+            async for name in self._redis.scan_iter(pattern, count=2000):
+                names.append(name)
+                if len(names) == DELETED_AT_A_TIME:
+                    deleted += await self._unlink(names)
+                    names.clear()
+            return deleted + await self._unlink(names)
 
     async def close(self) -> None:
         if self._sender is not None:
             await self._sender
-        await self._redis.aclose()
+        await self._servers.close()
+
+    @contextlib.asynccontextmanager
+    async def _patiently(self, timeout_s: float) -> AsyncIterator[None]:
+        """For what is not part of a request. Raises RedisUnavailableError."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._servers.found(timeout_s)
+                yield
+        except (RedisError, OSError, TimeoutError):
+            self._servers.lose()
+            raise RedisUnavailableError from None
+
+    async def _unlink(self, names: Sequence[str | bytes]) -> int:
+        """One name a command, because a cluster refuses those of several slots in one."""
+        deleted = 0
+        for target, own in self._servers.by_master(names):
+            # None in most setups, and those of a cluster have some each.
+            replicas = (await self._redis.info("replication", **target))["connected_slaves"]
+            pipeline = self._redis.pipeline(transaction=False)
+            for name in own:
+                pipeline.execute_command("UNLINK", name)
+            if replicas:
+                # For all that anybody has written so far: also for what an earlier try has deleted.
+                pipeline.execute_command("WAIT", replicas, REPLICAS_S * 1000, **target)
+            counts = await pipeline.execute()
+            if replicas and counts.pop() < replicas:
+                raise RedisUnavailableError
+            deleted += sum(counts)
+        return deleted
 
     async def _send(self) -> None:
         try:
@@ -104,13 +130,21 @@ class RedisClient:
             self._sender = None
 
     async def _round_trip(self, batch: list[Call]) -> None:
-        pipeline = self._redis.pipeline(transaction=False)
-        for command, _ in batch:
-            pipeline.execute_command(*command)
         try:
+            await self._servers.found(self._round_trip_timeout_s)
+            pipeline = self._redis.pipeline(transaction=False)
+            for command, _ in batch:
+                pipeline.execute_command(*command)
             replies = await self._with_timeout(pipeline.execute(raise_on_error=False))
-            self._failures = 0
+            lost = [reply for reply in replies if isinstance(reply, LOST)]
+            if lost:  # of a cluster, whose other nodes may have replied
+                self._servers.lose()
+            if len(lost) == len(replies):
+                self._count_failure(lost[0])
+            else:
+                self._failures = 0
         except Exception as error:  # of any kind: every waiting call needs a result
+            self._servers.lose()
             self._count_failure(error)
             replies = [error] * len(batch)
         for (_, reply), value in zip(batch, replies, strict=True):
@@ -127,7 +161,7 @@ class RedisClient:
             await asyncio.wait({task})
             # The rest of a reply may still arrive: the next call must not read it as its own.
             with contextlib.suppress(RedisError, OSError):
-                await self._redis.connection_pool.disconnect()
+                await self._servers.disconnect()
             raise TimeoutError
         return task.result()
 
@@ -172,7 +206,7 @@ class RedisStore:
 
     async def delete(self, names: Sequence[str]) -> int:
         """Raises RedisUnavailableError."""
-        return int(await self._client.call("UNLINK", *names)) if names else 0
+        return await self._client.delete(names) if names else 0
 
     async def delete_matching(self, pattern: str) -> int:
         """Raises RedisUnavailableError: ops have to know that a purge was not done."""

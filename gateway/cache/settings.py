@@ -4,13 +4,21 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
+from gateway.cache.servers import SENTINEL_PASSWORD, read_address, with_option
+
 
 class CacheSettings(BaseModel):
     redis_url: str | None = Field(
-        None, description="Answer cache; without it a bounded one in this process."
+        None,
+        description="Answer cache; without it a bounded one in this process. Behind Sentinels"
+        " redis+sentinel://host,host,host/name-of-the-master/0, in a cluster"
+        " redis+cluster://host,host; rediss+… with TLS.",
     )
     redis_password: SecretStr = Field(
         SecretStr(""), description="Added to REDIS_URL, so that this may be a secret of its own."
+    )
+    redis_sentinel_password: SecretStr = Field(
+        SecretStr(""), description="What Sentinels ask for, where they do; never that of Redis."
     )
     answer_fresh_s: int = Field(
         86_400, description="So long a cached answer is given out as it is: prompts have versions."
@@ -30,15 +38,25 @@ class CacheSettings(BaseModel):
     def _unset(cls, value: object) -> object:
         return None if value == "" else value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _known_form(cls, value: str | None) -> str | None:
+        if value is not None:
+            read_address(value)
+        return value
+
     @property
     def redis_address(self) -> str | None:
-        """REDIS_URL with the password, unless it has one."""
-        password = self.redis_password.get_secret_value()
-        if self.redis_url is None or not password:
-            return self.redis_url
-        parts = urlsplit(self.redis_url)
-        if parts.password is not None:
-            return self.redis_url
+        """REDIS_URL with the passwords, unless it has one."""
+        url, password = self.redis_url, self.redis_password.get_secret_value()
+        if url is None:
+            return None
+        sentinels = self.redis_sentinel_password.get_secret_value()
+        if sentinels and "+sentinel:" in url:
+            url = with_option(url, SENTINEL_PASSWORD, sentinels)
+        parts = urlsplit(url)
+        if not password or parts.password is not None:
+            return url
         place = parts.netloc.rpartition("@")[2]
         user = parts.username or ""
         return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}").geturl()

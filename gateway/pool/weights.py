@@ -8,9 +8,9 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gateway.cache.servers import RedisServers
 from gateway.pool.balancer import checked_weights
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ REDIS_KEY = "shopsight:weights"
 # How often other gateways' changes are read. A canary is judged over tens of seconds.
 POLL_INTERVAL_S = 1.0
 REDIS_TIMEOUT_S = 0.5
+# Of a connection that was closed meanwhile, or of a master that is another one now.
+RETRIES = 2
 # Another gateway may change them at the same moment. The last one wins.
 MAX_TRIES = 5
 # Stores the offered version unless the stored one is as new, and returns what is stored then.
@@ -61,11 +63,7 @@ class Weights:
     def __init__(self, configured: Mapping[str, float], redis_url: str | None) -> None:
         self._configured = dict(configured)
         self._current = WeightsVersion(0, None)
-        self._redis: Redis | None = None
-        if redis_url:
-            self._redis = Redis.from_url(
-                redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
-            )
+        self._servers = RedisServers(redis_url, REDIS_TIMEOUT_S, RETRIES) if redis_url else None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -100,7 +98,7 @@ class Weights:
 
     async def start(self) -> None:
         await self._synchronise()
-        if self._redis is not None:
+        if self._servers is not None:
             self._task = asyncio.create_task(self._poll())
 
     async def close(self) -> None:
@@ -108,8 +106,8 @@ class Weights:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        if self._redis is not None:
-            await self._redis.aclose()
+        if self._servers is not None:
+            await self._servers.close()
 
     async def _poll(self) -> None:
         while True:
@@ -121,18 +119,18 @@ class Weights:
 
     async def _synchronise(self) -> None:
         """Offer our version, and take over a newer one. When Redis is down nothing changes."""
-        if self._redis is None:
+        if self._servers is None:
             return
+        redis = self._servers.client
         try:
             async with asyncio.timeout(REDIS_TIMEOUT_S):
                 if self._current.number:
                     offer = (str(self._current.number), self._current.dump())
-                    reply = self._redis.eval(_STORE_NEWER, 1, REDIS_KEY, *offer)
-                    value = await reply
+                    value = await redis.eval(_STORE_NEWER, 1, REDIS_KEY, *offer)
                     if WeightsVersion.read(value) is None:  # malformed, whatever version it claims
-                        await self._redis.set(REDIS_KEY, self._current.dump())
+                        await redis.set(REDIS_KEY, self._current.dump())
                 else:
-                    value = await self._redis.get(REDIS_KEY)
+                    value = await redis.get(REDIS_KEY)
         except (RedisError, OSError, TimeoutError):
             return
         stored = WeightsVersion.read(value) if isinstance(value, bytes) else None

@@ -100,7 +100,7 @@ def test_an_answer_is_shared_by_all_gateways_through_redis(stack: Stack, photo: 
     wait_until("access log", lambda: len(lines()) == 5)
     assert len({line["gateway"] for line in lines()}) == 2
     assert "NOAUTH" in stack.run("redis", "redis-cli", "dbsize")
-    keys = redis_cli(stack, "--scan", "--pattern", "shopsight:answer2:*").split()
+    keys = redis_cli(stack, "--scan", "--pattern", "shopsight:answer3:*").split()
     values = [json.loads(redis_cli(stack, "get", key)) for key in keys]
     (value,) = [v for v in values if "Is this real leather?" in str(v["key"])]
     assert value["text"] == text_of(answers[0])

@@ -109,9 +109,12 @@ class Server:
 
 
 @contextmanager
-def redis_server(folder: Path, port: int | None = None) -> Iterator[Server]:
+def redis_server(
+    folder: Path, port: int | None = None, options: tuple[str, ...] = ()
+) -> Iterator[Server]:
     port = port or free_port()
     command = [program("redis-server"), "--port", str(port), "--save", "", "--dir", str(folder)]
+    command += options
     with running(command, folder / "redis.log") as process:
         client = redis.Redis(port=port)
 

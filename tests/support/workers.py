@@ -13,7 +13,14 @@ from gateway.cli import embedded
 TIMED = "load"
 # From the longest to the shortest: whoever is last of all should not have long to go.
 TOGETHER = {
-    # One embedded stack, and one Chromium.
+    # Each one embedded stack, and one Chromium: the pages of one worker would be the last to end.
+    "the page": (
+        "tests/browser/test_appearance.py",
+        "tests/browser/test_everywhere.py",
+        "tests/browser/test_memory.py",
+        "tests/browser/test_slow_phone.py",
+        "tests/browser/test_thumbs.py",
+    ),
     "the embedded stack": (
         "tests/browser/",
         "tests/service/cli/test_embedded.py",

@@ -20,8 +20,8 @@ FOREIGN_SEEDS = 2**31 - 1
 # Header of the answer cache's namespace, which is a tenant's.
 NAMESPACE = "x-cache-namespace"
 
-Render = Callable[[int], Awaitable[CompletionRequest]]
-"""The question with pictures for a server that is not ours, each of so many pixels at most."""
+Render = Callable[[CompletionRequest, int], Awaitable[CompletionRequest]]
+"""A question with pictures for a server that is not ours, each of so many pixels at most."""
 
 
 async def request_for(
@@ -33,7 +33,7 @@ async def request_for(
         return asked
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
-            return await render(upstream.max_image_pixels)
+            return await render(asked, upstream.max_image_pixels)
     except TimeoutError:
         raise DeadlineExceeded from None
 

@@ -204,13 +204,14 @@ def test_the_log_has_no_key_of_a_person_s_question(
     assert not traces(PHONE, f"sqlite:///{tmp_path / 'log.db'}", tmp_path)
 
 
-def test_answers_of_the_old_form_are_deleted_when_a_gateway_starts(
-    start_gateway: Start, stub: StubReplica, redis_url: str, client: redis.Redis
+@pytest.mark.parametrize("form", ["", "2"])
+def test_answers_of_an_old_form_are_deleted_when_a_gateway_starts(
+    start_gateway: Start, stub: StubReplica, redis_url: str, client: redis.Redis, form: str
 ) -> None:
-    old = [f"shopsight:answer:rev:{'d' * 64}:{n:064}" for n in range(1200)]
-    old += [f"shopsight:flight:{'e' * 64}", f"shopsight:flight:{'e' * 64}:{'f' * 32}"]
+    old = [f"shopsight:answer{form}:rev:{'d' * 64}:{n:064}" for n in range(1200)]
+    old += [f"shopsight:flight{form}:{'e' * 64}", f"shopsight:flight{form}:{'e' * 64}:{'f' * 32}"]
     client.mset(dict.fromkeys(old, f"{PHONE}"))
-    others = {f"{ANSWERS}:rev:{'d' * 64}:{'0' * 64}": "1", f"{FLIGHTS}:x": "1", "shopsight:w": "1"}
+    others = {f"{ANSWERS}:{{d}}:rev:photo": "1", f"{FLIGHTS}:{{x}}": "1", "shopsight:w": "1"}
     client.mset(others)
     start_gateway(replicas=stub.url, redis_url=redis_url)
     wait_until("deleted", lambda: client.exists(*old) == 0)
@@ -218,8 +219,14 @@ def test_answers_of_the_old_form_are_deleted_when_a_gateway_starts(
     assert PHONE not in everything_in(client)
 
 
-def test_an_erasure_finds_an_answer_of_the_old_form(
-    start_gateway: Start, stub: StubReplica, redis_url: str, client: redis.Redis, tmp_path: Any
+@pytest.mark.parametrize("form", ["", "2"])
+def test_an_erasure_finds_an_answer_of_an_old_form(
+    start_gateway: Start,
+    stub: StubReplica,
+    redis_url: str,
+    client: redis.Redis,
+    tmp_path: Any,
+    form: str,
 ) -> None:
     gateway = start_gateway(replicas=stub.url, redis_url=redis_url)
     with httpx.Client(base_url=gateway) as shopper:
@@ -227,7 +234,8 @@ def test_an_erasure_finds_an_answer_of_the_old_form(
         assert text_of(answer)
         wait_until("the new form", lambda: len(list(client.scan_iter(f"{ANSWERS}:*"))) == 1)
         (name,) = (name.decode() for name in client.scan_iter(f"{ANSWERS}:*"))
-        client.set(name.replace(ANSWERS, "shopsight:answer"), "canary")
+        _, _, digest, revision, image = name.split(":")
+        client.set(f"shopsight:answer{form}:{revision}:{image}:{digest.strip('{}')}", "canary")
         rows(f"sqlite:///{tmp_path / 'log.db'}")
         erased = shopper.delete("/v1/users/me/data")
         assert erased.json()["cached_answers"] == 2

@@ -72,6 +72,7 @@ def test_vllm_answers_in_the_place_of_ours(gateway: str, vllm: ForeignReplica) -
         "stream_options": {"include_usage": True},
     }
     assert vllm.health_calls
+    assert [message["role"] for message in call["messages"]] == ["system", "user"]
     (headers,) = vllm.headers
     assert "x-deadline-ms" in headers
     assert "x-request-id" in headers
