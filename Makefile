@@ -2,7 +2,7 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-clients test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
-  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views page-bench \
+  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views page-bench page-pictures \
   masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit release clean
 
@@ -151,6 +151,9 @@ bench-views: .venv/dev ## how the analysts' views and roll-ups grow with the log
 page-bench: .venv/dev ## the shopper's page on a slow phone: bytes, requests, first words, findings of axe-core
 	@tests/install-servers
 	@$(BIN)/python -m loadtest.bench.page
+
+page-pictures: .venv/dev ## docs/img anew: every state of the page, its animation; and the app's icons (ONLY="card icons")
+	@$(BIN)/python -m tests.browser.screenshots $(if $(ONLY),--only $(ONLY))
 
 masking-eval: .venv/dev ## how much of what is personal the masker finds, by kind, and its false alarms
 	@$(BIN)/python -m tests.unit.log.masking_eval

@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 from contract.errors import (
     ContextLengthExceeded,
+    ImageNotFound,
     InvalidField,
     PayloadTooLarge,
     PhotoError,
     ShopsightError,
+    UrlNotAllowed,
 )
 from contract.forms import MODEL_ALIAS
 from contract.images import EncodedImage
@@ -50,12 +52,13 @@ class Sampling:
 
 @dataclass(frozen=True)
 class FurtherPhoto:
-    """A photo beside the first one, or the id of an upload, before its turn's text."""
+    """A photo beside the first one, or its id or address, before its turn's text."""
 
     user_turn: int
     """Which of the user's turns shows it; 0 is the first."""
     image: EncodedImage | None = field(default=None, repr=False)
     image_id: str | None = None
+    image_url: str | None = field(default=None, repr=False)
     place: str | None = field(default=None, compare=False)
     """Where the client's form has it."""
 
@@ -77,6 +80,9 @@ class CompletionRequest:
     user: str | None = None
     image_id: str | None = None
     """An earlier upload instead of `image`. Only the gateway keeps any: a replica refuses it."""
+    image_url: str | None = field(default=None, repr=False)
+    """Its address on the web instead. Only the gateway fetches any. It may hold a client's secret,
+    so it is written nowhere."""
     photo_turn: int = 0
     """Which of the user's turns shows the first photo."""
     further: tuple[FurtherPhoto, ...] = ()
@@ -91,6 +97,32 @@ class CompletionRequest:
     @property
     def question(self) -> str:
         return self.turns[-1].text
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses among its photos."""
+        every = (self.image_url, *(photo.image_url for photo in self.further))
+        return tuple(url for url in every if url is not None)
+
+    @property
+    def has_ids(self) -> bool:
+        return self.image_id is not None or any(photo.image_id for photo in self.further)
+
+    def require_files(self) -> None:
+        """For who neither keeps uploads nor fetches photos: raises ImageNotFound, UrlNotAllowed."""
+        if self.has_ids:
+            raise ImageNotFound
+        if self.urls:
+            raise UrlNotAllowed
+
+    @property
+    def user_turns(self) -> int:
+        return sum(turn.role == "user" for turn in self.turns)
+
+    @property
+    def photo_count(self) -> int:
+        """How many photos it shows, whether their files are here or not."""
+        return len(self.further) + (self.photo_field is not None)
 
     @property
     def images(self) -> tuple[EncodedImage, ...]:

@@ -13,8 +13,8 @@ ShopsightError
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
     └── Unavailable: 503 (Retry-After) Overloaded > BatchLaneFull · NoReplica
 
-Own leaves are in gateway/errors.py, inference/batching/lane.py, contract/http_protocol.py (heads).
-Messages are fixed texts: neither exception text nor anything of the input is ever echoed.
+Own leaves: gateway/errors.py, gateway/images/remote/errors.py, inference/batching/lane.py, and
+contract/http_protocol.py. Messages are fixed texts: no exception's text, nothing of the input.
 """
 
 import copy
@@ -185,8 +185,8 @@ class InvalidBase64(PhotoError):
 
 class UrlNotAllowed(PhotoError):
     code = "url_not_allowed"
-    en = "Photos are taken as data URIs; addresses are not fetched."
-    zh = "照片请用 data URI 发送，服务不会抓取网址。"
+    en = "No photo is fetched from this address. Send it as a data URI, or upload it at /v1/images."
+    zh = "服务不会从这个网址获取照片。请用 data URI 发送照片，或先上传到 /v1/images。"
 
 
 class ImageUndecodable(PhotoError):

@@ -72,7 +72,8 @@ class RefusalPart(Wire):
 class ImageUrl(Wire):
     unread = fields.IMAGE_URL
     url: str
-    """A data URI, or the id of an upload (`img_…`)."""
+    """A data URI, the id of an upload (`img_…`), or an https address of a host that the server
+    fetches photos from."""
 
 
 class ImagePart(Wire):

@@ -129,10 +129,11 @@ def _about(*photos: Photo, **fields: Any) -> CompletionRequest:
     if not photos:
         return CompletionRequest(image=None, **fields)
     first, *others = photos
-    further = (FurtherPhoto(o.user_turn, o.image, o.image_id, o.place) for o in others)
+    further = (FurtherPhoto(o.user_turn, o.image, o.image_id, o.image_url, o.place) for o in others)
     return CompletionRequest(
         image=first.image,
         image_id=first.image_id,
+        image_url=first.image_url,
         photo_turn=first.user_turn if others else 0,
         further=tuple(further),
         photo_field=first.place,

@@ -25,6 +25,8 @@ MAX_CONVERSATION_CHARS = 12_000
 MAX_INSTRUCTION_CHARS = 4000
 # Of a conversation. Each takes up to 1,024 tokens of the model's context.
 MAX_PHOTOS = 4
+# Of the address of a photo. Signed ones of object stores have up to 2,000 characters.
+MAX_URL_CHARS = 4096
 # The name of an upload, where a photo is expected.
 _IMAGE_ID = re.compile(r"img_[0-9a-f]{32}")
 
@@ -38,24 +40,29 @@ class MisplacedId(InvalidField):
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo or the id of an upload, and its place in the client's form."""
+    """A photo, or the id of an upload, or an address on the web; and its place in the client's
+    form."""
 
     place: str
     image: EncodedImage | None = None
     image_id: str | None = None
+    image_url: str | None = None
     user_turn: int = 0
     """Which of the user's turns shows it."""
 
 
 def read_photo(text: str, place: str, *, by_id: bool | None = None) -> Photo:
-    """`by_id`: whether an id is expected; None where both are. Raises the named errors of what is
-    neither."""
+    """`by_id`: whether an id is expected; None where a photo may be there as well. An https address
+    is not looked at here: who fetches photos says which it allows. Raises the named errors of what
+    is none of these."""
     if by_id is not False and _IMAGE_ID.fullmatch(text):
         return Photo(place, image_id=text)
     if by_id:
         raise InvalidField(place)
     if by_id is False and _IMAGE_ID.fullmatch(text):
         raise MisplacedId(place)
+    if text[:8].lower() == "https://" and len(text) <= MAX_URL_CHARS:
+        return Photo(place, image_url=text)
     return Photo(place, parse_image_text(text, place))
 
 
@@ -98,7 +105,7 @@ def read_messages(messages: list[Message | EarlierAnswer]) -> tuple[tuple[Turn, 
 
 
 def _file(photo: Photo) -> EncodedImage | str | None:
-    return photo.image or photo.image_id
+    return photo.image or photo.image_id or photo.image_url
 
 
 def checked_text(text: str, param: str, max_chars: int = MAX_TURN_CHARS) -> str:

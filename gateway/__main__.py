@@ -5,7 +5,7 @@ import asyncio
 import signal
 
 import uvloop
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from contract.process.logs import configure_logging
 from contract.process.memory import limit_mmap_threshold, share_one_arena
@@ -15,11 +15,20 @@ from gateway.api.server import is_loopback, make_server, own_address
 from gateway.app import create_app
 from gateway.config import Settings
 from gateway.identity.keys import UnreadableKeysError
+from gateway.telemetry.disks import DiskCollector
+from gateway.telemetry.last_hour import LastHour
 
 
 async def serve(settings: Settings) -> None:
     registry = CollectorRegistry()
     drain_s = settings.deadline_ms // 1000
+    folders = {
+        "spool": settings.spool_dir,
+        "images": settings.image_dir,
+        "files": settings.file_dir,
+    }
+    DiskCollector(folders, registry)
+    ProcessCollector(registry=registry)
     app = create_app(settings, registry)
     admin_host = own_address(settings.admin_host)
     if not is_loopback(admin_host) and not settings.admin_token.get_secret_value():
@@ -29,7 +38,8 @@ async def serve(settings: Settings) -> None:
     )
     internal_host = own_address(settings.internal_host)
     token = settings.admin_token.get_secret_value()
-    admin = create_admin_app(settings.admin_host, app.state, token)
+    last_hour = LastHour(registry)
+    admin = create_admin_app(settings.admin_host, app.state, token, settings.report_dir, last_hour)
     servers = [
         make_server(app, settings.host, settings.gateway_port, drain_s, settings.trusted_proxies),
         make_server(internal, internal_host, settings.internal_port, 1),
@@ -42,7 +52,9 @@ async def serve(settings: Settings) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop)
+    reading = asyncio.create_task(last_hour.run())
     await asyncio.gather(*(each.serve() for each in servers))
+    reading.cancel()
 
 
 def main() -> None:

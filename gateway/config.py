@@ -9,11 +9,13 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contract.process.home import HomeSettings, Place, home, shipped
+from contract.process.traces import TraceSettings
 from gateway.batch.settings import BatchSettings
 from gateway.cache.settings import CacheSettings
 from gateway.feedback.settings import FeedbackSettings
 from gateway.identity.origins import checked_origin
 from gateway.identity.settings import IdentitySettings
+from gateway.images.remote.settings import ImageUrlSettings
 from gateway.images.settings import ImageSettings
 from gateway.limits.settings import LimitSettings
 from gateway.log.outbox.settings import OutboxSettings
@@ -21,6 +23,7 @@ from gateway.log.rollups.settings import UpkeepSettings
 from gateway.log.schema.settings import DatabaseSettings
 from gateway.moderation.settings import ModerationSettings
 from gateway.pool.settings import PoolSettings
+from gateway.report.settings import ReportSettings
 
 # Compose mounts each secret as a file here, named like its setting.
 SECRETS = Path("/run/secrets")
@@ -36,10 +39,13 @@ class Settings(
     UpkeepSettings,
     IdentitySettings,
     ImageSettings,
+    ImageUrlSettings,
     FeedbackSettings,
     LimitSettings,
     ModerationSettings,
     BatchSettings,
+    ReportSettings,
+    TraceSettings,
     HomeSettings,
 ):
     model_config = SettingsConfigDict(extra="ignore", frozen=True)

@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
 import uvloop
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from contract.process.logs import configure_logging
 from gateway.api.server import own_address
-from gateway.app import running_gateway
 from gateway.cache.shared import SharedAnswers
+from gateway.composition import running_gateway
 from gateway.config import Settings
 from gateway.log.given_answers import without_others
 from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S, Forwarder
@@ -22,6 +22,7 @@ from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
 from gateway.log.schema.database import open_database
+from gateway.report.nightly import NightlyReports
 
 # No request waits for the worker, so Redis may take longer.
 REDIS_BUDGET_MS = 2_000
@@ -46,6 +47,7 @@ def run(only: Only | None = None) -> int:
 
 async def _run(settings: Settings, only: Only | None) -> None:
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -70,6 +72,8 @@ async def _running_upkeep(
     upkeep_engine = open_database(settings)
     cache = SharedAnswers.open(settings, REDIS_BUDGET_MS)
     upkeep = Upkeep(settings, upkeep_engine, UpkeepMetrics(registry))
+    chores: list[Upkeep | NightlyReports] = [upkeep]
+    chores += NightlyReports.wanted(settings, settings.business_zone)
     forwarder = None
     if forwards:
         folder = SpoolFolder(settings.spool_dir, settings.log_durability)
@@ -84,13 +88,15 @@ async def _running_upkeep(
             without_others(forwarding_engine, cache.delete_from_thread(loop)),
         )
         forwarder.start()
-    upkeep.start()
+    for chore in chores:
+        chore.start()
     try:
         yield
     finally:
         if forwarder is not None:
             await asyncio.to_thread(forwarder.stop, settings.log_drain_s)
-        await asyncio.to_thread(upkeep.stop, settings.log_drain_s)
+        for chore in chores:
+            await asyncio.to_thread(chore.stop, settings.log_drain_s)
         forwarding_engine.dispose()
         upkeep_engine.dispose()
         await cache.close()

@@ -4,14 +4,12 @@ import uvicorn
 
 from contract.http_protocol import HttpProtocol
 from contract.process.logs import configure_logging
-from contract.process.memory import limit_mmap_threshold
 from inference.app import create_app
 from inference.config import Settings
 
 
 def main() -> None:
     settings = Settings()
-    limit_mmap_threshold()
     configure_logging(settings.log_level)
     app = create_app(settings)
     try:

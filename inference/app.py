@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from prometheus_client import ProcessCollector
 
 from contract.http import install_error_handlers
 from contract.pixels.decoder import PhotoDecoder
+from contract.process.traces import Traces
 from inference import routes
 from inference.batching.engine import Engine
 from inference.batching.lane import LaneLimits
@@ -56,6 +58,8 @@ def load_replica(settings: Settings, end: End) -> Replica:
     17 GB. Raises UnfitError."""
     started = time.monotonic()
     metrics = Metrics()
+    ProcessCollector(registry=metrics.registry)
+    metrics.traces = Traces.open(settings, "replica")
     watch_gpus(metrics.registry)
     model = Model(settings)
     # Where memory is bounded, it is told now whether all of it fits.

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import SettingsConfigDict
 
 from contract.process.home import PROJECT, HomeSettings, Place
+from contract.process.traces import TraceSettings
 
 DEMO_CHECKPOINT = PROJECT / "demo_model" / "checkpoint"
 
@@ -86,7 +87,7 @@ class ModelSettings(BaseModel):
     )
 
 
-class Settings(ModelSettings, HomeSettings):
+class Settings(ModelSettings, TraceSettings, HomeSettings):
     # Empty is unset: compose passes what nobody has set as an empty string.
     model_config = SettingsConfigDict(
         extra="ignore", frozen=True, protected_namespaces=(), env_ignore_empty=True

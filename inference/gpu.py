@@ -20,13 +20,15 @@ class _NvmlCollector(Collector):
             "inference_gpu_utilisation_ratio", "Share of time in kernels.", labels=["gpu"]
         )
         used = GaugeMetricFamily("inference_gpu_memory_bytes", "In use.", labels=["gpu"])
+        total = GaugeMetricFamily("inference_gpu_memory_total_bytes", "In all.", labels=["gpu"])
         for index in range(self._nvml.nvmlDeviceGetCount()):
             device = self._nvml.nvmlDeviceGetHandleByIndex(index)
             rates = self._nvml.nvmlDeviceGetUtilizationRates(device)
             busy.add_metric([str(index)], rates.gpu / 100)
-            used.add_metric([str(index)], self._nvml.nvmlDeviceGetMemoryInfo(device).used)
-        yield busy
-        yield used
+            memory = self._nvml.nvmlDeviceGetMemoryInfo(device)
+            used.add_metric([str(index)], memory.used)
+            total.add_metric([str(index)], memory.total)
+        yield from (busy, used, total)
 
 
 def watch_gpus(registry: CollectorRegistry) -> bool:

@@ -62,5 +62,6 @@ class Replica:
         if self._watch is not None:
             self._watch.cancel()
         await asyncio.to_thread(self.engine.stop)
+        await asyncio.to_thread(self.metrics.close)
         self.schemas.close()
         self.decoder.close()

@@ -16,12 +16,11 @@ from contract.errors import (
     ClientError,
     ContextLengthExceeded,
     DeadlineExceeded,
-    ImageNotFound,
     ModelNotFound,
     NoReplica,
 )
 from contract.forms import MODEL_ALIAS
-from contract.http import EventStream, check_media_type, read_body
+from contract.http import EventStream, check_media_type, read_body, request_id
 from contract.request import parse_completion
 from contract.response import AnswerFrame
 from contract.text.canonical import canonical_request
@@ -69,7 +68,8 @@ async def chat_completions(request: Request) -> Response:
         raise DeadlineExceeded from None
     except ClientError as error:
         raise asked.placed(error) from None
-    job = Job(prompt, asked.sampling, deadline, priority, grammar)
+    asker = request_id(request.headers)
+    job = Job(prompt, asked.sampling, deadline, priority, grammar, asker)
     pieces = await while_present(request, render.primed(replica.engine.answer(job)))
     frame = AnswerFrame(
         f"chatcmpl-{uuid.uuid4().hex}",
@@ -88,9 +88,9 @@ async def chat_completions(request: Request) -> Response:
 async def _prompt(
     replica: Replica, asked: CompletionRequest, namespace: str, attempt: int
 ) -> Prompt:
-    """Raises ImageNotFound for an `image_id`, ContextLengthExceeded, and the errors of a photo."""
-    if asked.image_id is not None or any(photo.image_id for photo in asked.further):
-        raise ImageNotFound
+    """Raises ImageNotFound for an `image_id`, UrlNotAllowed for an address, ContextLengthExceeded,
+    and the errors of a photo."""
+    asked.require_files()
     max_prompt_tokens = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
     while True:
         # They contain the tenant: the time of an answer must not reveal another's photos.

@@ -6,6 +6,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from contract.errors import ShopsightError
+from contract.process.traces import Step, Traces
 from inference.batching.rows import Rows
 from inference.batching.sequence import Sequence
 from inference.model.model import Model
@@ -99,6 +100,8 @@ class Metrics:
             buckets=TOKEN_BUCKETS,
         )
 
+        self.traces: Traces | None = None
+
     def record_pass(self, kind: str, tokens: list[int]) -> None:
         """`kind`: prompt or completion. `tokens`: how many each row of that kind has added."""
         if tokens:
@@ -112,6 +115,29 @@ class Metrics:
             spent_s = time.monotonic() - row.first_token_at
             self._token_s.labels(row.priority).observe(spent_s / (row.answer_tokens - 1))
         self.requests.labels(outcome).inc()
+        if self.traces is not None and self.traces.wants(row.job.request_id):
+            self._send_trace(self.traces, row, outcome)
+
+    def _send_trace(self, traces: Traces, row: Sequence, outcome: str) -> None:
+        """Queue, prefill and decode, as far as it came."""
+        now, since_1970 = time.monotonic(), time.time()
+        times = [row.job.arrived_at, row.job.began_at, row.first_token_at, now]
+        reached = [since_1970 - now + at for at in times if at is not None]
+        names = ("queue", "prefill", "decode")
+        attributes: dict[str, str | int] = {
+            "shopsight.outcome": outcome,
+            "shopsight.lane": row.priority,
+            "shopsight.known_tokens": row.known_tokens,
+            "gen_ai.usage.input_tokens": len(row.job.prompt.ids),
+            "gen_ai.usage.output_tokens": row.answer_tokens,
+        }
+        traces.send(
+            row.job.request_id,
+            Step("inference", reached[0], reached[-1]),
+            [Step(*each) for each in zip(names, reached, reached[1:], strict=False)],
+            attributes,
+            failed=outcome not in ("answered", "cancelled"),
+        )
 
     def record_state(self, model: Model, rows: Rows, waiting: Lanes) -> None:
         """After each step: what waits, what is in flight, and what that takes."""
@@ -126,3 +152,8 @@ class Metrics:
         self._prefix_bytes.set(model.network.prefixes.bytes)
         for result, count in zip(("hit", "miss"), vision_cache.pop_counts(), strict=True):
             self.vision_lookups.labels(result).inc(count)
+
+    def close(self) -> None:
+        """Send the traces that wait."""
+        if self.traces is not None:
+            self.traces.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-import gateway.app
+import gateway.composition
 from gateway.__main__ import main
 from gateway.config import Settings
 from gateway.log.interaction import Interaction
@@ -39,5 +39,5 @@ class NoRecorder:
 
 
 if __name__ == "__main__":
-    gateway.app.Recorder = NoRecorder  # type: ignore[assignment,misc]
+    gateway.composition.Recorder = NoRecorder  # type: ignore[assignment,misc]
     main()

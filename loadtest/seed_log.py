@@ -17,6 +17,7 @@ from gateway.config import Settings
 from gateway.log.question import logged_question
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import feedback, interactions
+from gateway.log.texts.not_visible import cannot_see
 from loadtest.seed_words import (
     CLAIMS,
     CLIENTS,
@@ -28,6 +29,7 @@ from loadtest.seed_words import (
     REFUSED,
     REVISIONS,
     ROUTES,
+    UNSEEN,
 )
 
 BEGIN = datetime(2026, 11, 1, 16, tzinfo=UTC)  # midnight of 2 November in Shanghai
@@ -99,6 +101,7 @@ def _request(
         }
         return row, None
     _ask(draw, row, cached)
+    _how_it_came(row)
     if not public and row["outcome"] == "answered":
         _product(row)
     return row, _thumb(draw, row) if row["outcome"] == "answered" else None
@@ -160,9 +163,25 @@ def _ask(draw: random.Random, row: Row, cached: set[tuple[str, str, str]]) -> No
     }
 
 
+def _how_it_came(row: Row) -> None:
+    """What a row says of the conversation, and of what a photo cannot show. Its draws are its own,
+    as those of products: what else is drawn is the same with them and without."""
+    draw = random.Random(f"how {row['interaction_id']}")
+    public = row["session_id"] is not None
+    suggested = public and draw.random() < 0.4
+    row |= {
+        "source": "suggested" if suggested else "typed" if public else "api",
+        "turns": 1 if suggested else 1 + min(int(draw.expovariate(1.1)), 5),
+        "photos": 1 + (draw.random() < 0.04),
+        "prompt_version": "2",
+    }
+    if row["answer"] and row["intent"] in UNSEEN and draw.random() < 0.7:
+        row["answer"] = UNSEEN[row["intent"]][row["language"] == "en"]
+        row["cannot_see"] = cannot_see(row["answer"], None)
+
+
 def _product(row: Row) -> None:
-    """Some answers to a merchant are cards and matches. Their draws are their own: what else is
-    drawn is the same with them and without."""
+    """Some answers to a merchant are cards and matches."""
     draw = random.Random(row["interaction_id"].int)
     chance = draw.random()
     if chance > 0.15:
@@ -184,6 +203,10 @@ def _product(row: Row) -> None:
         "answer_key": hashlib.sha256(repr(key).encode()).hexdigest(),
         "product_kind": kind if card else None,
         "match_score": None if card else round(draw.random(), 4),
+        "turns": 1,
+        "photos": 1,
+        "prompt_version": "card-1" if card else "match-1",
+        "cannot_see": "authenticity,fibre,price,stock" if card else None,
     }
 
 

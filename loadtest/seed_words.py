@@ -29,3 +29,13 @@ FAILED = (("overloaded", 3), ("deadline_exceeded", 2), ("replica_failed", 1))
 PRODUCT_KINDS = ("手提包", "运动鞋", "dress", "保温杯", "sofa", "手表")
 CLAIMS = ("红色手提包", "leather boots", "适合办公室的椅子", "waterproof jacket")
 REASONS = ("wrong colour", "not helpful", None)
+# Answers in Chinese and English to what a photo cannot show, by intent.
+UNSEEN = {
+    "authenticity": (
+        "仅凭照片无法判断是否正品。",
+        "A photo alone cannot prove that it is genuine.",
+    ),
+    "price": ("照片里看不到价格。", "The photo does not show a price."),
+    "size": ("仅凭照片无法判断尺寸。", "A photo alone cannot tell the size."),
+    "brand": ("看不到可辨认的品牌标识。", "I cannot tell the brand: there is no readable logo."),
+}

@@ -23,10 +23,10 @@ WEB_FRAMEWORKS = {"fastapi", "starlette", "uvicorn"}
 # From the bottom to the top: a folder imports what stands below it, and nothing beside or above it.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("contract",),
-    ("gateway.errors", "gateway.prompt", "gateway.log.personal"),
+    ("gateway.errors", "gateway.evaluation", "gateway.prompt", "gateway.log.personal"),
     (
         *("gateway.cache", "gateway.identity", "gateway.moderation"),
-        *("gateway.pool.http", "gateway.pool.queue"),
+        *("gateway.pool.http", "gateway.pool.queue", "gateway.telemetry"),
     ),
     ("gateway.pool.upstreams",),
     ("gateway.pool", "gateway.log.schema"),
@@ -36,8 +36,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.access", "gateway.images"),
     ("gateway.batch", "gateway.erasure", "gateway.feedback"),
     ("gateway.usecases",),
+    ("gateway.report",),
     ("gateway.config", "gateway.gateway"),
     ("gateway.api",),
+    ("gateway.composition",),
     ("gateway.app",),
     ("gateway.worker",),
     ("gateway.cli", "gateway.__main__"),
@@ -53,10 +55,11 @@ RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folder
 # Services and the demo model know nothing of each other.
 APART = ("gateway", "inference", "demo_model")
 # Who sees all settings; others are given their own folder's.
-SEES_SETTINGS = ("gateway.app", "gateway.worker", "gateway.cli", "gateway.__main__")
-SEES_SETTINGS += ("inference.app", "inference.__main__")
+SEES_SETTINGS = ("gateway.app", "gateway.composition", "gateway.worker", "gateway.cli")
+SEES_SETTINGS += ("gateway.__main__", "inference.app", "inference.__main__")
 # A module of the gateway's root is a composition root, or a leaf that every folder needs.
-GATEWAY_ROOT = {"__init__", "__main__", "app", "config", "errors", "gateway", "prompt", "worker"}
+GATEWAY_ROOT = {"__init__", "__main__", "app", "composition", "config", "errors", "gateway"}
+GATEWAY_ROOT |= {"prompt", "worker"}
 
 
 def name(path: Path) -> str:
@@ -150,6 +153,20 @@ def test_torch_lives_in_one_folder_of_the_service() -> None:
     assert names(path for path in outside if tops(path) & TORCH) == []
 
 
+def test_what_serves_shoppers_never_imports_the_plotting_library() -> None:
+    """Nor does anything that it imports: a plotting library takes 40 MB."""
+    reached, left = set(), {"gateway.__main__", "gateway.app", "gateway.worker"}
+    while left:
+        module = left.pop()
+        reached.add(module)
+        left |= (imported(MODULES[module]) & MODULES.keys()) - reached
+    assert "gateway.report.nightly" in reached
+    assert [module for module in reached if "matplotlib" in tops(MODULES[module])] == []
+    assert [name(path) for path in FILES if "matplotlib" in tops(path)] == [
+        "gateway/report/charts.py"
+    ]
+
+
 def test_use_cases_know_no_web_framework() -> None:
     use_cases = (ROOT / "gateway/usecases").glob("*.py")
     assert names(path for path in use_cases if tops(path) & WEB_FRAMEWORKS) == []
@@ -215,6 +232,9 @@ def test_no_class_name_stands_for_two_things(package: str) -> None:
         ROOT / "gateway/moderation/text.py",
         ROOT / "gateway/log/redaction.py",
         ROOT / "gateway/batch/line.py",
+        ROOT / "gateway/images/remote/hosts.py",
+        ROOT / "gateway/images/remote/public.py",
+        ROOT / "gateway/evaluation/judging.py",
         ROOT / "gateway/pool/places.py",
         ROOT / "inference/batching/lane.py",
         ROOT / "inference/batching/waiting_queue.py",
@@ -241,6 +261,8 @@ def called_at_import(path: Path) -> set[str]:
     return {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
 
 
-def test_the_gateway_has_one_way_to_speak_http() -> None:
+def test_the_gateway_speaks_http_in_one_way_to_replicas_and_in_one_place_to_the_internet() -> None:
     outside = [path for path in FILES if "gateway" in path.parts and "cli" not in path.parts]
-    assert not [name(path) for path in outside if tops(path) & {"httpx", "requests", "aiohttp"}]
+    clients = {"httpx", "httpx2", "httpcore", "httpcore2", "requests", "aiohttp"}
+    found = [name(path) for path in outside if tops(path) & clients]
+    assert found == ["gateway/images/remote/fetch.py"]

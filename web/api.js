@@ -70,22 +70,19 @@ function named(error, { status = 500, ...facts } = {}) {
  * A photo on its way to the API while its shopper still types: it goes up once, and every question
  * about it names it by its id.
  */
-export class Upload {
+export class Photo {
   #refusal = null;
-  #photo;
   #settled = null;
-  #told;
-  #refused;
+  #called;
 
   /**
-   * `photo` promises what photo.js prepares, `id` is of an upload of before. `progress(share)` is
-   * told from 0 to 1, and `refused(failure)` as soon as the photo cannot be used.
+   * As photo.js prepares it, perhaps with the `id` of an upload of before and its `cards` by
+   * language. Called are `changed()` on its way, and `refused(failure)` if it cannot be used.
    */
-  constructor(photo, id, { progress, refused }) {
-    this.id = id; // known once the API keeps the photo
-    this.#photo = photo;
-    this.#told = progress;
-    this.#refused = refused;
+  constructor({ preview, ready, id = null, key, sample, number, cards = {} }, called) {
+    Object.assign(this, { preview, ready, id, key, sample, number, cards });
+    this.arrived = 1; // from 0 to 1
+    this.#called = called;
   }
 
   /** It begins by itself with the first question, if not before. */
@@ -101,33 +98,36 @@ export class Upload {
   async fill(form) {
     await this.begin();
     if (this.#refusal) throw this.#refusal;
-    const { blob } = await this.#photo;
+    const { blob } = await this.ready;
     if (this.id) form.append("image_id", this.id);
     else form.append("photo", blob, FILE_NAMES[blob.type] ?? "photo.jpg"); // not its own name
   }
 
   /** The API has forgotten the photo: true when it was told by its id and can be sent again. */
   again() {
-    if (!this.id) return false;
-    this.id = null;
-    this.#settled = null;
-    return true;
+    const known = this.id !== null;
+    if (known) this.id = this.#settled = null;
+    return known;
   }
 
   async #send() {
-    this.#told(0);
+    const arrive = (share) => {
+      this.arrived = share;
+      this.#called.changed();
+    };
+    arrive(0);
     try {
-      const { blob } = await this.#photo;
-      const { status, body, retryAfter } = await send(blob, this.#told);
+      const { blob } = await this.ready;
+      const { status, body, retryAfter } = await send(blob, arrive);
       if (status === 201) this.id = JSON.parse(body).id;
       else if (ABOUT_THE_PHOTO.has(status)) this.#refusal = failureOf(status, body, retryAfter);
     } catch (error) {
       // Offline, perhaps: the question will bring the photo along, and say so if it cannot.
       if (error.word) this.#refusal = new AskFailure({ code: "photo", word: error.word });
     } finally {
-      this.#told(1);
+      arrive(1);
     }
-    if (this.#refusal) this.#refused(this.#refusal);
+    if (this.#refusal) this.#called.refused(this.#refusal);
   }
 }
 
@@ -150,28 +150,25 @@ function send(photo, progress) {
 }
 
 /**
- * Asks a question with the turns `earlier`, or fewer where they are too long for the model.
+ * Asks about `photos` with the turns `earlier`, or fewer where they are too long for the model.
+ * `suggested`: nobody typed it.
  * Yields `{head: {cache, revision, interaction}}`, then `{text}` pieces, then `{end: reason}`.
  * Raises AskFailure, or the signal's AbortError. Returning without an `end` does not happen.
  */
-export async function* ask(upload, question, earlier, signal) {
+export async function* ask(photos, question, { earlier, suggested, signal }) {
   let response;
   for (;;) {
-    response = await post(upload, question, earlier, signal);
+    response = await post(photos, question, { earlier, suggested, signal });
     if (response.ok) break;
-    if (response.status === 404 && upload.again()) continue;
+    if (response.status === 404 && photos.filter((photo) => photo.again()).length) continue;
     const body = await response.text().catch(() => "");
     const failure = failureOf(response.status, body, response.headers.get("retry-after"));
     if (failure.code !== TOO_LONG || !earlier.length) throw failure;
     earlier = earlier.slice(1);
   }
-  yield {
-    head: {
-      cache: response.headers.get("x-cache") ?? "",
-      revision: response.headers.get("x-model-revision") ?? "",
-      interaction: response.headers.get("x-interaction-id") ?? "",
-    },
-  };
+  const of = (name) => response.headers.get(name) ?? "";
+  const [cache, revision] = [of("x-cache"), of("x-model-revision")];
+  yield { head: { cache, revision, interaction: of("x-interaction-id") } };
   let reason = null;
   try {
     for await (const data of events(response.body)) {
@@ -192,9 +189,11 @@ export async function* ask(upload, question, earlier, signal) {
   throw new AskFailure({ code: "incomplete", word: "incomplete" });
 }
 
-async function post(upload, question, earlier, signal) {
-  const { url, body, type } = await unlessAborted(requestOf(upload, question, earlier), signal);
-  const headers = { "accept-language": acceptLanguage(), ...(type && { "content-type": type }) };
+async function post(photos, question, { earlier, suggested, signal }) {
+  const { url, body, type } = await unlessAborted(requestOf(photos, question, earlier), signal);
+  const source = suggested ? "suggested" : "typed"; // for the shop's statistics
+  const headers = { "accept-language": acceptLanguage(), "x-question-source": source };
+  if (type) headers["content-type"] = type;
   try {
     return await fetch(url, { method: "POST", body, headers, signal });
   } catch (error) {
@@ -204,12 +203,12 @@ async function post(upload, question, earlier, signal) {
 }
 
 /** A question by itself goes as a form, so that equal ones meet in the answer cache. */
-async function requestOf(upload, question, earlier) {
+async function requestOf(photos, question, earlier) {
   const form = new FormData();
-  await upload.fill(form);
+  for (const photo of photos) await photo.fill(form);
   form.append("question", question);
   form.append("stream", "true");
-  if (!earlier.length) return { url: "v1/ask", body: form };
+  if (!earlier.length && photos.length === 1) return { url: "v1/ask", body: form };
   return (await import("./turns.js")).withEarlier(form, earlier);
 }
 
@@ -223,7 +222,7 @@ function unlessAborted(work, signal) {
 }
 
 /** Server-sent events, however they are cut on the way; one that the end cuts off is dropped. */
-async function* events(body) {
+export async function* events(body) {
   const reader = body.getReader(); // Safari cannot iterate over a stream itself
   const decoder = new TextDecoder();
   let rest = "";

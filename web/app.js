@@ -2,30 +2,41 @@
 
 import { readJson } from "./api.js";
 import { Conversation } from "./conversation.js";
-import { label, say, speak, stored, whenSpoken, word } from "./language.js";
-import { askOf, desk, nameOf, prepare, showSamples, watchSources } from "./photo.js";
+import { at, isTooLong, label, say, speak, stored, tell, textButtons, whenSpoken, word } from "./language.js";
+import { desk, nameOf, prepare, showSamples, watchSources } from "./photo.js";
 
 const SETTLES_WITHIN = 400; // ms: then the page shows itself, whatever the API has told
 const MOST_CHARS = 2000; // of a question (contract/turns.py)
 
-const at = (id) => document.getElementById(id);
 const conversations = new Map(); // by what identifies the photo's source, the oldest first
+const features = new Map(); // modules that follow what is on the screen, once they are needed
 let current = null; // the conversation on the screen, null while picking a photo
+let comparing = null; // the conversation for which a second photo is being picked
 let revisions = new Map(); // model revision → is it a demo checkpoint?
 
 async function take(file, { key, sample = null }) {
   problem(null);
-  if (!conversations.has(key)) {
+  let photo = conversations.get(key)?.photos[0];
+  if (!photo) {
     say(at("hint"), "preparing");
     try {
-      converse(await prepare(file, { shared: sample !== null }), { key, sample }).upload.begin();
+      photo = await prepare(file, { shared: sample !== null });
     } catch (error) {
       return problem(error.word);
     } finally {
       say(at("hint"), "kinds");
     }
+    Object.assign(photo, { key, sample, number: nextNumber() });
   }
-  await open(conversations.get(key));
+  await choose(photo);
+}
+
+/** A photo that is ready: to be asked about, or to be compared with that of `comparing`. */
+async function choose(photo) {
+  const first = comparing;
+  if (!first && !conversations.has(photo.key)) converse(photo).photos[0].begin();
+  if (first && first.key !== photo.key) (await import("./compare.js")).pair(first, photo, problem);
+  await open(first ?? conversations.get(photo.key));
 }
 
 /** The photo cannot be used: said at once, and another one may be chosen. */
@@ -39,64 +50,49 @@ async function giveUp(conversation, failure) {
 
 /** All of them, by the shopper's own wish. */
 async function forget() {
-  for (const each of [...conversations.values()]) {
-    each.stop();
-    remove(each);
-  }
+  all().forEach(remove);
   await back();
 }
 
 function remove(conversation) {
+  conversation.stop();
   conversation.gone = true;
   conversations.delete(conversation.key);
   conversation.element.remove();
 }
 
 /** A conversation about a photo, which is one more on the shelf. */
-function converse(photo, { key, sample, number = nextNumber() }) {
+function converse(photo) {
   const conversation = new Conversation(photo, {
-    key,
-    sample,
-    number,
-    name: () => (sample && nameOf(sample)) || word("photoNow", { n: number }),
-    suggestions: () => (sample ? askOf(sample) : []),
     announce: (text) => conversation === current && (at("announcement").textContent = text),
     keep: () => kept().then(({ keep }) => keep(conversation)).catch(() => {}), // offline, perhaps
     answered: (revision) => {
       showBanner(revision);
-      import("./pin.js"); // the conversation may become longer than the screen
       import("./installed.js");
     },
     changed: showComposer,
     refused: giveUp,
   });
-  conversations.set(key, conversation);
+  conversations.set(photo.key, conversation);
   at("threads").append(conversation.element);
   return conversation;
 }
 
-const nextNumber = () => Math.max(0, ...[...conversations.values()].map(({ number }) => number)) + 1;
+const named = ({ sample, number }) => (sample && nameOf(sample)) || word("photoNow", { n: number });
+const all = () => [...conversations.values()];
+const nextNumber = () => Math.max(0, ...all().flatMap(({ photos }) => photos.map((each) => each.number))) + 1;
 const kept = () => import("./kept.js");
 
 const takeFile = (file) => take(file, { key: `${file.name}|${file.size}|${file.lastModified}` });
-
-const takeSample = (sample, photo) =>
-  photo ? take(photo, { key: sample.file, sample }) : problem("sampleMissing");
 
 /** `key` of words/, or the server's own `message`; null takes it away. */
 function problem(key, message = "") {
   const line = at("photo-problem");
   line.hidden = key === null;
   if (key === null) return;
-  if (key) say(line, key);
-  else {
-    delete line.dataset.word; // the server's words: they stay in the language they came in
-    line.textContent = message;
-  }
+  tell(line, key, message);
   window.scrollTo({ top: 0 });
 }
-
-// --- what is on the screen ---------------------------------------------------------------------
 
 /** Go to a conversation. The browser's Back leads from it to picking, however many were seen. */
 async function open(conversation) {
@@ -115,16 +111,19 @@ addEventListener("popstate", ({ state }) => show(conversations.get(state?.key) ?
 
 async function show(conversation) {
   current = conversation;
+  comparing = null;
+  say(at("headline"), "headline");
   at("cancel").hidden = true;
   problem(null);
   if (current) {
     at("question").value = current.draft;
-    at("photo").src = current.preview;
+    at("photo").src = current.photos[0].preview;
     await at("photo").decode().catch(() => {}); // so that the tag has its height at once
   }
   grow();
   document.body.dataset.view = current ? "ask" : "pick";
   for (const each of conversations.values()) each.element.hidden = each !== current;
+  at("chips").scrollTo({ left: 0 });
   describe();
   window.scrollTo({ top: 0 });
   // A phone's keyboard would cover the suggestions, so there the focus goes to the photo.
@@ -132,46 +131,50 @@ async function show(conversation) {
   focus.focus({ preventScroll: true });
 }
 
-/** All that is said about the photo on the screen, in the page's language. */
+/** A photo is picked in the place of the one on the screen, or to be compared with it. */
+async function pickAnother(first) {
+  await back();
+  comparing = first;
+  if (first) say(at("headline"), "headlineSecond");
+  at("cancel").hidden = false;
+}
+
+/** All that is said about the photos on the screen, in the page's language. */
 function describe() {
   if (current) {
-    at("photo").alt = at("photo-name").textContent = current.name();
-    showChips();
-    showComposer();
+    at("photo").alt = named(current.photos[0]);
+    at("photo-name").textContent = current.photos.map(named).join(" · ");
   }
-  showShelf();
+  showComposer();
+  follow("./shelf.js", conversations.size > (current ? 1 : 0));
 }
 
-async function showShelf() {
-  const others = [...conversations.values()];
-  at("shelf").hidden = others.length < (current ? 2 : 1);
-  if (!at("shelf").hidden) (await import("./shelf.js")).showShelf(others, current, open);
-}
-
-function showChips() {
-  const questions = new Set([...current.suggestions(), ...[1, 2, 3, 4].map((n) => word(`chip${n}`))]);
-  at("chips").replaceChildren(...[...questions].map((question) => {
-    const chip = document.createElement("button");
-    chip.type = "button";
-    chip.className = "chip";
-    chip.textContent = question;
-    chip.addEventListener("click", () => {
-      if (!current.answering) current.ask(question, { suggested: true });
-    });
-    return chip;
-  }));
-  at("chips").scrollTo({ left: 0 });
+/** A module's `follow(conversation, page)`: from when it is `needed` whenever something changes. */
+function follow(module, needed) {
+  const lost = () => features.delete(module); // offline, perhaps
+  if (needed && !features.has(module)) features.set(module, import(module).catch(lost));
+  const page = { all, choose, describe, named, takeFile };
+  features.get(module)?.then(({ follow }) => follow?.(current, page));
 }
 
 function showComposer() {
-  if (!current) return;
-  const { answering } = current;
-  at("composer").dataset.answering = String(answering);
-  label(at("send"), answering ? "stop" : "send");
-  for (const chip of at("chips").children) chip.setAttribute("aria-disabled", String(answering));
-  at("upload").hidden = current.uploaded === 1;
-  at("upload").value = current.uploaded;
-  at("invitation").hidden = !current.empty;
+  if (current) {
+    const { answering, photos } = current;
+    textButtons(at("chips"), current.suggestions, {
+      className: "chip",
+      act: (question) => current.answering || current.ask(question, { suggested: true }),
+      other: at("photo-name"),
+    });
+    at("composer").dataset.answering = String(answering);
+    label(at("send"), answering ? "stop" : "send");
+    for (const chip of at("chips").children) chip.setAttribute("aria-disabled", String(answering));
+    at("upload").value = Math.min(...photos.map(({ arrived }) => arrived));
+    at("upload").hidden = at("upload").value === 1;
+    at("invitation").hidden = !current.empty;
+  }
+  follow("./compare.js", current?.photos[1]);
+  follow("./pin.js", current && !current.empty && !current.answering);
+  follow("./card.js", current?.photos[0].id && !current.answering);
 }
 
 function showBanner(revision) {
@@ -182,23 +185,16 @@ function showBanner(revision) {
 function submit() {
   const { value } = at("question");
   if (!current || current.answering) return;
-  if (!value.trim() || isTooLong()) return at("question").focus();
+  if (!value.trim() || isTooLong(value, MOST_CHARS, at("too-long"))) return at("question").focus();
   at("question").value = current.draft = "";
   grow();
   current.ask(value.trim());
 }
 
-function isTooLong() {
-  const { length: n } = at("question").value.trim();
-  at("too-long").hidden = n <= MOST_CHARS;
-  if (n > MOST_CHARS) say(at("too-long"), "tooLong", { n, most: MOST_CHARS });
-  return n > MOST_CHARS;
-}
-
 /** The line grows with its text. */
 function grow() {
   const box = at("question");
-  isTooLong();
+  isTooLong(box.value, MOST_CHARS, at("too-long"));
   box.style.height = "auto";
   box.style.height = `${box.scrollHeight}px`;
 }
@@ -221,7 +217,11 @@ at("question").addEventListener("keydown", (event) => {
   submit();
 });
 
-at("change").addEventListener("click", () => back().then(() => { at("cancel").hidden = false; }));
+const canListen = window.SpeechRecognition ?? window.webkitSpeechRecognition;
+at("speak").hidden = !(canListen && window.isSecureContext);
+at("speak").addEventListener("click", async () => (await import("./voice.js")).listen());
+at("change").addEventListener("click", () => pickAnother(null));
+at("compare").addEventListener("click", () => pickAnother(current));
 at("cancel").addEventListener("click", () => history.forward());
 at("privacy").addEventListener("click", async () => (await import("./privacy.js")).show(forget));
 whenSpoken(describe);
@@ -232,10 +232,11 @@ const models = readJson("v1/models")
     showBanner();
   })
   .catch(({ status }) => (at("closed-banner").hidden = status !== 401)); // else asking says why
-const patience = new Promise((done) => setTimeout(done, SETTLES_WITHIN));
-await Promise.race([Promise.all([models, remembered()]), patience]);
+const soon = new Promise((done) => setTimeout(done, SETTLES_WITHIN));
+await Promise.race([Promise.all([models, remembered()]), soon]);
 delete document.body.dataset.settling;
-showSamples(at("samples"), takeSample);
+showSamples(at("samples"), (sample, photo) =>
+  photo ? take(photo, { key: sample.file, sample }) : problem("sampleMissing"));
 watchSources({ take: takeFile, refuse: () => problem("noPhoto") });
 if (location.search === "?shared") (await import("./installed.js")).takeShared(takeFile);
 
@@ -245,5 +246,5 @@ async function remembered() {
   const { key } = history.state ?? {};
   if (conversations.has(key)) await show(conversations.get(key));
   else history.replaceState(null, "");
-  showShelf();
+  describe();
 }

@@ -1,40 +1,45 @@
 // The questions and answers about one photo, as they stand on the screen.
 
-import { AskFailure, Upload, ask } from "./api.js";
-import { say, tagOf, word } from "./language.js";
+import { AskFailure, Photo, ask } from "./api.js";
+import { say, sayRetry, tagOf, tell, word } from "./language.js";
+import { askOf } from "./photo.js";
 
 // Within this distance of the page's end, in pixels, the page follows an answer as it grows.
 const FOLLOWS_WITHIN = 120;
-// How a wait is told, in seconds.
-const UNITS = [["retryInHours", 3600], ["retryInMinutes", 60], ["retryIn", 1]];
 
 export class Conversation {
   #answering = null; // the AbortController of the answer under way
 
   /**
-   * A photo as photo.js prepares it, perhaps with the `id` of an upload of before, and `facts`:
-   * `key`, `number`, `sample`, `name()`, `suggestions()`, `announce(text)`, and what is called:
-   * `changed()` when answering begins or ends and when the photo is further on its way, `keep()`
-   * when there is something to remember, `answered(revision)`, and `refused()` when the photo
-   * cannot be used.
+   * About a photo as api.js takes it, with `facts`: `announce(text)`, and what is
+   * called: `changed()` when answering begins or ends and when a photo is further on its way,
+   * `keep()` when there is something to remember, `answered(revision)`, and `refused()` when the
+   * photo cannot be used. A second photo to compare with may join it (compare.js).
    */
-  constructor({ preview, ready, id = null }, facts) {
-    const { refused } = facts;
-    Object.assign(this, { preview, photo: ready, draft: "", exchanges: [], gone: false }, facts);
-    this.uploaded = 1; // from 0 to 1
-    this.upload = new Upload(ready, id, {
-      progress: (share) => {
-        this.uploaded = share;
-        this.changed();
-      },
-      refused: (failure) => refused(this, failure),
-    });
+  constructor(photo, facts) {
+    const { changed, refused } = facts;
+    Object.assign(this, { draft: "", exchanges: [], hints: null, gone: false }, facts);
+    this.photos = [new Photo(photo, { changed, refused: (failure) => refused(this, failure) })];
     this.element = document.createElement("div");
     this.element.className = "conversation";
   }
 
   get answering() {
     return this.#answering !== null;
+  }
+
+  get key() {
+    return this.photos[0].key; // what identifies the photo's source
+  }
+
+  /** Questions to tap: the card's once it is there (card.js), and none that was asked. */
+  get suggestions() {
+    const [{ sample }, second] = this.photos;
+    const keys = second ? ["pair1", "pair2", "pair3"] : ["chip1", "chip2", "chip3", "chip4"];
+    const general = (!second && this.hints) || keys.map((key) => word(key));
+    const asked = new Set(this.exchanges.map(({ question }) => question));
+    const all = new Set([...(sample && !second ? askOf(sample) : []), ...general]);
+    return [...all].filter((question) => !asked.has(question));
   }
 
   get empty() {
@@ -68,12 +73,14 @@ export class Conversation {
     this.#answering = new AbortController();
     const { signal } = this.#answering;
     exchange.begin();
-    this.changed();
+    exchange.compared = this.photos[1]?.key ?? null;
+    this.changed(); // a card makes way
     window.scrollTo({ top: document.documentElement.scrollHeight });
     this.announce(word("looking"));
     try {
       const earlier = await this.#earlierThan(exchange);
-      for await (const part of ask(this.upload, exchange.question, earlier, signal)) {
+      const how = { earlier, suggested: exchange.suggested, signal };
+      for await (const part of ask(this.photos, exchange.question, how)) {
         if (part.head) exchange.head(part.head);
         if (part.text) following(() => exchange.add(part.text));
         if (part.end) following(() => exchange.finish(part.end));
@@ -105,7 +112,7 @@ class Exchange {
 
   constructor(question, suggested, { retry, stop, announce, voted }) {
     Object.assign(this, { question, suggested, announce, voted });
-    this.vote = null;
+    this.vote = this.compared = null; // compared: the key of the second photo
     this.element = part("article", "exchange");
     this.text = part("p", "answer");
     this.note = part("p", "note");
@@ -202,8 +209,8 @@ class Exchange {
     this.#end("failed", { failure: { code, word, message, retryable } });
     this.element.dataset.code = failure.code ?? "";
     const silent = failure.word === "incomplete" && !this.text.textContent;
-    if (failure.word) this.#remark(silent ? "incompleteSilent" : failure.word);
-    else this.#quote(failure.message);
+    tell(this.note, silent ? "incompleteSilent" : failure.word, failure.message);
+    this.note.hidden = false;
     if (failure.retryable) this.#offerRetry(failure.retryAfter);
   }
 
@@ -220,27 +227,16 @@ class Exchange {
     this.note.hidden = false;
   }
 
-  #quote(message) {
-    delete this.note.dataset.word; // the server's words: they stay in the language they came in
-    this.note.textContent = message;
-    this.note.hidden = false;
-  }
-
-  /** At once or after some seconds, which are counted down; minutes and hours are only told. */
   #offerRetry(seconds) {
     this.retry.hidden = false;
-    this.retry.setAttribute("aria-disabled", String(seconds > 0));
-    if (seconds <= 0) return say(this.retry, "retry");
-    const [key, unit] = UNITS.find(([, unit]) => seconds > unit) ?? UNITS.at(-1);
-    say(this.retry, key, { n: Math.ceil(seconds / unit) });
-    setTimeout(() => this.#offerRetry(seconds - unit), 1000 * Math.min(seconds, unit));
+    sayRetry(this.retry, seconds);
   }
 }
 
 const part = (tag, className) => Object.assign(document.createElement(tag), { className });
 
 /** Do something that may lengthen the page; who reads its end keeps seeing the end. */
-function following(lengthen) {
+export function following(lengthen) {
   const page = document.documentElement;
   const before = page.scrollHeight - window.innerHeight - window.scrollY;
   lengthen();

@@ -1,6 +1,6 @@
 // A part of the photo, framed by finger, mouse or keyboard, to be asked about by itself.
 
-import { label, say } from "./language.js";
+import { label, say, wordButton } from "./language.js";
 import { style } from "./style.js";
 
 // The frame at first, as shares of the photo, and how far an arrow key moves it.
@@ -12,8 +12,11 @@ const JPEG_QUALITY = 0.92;
 
 const clamp = (value, most) => Math.min(most, Math.max(0, value));
 
-/** Lets the shopper frame a part of the image `photo` → a file, or null if she did not want it. */
-export async function crop(photo) {
+/**
+ * Lets the shopper, who has pressed `button`, frame a part of the image `photo` → a file, or null if
+ * she did not want it.
+ */
+export async function crop(photo, button) {
   await style("crop.css");
   const cover = document.createElement("div");
   const frame = document.createElement("div");
@@ -25,16 +28,9 @@ export async function crop(photo) {
   label(frame, "cropFrame");
   const hint = document.createElement("p");
   say(hint, "cropHint");
-  const [use, cancel] = ["cropUse", "cancel"].map((key) => {
-    const button = Object.assign(document.createElement("button"), { type: "button" });
-    button.className = "quiet-button";
-    say(button, key);
-    return button;
-  });
   cover.append(frame);
-  acts.append(hint, use, cancel);
   photo.parentElement.append(cover);
-  photo.parentElement.after(acts);
+  photo.closest("figure").querySelector("figcaption").before(acts);
 
   let box = { ...FIRST };
   const show = (next) => {
@@ -49,8 +45,11 @@ export async function crop(photo) {
   frame.focus({ preventScroll: true });
 
   const wanted = await new Promise((done) => {
-    use.addEventListener("click", () => done(true));
-    cancel.addEventListener("click", () => done(false));
+    acts.append(
+      hint,
+      wordButton("quiet-button", "cropUse", () => done(true)),
+      wordButton("quiet-button", "cancel", () => done(false)),
+    );
     acts.addEventListener("keydown", ({ key }) => key === "Escape" && done(false));
     frame.addEventListener("keydown", ({ key }) => {
       if (key === "Enter" || key === "Escape") done(key === "Enter");
@@ -59,7 +58,7 @@ export async function crop(photo) {
   });
   cover.remove();
   acts.remove();
-  document.getElementById("crop").focus({ preventScroll: true });
+  button.focus({ preventScroll: true });
   return wanted ? cut(photo, box) : null;
 }
 

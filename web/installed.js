@@ -8,6 +8,10 @@ if (window.isSecureContext && "serviceWorker" in navigator) {
   const link = Object.assign(document.createElement("link"), { rel: "manifest" });
   link.href = "manifest.json";
   document.head.append(link);
+  // iOS shows this one, which has no transparent edge.
+  const icon = Object.assign(document.createElement("link"), { rel: "apple-touch-icon" });
+  icon.href = "icon-maskable.png";
+  document.head.append(icon);
   navigator.serviceWorker.register("sw.js").catch(() => {}); // a browser may forbid it
 }
 

@@ -56,13 +56,15 @@ export function keep(conversation) {
     await within("readwrite", (store) => store.put(record));
     localStorage.setItem(MARK, "1");
     const records = (await all()).reverse();
-    const bytes = (count) => records.slice(0, count + 1).reduce((sum, { blob }) => sum + blob.size, 0);
+    const bytes = (count) => records.slice(0, count + 1).reduce(largeness, 0);
     const old = records.filter((_, place) => place >= MOST || bytes(place) > MOST_BYTES);
     if (old.length) {
       await within("readwrite", (store) => old.forEach(({ key }) => store.delete(key)));
     }
   });
 }
+
+const largeness = (sum, { blob, second }) => sum + blob.size + (second?.blob.size ?? 0);
 
 export function forget(key) {
   return inTurn(() => within("readwrite", (store) => store.delete(key)));
@@ -75,40 +77,45 @@ export function forgetAll() {
   });
 }
 
-async function recordOf({ key, sample, number, draft, photo, upload, exchanges }) {
-  const { blob } = await photo;
-  const { id } = upload;
-  const at = Date.now();
-  return { key, sample, number, draft, blob, id, at, exchanges: exchanges.map(exchangeOf) };
+async function recordOf({ photos, draft, exchanges }) {
+  const [first, second] = await Promise.all(photos.map(photoOf));
+  return { ...first, second, draft, at: Date.now(), exchanges: exchanges.map(exchangeOf) };
 }
 
-function exchangeOf({ question, suggested, text, outcome, vote, ...exchange }) {
+async function photoOf({ key, sample, number, ready, id, cards }) {
+  const { blob } = await ready;
+  return { key, sample, number, blob, id, cards };
+}
+
+function exchangeOf({ question, suggested, compared, text, outcome, vote, ...exchange }) {
   const { cache, revision, interaction, firstMs, totalMs } = exchange;
   return {
-    question, suggested, vote, outcome,
+    question, suggested, compared, vote, outcome,
     text: text.textContent,
     head: { cache, revision, interaction },
     times: { firstMs, totalMs },
   };
 }
 
-/** What was kept, shown as if it had just been answered. `converse(photo, facts)` makes room. */
+/** What was kept, shown as if it had just been answered. `converse(photo)` makes room. */
 export async function restore(converse) {
-  for (const record of await all()) {
-    const { blob, id } = record;
-    const photo = { preview: URL.createObjectURL(blob), ready: Promise.resolve({ blob }), id };
-    const conversation = converse(photo, record);
-    conversation.draft = record.draft;
-    for (const exchange of record.exchanges) refill(conversation, exchange);
+  for (const { second, draft, exchanges, ...first } of await all()) {
+    const conversation = converse(ready(first));
+    if (second) (await import("./compare.js")).pair(conversation, ready(second));
+    conversation.draft = draft;
+    for (const exchange of exchanges) refill(conversation, exchange);
   }
 }
 
-function refill(conversation, { question, suggested, vote, outcome, text, head, times }) {
+const ready = ({ blob, ...photo }) =>
+  ({ ...photo, preview: URL.createObjectURL(blob), ready: Promise.resolve({ blob }) });
+
+function refill(conversation, { question, suggested, compared, vote, outcome, text, head, times }) {
   const exchange = conversation.add(question, { suggested });
   exchange.begin();
   exchange.head(head);
   if (text) exchange.add(text);
-  exchange.vote = vote;
+  Object.assign(exchange, { vote, compared });
   if (outcome?.failure) exchange.fail(new AskFailure(outcome.failure));
   else if (outcome?.end) exchange.finish(outcome.end, times);
   else exchange.stopped(); // the page was closed while it was answered

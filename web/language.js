@@ -9,6 +9,8 @@ let words = await wordsOf(current);
 
 export const language = () => current;
 
+export const at = (id) => document.getElementById(id);
+
 /** The value of Accept-Language for the API: its error messages come in the page's language. */
 export const acceptLanguage = () => (current === "zh" ? "zh-CN,zh;q=0.9" : "en");
 
@@ -39,11 +41,62 @@ export function say(element, key, values = {}) {
   element.textContent = word(key, values);
 }
 
+/** As `say`; or without a `key` the server's own words, which stay in the language they came in. */
+export function tell(element, key, message) {
+  if (key) return say(element, key);
+  delete element.dataset.word;
+  element.textContent = message;
+}
+
+// How a wait is told, in seconds.
+const UNITS = [["retryInHours", 3600], ["retryInMinutes", 60], ["retryIn", 1]];
+
+/**
+ * Make a button say that one may try again, at once or after some seconds, which are counted down;
+ * minutes and hours are only told.
+ */
+export function sayRetry(button, seconds) {
+  button.setAttribute("aria-disabled", String(seconds > 0));
+  if (seconds <= 0) return say(button, "retry");
+  const [key, unit] = UNITS.find(([, unit]) => seconds > unit) ?? UNITS.at(-1);
+  say(button, key, { n: Math.ceil(seconds / unit) });
+  setTimeout(() => sayRetry(button, seconds - unit), 1000 * Math.min(seconds, unit));
+}
+
 /** As `say`, for the element's accessible name. */
 export function label(element, key, values = {}) {
   element.dataset.wordLabel = key;
   element.dataset.values = JSON.stringify(values);
   element.setAttribute("aria-label", word(key, values));
+}
+
+/** A button that says the word `key`. */
+export function wordButton(className, key, act) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className });
+  say(button, key);
+  button.addEventListener("click", act);
+  return button;
+}
+
+/** Fill `group` with a button for each of `texts`; what had the focus keeps it, or `other` gets it. */
+export function textButtons(group, texts, { className, act, other }) {
+  const before = [...group.children];
+  if (String(texts) === String(before.map(({ textContent }) => textContent))) return;
+  const focused = before.indexOf(document.activeElement);
+  group.replaceChildren(...texts.map((textContent) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", className, textContent });
+    button.addEventListener("click", () => act(textContent));
+    return button;
+  }));
+  if (focused >= 0) (group.children[focused] ?? other).focus({ preventScroll: true });
+}
+
+/** Whether a text has more than `most` characters, which `line` then says. */
+export function isTooLong(text, most, line) {
+  const n = text.trim().length;
+  line.hidden = n <= most;
+  if (n > most) say(line, "tooLong", { n, most });
+  return n > most;
 }
 
 /** Call `listener` now and after every change of language. */

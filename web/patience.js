@@ -1,6 +1,6 @@
 // After a silence the shopper is told, and may go on waiting or stop.
 
-import { say, word } from "./language.js";
+import { word, wordButton } from "./language.js";
 
 // After this long without a word, in ms.
 const SILENCE = 5000;
@@ -16,11 +16,7 @@ export class Patience {
     Object.assign(this, { remark, announce, grow });
     this.line = Object.assign(document.createElement("p"), { className: "patience", hidden: true });
     for (const [key, act] of [["goOnWaiting", () => this.listen()], ["cancel", stop]]) {
-      const button = Object.assign(document.createElement("button"), { type: "button" });
-      button.className = "quiet-button";
-      say(button, key);
-      button.addEventListener("click", act);
-      this.line.append(button);
+      this.line.append(wordButton("quiet-button", key, act));
     }
     note.after(this.line);
   }

@@ -2,7 +2,7 @@
 // (one that is no photo is refused without a request), and samples for who has none at hand.
 
 import { readJson } from "./api.js";
-import { language, whenSpoken } from "./language.js";
+import { at, language, whenSpoken } from "./language.js";
 
 /** Whether there is a mouse, and so a keyboard that covers nothing. */
 export const desk = matchMedia("(hover: hover) and (pointer: fine)");
@@ -178,7 +178,6 @@ function isAnimatedPng(bytes) {
  * and `refuse()` for what is no file.
  */
 export function watchSources({ take, refuse }) {
-  const at = (id) => document.getElementById(id);
   for (const [button, input] of [["take", "camera-file"], ["choose", "photo-file"]]) {
     at(button).addEventListener("click", () => at(input).click());
     at(input).addEventListener("change", () => {
@@ -187,14 +186,17 @@ export function watchSources({ take, refuse }) {
       if (file) take(file);
     });
   }
-  at("crop").addEventListener("click", async () => {
-    const part = await (await import("./crop.js")).crop(at("photo"));
-    if (part) take(part);
-  });
+  at("crop").addEventListener("click", () => takePart(at("photo"), at("crop"), take));
   if (!desk.matches) return;
   import("./drop.js").then(({ watchDrops }) => {
     watchDrops(at("tag"), at("question"), { take, refuse });
   });
+}
+
+/** Hands a part of the image `photo`, which its shopper frames, to `take(file)`. */
+export async function takePart(photo, button, take) {
+  const part = await (await import("./crop.js")).crop(photo, button);
+  if (part) take(part);
 }
 
 /** What a sample shows and what one may ask about it, in the page's language. */

@@ -1,15 +1,18 @@
-// The photos of this visit beside the one on the screen, once there are several.
+// The photos of this visit and of those before, to go back to, or to compare with.
 
-/** Fill the shelf; `show(conversation)` is called on a tap. */
-export function showShelf(conversations, current, show) {
-  document.getElementById("shelf-list").replaceChildren(...conversations.map((conversation) => {
-    const picture = Object.assign(new Image(56, 56), { src: conversation.preview, alt: "" });
+import { at } from "./language.js";
+
+export function follow(current, { all, choose, named }) {
+  const photos = all().map(({ photos: [photo] }) => photo);
+  at("shelf").hidden = photos.length < (current ? 2 : 1);
+  at("shelf-list").replaceChildren(...photos.map((photo) => {
+    const picture = Object.assign(new Image(56, 56), { src: photo.preview, alt: "" });
     const button = document.createElement("button");
     button.type = "button";
-    button.setAttribute("aria-current", String(conversation === current));
-    button.setAttribute("aria-label", conversation.name());
+    button.setAttribute("aria-current", String(photo === current?.photos[0]));
+    button.setAttribute("aria-label", named(photo));
     button.append(picture);
-    button.addEventListener("click", () => show(conversation));
+    button.addEventListener("click", () => choose(photo));
     const item = document.createElement("li");
     item.append(button);
     return item;

@@ -138,5 +138,6 @@ def configure_logging(level: str = "INFO") -> None:
     warnings.showwarning = handler.show_warning
     # Python would remember every text that it has shown, and a photo can make up new ones.
     warnings.simplefilter("always", append=True)
-    for noisy in ("httpx", "uvicorn.access"):  # one line a request is ours to write
+    # One line a request is ours to write, and what httpcore debugs has the addresses of photos.
+    for noisy in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

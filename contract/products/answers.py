@@ -40,14 +40,14 @@ def card_answer(answer: Delta, end: Finished, calibration: Calibration) -> CardA
     if end.reason == "content_filter":
         return CardAnswer(None, {})
     card = read_card(answer.text)
-    likely = field_probabilities(answer.text, answer.logprobs)
-    return CardAnswer(
-        card,
-        {
-            name: round(calibration.of_field(name, likely[name]), 4) if name in likely else None
-            for name in CARD_FIELDS
-        },
-    )
+    likely = field_confidence(answer, calibration)
+    return CardAnswer(card, {name: likely.get(name) for name in CARD_FIELDS})
+
+
+def field_confidence(written: Delta, calibration: Calibration) -> dict[str, float]:
+    """How likely each field is right whose tokens have come, in [0, 1]."""
+    likely = field_probabilities(written.text, written.logprobs)
+    return {name: round(calibration.of_field(name, p), 4) for name, p in likely.items()}
 
 
 def match_answer(answer: Delta, end: Finished, calibration: Calibration) -> MatchAnswer:

@@ -9,17 +9,19 @@ from contract.response import TokenLogprob
 
 
 def field_probabilities(text: str, tokens: Sequence[TokenLogprob]) -> dict[str, float]:
-    """Of each field of the JSON object in `text`, the probability of its value: the product of
-    those of the tokens that spell it, given all that stands before. Empty where the tokens do not
-    spell the text, as when a link was taken out of it."""
-    data = text.encode()
-    if b"".join(token.data for token in tokens) != data:
+    """Of each field of the JSON object in `text` that is spelt so far, the probability of its
+    value: the product of those of the tokens that spell it, given all that stands before. Empty
+    where the tokens spell another text, as when a link was taken out of it."""
+    spelt = b"".join(token.data for token in tokens)
+    if not text.encode().startswith(spelt):
         return {}
     ends = list(accumulate(len(token.data) for token in tokens))
     found = {}
     for field in written_fields(text):
         start = len(text[: field.start].encode())
         end = start + len(text[field.start : field.end].encode())
+        if end > len(spelt):
+            break
         logprobs = [
             token.logprob
             for token, stop in zip(tokens, ends, strict=True)

@@ -27,7 +27,7 @@ class PhotoRequest(Wire):
     """What both have: a photo, and who asks in which language."""
 
     image: str | None = None
-    """Base64 or a data URI."""
+    """Base64, a data URI, or an https address of a host that the server fetches photos from."""
     image_id: str | None = None
     language: Language | None = None
     model: Annotated[str, Field(max_length=128)] = MODEL_ALIAS
@@ -139,6 +139,7 @@ def _typed(
         turns=(Turn("user", text),),
         image=photo.image,
         image_id=photo.image_id,
+        image_url=photo.image_url,
         photo_field=photo.place,
         model=request.model,
         user=request.user,

@@ -1,18 +1,18 @@
 """A card or a match as its asker gets it: one JSON object, or a card field by field."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
 from contract import sse
 from contract.completion import CompletionRequest
 from contract.errors import InternalError, ShopsightError
-from contract.products.answers import CardAnswer, MatchAnswer
+from contract.products.answers import CardAnswer, MatchAnswer, field_confidence
 from contract.products.calibration import Calibration
 from contract.products.card import CARD_FIELDS, read_field
 from contract.products.fields import written_fields
-from contract.render import AnswerPieces
+from contract.render import AnswerPieces, joined
 from contract.response import AnswerFrame, Delta, Finished
 
 log = logging.getLogger(__name__)
@@ -59,25 +59,25 @@ def match_object(
 async def card_stream(
     pieces: AnswerPieces,
     whole: Callable[[Finished], dict[str, Any]],
+    calibration: Calibration,
     asked: CompletionRequest,
     language: str,
 ) -> AsyncGenerator[bytes]:
     """Each field as soon as it is complete, then the whole card, then `[DONE]`. After the first
     byte a failure is an error event, and no `[DONE]` follows it."""
-    text, told = "", 0
+    written, told = Delta(""), 0
     async with aclosing(pieces):
         try:
             async for piece in pieces:
+                ended = isinstance(piece, Finished)
                 if isinstance(piece, Delta):
-                    text += piece.text
-                    written = list(written_fields(text))
-                    for field in written[told:]:
-                        if field.name in CARD_FIELDS:
-                            yield sse.frame(_field(field.name, text[field.start : field.end]))
-                    told = len(written)
-                    continue
-                yield sse.frame(whole(piece))
-                yield sse.DONE
+                    written = joined([written, piece])
+                for event in _fields(written, told, calibration, ended=ended):
+                    told += 1
+                    yield sse.frame(event)
+                if isinstance(piece, Finished):
+                    yield sse.frame(whole(piece))
+                    yield sse.DONE
         except ShopsightError as error:
             yield sse.frame(asked.placed(error).body(language))
         except Exception:
@@ -85,9 +85,26 @@ async def card_stream(
             yield sse.frame(InternalError().body(language))
 
 
-def _field(name: str, written: str) -> dict[str, Any]:
-    """Raises ReplicaFailed for a value that no card has there."""
-    return {"object": "product.card.field", "field": name, "value": read_field(name, written)}
+def _fields(
+    written: Delta, told: int, calibration: Calibration, *, ended: bool
+) -> Iterator[dict[str, Any]]:
+    """The fields behind the first `told`. One whose tokens are held back, as the screen does with
+    what may be the beginning of something, waits for them. Raises ReplicaFailed for a value that
+    no card has there."""
+    fields = [each for each in written_fields(written.text) if each.name in CARD_FIELDS][told:]
+    if not fields:
+        return
+    sure = field_confidence(written, calibration)
+    for field in fields:
+        if written.logprobs and field.name not in sure and not ended:
+            return
+        yield {
+            "object": "product.card.field",
+            "field": field.name,
+            "value": read_field(field.name, written.text[field.start : field.end]),
+            "confidence": sure.get(field.name),
+            "calibrated": bool(calibration.card),
+        }
 
 
 def _object(frame: AnswerFrame, kind: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@ their own."""
 
 import hmac
 import uuid
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -12,13 +13,17 @@ from starlette.datastructures import State
 
 from contract.errors import InvalidField, NoReplica
 from contract.http import install_error_handlers
+from gateway.api.analysts.photos import photos_router
+from gateway.api.analysts.reports import reports_router
 from gateway.api.guard import Guard
 from gateway.api.hosts import Hosts
+from gateway.api.overview.routes import add_figures, add_page
 from gateway.cache.redis import RedisUnavailableError
 from gateway.errors import CacheUnavailable, InvalidKey
 from gateway.gateway import Gateway
 from gateway.pool.balancer import checked_weights
 from gateway.pool.pool import Pool
+from gateway.telemetry.last_hour import LastHour
 
 Revision = Annotated[str, Field(pattern=r"^[!-~]{1,64}$")]
 Tenant = Annotated[str, Query(pattern=r"^[!-~]{1,64}$")]
@@ -43,16 +48,29 @@ def create_internal_app(hosts: Hosts, registry: CollectorRegistry) -> Guard:
     return Guard(app, hosts)
 
 
-def create_admin_app(host: str, public: State, token: str) -> Guard:
+def create_admin_app(
+    host: str, public: State, token: str, reports: Path, last_hour: LastHour
+) -> Guard:
     """Administration, on a third port. A name that is not local must be `host`: the public names of
     the page lead here only by DNS rebinding."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.include_router(admin_router(public, token))
+    app.include_router(admin_router(public, token, last_hour))
+    app.include_router(reports_router(reports, token))
+    app.include_router(photos_router(lambda: running(public).uploading.uploads, token))
+    add_page(app)
     install_error_handlers(app)
     return Guard(app, Hosts([host]))
 
 
-def admin_router(public: State, token: str) -> APIRouter:
+def running(public: State) -> Gateway:
+    """Raises NoReplica where it has not started yet."""
+    gateway: Gateway | None = getattr(public, "gateway", None)
+    if gateway is None:
+        raise NoReplica
+    return gateway
+
+
+def admin_router(public: State, token: str, last_hour: LastHour) -> APIRouter:
     """`public`: the state of the public application, which holds the running gateway. `token`: what
     each request has to bring; empty: nothing."""
 
@@ -65,10 +83,9 @@ def admin_router(public: State, token: str) -> APIRouter:
     router = APIRouter(prefix="/admin", dependencies=[Depends(check_token)])
 
     def running_gateway() -> Gateway:
-        gateway: Gateway | None = getattr(public, "gateway", None)
-        if gateway is None:  # not yet started
-            raise NoReplica
-        return gateway
+        return running(public)
+
+    add_figures(router, last_hour, running_gateway)
 
     def pool() -> Pool:
         return running_gateway().pool

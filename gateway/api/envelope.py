@@ -10,7 +10,7 @@ from gateway.cache.control import cache_control
 from gateway.errors import UndecodableText
 from gateway.gateway import Gateway
 from gateway.identity.sessions import SESSION_HEADER
-from gateway.log.client import client_of
+from gateway.log.client import SOURCE_HEADER, client_of, source_of
 from gateway.log.interaction import Interaction
 
 
@@ -41,6 +41,7 @@ def new_interaction(request: Request, kind: str = "ask") -> Interaction:
         route=request.scope["path"],
         control=cache_control(request.headers.get("cache-control")),
         client=client_of(request.headers.get("user-agent", "")),
+        source=source_of(request.headers.get(SOURCE_HEADER)),
     )
 
 

@@ -61,16 +61,17 @@ class ProductEndpoint(AskEndpoint):
         asked = interaction.asked
         assert asked is not None
         revision = interaction.revision or ""
+        calibration = gateway.pool.calibration(revision)
         frame = AnswerFrame(f"{self.task.scope}-{interaction.id.hex}", MODEL_ALIAS, revision)
 
         def whole(end: Finished) -> dict[str, Any]:
             assert interaction.product is not None
-            calibration = gateway.pool.calibration(revision)
             language = interaction.language or "en"
             return product_object(frame, interaction.product, end, language, calibration)
 
         if asked.stream:
-            body = card_stream(pieces, whole, asked, interaction.language or "en")
+            language = interaction.language or "en"
+            body = card_stream(pieces, whole, calibration, asked, language)
             return EventStream(body, response_headers(gateway, interaction))
         answered = orjson.dumps(whole(await end_of(pieces)))
         headers = response_headers(gateway, interaction)

@@ -18,6 +18,8 @@ MAX_LIMITED_S = 300.0
 BUSY, LIMITED = 503, 429
 # Statuses of a failure that another replica, or the same one later, may not have.
 MAY_PASS = (500, 502, 504)
+# And of a photo's own server.
+MAY_PASS_CODES = ("image_url_unreachable", "image_url_too_slow", "image_url_changed")
 
 Outcome = Literal["completed", "failed", "expired", "cancelled", "erased"]
 # What the error file says of a line that was not asked, in OpenAI's words where it has some.
@@ -85,7 +87,8 @@ def pause_after(answer: Answer, tries: int) -> Pause | None:
         return Pause(min(answer.retry_after_s or 1.0, MAX_PAUSE_S), False, "all")
     if answer.status == LIMITED:
         return Pause(min(answer.retry_after_s or 1.0, MAX_LIMITED_S), False, "tenant")
-    if answer.status in MAY_PASS and tries < MAX_TRIES:
+    code = answer.body.get("error", {}).get("code")
+    if (answer.status in MAY_PASS or code in MAY_PASS_CODES) and tries < MAX_TRIES:
         return Pause(PAUSES_S[min(tries, len(PAUSES_S)) - 1], True, "line")
     return None
 

@@ -18,7 +18,10 @@ from gateway.cli.catalogue import (
     read_catalogue,
     write_csv,
 )
+from gateway.cli.catalogue_evaluation import report_of
+from gateway.cli.evaluate import BadCommand, publish, requirements
 from gateway.cli.progress import ProgressBar
+from gateway.evaluation.verdict import Requirement, UnknownFigure
 
 # Of one uploaded file: the server takes 200 MB and 50,000 lines.
 PART_BYTES, PART_LINES = 150_000_000, 20_000
@@ -63,11 +66,17 @@ class State:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: every row is answered, 1: some are not, 2: the command itself is wrong, 130: stopped."""
+    """0: every row is answered, 1: some are not or are worse than what is required, 2: the command
+    itself is wrong, 130: stopped."""
     for path, is_there in ((args.catalogue, Path.is_file), (args.photos, Path.is_dir)):
         if not is_there(path):
             print(f"There is no {path}.", file=sys.stderr)
             return 2
+    try:
+        required = requirements(args.require)
+    except BadCommand as error:
+        print(error, file=sys.stderr)
+        return 2
     lane = BatchClient(args.url, args.key.strip())
     out: Path = args.out or args.catalogue.with_suffix(".answers.csv")
     question = args.question or ("" if lane.makes_cards() else USUAL_QUESTION)
@@ -81,11 +90,27 @@ def run(args: argparse.Namespace) -> int:
         print(f"\n{LATER}", file=sys.stderr)
         return 130
     write_csv(out, columns, items, answers.told)
+    passed = not args.evaluate or _evaluated(args, out, items, answers, required)
     left = [item for item in items if not answers.answered(item.id)]
     print(f"{out}: {len(items) - len(left)} of {len(items)} rows are answered.", file=sys.stderr)
     if left:
         print("The same command asks the others again.", file=sys.stderr)
-    return 1 if left else 0
+    return 1 if left or not passed else 0
+
+
+def _evaluated(
+    args: argparse.Namespace,
+    out: Path,
+    items: list[Item],
+    answers: "_Answers",
+    required: list[Requirement],
+) -> bool:
+    try:
+        report = report_of(args.catalogue.name, items, answers.result, required)
+    except UnknownFigure as error:
+        raise SystemExit(str(error)) from None
+    publish(report, out.with_suffix(".html"), args.photos, args.language)
+    return report.passed
 
 
 class _Answers:
@@ -103,6 +128,9 @@ class _Answers:
     def told(self) -> dict[str, dict[str, Any]]:
         """As columns."""
         return {name: answer_of(result) for name, result in self._results.items()}
+
+    def result(self, name: str) -> dict[str, Any] | None:
+        return self._results.get(name)
 
     def answered(self, name: str) -> bool:
         result = self._results.get(name)

@@ -1,15 +1,17 @@
-"""`shopsight export`: writes voted questions with their answers, one JSON object per line."""
+"""`shopsight export`: writes voted questions with their answers, one JSON object per line, to learn
+from or as a set for `shopsight evaluate`."""
 
 import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from gateway.config import Settings
+from gateway.evaluation.voted import VotedSet
 from gateway.feedback.examples import Examples, files_in, inline
 from gateway.log.schema.database import open_database
 
@@ -20,13 +22,23 @@ def run(args: argparse.Namespace) -> int:
     beside = args.out.parent if args.out else Path()
     save = files_in(args.photos, beside) if args.photos else inline
     examples = Examples(engine, settings.image_dir, save)
+    voted = VotedSet()
+    lines: Iterable[Mapping[str, Any]] = examples.read(args.tenant, args.since)
+    if args.format == "set":
+        lines = voted.lines(lines)
+    written = 0
     try:
         with _opened(args.out) as out:
-            for example in examples.read(args.tenant, args.since):
-                out.write(json.dumps(example, ensure_ascii=False) + "\n")
+            for line in lines:
+                out.write(json.dumps(line, ensure_ascii=False) + "\n")
+                written += 1
     finally:
         engine.dispose()
-    print("\n".join(coverage_lines(examples.coverage)), file=sys.stderr)
+    told = coverage_lines(examples.coverage)
+    if args.format == "set":
+        told += [f"{why}: {count}" for why, count in sorted(voted.left_out.items())]
+        told.append(f"{written} lines in the set")
+    print("\n".join(told), file=sys.stderr)
     return 0
 
 

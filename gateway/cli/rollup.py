@@ -11,7 +11,8 @@ def run() -> int:
     engine = open_database(settings)
     with upkeep_lock(engine) as acquired:
         if acquired:
-            print(f"hours and days counted: {roll_up(engine, settings.business_zone).counted}")
+            counted = roll_up(engine, settings.business_zone, price=settings.price).counted
+            print(f"hours and days counted: {counted}")
         else:
             print("Another one is at it.")
     engine.dispose()

@@ -14,7 +14,7 @@ from gateway.log import audit, tombstones
 from gateway.log.event import BadEvent
 from gateway.log.given_answers import given_answer, given_to_nobody_else
 from gateway.log.redaction import WITHOUT_PERSON, fields_of, without_person
-from gateway.log.rollups.roll_up import recount_details
+from gateway.log.rollups.details import recount_details
 from gateway.log.schema.columns import MYSQL
 from gateway.log.schema.tables import dead_letters, feedback, interactions, votes
 from gateway.log.tombstones import Subject, Tombstones

@@ -24,6 +24,7 @@ from gateway.errors import ImageStoreUnavailable
 from gateway.identity.callers import Caller
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images import rows
+from gateway.images.consented import consented_photo
 from gateway.images.quota import Quota
 from gateway.images.upload import PREFIX, Consent, Upload, path_of
 from gateway.log import tombstones
@@ -119,6 +120,15 @@ class Uploads:
         if upload is None or now >= upload.expires_at or not upload.belongs_to(caller):
             raise ImageNotFound("image_id")
         return upload
+
+    async def consented(self, tenant: str, digest: str) -> tuple[bytes, str]:
+        """File and format of a photo of the log. Raises PhotoNotShown, ImageStoreUnavailable."""
+        try:
+            return await self._in_thread(
+                consented_photo, self._engine, self._folder, tenant, digest
+            )
+        except SQLAlchemyError:
+            raise ImageStoreUnavailable from None
 
     async def _in_thread(self, call: Callable[..., R], *arguments: Any) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._sql, call, *arguments)

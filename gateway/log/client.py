@@ -11,6 +11,10 @@ from ua_parser import Parser
 from ua_parser.basic import Resolver
 from ua_parser.loaders import load_lazy_builtins
 
+# By it the page says how a question came. A hint: whoever else sends it is believed as well.
+SOURCE_HEADER = "x-question-source"
+SOURCES = ("typed", "suggested")
+
 # The first whose mark occurs, in this order: a mini program's agent also names WeChat's browser and
 # a phone.
 _APPS = (
@@ -86,3 +90,8 @@ def prepare() -> None:
 @cache  # 8 MB with all of its rules
 def _parser() -> Parser:
     return Parser(Resolver(load_lazy_builtins()))
+
+
+def source_of(hint: str | None) -> str | None:
+    """How a question came, where the header says so; None for what is none of SOURCES."""
+    return hint if hint in SOURCES else None

@@ -21,9 +21,10 @@ from gateway.cache.control import NO_DIRECTIVES, CacheControl
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import ASK
 from gateway.log.masking import masked
-from gateway.log.products import product_columns
+from gateway.log.products import BATCH_LINE, product_columns
 from gateway.log.question import logged_question
 from gateway.log.schema.columns import MODERATION_LENGTH
+from gateway.log.texts.not_visible import cannot_see
 
 # The caller of a request that was refused before its key was checked.
 UNKNOWN = Caller("unknown")
@@ -52,6 +53,9 @@ class Interaction:
     revision: str | None = None
     client: str | None = None
     """A short class of the user agent, see `log.client`."""
+    source: str | None = None
+    """How the page says that a question came: one of `client.SOURCES`."""
+    prompt_version: str | None = None
     flags: list[str] = field(default_factory=list)
     """What moderation found, as `question:<category>`, `image:<category>`, `answer:<category>`;
     with `:review` or `:flag` behind it where it was let pass."""
@@ -64,6 +68,8 @@ class Interaction:
     error_code: str | None = None
     end: Finished | None = None
     steps_ms: dict[str, float] = field(default_factory=dict)
+    steps_began: dict[str, float] = field(default_factory=dict)
+    """In time.perf_counter seconds, for a trace."""
     first_text_ms: float | None = None
     _answer: list[Delta] = field(default_factory=list)
     _step_ended: float = 0.0
@@ -71,7 +77,7 @@ class Interaction:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Measure the time of one step, whether it fails or not."""
-        started = time.perf_counter()
+        started = self.steps_began[name] = time.perf_counter()
         try:
             yield
         finally:
@@ -87,11 +93,12 @@ class Interaction:
         request led it (miss) or followed it (joined), or its answer was just stored (hit)."""
         self.cache = outcome
         waited = time.perf_counter() - self._step_ended
-        self.steps_ms["upstream" if outcome == "miss" else "join"] = waited * 1000
+        name = "upstream" if outcome == "miss" else "join"
+        self.steps_began[name], self.steps_ms[name] = self._step_ended, waited * 1000
 
-    def begin(self, asked: CompletionRequest, task: str) -> CompletionRequest:
-        """It is known what was asked."""
-        self.asked, self.task = asked, task
+    def begin(self, asked: CompletionRequest, task: str, prompt: str) -> CompletionRequest:
+        """It is known what was asked. `prompt`: the version of our instruction."""
+        self.asked, self.task, self.prompt_version = asked, task, prompt
         return asked
 
     def add_piece(self, piece: AnswerPiece) -> None:
@@ -139,7 +146,9 @@ class Interaction:
         """A row of `interactions`, and the vote. Called once, when the request has ended:
         `total_ms` is the time until now."""
         image, end = self.image, self.end
-        question = logged_question(self.asked.question, self.task) if self.asked else None
+        asked = self.asked
+        question = logged_question(asked.question, self.task) if asked else None
+        answer = masked("".join([piece.text for piece in self._answer])) or None
         return {
             "interaction_id": self.id,
             "parent_interaction_id": self.parent,
@@ -160,7 +169,7 @@ class Interaction:
             "question_hash": question.hash if question else None,
             "intent": question.intent if question else None,
             "language": self.language,
-            "answer": masked("".join([piece.text for piece in self._answer])) or None,
+            "answer": answer,
             "outcome": self.outcome,
             "error_code": self.error_code,
             "finish_reason": end.reason if end else None,
@@ -179,8 +188,20 @@ class Interaction:
             "total_ms": _rounded(self.elapsed_ms),
             "answer_key": self.answer_key,
             **product_columns(self.product),
+            "source": self._source,
+            "turns": asked.user_turns if asked else None,
+            "photos": asked.photo_count if asked else None,
+            "prompt_version": self.prompt_version,
+            "cannot_see": cannot_see(answer, self.product),
             "vote": self.vote,
         }
+
+    @property
+    def _source(self) -> str | None:
+        """None of what asks nothing."""
+        if self.asked is None:
+            return None
+        return "batch" if self.kind == BATCH_LINE else self.source or "api"
 
     @property
     def _moderation(self) -> str | None:

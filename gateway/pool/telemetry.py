@@ -14,6 +14,13 @@ from gateway.pool.places import Places
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
+# How the metrics of each lane begin.
+LANES: dict[str, tuple[Priority, str]] = {
+    "gateway_pool": ("interactive", ""),
+    "gateway_pool_batch": ("batch", " of the batch lane"),
+}
+
+
 class ObservedReplica(Protocol):
     url: str
     places: Places
@@ -77,7 +84,10 @@ class _PoolCollector(Collector):
         self._replicas, self._waiting = replicas, waiting
 
     def describe(self) -> Iterable[Metric]:
-        return ()  # registering must not collect: the pool may not have started
+        # Only names: registering must not collect, because the pool may not have started.
+        names = ["gateway_pool_replicas"]
+        names += [f"{lane}_{what}" for lane in LANES for what in ("in_flight", "waiting")]
+        return [GaugeMetricFamily(name, name) for name in names]
 
     def collect(self) -> Iterable[Metric]:
         replicas = self._replicas()
@@ -87,11 +97,7 @@ class _PoolCollector(Collector):
         for state in ("ready", "ejected", "down"):
             by_state.add_metric([state], sum(replica.state == state for replica in replicas))
         yield by_state
-        lanes: dict[Priority, tuple[str, str]] = {
-            "interactive": ("gateway_pool", ""),
-            "batch": ("gateway_pool_batch", " of the batch lane"),
-        }
-        for priority, (name, of) in lanes.items():
+        for name, (priority, of) in LANES.items():
             in_flight = GaugeMetricFamily(
                 f"{name}_in_flight", f"Questions{of} in flight at each replica.", labels=["replica"]
             )

@@ -28,7 +28,7 @@ from gateway.pool.pool import Pool
 from gateway.pool.upstreams.question import headers_of
 from gateway.usecases.deadline import arrived
 from gateway.usecases.question import Question
-from gateway.usecases.questions import Questions, check_allowed, check_model
+from gateway.usecases.questions import Questions, check_allowed, revision_of
 from gateway.usecases.refresh import Refreshes
 from gateway.usecases.screening import Screening
 
@@ -57,7 +57,7 @@ class Answering:
         """The pieces of the answer, and its end once the interaction is recorded."""
         async with self.recorder.recorded(interaction):
             question = await arrived(read(), self.deadline_ms)
-            asked = interaction.begin(question.asked, question.known.task.scope)
+            asked = interaction.begin(question.asked, *question.known.task.names)
             check_allowed(asked, interaction.caller)
             if not (interaction.control.look_up and interaction.control.share):
                 await self.limits.recompute(interaction)
@@ -71,8 +71,8 @@ class Answering:
                 await self.screening.question(question, interaction)
 
             # 3 which model answers this caller
-            revision = self.pool.choose_revision(interaction.sticky_id)
-            check_model(asked, revision)
+            caller = interaction.caller
+            revision = revision_of(asked, caller, interaction.sticky_id, self.pool)
             interaction.revision = revision
             key = question.known.key(revision, interaction.caller.tenant)
             key = self.quarantine.current_key(key)

@@ -44,7 +44,8 @@ class Known:
     def chars(self) -> int:
         forms = (self.asked,) if self.asked is self.canonical else (self.asked, self.canonical)
         turns = sum(len(turn.text) for form in forms for turn in form.turns)
-        return turns + len(self.asked.sampling.schema or "")
+        urls = sum(map(len, self.asked.urls))
+        return turns + urls + len(self.asked.sampling.schema or "")
 
     def key(self, revision: str, namespace: str) -> AnswerKey:
         key = self._key

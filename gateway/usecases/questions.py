@@ -4,8 +4,9 @@ is remembered within its tenant, so that it is neither parsed nor screened again
 import math
 import time
 from collections import OrderedDict
+from dataclasses import replace
 
-from contract.completion import CompletionRequest
+from contract.completion import CompletionRequest, FurtherPhoto
 from contract.errors import (
     DeadlineExceeded,
     InvalidField,
@@ -20,7 +21,11 @@ from gateway.errors import SchemaNeedsKey
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import SYSTEM
 from gateway.images.identify import ImageIdentifier
+from gateway.images.remote.photos import FoundPhoto, RemotePhotos
+from gateway.images.upload import Upload
 from gateway.images.uploads import Uploads
+from gateway.limits.limiter import Limiter
+from gateway.pool.pool import Pool
 from gateway.prompt import SYSTEM as SYSTEM_PROMPT
 from gateway.usecases.deadline import in_time
 from gateway.usecases.question import BodyName, Known, Question
@@ -56,16 +61,30 @@ def _check_instructions(asked: CompletionRequest, caller: Caller) -> None:
         raise InvalidField(f"messages.{instructions[-1]}.content")
 
 
-def check_model(asked: CompletionRequest, revision: str) -> None:
-    """Raises ModelNotFound for another revision than the caller's."""
-    if asked.model not in (MODEL_ALIAS, revision):
+def revision_of(asked: CompletionRequest, caller: Caller, sticky_id: str, pool: Pool) -> str:
+    """Who names none is answered by its own, as the weights say. A key may name any that is there,
+    also one that no shopper is given yet: so it is evaluated. Raises ModelNotFound, NoReplica."""
+    if asked.model == MODEL_ALIAS:
+        return pool.choose_revision(sticky_id)
+    if caller.key is not None and asked.model in (each.revision for each in pool.replicas):
+        return asked.model
+    if asked.model != pool.choose_revision(sticky_id):
         raise ModelNotFound("model")
+    return asked.model
 
 
 class Questions:
-    def __init__(self, images: ImageIdentifier, uploads: Uploads) -> None:
+    def __init__(
+        self,
+        images: ImageIdentifier,
+        uploads: Uploads,
+        remote: RemotePhotos,
+        limits: Limiter,
+    ) -> None:
         self._images = images
         self._uploads = uploads
+        self._remote = remote
+        self._limits = limits
         self._known: OrderedDict[BodyName, Known] = OrderedDict()
 
     def recall(self, name: BodyName) -> Known | None:
@@ -78,8 +97,10 @@ class Questions:
         self, question: Question, caller: Caller, deadline: float = math.inf
     ) -> ImageFacts | None:
         """Which photo it is about. Raises the image errors, ImageNotFound for an upload that is
-        gone or another's, DeadlineExceeded (`deadline` in time.monotonic seconds)."""
-        if question.known.image is not None and not _by_id(question.asked):
+        gone or another's, those of a photo that is fetched, DeadlineExceeded (`deadline` in
+        time.monotonic seconds)."""
+        asked = question.asked
+        if question.known.image is not None and not (asked.has_ids or asked.urls):
             return question.known.image
         try:
             return await in_time(self._identify(question, caller), deadline - time.monotonic())
@@ -87,12 +108,15 @@ class Questions:
             raise DeadlineExceeded from None
 
     async def _identify(self, question: Question, caller: Caller) -> ImageFacts | None:
+        asked = question.asked
+        if asked.urls and question.name is None:
+            # Others who have sent this body may have been given another photo at the same address.
+            question.known = replace(question.known, image=None, further=(), _key=None)
         known = question.known
-        asked = known.asked
-        if asked.image_id is not None:  # each time: it expires, and has an owner
-            upload = await self._uploads.find(asked.image_id, caller)
-            known.image = upload.facts
-            question.photo = upload.read
+        named = await self._named(asked, caller)
+        if named is not None:
+            known.image = named.facts
+            question.photo = named.read
         elif known.image is None and (photo := await question.photo()) is not None:
             known.image = await self._images.identify(photo, caller.tenant)
         if asked.further:
@@ -111,10 +135,10 @@ class Questions:
         found = []
         for number, shown in enumerate(question.asked.further):
             try:
-                if shown.image_id is not None:
-                    upload = await self._uploads.find(shown.image_id, caller)
-                    question.further[number] = upload.read
-                    facts = upload.facts
+                named = await self._named(shown, caller, MAX_IMAGE_BYTES - size)
+                if named is not None:
+                    question.further[number] = named.read
+                    facts = named.facts
                 else:
                     photo = await question.further[number]()
                     facts = await self._images.identify(photo, caller.tenant)
@@ -126,6 +150,19 @@ class Questions:
             found.append(facts)
         return tuple(found)
 
-
-def _by_id(asked: CompletionRequest) -> bool:
-    return asked.image_id is not None or any(photo.image_id for photo in asked.further)
+    async def _named(
+        self,
+        shown: CompletionRequest | FurtherPhoto,
+        caller: Caller,
+        max_bytes: int = MAX_IMAGE_BYTES,
+    ) -> Upload | FoundPhoto | None:
+        """A photo that is named by id or address: each time, since an upload expires and has an
+        owner, and an address may show another photo. None where the photo itself was sent."""
+        if shown.image_id is not None:
+            return await self._uploads.find(shown.image_id, caller)
+        if shown.image_url is None:
+            return None
+        found = await self._remote.find(shown.image_url, caller.tenant, max_bytes)
+        if found.fetched_bytes:
+            self._limits.spend_bytes(caller, found.fetched_bytes)
+        return found

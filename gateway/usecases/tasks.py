@@ -37,6 +37,11 @@ class Task:
     read_product: ReadProduct | None = None
     """Of an answer that is data; None where it is a text. Raises ReplicaFailed for what is none."""
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """Scope and version, as the log has them."""
+        return self.scope, self.version
+
     def usable(self, answer: Delta, end: Finished) -> bool:
         """Whether the next who asks may be given it."""
         try:

@@ -74,6 +74,7 @@ class Admission:
         if row is None:  # another thread has ended all
             return None
         if not row.has_begun:
+            row.job.began_at = now
             self._metrics.wait_s.labels(row.priority).observe(now - row.arrived_at)
         self._metrics.known_tokens.inc(passes.rows.add(row))
         return row

@@ -29,10 +29,14 @@ class Job:
     deadline: float
     priority: Priority = "interactive"
     grammar: Grammar | None = None
+    request_id: str = ""
+    """Of the gateway, for a trace."""
     arrived_at: float = field(default_factory=time.monotonic)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     items: asyncio.Queue[Item] = field(default_factory=asyncio.Queue)
     cancelled: bool = False
+    began_at: float | None = None
+    """When the engine took it out of the queue."""
 
     def send(self, item: Item) -> None:
         """Called on the engine thread; `item` reaches the reader of `pieces`."""

@@ -16,6 +16,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.browser import wire
 from tests.support.missing import missing
 
 # What the page must live with in production; added here whatever the server under test sends.
@@ -71,6 +72,10 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def no_cards(page: Page) -> None:
+    wire.answer_cards(page, wire.NOTHING_KNOWN)
+
+
 class Contexts:
     """A browser context for each set of options, emptied after each test.
 
@@ -121,7 +126,8 @@ def open_page(contexts: Contexts) -> Iterator[OpenPage]:
     """`open_page(locale=…, viewport=…, before=…, expects=…)` → the page, loaded and settled.
 
     `before(page)` runs ahead of the load; `expects` names the console errors that a test provokes.
-    `site`: another way to the same server.
+    `site`: another way to the same server. `cards(page)`: what answers the page's requests for
+    product cards; nothing is known by default, as each costs the demo checkpoint seconds.
     """
     complaints: list[str] = []
 
@@ -136,6 +142,7 @@ def open_page(contexts: Contexts) -> Iterator[OpenPage]:
         before: Callable[[Page], object] | None = None,
         expects: tuple[str, ...] = (),
         site: str | None = None,
+        cards: Callable[[Page], object] = no_cards,
         **options: Any,
     ) -> Page:
         address = f"{site or contexts.site}/"
@@ -153,6 +160,7 @@ def open_page(contexts: Contexts) -> Iterator[OpenPage]:
             lambda said: complain(said.text) if said.type in ("error", "warning") else None,
         )
         page.route(address, with_strict_csp)
+        cards(page)
         if before:
             before(page)
         for _ in range(LOADS):

@@ -60,7 +60,16 @@ def test_the_manifest_can_be_read_and_names_the_share(open_page: OpenPage) -> No
     expect(page.locator("link[rel=manifest]")).to_have_count(1)
     manifest = page.evaluate("fetch('manifest.json').then((response) => response.json())")
     assert manifest["share_target"]["action"] == "share"
-    assert page.evaluate(f"fetch('{manifest['icons'][0]['src']}').then(({{ ok }}) => ok)")
+    size = """async (source) => {
+      const picture = Object.assign(new Image(), { src: source });
+      await picture.decode();
+      return `${picture.naturalWidth}x${picture.naturalHeight}`;
+    }"""
+    drawn, *icons = manifest["icons"]
+    assert drawn["sizes"] == "any"
+    assert {icon["purpose"] for icon in icons} == {"any", "maskable"}
+    for icon in icons:
+        assert page.evaluate(size, icon["src"]) == icon["sizes"]
 
 
 def test_on_a_plain_address_what_needs_https_is_hidden(open_page: OpenPage) -> None:

@@ -62,10 +62,17 @@ def test_a_suggested_question_is_asked_by_one_tap(open_page: OpenPage) -> None:
     page = open_page(has_touch=True)
     choose_sample(page)
     chip = page.locator(".chip").first
-    chip.tap()
+    question = chip.text_content() or ""
+    with page.expect_request("**/v1/ask") as asked:
+        chip.tap()
+    assert asked.value.headers["x-question-source"] == "suggested"
     exchange = page.locator(".exchange")
-    expect(exchange.locator(".question")).to_have_text(chip.text_content() or "")
+    expect(exchange.locator(".question")).to_have_text(question)
     expect(exchange).to_have_attribute("data-state", "done")
+    expect(page.locator(".chip", has_text=question)).to_have_count(0)  # it has been asked
+    with page.expect_request("**/v1/ask") as asked:
+        ask(page, "这是什么？")
+    assert asked.value.headers["x-question-source"] == "typed"
 
 
 def test_each_photo_keeps_its_conversation(open_page: OpenPage) -> None:

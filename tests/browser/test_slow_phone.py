@@ -3,6 +3,7 @@
 import os
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -49,6 +50,10 @@ def test_little_is_fetched_before_the_first_question(open_page: OpenPage) -> Non
     assert (
         sum(size["responseHeadersSize"] + size["responseBodySize"] for size in sizes) < MOST_BYTES
     )
+    before = len(requests)
+    expect(page.locator(".product")).to_be_attached()  # who waits gets the card, and no more
+    files = {urlsplit(each.url).path for each in requests[before:]} - {"/v1/images"}
+    assert files <= {"/card.js", "/style.js", "/card.css"}
 
 
 def test_no_sample_is_fetched_while_a_photo_is_asked_about(open_page: OpenPage) -> None:

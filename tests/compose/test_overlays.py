@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.images.remote.settings import ImageUrlSettings
 from gateway.pool.settings import PoolSettings
 from gateway.pool.upstreams.upstream import Upstream
 from tests.support import ROOT
@@ -18,21 +19,15 @@ AWQ = {
     "SERVED_NAME": "qwen3-vl-8b-awq",
     "IMAGE_PIXELS": "262144",
 }
+FETCHING = {
+    "IMAGE_URL_HOSTS": "shop-a=cdn.shop-a.example *.img.example",
+    "EGRESS_HOSTS": "cdn.shop-a.example .img.example",
+}
 
 
 def config(overlay: str, **variables: str) -> dict[str, Any]:
     """The services of docker-compose.yml with this overlay."""
-    if shutil.which("docker") is None:
-        missing("docker is not installed")
-    files = ["-f", "docker-compose.yml", "-f", f"docker-compose.{overlay}.yml"]
-    done = subprocess.run(
-        ["docker", "compose", *files, "config", "--format", "json"],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = compose(overlay, **variables)
     assert done.returncode == 0, done.stderr
     whole = json.loads(done.stdout)
     services: dict[str, Any] = whole["services"]
@@ -43,14 +38,28 @@ def config(overlay: str, **variables: str) -> dict[str, Any]:
     return services
 
 
+def compose(overlay: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    if shutil.which("docker") is None:
+        missing("docker is not installed")
+    files = ["-f", "docker-compose.yml", "-f", f"docker-compose.{overlay}.yml"]
+    return subprocess.run(
+        ["docker", "compose", *files, "config", "--format", "json"],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def options(service: dict[str, Any]) -> dict[str, str]:
     pairs = (argument.partition("=") for argument in service["command"][1:])
     return {name: value for name, _, value in pairs}
 
 
-@pytest.mark.parametrize("overlay", ["gpu", "tls", "vllm"])
+@pytest.mark.parametrize("overlay", ["egress", "gpu", "tls", "vllm"])
 def test_every_overlay_fits_the_compose_file(overlay: str) -> None:
-    services = config(overlay)
+    services = config(overlay, **FETCHING)
     assert {"nginx", "gateway", "worker", "redis", "mysql"} <= services.keys()
     for name, service in services.items():
         assert service["cap_drop"] == ["ALL"], name
@@ -104,3 +113,44 @@ def test_vllm_reads_its_weights_only_and_reaches_nothing() -> None:
     assert vllm["image"].rpartition(":")[2].startswith("v0."), "pinned"
     assert vllm["healthcheck"]["start_period"] == "30m0s"
     assert vllm["depends_on"]["weights"]["condition"] == "service_completed_successfully"
+
+
+def test_photos_are_fetched_through_a_proxy_which_alone_has_a_way_out() -> None:
+    services = config("egress", **FETCHING)
+    assert [name for name, each in services.items() if not each["internal"]] == ["egress", "nginx"]
+    egress = services.pop("egress")
+    assert set(egress["networks"]) == {"egress", "fetch"}
+    assert egress["read_only"]
+    assert egress["user"] == "proxy"
+    assert egress.keys() & {"ports", "volumes", "secrets", "environment"} == set()
+    asking = {name for name, each in services.items() if "fetch" in each["networks"]}
+    assert asking == {"batch", "gateway"}
+    for name in asking:
+        given = services[name]["environment"]
+        settings = ImageUrlSettings.model_validate(
+            {key.lower(): value for key, value in given.items() if key.startswith("IMAGE_URL")}
+        )
+        assert settings.image_url_proxy == "http://egress:3128"
+        assert settings.image_url_hosts == {"shop-a": ("cdn.shop-a.example", "*.img.example")}
+        assert given["REPLICAS"], "the rest is as it was"
+
+
+def test_the_proxy_s_hosts_are_those_that_ops_name() -> None:
+    squid = json.loads(compose("egress", **FETCHING).stdout)["configs"]["squid"]["content"]
+    assert "acl hosts dstdomain -n cdn.shop-a.example .img.example\n" in squid
+    assert "acl ports port 443\n" in squid
+
+
+@pytest.mark.parametrize("name", FETCHING)
+def test_without_a_list_of_hosts_the_proxy_does_not_start(name: str) -> None:
+    variables = {**FETCHING, name: ""}
+    done = compose("egress", **variables)
+    assert done.returncode != 0
+    assert name in done.stderr
+
+
+def test_what_has_no_overlay_fetches_nothing() -> None:
+    services = config("tls")
+    assert "egress" not in services
+    assert not [name for each in services.values() for name in each.get("environment") or {}
+                if name.startswith("IMAGE_URL")]  # fmt: skip

@@ -71,6 +71,7 @@ BODIES: list[tuple[str, bytes, dict[str, str], int, str]] = [
      "unsupported_media_type"),
     ("text file", bare(b"hello"), JSON, 415, "unsupported_image_type"),
     ("url", short(f"http://169.254.169.254/{MARK}"), JSON, 400, "url_not_allowed"),
+    ("https url", short(f"https://example.com/{MARK}"), JSON, 400, "url_not_allowed"),
     ("file url", short("file:///etc/passwd"), JSON, 400, "url_not_allowed"),
     ("no image", b'{"prompt": "x"}', JSON, 400, "invalid_field"),
     ("unknown field", short("QQ==", **{MARK: 1}), JSON, 400, "invalid_field"),

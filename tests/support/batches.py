@@ -13,9 +13,9 @@ from openai.types import Batch
 from prometheus_client import CollectorRegistry
 
 from gateway.access.key_table import create_key
-from gateway.app import running_gateway
 from gateway.batch.lane import BatchLane
 from gateway.batch.retention import Retention
+from gateway.composition import running_gateway
 from gateway.config import Settings
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.identity.scopes import BATCH, USUAL

@@ -10,6 +10,7 @@ from contract import errors
 from contract.errors import ShopsightError
 from gateway import errors as own
 from gateway.api.multipart import PHOTO_FIELD
+from gateway.images.remote import errors as remote
 
 JSON, FORM = "application/json", "multipart/form-data"
 PHOTOS = ("image/jpeg", "image/png", "image/webp")
@@ -34,6 +35,11 @@ PHOTO: Errors = (
     own.ModerationUnavailable,
 )
 IN_JSON: Errors = (errors.InvalidJSON, errors.InvalidBase64, errors.UrlNotAllowed)
+# Of a photo that is fetched from its address.
+FETCHED: Errors = (
+    *(remote.ImageUrlUnreachable, remote.ImageUrlTooSlow, remote.ImageUrlRefused),
+    *(remote.ImageUrlRedirected, remote.ImageUrlChanged),
+)
 ASKED: Errors = (
     *(errors.ImageNotFound, own.ImageStoreUnavailable, errors.ContextLengthExceeded),
     *(errors.ReplicaFailed, errors.DeadlineExceeded, errors.NoReplica),

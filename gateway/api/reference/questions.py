@@ -9,6 +9,7 @@ from gateway.api.reference.operation import (
     ASKED,
     BODY,
     CALLER,
+    FETCHED,
     FORM,
     FORMS,
     IN_JSON,
@@ -23,7 +24,7 @@ from gateway.api.reference.operation import (
 
 # Of what takes JSON as well as a form, and names a model.
 PRODUCT: Errors = (
-    *(*CALLER, *RECORDED, *BODY, *FORMS, *IN_JSON, *PHOTO, *ASKED),
+    *(*CALLER, *RECORDED, *BODY, *FORMS, *IN_JSON, *PHOTO, *FETCHED, *ASKED),
     errors.ModelNotFound,
 )
 
@@ -34,7 +35,7 @@ QUESTIONS = (
         "Ask, in OpenAI's form or in the short form",
         (answers.ChatAnswer, answers.ShortAnswer),
         (
-            *(*CALLER, *RECORDED, *BODY, *IN_JSON, *PHOTO, *ASKED),
+            *(*CALLER, *RECORDED, *BODY, *IN_JSON, *PHOTO, *FETCHED, *ASKED),
             *(errors.InvalidSchema, errors.ModelNotFound),
         ),
         bodies={JSON: (ChatRequest, ShortRequest)},

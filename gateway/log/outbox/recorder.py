@@ -50,6 +50,7 @@ class Recorder:
         """Commit the events that wait, forward for at most `log_drain_s`, release the spool."""
         await self._group_commit.close()
         await asyncio.to_thread(self._forwarder.stop, self._drain_s)
+        await asyncio.to_thread(self._metrics.close)
 
     @property
     def available(self) -> bool:

@@ -2,12 +2,14 @@
 counted again and its old counts are replaced. Counting twice changes nothing."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Delete,
     Engine,
@@ -23,8 +25,9 @@ from sqlalchemy import (
     true,
 )
 
-from gateway.log.rollups import calendar, pending_spans
+from gateway.log.rollups import calendar, journeys, pending_spans
 from gateway.log.rollups.business_time import DAY, Span, Spans, days, hours
+from gateway.log.rollups.calendar import Price
 from gateway.log.rollups.queries import (
     funnel,
     latency,
@@ -36,14 +39,19 @@ from gateway.log.rollups.queries import (
     usage,
 )
 from gateway.log.rollups.retention import content_dropped_until
+from gateway.log.rollups.steps import fill_steps
 from gateway.log.rollups.tables import (
-    business_days,
+    daily_first_questions,
     daily_funnel,
+    daily_moderation,
     daily_photos,
+    daily_products,
     daily_questions,
     daily_reach,
     daily_repeats,
+    daily_retention,
     daily_topics,
+    daily_unseen,
     hourly_latency,
     hourly_usage,
 )
@@ -61,18 +69,20 @@ class Rollup:
     spans: Spans
     statements: tuple[Delete | Insert, ...]
     """They replace the counts of one span, which is bound as `begin`, `end`, `day` and `hour`."""
+    before: Callable[[Connection, dict[str, object]], None] | None = None
+    """What is to be done for a span first, in transactions of its own."""
 
 
 def _hourly(table: Table, query: Select[Any]) -> tuple[Delete | Insert, ...]:
     return _replace(table, table.c.starts_at == bindparam("begin"), query)
 
 
-def _daily(table: Table, query: Select[Any]) -> tuple[Delete | Insert, ...]:
+def _daily(table: Table, query: Select[Any] | CompoundSelect[Any]) -> tuple[Delete | Insert, ...]:
     return _replace(table, table.c.business_day == bindparam("day"), query)
 
 
 def _replace(
-    table: Table, old: ColumnElement[bool], query: Select[Any]
+    table: Table, old: ColumnElement[bool], query: Select[Any] | CompoundSelect[Any]
 ) -> tuple[Delete | Insert, ...]:
     names = [column.name for column in query.selected_columns]
     return delete(table).where(old), insert(table).from_select(names, query)
@@ -99,9 +109,22 @@ VISITS = Rollup(
         *_daily(daily_funnel, funnel()),
     ),
 )
-ALL_ROLLUPS = HOURLY, DAILY, VISITS
-# These tables name single questions and photos. They are kept as long as the content of the rows.
-DETAIL_TABLES = daily_questions, daily_photos
+JOURNEYS = Rollup(
+    "journeys",
+    days,
+    (
+        *_daily(daily_first_questions, journeys.first_questions()),
+        *_daily(daily_retention, journeys.returns()),
+        *_daily(daily_products, journeys.products()),
+        *_daily(daily_unseen, journeys.unseen()),
+        *_daily(daily_moderation, journeys.moderation()),
+    ),
+    before=fill_steps,
+)
+ALL_ROLLUPS = HOURLY, DAILY, VISITS, JOURNEYS
+# These tables name single questions, photos and products. They are kept as long as the content of
+# the rows.
+DETAIL_TABLES = daily_questions, daily_photos, daily_products
 # These tables can be counted from rows without content.
 HOURLY_TABLES = hourly_usage, hourly_latency
 ROLLUP_TABLES = (
@@ -110,6 +133,10 @@ ROLLUP_TABLES = (
     daily_repeats,
     daily_topics,
     daily_funnel,
+    daily_first_questions,
+    daily_retention,
+    daily_unseen,
+    daily_moderation,
     *DETAIL_TABLES,
 )
 
@@ -127,13 +154,15 @@ def roll_up(
     *which: Rollup,
     since: datetime | None = None,
     within_s: float = float("inf"),
+    price: Price | None = None,
 ) -> Progress:
     """Count the pending spans of these roll-ups, or of all. A roll-up stops after `within_s`
     seconds, but not before MIN_SPANS. Spans before `since` are not counted: some of their rows may
-    have been dropped, so that a late row would replace the count of all of them."""
+    have been dropped, so that a late row would replace the count of all of them. `price`: what
+    model time costs from today on."""
     counted = remaining = 0
     with read_committed(engine).connect() as connection:
-        if calendar.fill(connection, zone):
+        if calendar.fill(connection, zone, price):
             _reset_counts(connection)
         connection.commit()
         for rollup in which or ALL_ROLLUPS:
@@ -147,8 +176,11 @@ def roll_up(
                 if number >= MIN_SPANS and time.monotonic() >= stop_at:
                     remaining += len(pending) - number
                     break
+                span = next(rollup.spans(starts_at, starts_at, zone))
+                if rollup.before is not None:
+                    rollup.before(connection, _bound(span))
                 pending_spans.remove(connection, rollup.name, starts_at)
-                _count(connection, rollup, next(rollup.spans(starts_at, starts_at, zone)))
+                _count(connection, rollup, span)
                 connection.commit()
                 counted += 1
     return Progress(counted, remaining)
@@ -160,38 +192,6 @@ def read_committed(engine: Engine) -> Engine:
     if engine.dialect.name not in MYSQL:
         return engine
     return engine.execution_options(isolation_level="READ COMMITTED")
-
-
-def drop_details(engine: Engine, before: date) -> None:
-    """Delete the rows of DETAIL_TABLES from days before `before`, one day at a time: they may be as
-    many as interactions."""
-    for table in DETAIL_TABLES:
-        day = table.c.business_day
-        with engine.connect() as connection:
-            while (oldest := connection.scalar(select(func.min(day)))) and oldest < before:
-                connection.execute(delete(table).where(day == oldest))
-                connection.commit()
-
-
-def recount_details(connection: Connection, which: ColumnElement[bool]) -> None:
-    """Delete from DETAIL_TABLES what names the questions and photos of these interactions. Others
-    may have asked the same, so their days are counted again. In the caller's transaction."""
-    interaction, day = interactions.c, business_days.c
-    in_day = and_(interaction.asked_at >= day.starts_at, interaction.asked_at < day.ends_at)
-    # This comes first, as in `roll_up`: two transactions that lock in the same order cannot
-    # deadlock.
-    starts = connection.scalars(select(day.starts_at).where(which, in_day).distinct())
-    pending_spans.add(connection, VISITS.name, starts)
-    for table, name in ((daily_questions, "question_hash"), (daily_photos, "image_digest")):
-        query = select(interaction.tenant, interaction[name], day.business_day).where(which, in_day)
-        query = query.where(interaction[name].is_not(None)).distinct()
-        for tenant, value, business_day in connection.execute(query):
-            key = (
-                table.c.tenant == tenant,
-                table.c[name] == value,
-                table.c.business_day == business_day,
-            )
-            connection.execute(delete(table).where(*key))
 
 
 def _reset_counts(connection: Connection) -> None:
@@ -210,6 +210,16 @@ def _reset_counts(connection: Connection) -> None:
 
 
 def _count(connection: Connection, rollup: Rollup, span: Span) -> None:
-    bound = {"begin": span.starts_at, "end": span.ends_at, "day": span.day, "hour": span.hour}
     for statement in rollup.statements:
-        connection.execute(statement, bound)
+        connection.execute(statement, _bound(span))
+
+
+def _bound(span: Span) -> dict[str, object]:
+    return {
+        "begin": span.starts_at,
+        "end": span.ends_at,
+        "day": span.day,
+        "hour": span.hour,
+        "day_before": span.day - DAY,
+        "week_before": span.day - 7 * DAY,
+    }

@@ -4,6 +4,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, field_validator
 
+from gateway.log.rollups.calendar import Price
+
 
 class UpkeepSettings(BaseModel):
     business_time_zone: str = Field(
@@ -19,6 +21,13 @@ class UpkeepSettings(BaseModel):
         60.0, gt=0, description="How often the worker brings roll-ups and partitions up to date."
     )
 
+    model_second_cost: float | None = Field(
+        None, ge=0, description="What a second of a model costs; unset: views of money are empty."
+    )
+    currency: str = Field(
+        "USD", pattern="^[A-Z]{3}$", description="Of MODEL_SECOND_COST, three letters (ISO 4217)."
+    )
+
     @field_validator("business_time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -28,3 +37,8 @@ class UpkeepSettings(BaseModel):
     @property
     def business_zone(self) -> ZoneInfo:
         return ZoneInfo(self.business_time_zone)
+
+    @property
+    def price(self) -> Price | None:
+        cost = self.model_second_cost
+        return None if cost is None else Price(cost, self.currency)

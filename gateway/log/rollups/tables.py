@@ -1,9 +1,17 @@
 """The tables of the roll-ups: counts and latencies by hour and by business day, made by `roll_up`
 from the interactions. An empty text stands for NULL in an interaction."""
 
-from sqlalchemy import BigInteger, Column, Date, Double, Index, Integer, Table
+from sqlalchemy import BigInteger, Column, Date, Double, Index, Integer, Table, text
 
-from gateway.log.schema.columns import TABLE_OPTIONS, UtcTime, UuidBytes, code, daily_columns
+from gateway.log.schema.columns import (
+    MODERATION_LENGTH,
+    TABLE_OPTIONS,
+    UtcTime,
+    UuidBytes,
+    code,
+    daily_columns,
+    words,
+)
 from gateway.log.schema.tables import metadata
 
 # Business days of the configured zone, in UTC. Views join this table, so that no database has to
@@ -14,6 +22,15 @@ business_days = Table(
     Column("business_day", Date, primary_key=True),
     Column("starts_at", UtcTime, nullable=False),
     Column("ends_at", UtcTime, nullable=False),
+    # Whole numbers and texts to compute with and to group by, since no two databases share a
+    # function of dates. NULL in rows of older versions, until the calendar is filled again.
+    Column("day_number", Integer),
+    Column("month", code(7)),
+    Column("week", code(8)),
+    Column("weekday", Integer),
+    # What a second of a model cost on that day.
+    Column("model_second_cost", Double),
+    Column("currency", code(3)),
     **TABLE_OPTIONS,
 )
 
@@ -36,6 +53,8 @@ hourly_usage = Table(
     Column("model_ms", Double, nullable=False),
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("completion_tokens", BigInteger, nullable=False),
+    # The default is for a worker of the version before, which counts without it.
+    Column("intent", code(16), primary_key=True, server_default=text("''")),
     **TABLE_OPTIONS,
 )
 
@@ -52,6 +71,7 @@ hourly_latency = Table(
     Column("model_revision", code(64), primary_key=True),
     Column("up_to_ms", Double, primary_key=True),
     Column("answers", BigInteger, nullable=False),
+    Column("business_hour", Integer),
     **TABLE_OPTIONS,
 )
 
@@ -108,6 +128,49 @@ daily_funnel = Table(
     *daily_columns(
         ("sessions", "with_photo", "asked", "answered", "asked_again", "voted", "thumbs_up")
     ),
+    **TABLE_OPTIONS,
+)
+
+# Visitors by the language of their first question of the day. `thumb_seconds`: the sum of the times
+# from that question to the first thumb.
+daily_first_questions = Table(
+    "daily_first_questions",
+    metadata,
+    *daily_columns(("asked", "answered", "asked_again", "voted", "thumbs_up"), language=code(8)),
+    Column("thumb_seconds", Double, nullable=False),
+    **TABLE_OPTIONS,
+)
+
+# Of 0 days later: visitors of the day. Of 1 and 7: those of so many days before who came again.
+daily_retention = Table(
+    "daily_retention",
+    metadata,
+    *daily_columns(("visitors",), days_later=Integer()),
+    **TABLE_OPTIONS,
+)
+
+# An empty intent is that of cards.
+daily_products = Table(
+    "daily_products",
+    metadata,
+    *daily_columns(
+        ("cards", "asks", "answered", "photos"), product_kind=words(64), intent=code(16)
+    ),
+    **TABLE_OPTIONS,
+)
+
+# Answers that say what their photo does not show, and what moderation found, as in the rows.
+daily_unseen = Table(
+    "daily_unseen",
+    metadata,
+    *daily_columns(("answers",), cannot_see=code(64), intent=code(16)),
+    **TABLE_OPTIONS,
+)
+
+daily_moderation = Table(
+    "daily_moderation",
+    metadata,
+    *daily_columns(("requests",), moderation=code(MODERATION_LENGTH)),
     **TABLE_OPTIONS,
 )
 

@@ -12,8 +12,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from sqlalchemy import Engine, func, select
 
 from gateway.log.faults import loggable
+from gateway.log.rollups.details import drop_details
 from gateway.log.rollups.retention import content_dropped_until, drop_content, drop_rows
-from gateway.log.rollups.roll_up import DAILY, HOURLY, VISITS, Rollup, drop_details, roll_up
+from gateway.log.rollups.roll_up import (
+    DAILY,
+    HOURLY,
+    JOURNEYS,
+    VISITS,
+    Rollup,
+    roll_up,
+)
 from gateway.log.rollups.settings import UpkeepSettings
 from gateway.log.schema.columns import MYSQL
 from gateway.log.schema.partitions import add_months_ahead, drop_months_before, month_of
@@ -48,6 +56,7 @@ class Upkeep:
 
     def __init__(self, settings: UpkeepSettings, engine: Engine, metrics: UpkeepMetrics) -> None:
         self._zone = settings.business_zone
+        self._price = settings.price
         self._retention = timedelta(days=settings.log_retention_days)
         self._content_retention = timedelta(days=settings.content_retention_days)
         self._interval_s = settings.upkeep_interval_s
@@ -101,7 +110,7 @@ class Upkeep:
         with self._engine.connect() as connection:
             without_content = content_dropped_until(connection)
         limits = [moment for moment in (oldest, without_content) if moment]
-        remaining = self._roll_up(DAILY, VISITS, since=max(limits, default=None))
+        remaining = self._roll_up(DAILY, VISITS, JOURNEYS, since=max(limits, default=None))
         if self._content_retention and not remaining:
             before = now - self._content_retention
             self._report("content dropped", drop_content(self._engine, before))
@@ -114,7 +123,8 @@ class Upkeep:
 
     def _roll_up(self, *which: Rollup, since: datetime | None) -> int:
         """Returns how many spans remain to be counted."""
-        progress = roll_up(self._engine, self._zone, *which, since=since, within_s=ROUND_S)
+        engine, price = self._engine, self._price
+        progress = roll_up(engine, self._zone, *which, since=since, within_s=ROUND_S, price=price)
         self._metrics.counted.inc(progress.counted)
         return progress.remaining
 

@@ -18,6 +18,11 @@ VIEWS = (
     "topics_by_day",
     "feedback_by_revision",
     "session_funnel_by_day",
+    "thumb_funnel_by_day",
+    "retention_by_day",
+    "products_by_day",
+    "money_by_day",
+    "recent_days",
 )
 TABLES = (
     "interactions",
@@ -32,6 +37,11 @@ TABLES = (
     "daily_questions",
     "daily_photos",
     "daily_funnel",
+    "daily_first_questions",
+    "daily_retention",
+    "daily_products",
+    "daily_unseen",
+    "daily_moderation",
 )
 
 

@@ -63,6 +63,17 @@ interactions = Table(
     # Of a card: its category as the model wrote it. Of a match: the score that was given.
     Column("product_kind", words(64)),
     Column("match_score", Double),
+    # How the question came: `typed`, `suggested`, `api` or `batch`.
+    Column("source", code(16)),
+    # Of the conversation: the user's turns, and the photos in it.
+    Column("turns", Integer),
+    Column("photos", Integer),
+    Column("prompt_version", code(16)),
+    # What the answer says that the photo does not show, comma-separated.
+    Column("cannot_see", code(64)),
+    # Filled in by the roll-up of a day, see `rollups.steps`.
+    Column("session_step", Integer),
+    Column("seconds_since_previous", Double),
     Index(None, "asked_at"),
     Index(None, "arrived_at"),
     Index(None, "image_digest"),

@@ -157,3 +157,29 @@ def test_without_a_question_a_card_is_asked_for_where_there_are_cards(
     assert server.makes_cards()
     monkeypatch.setattr(batch_client, "CARD", "/v1/nothing")
     assert not server.makes_cards()
+
+
+def test_a_catalogue_s_answers_are_judged_at_the_end(merchant: Merchant, stub: StubReplica) -> None:
+    merchant.write(
+        "photo,question,期望",
+        "0.jpg,真皮吗?,好|不错",
+        "1.jpg,什么颜色?,红色; 黑色",
+        "2.jpg,哪个牌子?,",
+    )
+    done = merchant.batch("--evaluate", "--require", "answer>=0.5", "--language", "zh")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(merchant.catalogue.with_suffix(".answers.json").read_text())
+    assert told["revisions"] == ["stub-1"]
+    assert told["figures"]["answer"]["right"] == [1]
+    assert told["figures"]["answer"]["asked"] == 2
+    assert told["figures"]["claims.price"]["right"] == [3]
+    assert told["efforts"][0]["p50_s"] is None
+    page = merchant.catalogue.with_suffix(".answers.html").read_text()
+    assert page.count("<img") == 1, "of the row that is wrong"
+    asked = len(stub.calls)
+    failed = merchant.batch("--evaluate", "--require", "answer>=0.9")
+    assert failed.returncode == 1
+    assert "FAILED: answer ≥ 0.9 is required" in failed.stdout
+    assert merchant.batch("--evaluate", "--require", "answer").returncode == 2
+    assert merchant.batch("--evaluate", "--require", "answers>=1").returncode == 1
+    assert len(stub.calls) == asked

@@ -16,6 +16,8 @@ from sqlalchemy import Engine, update
 
 from contract.images import EncodedImage, check_image
 from gateway.cli.export import coverage_lines
+from gateway.evaluation.lines import read_set
+from gateway.evaluation.photos import check_photos
 from gateway.feedback.examples import Examples, inline
 from gateway.identity.callers import hash_key
 from gateway.log.schema.tables import images, interactions
@@ -294,3 +296,31 @@ def test_consent_is_a_parameter_or_a_field_and_one_word(gateway: str) -> None:
         client.post("/v1/images", files=files, data={"consent": "sell"}),
     ]
     assert [answer.json()["error"]["param"] for answer in refused] == ["consent"] * 3
+
+
+def test_voted_answers_become_a_set_to_evaluate_with(
+    gateway: str, database_url: str, engine: Engine, folder: Path, tmp_path: Path
+) -> None:
+    willing, unwilling = Shopper(gateway), Shopper(gateway)
+    good = upload(willing, photo(1), consent="improve")["id"]
+    voted(willing, about(good, "我的电话 13812345678,是真皮吗?"))
+    voted(willing, about(good, "what colour?"), "down", reason="it is not")
+    voted(unwilling, about(upload(unwilling, photo(2))["id"]))
+    counted(engine, 3)
+    out = tmp_path / "sets" / "shop.jsonl"
+    out.parent.mkdir()
+    done = shopsight(
+        *("export", "--format", "set", "--out", str(out), "--photos", str(out.parent / "photos")),
+        DATABASE_URL=database_url,
+        IMAGE_DIR=str(folder),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "left out: photo: no consent: 1" in done.stderr
+    assert "2 lines in the set" in done.stderr
+    found = read_set(out)
+    check_photos(found)
+    liked, disliked = found.lines
+    assert liked.question == "我的电话 [phone],是真皮吗?"
+    assert "[phone]" in (liked.expected.like or "")
+    assert disliked.expected.unlike is not None
+    assert len(list((out.parent / "photos").iterdir())) == 1

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, inspect
 
 from gateway.cli.sql import answer
 from gateway.config import Settings
+from gateway.log.rollups.calendar import Price
 from gateway.log.rollups.roll_up import roll_up
 from gateway.log.schema.analysts import TABLES, VIEWS
 from gateway.log.schema.database import open_database
@@ -26,7 +27,7 @@ def seeded(url: str) -> Engine:
     migrate(url)
     engine = open_database(Settings(_env_file=None, database_url=url))  # type: ignore[call-arg]
     fill(engine, 3_000)
-    roll_up(engine, ZoneInfo("Asia/Shanghai"))
+    roll_up(engine, ZoneInfo("Asia/Shanghai"), price=Price(0.0007, "USD"))
     engine.dispose()
     # An analyst's session: as strict as MySQL is unless told otherwise.
     strict = {} if url.startswith("sqlite") else {"sql_mode": "ONLY_FULL_GROUP_BY"}
@@ -36,7 +37,7 @@ def seeded(url: str) -> Engine:
 def test_each_query_of_the_document_says_what_is_printed_below_it(database_url: str) -> None:
     engine = seeded(database_url)
     blocks = BLOCK.findall(DOCUMENT.read_text())
-    assert len(blocks) == 23
+    assert len(blocks) == 30
     for query, printed in blocks:
         found = answer(engine, query)
         assert found.count("\n") >= 1, f"no row: {query}"

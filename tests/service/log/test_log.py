@@ -17,6 +17,7 @@ from gateway.cli.embedded import free_port
 from gateway.cli.stats import summary
 from gateway.log.outbox.spool_folder import ids_in, spools_in
 from gateway.pool.addresses import replica_name
+from gateway.prompt import PROMPT_VERSION
 from tests.support.asking import chat, events_of, photo, post, rows, text_of
 from tests.support.command_line import shopsight
 from tests.support.servers import mariadb_server, wait_until
@@ -42,6 +43,30 @@ def test_a_question_is_a_row_with_all_that_analysts_need(
     assert row["join_ms"] is None
     assert abs(row["arrived_at"] - row["asked_at"]) < timedelta(seconds=30)
     assert "questions 1 · answered 1 · photos 1" in summary(engine, ZoneInfo("Asia/Shanghai"))
+
+
+def test_a_row_says_how_its_question_came_and_how_long_the_conversation_is(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    gateway = start_gateway(replicas=stub.url)
+    first, *_ = chat("what?", photo())["messages"]
+    later = {"role": "user", "content": "and which colour?"}
+    long = {"messages": [first, {"role": "assistant", "content": "A bag."}, later]}
+    two = chat("which is redder?", photo(2))
+    two["messages"][0]["content"].insert(0, first["content"][0])
+    sources = ({"x-question-source": "suggested"}, {"x-question-source": "typed"}, {})
+    for body, headers in zip((chat("what?", photo()), long, two), sources, strict=True):
+        assert post(gateway, body, **headers).status_code == 200
+    odd = {"x-question-source": "'; DROP TABLE"}
+    assert post(gateway, chat("what?", photo()), **odd).headers["x-cache"] == "hit"
+    found = rows(f"sqlite:///{tmp_path / 'log.db'}")
+    assert [(row["source"], row["turns"], row["photos"]) for row in found] == [
+        ("suggested", 1, 1),
+        ("typed", 2, 1),
+        ("api", 1, 2),
+        ("api", 1, 1),
+    ]
+    assert {row["prompt_version"] for row in found} == {PROMPT_VERSION}
 
 
 def test_a_computed_answer_names_its_replica_and_a_cached_one_none(

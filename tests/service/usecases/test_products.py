@@ -124,6 +124,8 @@ def test_a_card_and_a_question_in_its_words_do_not_share_an_answer(
 def test_a_card_streams_as_it_is_written(gateway: str) -> None:
     events = events_of(ask_card(gateway, stream=True))
     assert [event.get("field") for event in events] == [*CARD, None]
+    sure = {event["field"]: event["confidence"] for event in events[:-1]}
+    assert sure == events[-1]["card"]["confidence"]
     assert events[-1]["object"] == "product.card"
     again = ask_card(gateway, stream=True)
     assert again.headers["x-cache"] == "hit"

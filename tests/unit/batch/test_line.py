@@ -20,6 +20,22 @@ def answer(status: int, retry_after_s: float | None = None) -> Answer:
     return Answer(status, "batch_req_1", {"a": "鞋"}, retry_after_s)
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "again"),
+    [
+        (422, "image_url_unreachable", True),
+        (422, "image_url_too_slow", True),
+        (409, "image_url_changed", True),
+        (422, "image_url_refused", False),
+        (422, "image_undecodable", False),
+    ],
+)
+def test_a_photo_s_own_server_may_have_another_moment(status: int, code: str, again: bool) -> None:
+    failed = Answer(status, "batch_req_1", {"error": {"code": code}})
+    pauses = [pause_after(failed, tries) for tries in range(1, MAX_TRIES + 1)]
+    assert pauses == ([Pause(s, True, "line") for s in PAUSES_S] if again else [None] * 4) + [None]
+
+
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 413, 422])
 def test_what_would_be_the_same_again_is_the_line_s_last(status: int) -> None:
     assert pause_after(answer(status), 1) is None

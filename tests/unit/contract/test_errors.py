@@ -2,6 +2,7 @@ from contract import errors, http_protocol
 from contract.errors import ShopsightError
 from contract.text.language import language_of, preferred_language
 from gateway import errors as gateway_errors
+from gateway.images.remote import errors as remote_errors
 
 
 def leaves(base: type[ShopsightError] = ShopsightError) -> list[type[ShopsightError]]:
@@ -19,7 +20,8 @@ def test_every_error_has_a_code_of_its_own_and_both_languages() -> None:
 
 
 def test_the_tree_in_the_docstring_names_every_error() -> None:
-    told = f"{errors.__doc__} {gateway_errors.__doc__} {http_protocol.__doc__}"
+    modules = (errors, gateway_errors, remote_errors, http_protocol)
+    told = " ".join(module.__doc__ or "" for module in modules)
     for leaf in leaves():
         if leaf is not errors.ModelNotFound:
             assert leaf.__name__ in told, leaf
@@ -36,7 +38,8 @@ def test_the_shape_is_openais() -> None:
 
 def test_only_full_servers_and_hasty_callers_are_asked_to_retry() -> None:
     for leaf in leaves():
-        hasty = leaf.status == 429 or leaf is gateway_errors.RequestUnderWay
+        hasty = leaf in (gateway_errors.RequestUnderWay, remote_errors.ImageUrlChanged)
+        hasty = hasty or leaf.status == 429
         assert (leaf.retry_after_s is not None) == (hasty or leaf.status == 503)
 
 

@@ -21,6 +21,8 @@ from tests.support.stub_replica import delta_of
 FRAME = AnswerFrame("card-1", "shopsight", "r1", created=5)
 ASKED = CompletionRequest((Turn("user", "?"),), None)
 STOP = Finished("stop", Usage(3, 2))
+# Of a probability p it makes about p / (p + e (1 - p)).
+HALVED = Calibration(card={"category": LogOddsLine(slope=1, intercept=-1)})
 
 
 def answer_of(tokens: list[tuple[str, dict[str, float]]]) -> Delta:
@@ -153,7 +155,8 @@ async def streamed(*items: AnswerPiece | ShopsightError) -> list[object]:
     def whole(end: Finished) -> dict[str, object]:
         return {"object": "product.card", "reason": end.reason}
 
-    body = b"".join([part async for part in card_stream(pieces(*items), whole, ASKED, "zh")])
+    sent = card_stream(pieces(*items), whole, HALVED, ASKED, "zh")
+    body = b"".join([part async for part in sent])
     events = body.decode().removesuffix("\n\n").split("\n\n")
     data = [event.removeprefix("data: ") for event in events]
     return [each if each == "[DONE]" else json.loads(each) for each in data]
@@ -168,6 +171,26 @@ async def test_a_card_streams_field_by_field_and_ends_with_the_whole() -> None:
     assert fields["materials"] == ["皮革"]
     assert "price" in fields["not_visible"]
     assert await streamed(Delta(text), STOP) == told, "at once from the cache"
+
+
+async def test_each_field_has_its_confidence_once_its_tokens_have_come() -> None:
+    tokens = [delta_of(*token) for token in card_tokens(category=0.5, style=0.25)]
+    told = await streamed(*tokens, STOP)
+    sure = {event["field"]: event["confidence"] for event in told[:-2]}  # type: ignore[index]
+    assert sure == dict.fromkeys(CARD, 1.0) | {"category": 0.2689, "style": 0.25}
+    assert told[0]["calibrated"] is True  # type: ignore[index]
+
+    # The screen holds the tokens of a piece until its last character goes out.
+    brace, name, value, *_ = tokens
+    late = [brace, Delta(name.text), Delta(value.text + ',"mat')]
+    late += [Delta("", (*name.logprobs, *value.logprobs))]
+    assert (await streamed(*late, STOP))[0] == told[0]
+
+
+async def test_a_field_whose_tokens_never_come_has_no_confidence() -> None:
+    first, *others = [delta_of(*token) for token in card_tokens()]
+    told = await streamed(first, *(Delta(each.text) for each in others), STOP)
+    assert [event.get("confidence", "") for event in told[:-2]] == [None] * len(CARD)  # type: ignore[attr-defined]
 
 
 async def test_after_the_first_field_a_failure_is_an_error_event() -> None:

@@ -79,7 +79,7 @@ def test_a_photo_that_is_shown_again_after_another_is_meant_again() -> None:
         ([turn(*[A, B] * 3)], "messages.0.content.4.image_url.url"),
         ([turn(A, B, C), ANSWER, turn(B, A)], "messages.2.content.1.image_url.url"),
         ([turn(A), ANSWER, turn("data:image/png;base64,@@")], "messages.2.content.0.image_url.url"),
-        ([turn(A, "https://shop.example/a.jpg")], "messages.0.content.1.image_url.url"),
+        ([turn(A, "http://shop.example/a.jpg")], "messages.0.content.1.image_url.url"),
         ([{**turn(A), "role": "system"}, turn()], "messages.0.content.0.image_url.url"),
         ([turn(A), {**turn(B), "role": "assistant"}, turn()], "messages.1.content.0.type"),
     ],

@@ -124,7 +124,8 @@ def test_a_turn_beyond_its_bounds_is_named(pairs: list[tuple[str, str]], param: 
     [
         ("data:image/jpeg;base64,Q!Q=", errors.InvalidBase64),
         ("", errors.InvalidBase64),
-        ("https://example.com/zebra.jpg", errors.UrlNotAllowed),
+        ("http://example.com/zebra.jpg", errors.UrlNotAllowed),
+        ("https://example.com/" + 4077 * "z", errors.UrlNotAllowed),
         ("QUJD" * 3_670_017, errors.PayloadTooLarge),
     ],
 )
@@ -138,6 +139,33 @@ def test_a_photo_s_error_names_its_place(photo: str, error: type[errors.Shopsigh
         with pytest.raises(error) as caught:
             parse(value)
         assert caught.value.param == place
+
+
+def test_an_https_address_is_kept_for_who_fetches_photos() -> None:
+    url = "https://example.com/zebra.jpg?key=s3cret"
+    asked = parse(chat(text("which?"), image(url), image(url + "2")))
+    assert (asked.image, asked.image_url) == (None, url)
+    assert asked.further[0].image_url == url + "2"
+    assert asked.further[0].place == "messages.0.content.2.image_url.url"
+    assert "s3cret" not in repr(asked)
+    assert parse({"image": url, "prompt": "?"}).urls == (url,)
+
+
+def test_who_fetches_nothing_refuses_an_address_wherever_it_is() -> None:
+    url = "HTTPS://example.com/" + 4076 * "z"
+    for asked in (chat(text(), image(url)), chat(text(), image(), image(url))):
+        with pytest.raises(errors.UrlNotAllowed):
+            parse(asked).require_files()
+    parse(chat(text(), image())).require_files()
+
+
+def test_the_same_address_again_shows_nothing_new() -> None:
+    again = {"role": "user", "content": [text(), image("https://example.com/zebra.jpg")]}
+    earlier = {"role": "assistant", "content": "x"}
+    assert parse({"messages": [again, earlier, again]}).further == ()
+    other = {"role": "user", "content": [text(), image("https://example.com/lion.jpg")]}
+    (further,) = parse({"messages": [again, earlier, other]}).further
+    assert (further.image_url, further.user_turn) == ("https://example.com/lion.jpg", 1)
 
 
 def test_a_question_knows_where_its_form_keeps_question_and_photo() -> None:

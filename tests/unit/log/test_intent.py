@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from contract.text.language import language_of
-from gateway.log.intent import INTENTS, intent_of
+from gateway.log.texts.intent import INTENTS, intent_of
 from tests.support import ROOT
 
 HERE = Path(__file__).parent

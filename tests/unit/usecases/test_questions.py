@@ -1,6 +1,6 @@
 import time
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -10,7 +10,6 @@ from contract.images import EncodedImage
 from contract.pixels.decoder import PhotoDecoder
 from gateway.identity.callers import Caller
 from gateway.images.identify import ImageIdentifier
-from gateway.images.uploads import Uploads
 from gateway.usecases import questions as module
 from gateway.usecases.question import new_question
 from gateway.usecases.questions import Questions
@@ -23,7 +22,7 @@ PHOTO = EncodedImage(encoded(picture()))
 @pytest.fixture
 async def questions() -> AsyncIterator[Questions]:
     decoder = PhotoDecoder(1, "gateway.images.jobs")
-    yield Questions(ImageIdentifier(decoder), cast(Uploads, None))
+    yield Questions(ImageIdentifier(decoder), *cast(Any, (None, None, None)))
     decoder.close()
 
 

@@ -16,7 +16,12 @@ from gateway.log.outbox.dead_letters import insert_dead_letter, replay
 from gateway.log.outbox.spool import SpooledEvent
 from gateway.log.redaction import CONTENT
 from gateway.log.rollups import retention
-from gateway.log.rollups.tables import daily_photos, daily_questions, daily_reach
+from gateway.log.rollups.tables import (
+    daily_photos,
+    daily_products,
+    daily_questions,
+    daily_reach,
+)
 from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
 from gateway.log.schema.partitions import first_id_at
 from gateway.log.schema.privacy_tables import tombstones
@@ -54,7 +59,7 @@ def detailed(engine: Engine) -> set[date]:
     with engine.connect() as connection:
         return {
             day
-            for table in (daily_questions, daily_photos)
+            for table in (daily_questions, daily_photos, daily_products)
             for day in connection.scalars(select(table.c.business_day))
         }
 

@@ -1,0 +1,1 @@
+"""The page of the administration's port: this gateway's last hour."""

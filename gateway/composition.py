@@ -1,0 +1,199 @@
+"""Composition root of a gateway: all of its parts, made, started and stopped."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from prometheus_client import CollectorRegistry
+
+from contract.pixels.decoder import PhotoDecoder
+from contract.process.traces import Traces
+from gateway.access.registry import Registry
+from gateway.batch.lane import BatchLane
+from gateway.cache.flights import Flights
+from gateway.cache.shared import SharedAnswers
+from gateway.config import Settings
+from gateway.feedback.quarantine import Quarantine
+from gateway.feedback.tally import FeedbackMetrics, Tally
+from gateway.gateway import Gateway
+from gateway.identity.addresses import Addresses
+from gateway.identity.callers import Callers
+from gateway.identity.keys import KeyRing, parse_api_keys
+from gateway.identity.pseudonyms import Pseudonyms
+from gateway.images.identify import ImageIdentifier
+from gateway.images.metrics import ImageMetrics
+from gateway.images.quota import Quota
+from gateway.images.remote.photos import RemotePhotos
+from gateway.images.render import PictureRenderer
+from gateway.images.uploads import Uploads
+from gateway.limits.running import RunningLimits
+from gateway.log import client
+from gateway.log.audit import Audit
+from gateway.log.given_answers import without_others
+from gateway.log.masking import SHARED
+from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S
+from gateway.log.outbox.metrics import OutboxMetrics
+from gateway.log.outbox.recorder import Recorder
+from gateway.log.reader import LogReader
+from gateway.log.request_metrics import RequestMetrics
+from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
+from gateway.log.schema.database import open_database
+from gateway.moderation.photos.open import open_photo_policy
+from gateway.moderation.policies import TextPolicies
+from gateway.pool.pool import Pool
+from gateway.pool.telemetry import PoolMetrics
+from gateway.report.nightly import NightlyReports
+from gateway.usecases.answer import Answering
+from gateway.usecases.batch_lines import BatchLines, batch_endpoints
+from gateway.usecases.batching import Batching
+from gateway.usecases.erase import Erasing
+from gateway.usecases.moderate import Moderating
+from gateway.usecases.questions import Questions
+from gateway.usecases.screening import Screening
+from gateway.usecases.upload import Uploading
+from gateway.usecases.vote import Voting
+
+log = logging.getLogger(__name__)
+
+# For queries within a request: who owns an upload, which answer to purge.
+SQL_TIMEOUT_S = 3
+# An erasure reads all rows of a person, and a batch writes all of its lines.
+PATIENT_SQL_TIMEOUT_S = 60
+
+
+@asynccontextmanager
+async def running_gateway(
+    settings: Settings, registry: CollectorRegistry, *, batches: bool = False
+) -> AsyncIterator[Gateway]:
+    """All parts of a gateway, started on entry and stopped on exit. `batches`: it works on lines of
+    batches, too, as it does in any case with an SQLite file, which has no worker."""
+    if "pseudonym_key" not in settings.model_fields_set:
+        log.warning("PSEUDONYM_KEY is not set: after a restart nobody is found for an erasure")
+    engine = open_database(settings, answer_timeout_s=SQL_TIMEOUT_S)
+    forwarding_engine = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
+    patient_engine = open_database(settings, answer_timeout_s=PATIENT_SQL_TIMEOUT_S)
+    deadline_ms = settings.deadline_ms
+
+    decoder = PhotoDecoder(settings.image_helpers, "gateway.images.jobs")
+    images = ImageIdentifier(decoder)
+    remote = RemotePhotos.open(settings, images, registry)
+    renderer = PictureRenderer(decoder, settings.rendered_bytes, ImageMetrics(registry))
+    decoder.start()
+    text_policies = TextPolicies(settings.moderation_rules, settings.moderation_reload_s)
+    photo_policy = open_photo_policy(settings, settings.blocked_images)
+    screening = Screening(text_policies, photo_policy)
+    keys = KeyRing(parse_api_keys(settings.api_keys))
+    pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
+    cache = SharedAnswers.open(settings, settings.cache_budget_ms)
+    limits = RunningLimits.open(
+        settings, engine, cache.client, Addresses(settings).session_name, registry
+    )
+    quota = Quota(limits.accounts, settings.image_dir, settings.image_disk_free)
+    uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s, pseudonyms, quota)
+    pool = Pool(
+        settings,
+        PoolMetrics(registry),
+        deadline_ms=deadline_ms,
+        redis_url=settings.redis_address,
+        secret=settings.session_secret.get_secret_value(),
+        places_share=settings.places_share,
+    )
+    recorder = Recorder(
+        settings,
+        forwarding_engine,
+        RequestMetrics(registry, Traces.open(settings, "gateway")),
+        OutboxMetrics(registry),
+        pseudonyms,
+        without_others(forwarding_engine, cache.delete_from_thread(asyncio.get_running_loop())),
+    )
+    quarantine = Quarantine()
+    tally = Tally(settings, engine, quarantine, FeedbackMetrics(registry))
+    # An SQLite file has no worker: the gateway itself does the upkeep of the log.
+    chores: list[Upkeep | NightlyReports] = []
+    if engine.dialect.name == "sqlite":
+        chores.append(Upkeep(settings, engine, UpkeepMetrics(registry)))
+        chores += NightlyReports.wanted(settings, settings.business_zone)
+        batches = True
+    lane = BatchLane.open(settings, engine, limits.accounts, settings.image_disk_free, pseudonyms)
+    lane_erasure = lane.erasure(patient_engine)
+    retries = cache.retries(settings.session_secret.get_secret_value())
+    whose = pseudonyms, patient_engine, uploads, lane_erasure
+    erasing = Erasing(*whose, cache, settings.spool_dir, recorder, retries)
+    on_limits = limits.replace_from_thread(asyncio.get_running_loop())
+    access = Registry(engine, keys, on_limits, settings.spool_dir)
+    answering = Answering(
+        questions=Questions(images, uploads, remote, limits.limiter),
+        screening=screening,
+        quarantine=quarantine,
+        answers=cache.answers,
+        leases=cache.leases,
+        flights=Flights(SHARED),
+        pool=pool,
+        renderer=renderer,
+        recorder=recorder,
+        limits=limits.limiter,
+        deadline_ms=deadline_ms,
+    )
+    endpoints = batch_endpoints(replace(answering, deadline_ms=settings.batch_line_deadline_ms))
+    lines = BatchLines(endpoints, keys, limits.limiter)
+    worker = None
+    if batches:
+        worker = lane.worker(
+            patient_engine, lines.ask, lambda: pool.ready and recorder.available, registry
+        )
+    gateway = Gateway(
+        callers=Callers(settings, keys),
+        limits=limits.limiter,
+        answering=answering,
+        uploading=Uploading(images, screening, uploads, recorder, deadline_ms),
+        voting=Voting(screening, recorder, deadline_ms),
+        erasing=erasing,
+        moderating=Moderating(images, screening, recorder, deadline_ms),
+        batching=Batching(lane.files, lane.batches, lane_erasure, endpoints, recorder, deadline_ms),
+        answers=cache.answers,
+        retries=retries,
+        pool=pool,
+        recorder=recorder,
+        log=LogReader(engine),
+        audit=Audit(engine),
+    )
+    for chore in chores:
+        chore.start()
+    await asyncio.to_thread(client.prepare)
+    await asyncio.to_thread(access.start)
+    limits.start()
+    recorder.start()
+    text_policies.start()
+    photo_policy.start()
+    uploads.start()
+    deleting = asyncio.create_task(cache.delete_old_forms())
+    tally.start()
+    await pool.start()
+    await decoder.ready()
+    if worker is not None:
+        worker.start()
+    try:
+        yield gateway
+    finally:
+        if worker is not None:
+            await worker.close()
+        deleting.cancel()
+        text_policies.stop()
+        await pool.close()
+        await uploads.close()
+        remote.close()
+        await asyncio.to_thread(tally.stop)
+        await asyncio.to_thread(access.stop)
+        await limits.close()
+        await recorder.close()
+        for chore in chores:
+            await asyncio.to_thread(chore.stop, settings.log_drain_s)
+        erasing.close()
+        lane.close()
+        forwarding_engine.dispose()
+        engine.dispose()
+        await cache.close()
+        await asyncio.to_thread(decoder.close)
+        await asyncio.to_thread(photo_policy.close)

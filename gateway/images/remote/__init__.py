@@ -1,0 +1,1 @@
+"""Photos by their address on the web: which are allowed, how they are fetched, what is known."""

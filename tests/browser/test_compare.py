@@ -1,0 +1,148 @@
+"""Two photos in one conversation, and a question that is spoken."""
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import wire
+from tests.browser.conftest import OpenPage
+from tests.browser.shopper import ask_and_wait, choose_sample
+from tests.browser.test_everywhere import violations
+from tests.browser.test_memory import wait_until_kept
+
+SMALL = {"width": 320, "height": 568}
+BOTH = "哪个更适合送给妈妈？"
+
+
+def shape(messages: list[dict[str, Any]]) -> list[Any]:
+    """Each turn of the shopper as its photos' ids and its text; of the model: None."""
+    return [
+        None
+        if message["role"] == "assistant"
+        else [part.get("text") or part["image_url"]["url"] for part in message["content"]]
+        for message in messages
+    ]
+
+
+def add_second(page: Page, number: int) -> None:
+    page.click("#compare")
+    expect(page.locator("#headline")).to_have_text("选第二张照片，比一比")
+    choose_sample(page, number)
+    expect(page.locator("#photo-2")).to_be_visible()
+
+
+def test_two_photos_are_asked_about_together(open_page: OpenPage) -> None:
+    page = open_page(before=wire.overhear, viewport=SMALL, has_touch=True, is_mobile=True)
+    choose_sample(page, 0)
+    ask_and_wait(page, "这是什么颜色？")
+    add_second(page, 4)
+    assert page.locator("#photo-name").text_content() == "棕色皮革手提包 · 紫色缎面连衣裙"
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.locator(".chip", has_text=BOTH).click()
+    expect(page.locator('.exchange[data-state="done"]')).to_have_count(2)
+    ask_and_wait(page, "为什么？")
+    alone, typed = map(shape, wire.conversations(page))
+    one, other, _ = alone[0]
+    assert one != other
+    assert alone == [[one, other, BOTH]]
+    assert typed == [[one, "这是什么颜色？"], None, [other, BOTH], None, ["为什么？"]]
+    assert len(wire.sent(page)) == 2  # each photo once
+
+    pinned = page.get_by_label("回到照片")
+    expect(pinned.locator("img:visible")).to_have_count(2)
+    assert violations(page) == []
+    wait_until_kept(page, 3)
+    page.reload()
+    expect(page.locator("#photo-2")).to_be_visible()
+    assert page.evaluate("document.getElementById('photo-2').naturalWidth") > 400
+    assert page.locator(".exchange:visible").count() == 3
+
+    page.get_by_role("button", name="移除第 2 张").click()
+    expect(page.locator("#photo-2")).to_have_count(0)
+    ask_and_wait(page, "那它适合送给谁？")
+    (left,) = map(shape, wire.conversations(page))
+    assert left == [[one, "这是什么颜色？"], None, ["那它适合送给谁？"]]
+
+
+def test_a_second_photo_can_be_one_of_before_framed_or_given_up(open_page: OpenPage) -> None:
+    page = open_page(before=wire.overhear)
+    choose_sample(page, 0)
+    page.click("#change")
+    choose_sample(page, 1)
+    page.click("#compare")
+    page.click("#cancel")
+    expect(page.locator("#photo-2")).to_have_count(0)
+    page.click("#compare")
+    page.locator("#shelf button").first.click()
+    expect(page.locator("#photo-2")).to_have_attribute("alt", "棕色皮革手提包")
+    assert page.evaluate("photo.src") != page.evaluate("document.getElementById('photo-2').src")
+    button = page.get_by_role("button", name="圈出第 2 张")
+    button.click()
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
+    button.click()
+    page.get_by_role("button", name="只问这一处").click()
+    expect(page.locator("#photo-name")).to_have_text("第 3 张照片")
+    ask_and_wait(page, "这是什么？")
+    assert len(wire.sent(page)) == 3
+    page.go_back()
+    expect(page.locator("#headline")).to_have_text("拍下它，问问再买")
+
+
+_SPEECH = """
+window.heard = [];
+window.SpeechRecognition = class {
+  static available = async () => LOCAL;
+  start() { heard.push(this); }
+  stop() { this.onend(); }
+  say(...texts) { this.onresult({ results: texts.map((transcript) => [{ transcript }]) }); }
+};
+"""
+
+
+def speech(local: str) -> str:
+    return f"const LOCAL = {local!r};" + _SPEECH
+
+
+def test_a_question_may_be_spoken_and_is_asked_by_the_shopper(open_page: OpenPage) -> None:
+    page = open_page(before=lambda page: page.add_init_script(speech("unavailable")))
+    choose_sample(page)
+    microphone = page.get_by_label("说出问题")
+    microphone.click()
+    status = page.locator(".composer").get_by_role("status").filter(visible=True)
+    expect(status).to_contain_text("可能要发送给浏览器的厂商")
+    assert page.evaluate("heard.length") == 0  # not before the shopper has agreed
+    microphone.click()
+    expect(status).to_have_text("请说…")
+    assert page.evaluate("[heard[0].lang, heard[0].processLocally]") == ["zh-CN", None]
+    page.evaluate("heard[0].say('这是', '真皮吗')")
+    expect(page.locator("#question")).to_have_value("这是真皮吗")
+    assert violations(page) == []
+    page.get_by_label("说完了").click()
+    expect(status).to_have_count(0)
+    expect(page.locator(".exchange")).to_have_count(0)
+    page.click("#send")
+    expect(page.locator(".exchange .question")).to_have_text("这是真皮吗")
+    microphone.click()  # who has agreed is not asked again
+    page.evaluate("heard[1].onerror({ error: 'not-allowed' }); heard[1].onend()")
+    expect(status).to_contain_text("没有使用麦克风的权限")
+
+
+def test_speech_stays_on_a_device_that_understands_it(open_page: OpenPage) -> None:
+    page = open_page(before=lambda page: page.add_init_script(speech("available")))
+    choose_sample(page)
+    page.get_by_label("说出问题").click()
+    page.evaluate("new Promise((done) => setTimeout(done, 50))")
+    assert page.evaluate("heard[0].processLocally") is True
+
+
+def test_where_no_browser_listens_there_is_no_microphone(open_page: OpenPage) -> None:
+    deaf = "delete window.SpeechRecognition; delete window.webkitSpeechRecognition;"
+    page = open_page(before=lambda page: page.add_init_script(deaf))
+    choose_sample(page)
+    expect(page.locator("#speak")).to_be_hidden()
+    insecure = "Object.defineProperty(window, 'isSecureContext', { value: false });"
+    insecure += speech("available")
+    page = open_page(before=lambda page: page.add_init_script(insecure))
+    choose_sample(page)
+    expect(page.locator("#speak")).to_be_hidden()
