@@ -4,7 +4,7 @@ SHELL := /bin/bash -o pipefail
 .PHONY: help demo run test test-clients test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
   bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views page-bench page-pictures \
   masking-eval moderation-eval moderation-train \
-  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit clean
+  moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit release clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -87,10 +87,11 @@ test-clients: .venv/dev .venv-clients/ready ## the table of clients in docs/inte
 test-upstreams: .venv/dev .venv-vllm/ready ## a real vLLM and our replica behind gateways: what the contract needs of both
 	$(BIN)/pytest tests/upstreams
 
-lint: .venv/dev ## ruff (lint and format) and mypy --strict
+lint: .venv/dev ## ruff (lint and format), mypy --strict, and actionlint of the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/actionlint .github/workflows/*.yml
 
 up: ## docker compose: nginx, 2 gateways, redis, mysql, 2 replicas at http://127.0.0.1:8080
 	bin/make-secrets
@@ -216,6 +217,9 @@ sbom: .venv/tools ## write sbom/*.json (CycloneDX): what each image is made of
 	@for image in gateway inference gpu; do .venv-tools/bin/cyclonedx-py requirements \
 	  --output-reproducible -o sbom/$$image.json requirements/$$image.txt || exit 1; done
 	@ls sbom
+
+release: sbom ## SBOMs, what keeps VERSION=1.2.3 from being released, and what is left to do by hand
+	@bin/release $(VERSION)
 
 audit: .venv/tools ## known faults in what the images install, and secrets in what git holds
 	@for image in gateway inference; do .venv-tools/bin/pip-audit --strict --no-deps --require-hashes \
