@@ -2,7 +2,7 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-clients test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
-  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants bench-log bench-views page-bench page-pictures \
+  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants canary-sim bench-log bench-views page-bench page-pictures \
   masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit release clean
 
@@ -130,6 +130,9 @@ bench-lane: .venv/dev ## what shoppers wait at half load while the batch lane is
 
 bench-upstream: .venv/dev .venv-vllm/ready ## our replica and vLLM with the same weights on a CPU, interleaved (CACHES=1: vLLM without its caches, too)
 	@$(BIN)/python -m loadtest.bench.upstream $(if $(CACHES),--without-caches)
+
+canary-sim: .venv/dev ## simulated canaries: how often a good one is rolled back, a bad one found (RUNS=1000)
+	@$(BIN)/python -m loadtest.bench.canary --runs $(or $(RUNS),1000)
 
 bench-gateway: .venv/dev ## the gateway against a bare FastAPI handler, interleaved
 	@$(BIN)/python -m loadtest.bench.gateway

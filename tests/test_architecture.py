@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.errors", "gateway.evaluation", "gateway.prompt", "gateway.log.personal"),
     (
         *("gateway.cache", "gateway.identity", "gateway.moderation"),
-        *("gateway.pool.http", "gateway.pool.queue", "gateway.telemetry"),
+        *("gateway.pool.http", "gateway.pool.queue", "gateway.telemetry", "gateway.canary"),
     ),
     ("gateway.pool.upstreams",),
     ("gateway.pool", "gateway.log.schema"),
@@ -235,6 +235,7 @@ def test_no_class_name_stands_for_two_things(package: str) -> None:
         ROOT / "gateway/images/remote/hosts.py",
         ROOT / "gateway/images/remote/public.py",
         ROOT / "gateway/evaluation/judging.py",
+        ROOT / "gateway/canary/verdict.py",
         ROOT / "gateway/pool/places.py",
         ROOT / "inference/batching/lane.py",
         ROOT / "inference/batching/waiting_queue.py",

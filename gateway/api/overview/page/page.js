@@ -65,7 +65,7 @@ function card([title, value, written, isBad = () => false], minutes) {
   const most = written(Math.max(...values.filter((each) => each !== null), 0));
   const made = element("div", "", { className: "card" });
   const figure = element("output", written(now), { className: isBad(now) ? "bad" : "" });
-  made.append(element("h3", title), figure, line(minutes, values, most, title));
+  made.append(element("h2", title), figure, line(minutes, values, most, title));
   made.append(element("div", `at most ${most}`, { className: "most" }));
   return made;
 }

@@ -1,0 +1,1 @@
+"""Whether a new revision may go on: evidence against it, and the verdict. Pure."""

@@ -1,0 +1,90 @@
+"""Canaries are rolled back for what is worse than at their baseline, and seldom by mistake."""
+
+import itertools
+import math
+
+import pytest
+
+from gateway.canary.evidence import Counts, Evidence
+from gateway.canary.verdict import Block, Trial
+from loadtest.bench.canary import ERRORS, Rates, judged, share_rolled_back
+
+
+def test_the_mean_of_what_one_block_wins_is_at_most_one() -> None:
+    """Reckoned over every outcome, not simulated: what makes it valid at any look."""
+    for rate, (requests, canaries) in itertools.product((0.01, 0.1, 0.5, 0.9), ((5, 1), (3, 3))):
+        mean = 0.0
+        for bad, worse in itertools.product(range(requests + 1), range(canaries + 1)):
+            evidence = Evidence()
+            evidence.add(Counts(50, 5), Counts(0, 0))  # so that there is a rate to compare with
+            evidence.add(Counts(requests, bad), Counts(canaries, worse))
+            mean += chance(requests, bad, rate) * chance(canaries, worse, rate) * evidence.value
+        assert mean <= 1 + 1e-9
+        assert mean > 0.2
+
+
+def chance(total: int, bad: int, rate: float) -> float:
+    return math.comb(total, bad) * rate**bad * (1 - rate) ** (total - bad)
+
+
+def test_evidence_grows_with_what_is_worse_and_shrinks_with_what_is_alike() -> None:
+    worse, alike = Evidence(), Evidence()
+    for _ in range(50):
+        worse.add(Counts(180, 4), Counts(20, 2))
+        alike.add(Counts(200, 4), Counts(50, 1))
+    assert worse.value > 1000
+    assert alike.value < 1
+
+
+@pytest.mark.parametrize("baseline", [Counts(0, 0), Counts(100, 0)])
+def test_a_side_without_requests_is_no_evidence(baseline: Counts) -> None:
+    evidence = Evidence()
+    evidence.add(Counts(100, 5), Counts(10, 0))
+    for _ in range(10):
+        evidence.add(baseline, Counts(0, 0))
+    assert evidence.value == pytest.approx(1)
+
+
+def test_a_baseline_without_any_error_does_not_break_it() -> None:
+    evidence = Evidence()
+    for _ in range(2000):
+        evidence.add(Counts(180, 0), Counts(20, 20))
+    assert evidence.value > 1e6
+    assert math.isfinite(evidence.value)
+
+
+def block(requests: int, bad: int = 0, slow: int = 0, down: int = 0) -> Block:
+    return Block(Counts(requests, bad), Counts(requests, slow), Counts(requests, down))
+
+
+@pytest.mark.parametrize(
+    ("canary", "why"),
+    [
+        (block(20, bad=4), "errors"),
+        (block(20, slow=4), "slow"),
+        (block(20, down=4), "thumbs"),
+    ],
+)
+def test_each_sign_rolls_back_and_is_named(canary: Block, why: str) -> None:
+    trial = Trial()
+    verdicts = [trial.add(block(180, 2, 2, 2), canary) for _ in range(60)]
+    assert verdicts[0].decision == "undecided"
+    assert (verdicts[-1].decision, verdicts[-1].why) == ("rollback", why)
+    back = next(each for each in verdicts if each.decision == "rollback")
+    assert back.evidence[back.why or "errors"] >= back.limit
+    assert verdicts[-1] == back, "once given it stays"
+
+
+def test_a_better_canary_is_promoted_after_enough_requests() -> None:
+    trial = Trial(promote_after=1000)
+    verdicts = [trial.add(block(180, 4, 9, 36), block(20, 0, 0, 1)) for _ in range(50)]
+    assert [each.decision for each in verdicts].index("promote") == 49
+    assert verdicts[-1].requests == 1000
+
+
+def test_simulated_canaries_in_short() -> None:
+    """`make canary-sim` in short, with room for chance: of 60 alike 3 are expected at most."""
+    assert share_rolled_back(60, Rates())[0] <= 0.15
+    assert share_rolled_back(20, Rates(errors=2 * ERRORS))[0] >= 0.9
+    assert share_rolled_back(20, Rates(down=0.3))[0] >= 0.8
+    assert judged(1, Rates(errors=0.2)).requests < 400
