@@ -25,7 +25,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CanaryVerdict:
     decision: Decision
     evidence: dict[Sign, float]
     """Against the canary. At `limit` it is enough."""
@@ -45,9 +45,9 @@ class Trial:
         default_factory=lambda: {"errors": Evidence(), "slow": Evidence(), "thumbs": Evidence()}
     )
     _requests: int = 0
-    _verdict: Verdict | None = None
+    _verdict: CanaryVerdict | None = None
 
-    def add(self, baseline: Block, canary: Block) -> Verdict:
+    def add(self, baseline: Block, canary: Block) -> CanaryVerdict:
         """The verdict after one more block. Once it has been given it stays."""
         if self._verdict is not None:
             return self._verdict
@@ -58,7 +58,7 @@ class Trial:
         limit = len(found) / self.false_rollbacks
         worst = max(found, key=lambda sign: found[sign])
         if found[worst] >= limit:
-            self._verdict = Verdict("rollback", found, limit, worst, self._requests)
+            self._verdict = CanaryVerdict("rollback", found, limit, worst, self._requests)
         elif self._requests >= self.promote_after:
-            self._verdict = Verdict("promote", found, limit, None, self._requests)
-        return self._verdict or Verdict("undecided", found, limit, None, self._requests)
+            self._verdict = CanaryVerdict("promote", found, limit, None, self._requests)
+        return self._verdict or CanaryVerdict("undecided", found, limit, None, self._requests)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gateway.canary.evidence import Counts
-from gateway.canary.verdict import PROMOTE_AFTER, Block, Trial, Verdict
+from gateway.canary.verdict import PROMOTE_AFTER, Block, Trial, CanaryVerdict
 
 # Ten seconds of a shop with 20 requests a second, a tenth of them at the canary.
 BASELINE, CANARY = 180, 20
@@ -34,7 +34,7 @@ def block(draw: np.random.Generator, rates: Rates, requests: int) -> Block:
     )
 
 
-def judged(seed: int, canary: Rates) -> Verdict:
+def judged(seed: int, canary: Rates) -> CanaryVerdict:
     draw, trial = np.random.default_rng(seed), Trial()
     while True:
         verdict = trial.add(block(draw, Rates(), BASELINE), block(draw, canary, CANARY))
