@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gateway.canary.evidence import Counts
-from gateway.canary.verdict import PROMOTE_AFTER, Block, Trial, CanaryVerdict
+from gateway.canary.verdict import PROMOTE_AFTER, Block, CanaryVerdict, Trial
 
 # Ten seconds of a shop with 20 requests a second, a tenth of them at the canary.
 BASELINE, CANARY = 180, 20
