@@ -193,11 +193,16 @@ export function watchSources({ take, refuse }) {
   });
 }
 
-/** Hands a part of the image `photo`, which its shopper frames, to `take(file)`. */
+/** Hands a part of the image `photo`, which its shopper frames, to `take(file)`: once, however often
+ * `button` is pressed meanwhile. */
 export async function takePart(photo, button, take) {
-  const part = await (await import("./crop.js")).crop(photo, button);
+  if (framed.has(photo)) return;
+  framed.add(photo);
+  const framing = import("./crop.js").then(({ crop }) => crop(photo, button));
+  const part = await framing.finally(() => framed.delete(photo));
   if (part) take(part);
 }
+const framed = new WeakSet();
 
 /** What a sample shows and what one may ask about it, in the page's language. */
 export const nameOf = (sample) => sample[`alt_${language()}`] ?? "";

@@ -70,7 +70,7 @@ def test_a_suggested_question_is_asked_by_one_tap(open_page: OpenPage) -> None:
     expect(exchange.locator(".question")).to_have_text(question)
     expect(exchange).to_have_attribute("data-state", "done")
     expect(page.locator(".chip", has_text=question)).to_have_count(0)  # it has been asked
-    with page.expect_request("**/v1/ask") as asked:
+    with page.expect_request("**/v1/chat/completions") as asked:  # with the turn before
         ask(page, "这是什么？")
     assert asked.value.headers["x-question-source"] == "typed"
 

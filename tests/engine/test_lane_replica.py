@@ -107,6 +107,8 @@ def test_a_line_without_a_deadline_may_wait_longer_than_a_shopper(replica: str) 
 
 def test_a_sender_that_leaves_in_mid_answer_frees_its_slot(replica: str) -> None:
     """One that did not ask for a stream: no byte of its answer has gone out."""
+    wait_until("those before have left", lambda: metric(replica, "inference_slots_used") == 0)
+    wait_until("nor do any wait", lambda: waiting(replica) == 0)
     cancelled = metric(replica, 'inference_requests_total{outcome="cancelled"}')
     with asked(replica, max_tokens=LONG):
         wait_until("in flight", lambda: metric(replica, "inference_batch_slots_used") == 1)

@@ -22,7 +22,7 @@ export const words = {
   chips: "Suggested questions",
   chip1: "Would it suit my mother?",
   chip2: "What is it made of?",
-  chip3: "What occasions is it for?",
+  chip3: "Describe this product",
   chip4: "What brand is it?",
   question: "Your question",
   questionHint: "Ask about this item…",

@@ -22,7 +22,7 @@ export const words = {
   chips: "可以这样问",
   chip1: "适合送给妈妈吗？",
   chip2: "是什么材质？",
-  chip3: "适合什么场合？",
+  chip3: "描述一下这件商品",
   chip4: "这是什么品牌？",
   question: "你的问题",
   questionHint: "问问这件商品…",

@@ -112,7 +112,7 @@ def test_the_worker_takes_their_answers_out_of_the_cache_too(
     late = hers(answer_key="e" * 64, model_revision="rev-1")
     abandoned(tmp_path / "spool", [late])
     erase(engine)
-    mine, others = (f"{PREFIX}:rev-1:{'d' * 64}:{digit * 64}" for digit in "ef")
+    mine, others = (f"{PREFIX}:{{{digit * 64}}}:rev-1:{'d' * 64}" for digit in "ef")
     environment = {
         "DATABASE_URL": migrated,
         "REDIS_URL": redis_url,

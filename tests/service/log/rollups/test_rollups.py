@@ -276,7 +276,7 @@ def test_a_row_that_comes_days_late_is_counted_and_other_hours_are_left_alone(lo
     assert roll_up(log, SHANGHAI).counted == 0
     before = everything(log)
     late = BEGIN + timedelta(days=1, hours=3, minutes=30)
-    one_more(log, late, tenant="late", model_revision="r")
+    one_more(log, late, tenant="late", model_revision="r", cannot_see=None)
     assert roll_up(log, SHANGHAI).counted == 4, "an hour, and a day thrice"
     after = everything(log)
     added = {name: set(after[name]) - set(before[name]) for name in after}
