@@ -43,7 +43,7 @@ def ask(stack: Stack, query: str) -> list[dict[str, Any]]:
 
 def told(stack: Stack, alert: str) -> set[tuple[str, str]]:
     """Ways and states of an alert that came to the sample receiver."""
-    logged = stack.compose("logs", "--no-log-prefix", "alert-receiver").splitlines()
+    logged = docker("logs", f"{stack.project}-alert-receiver-1").splitlines()
     found = set()
     for notice in (json.loads(line) for line in logged if line.startswith("{")):
         if notice["by"] == "mail" and alert in notice["subject"]:
