@@ -2,7 +2,7 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-clients test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
-  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants canary-sim bench-log bench-views page-bench page-pictures \
+  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants canary-sim capacity bench-log bench-views page-bench page-pictures \
   masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit release clean
 
@@ -133,6 +133,10 @@ bench-upstream: .venv/dev .venv-vllm/ready ## our replica and vLLM with the same
 
 canary-sim: .venv/dev ## simulated canaries: how often a good one is rolled back, a bad one found (RUNS=1000)
 	@$(BIN)/python -m loadtest.bench.canary --runs $(or $(RUNS),1000)
+
+capacity: .venv/dev ## what saturates first on 1, 10, 100 machines, and what 1,000 questions cost (WEIGHTS=bf16 MACHINE_HOUR=1.60 SEED=1)
+	@$(BIN)/python -m loadtest.capacity $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(MACHINE_HOUR),--machine-hour $(MACHINE_HOUR))
 
 bench-gateway: .venv/dev ## the gateway against a bare FastAPI handler, interleaved
 	@$(BIN)/python -m loadtest.bench.gateway

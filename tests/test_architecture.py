@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import ROOT
 
-PACKAGES = ("contract", "demo_model", "gateway", "inference")
+PACKAGES = ("contract", "demo_model", "gateway", "inference", "ops")
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 LOADTEST_FILES = sorted((ROOT / "loadtest").rglob("*.py"))
 MAX_LINES = 250
@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.worker",),
     ("gateway.cli", "gateway.__main__"),
     ("inference",),
+    ("ops.autoscaling",),
     ("demo_model.pictures.grounds", "demo_model.pictures.shapes"),
     ("demo_model.pictures",),
     ("demo_model.pictures.outside",),
@@ -53,7 +54,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folders}
 # Services and the demo model know nothing of each other.
-APART = ("gateway", "inference", "demo_model")
+APART = ("gateway", "inference", "demo_model", "ops")
 # Who sees all settings; others are given their own folder's.
 SEES_SETTINGS = ("gateway.app", "gateway.composition", "gateway.worker", "gateway.cli")
 SEES_SETTINGS += ("gateway.__main__", "inference.app", "inference.__main__")
@@ -238,6 +239,7 @@ def test_no_class_name_stands_for_two_things(package: str) -> None:
         ROOT / "gateway/canary/verdict.py",
         ROOT / "gateway/pool/places.py",
         ROOT / "inference/batching/lane.py",
+        ROOT / "ops/autoscaling/policy.py",
         ROOT / "inference/batching/waiting_queue.py",
     ],
     ids=name,

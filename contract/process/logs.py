@@ -18,7 +18,7 @@ MAX_VALUE_CHARS = 300
 LIBRARY_LINES, LIBRARY_SPAN_S = 10, 60.0
 MAX_LIBRARY_TRACE_CHARS = 8_000
 # Loggers of this project are named after its packages. They are not limited.
-OURS = frozenset({"contract", "demo_model", "gateway", "inference", "shopsight", "__main__"})
+OURS = frozenset({"contract", "demo_model", "gateway", "inference", "ops", "shopsight", "__main__"})
 WARNINGS = "py.warnings"  # logging's own name for the logger of what the module warnings shows
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,6 +23,15 @@ from tests.support.servers import wait_until
 BUILD_TIMEOUT_S = 1500
 
 
+# Its metrics are at its address in the network `ops` alone.
+READY = """
+import httpx, re
+from gateway.api.server import own_address
+text = httpx.get(f"http://{own_address('gateway-ops')}:9100/metrics").text
+print(re.search(r'gateway_pool_replicas.state="ready". (.*)', text)[1])
+"""
+
+
 def docker(*arguments: str) -> str:
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stderr}"
@@ -33,6 +42,8 @@ def docker(*arguments: str) -> str:
 class Stack:
     project: str
     port: int
+    environment: dict[str, str] = field(default_factory=dict)
+    """What the files read beside the port."""
 
     @property
     def url(self) -> str:
@@ -43,7 +54,7 @@ class Stack:
         done = subprocess.run(
             ["docker", "compose", "--project-name", self.project, *arguments],
             cwd=ROOT,
-            env={**os.environ, "PORT": str(self.port)},
+            env={**os.environ, "PORT": str(self.port), **self.environment},
             capture_output=True,
             text=True,
             timeout=BUILD_TIMEOUT_S,
@@ -72,9 +83,22 @@ class Stack:
         wait_until("row", lambda: bool(self.sql(query)))
         return [line.split("\t") for line in self.sql(query).splitlines()]
 
-    def containers(self) -> list[dict[str, Any]]:
+    def scale(self, service: str, replicas: int) -> None:
+        """As docs/operations.md says: nothing else is touched. Returns when all are healthy."""
+        command = ("up", "--detach", "--no-build", "--no-deps", "--no-recreate", "--wait")
+        self.compose(*command, "--scale", f"{service}={replicas}", service)
+
+    def replicas_ready(self) -> set[int]:
+        """How many replicas each gateway says that it could ask."""
+        found = set()
+        for index in range(1, 1 + len(self.compose("ps", "--quiet", "gateway").split())):
+            told = self.run("gateway", "python", "-c", READY, index=index)
+            found.add(int(float(told)))
+        return found
+
+    def containers(self, *services: str) -> list[dict[str, Any]]:
         """`docker inspect` of each, the ended ones too."""
-        ids = self.compose("ps", "--all", "--quiet").split()
+        ids = self.compose("ps", "--all", "--quiet", *services).split()
         found: list[dict[str, Any]] = json.loads(docker("inspect", *ids))
         return found
 
@@ -106,7 +130,14 @@ def engine() -> None:
 
 @pytest.fixture(scope="session")
 def stack(engine: None) -> Iterator[Stack]:
-    stack = Stack(f"shopsight-test-{uuid4().hex[:8]}", free_port())
+    # One address is all of a test's shoppers, and other programs may have monitoring's ports.
+    environment = {
+        "CONNECTION_LIMIT": "200",
+        "ADDRESS_LIMITS": "questions_per_s=100 burst=1000",
+        "GRAFANA_PORT": str(free_port()),
+        "ALERTMANAGER_PORT": str(free_port()),
+    }
+    stack = Stack(f"shopsight-test-{uuid4().hex[:8]}", free_port(), environment)
     subprocess.run([ROOT / "bin" / "make-secrets"], check=True)
     for service in ("gateway", "inference"):  # one after the other: pip and torch want both cores
         stack.compose("build", service)
@@ -118,7 +149,8 @@ def stack(engine: None) -> Iterator[Stack]:
         print(stack.compose("logs", "--no-color", "--tail", "100", check=False))
         raise
     finally:
-        stack.compose("down", "--volumes", "--timeout", "10")
+        everything = ("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "10")
+        stack.compose(*everything)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,7 +15,15 @@ DOCUMENTS = sorted(
 )
 SOURCES = sorted(
     path
-    for folder in ("contract", "demo_model", "gateway", "inference", "loadtest", "migrations")
+    for folder in (
+        "contract",
+        "demo_model",
+        "gateway",
+        "inference",
+        "loadtest",
+        "migrations",
+        "ops",
+    )
     for path in (ROOT / folder).rglob("*.py")
 )
 SOURCES += [ROOT / ".env.example", *ROOT.glob("*.yml"), *(ROOT / "nginx").iterdir()]

@@ -12,11 +12,14 @@ from pydantic_settings import BaseSettings
 from contract.process.home import Place, home
 from gateway.config import Settings as GatewaySettings
 from inference.config import Settings as InferenceSettings
+from ops.autoscaling.settings import AutoscalingSettings
 from tests.support import ROOT
 
 # Compose reads these itself.
 COMPOSE_ONLY = {"BIND", "PORT", "TAG", "INFERENCE_TAG", "RATE_LIMIT", "RATE_BURST"}
-COMPOSE_ONLY |= {"CONNECTION_LIMIT"}
+COMPOSE_ONLY |= {"CONNECTION_LIMIT", "METRICS_RETENTION", "GRAFANA_PORT", "ALERTMANAGER_PORT"}
+COMPOSE_ONLY |= {"DOCKER_GROUP"}
+COMPOSE_ONLY |= {n.upper() for n in AutoscalingSettings.model_fields if n.startswith("autoscale_")}
 # Read before all others, since it says where they are.
 HOME = "SHOPSIGHT_HOME"
 
@@ -56,6 +59,14 @@ def test_the_defaults_in_the_example_are_the_real_ones(monkeypatch: pytest.Monke
             default = str(default).replace(f"{ROOT}/", "")  # relative ones count from the file
         shown = ",".join(default) if isinstance(default, tuple) else str(default)
         assert value == shown, name
+
+
+def test_defaults_of_compose_are_those_that_the_example_shows() -> None:
+    text = "".join(path.read_text() for path in ROOT.glob("docker-compose*.yml"))
+    given = dict(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", text))
+    for name, value in documented().items():
+        if name in {"METRICS_RETENTION", "GRAFANA_PORT"} or name.startswith(("ALERTM", "AUTOSC")):
+            assert value == given[name], name
 
 
 def test_lists_come_as_commas_and_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Replicas by need, on Docker: alerts of Alertmanager scale the service `inference` out and in."""
