@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from gateway.config import Settings
 from gateway.erasure.log import LogErasure
 from gateway.identity.pseudonyms import Pseudonyms
+from gateway.images.store import PhotoStore
 from gateway.images.uploads import Uploads
 from gateway.log import tombstones
 from gateway.log.rollups.retention import EPOCH
@@ -20,7 +21,7 @@ def run() -> int:
     settings = Settings()
     engine = open_database(settings)
     pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
-    uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s, pseudonyms)
+    uploads = Uploads(PhotoStore.open(settings), engine, settings.image_ttl_s, pseudonyms)
     rows = replay_all(engine, uploads)
     engine.dispose()
     print(f"{rows} rows were not erased, and are now.")
