@@ -1,12 +1,16 @@
 """OpenStack Swift with its S3 interface, on one node: Debian's swift-proxy and what it needs."""
 
+import os
+import pwd
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
+import certifi
 import httpx
 import obstore
 from obstore.store import S3Store
@@ -70,16 +74,35 @@ for kind, port in (place.split("=") for place in places):
 """
 
 
-@dataclass
 class ObjectStore:
-    endpoint: str
-    proxy: Process
+    def __init__(self, folder: Path, port: int) -> None:
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self._command = [program("swift-proxy-server"), str(folder / "proxy.conf"), "--verbose"]
+        self._log = folder / "proxy.log"
+        self._stack = ExitStack()
+        self.proxy: Process
 
-    @property
-    def settings(self) -> dict[str, str]:
+    def start(self) -> None:
+        """Once it answers; what was kept before is there again."""
+        self.proxy = self._stack.enter_context(running(self._command, self._log))
+        wait_until("object store", self._has_bucket, 60)
+
+    def stop(self) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It takes connections and says nothing."""
+        self.proxy.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.proxy.send_signal(signal.SIGCONT)
+
+    def settings(self, prefix: str) -> dict[str, str]:
         """A gateway's."""
         return {
-            "image_store": f"s3://{BUCKET}/uploads",
+            "image_store": f"s3://{BUCKET}/{prefix}",
             "image_store_endpoint": self.endpoint,
             "image_store_region": REGION,
             "image_store_key_id": KEY_ID,
@@ -98,8 +121,18 @@ class ObjectStore:
             client_options={"allow_http": True},
         )
 
-    def files(self) -> list[str]:
-        return [found["path"] for page in obstore.list(self.client) for found in page]
+    def files(self, prefix: str) -> dict[str, int]:
+        """Names and bytes."""
+        pages = obstore.list(self.client, prefix)
+        return {found["path"]: found["size"] for page in pages for found in page}
+
+    def _has_bucket(self) -> bool:
+        """Made, unless it is there. obstore has no call for that, but signs any."""
+        address = obstore.sign(self.client, "PUT", "", timedelta(minutes=1))
+        try:
+            return httpx.put(address, trust_env=False).status_code in (200, 409)
+        except httpx.TransportError:
+            return False
 
 
 @contextmanager
@@ -107,36 +140,33 @@ def swift_server(folder: Path) -> Iterator[ObjectStore]:
     """With an empty bucket. The folder must be on a disk with extended attributes."""
     (folder / "disks" / "d1").mkdir(parents=True)
     (folder / "swift.conf").write_text("[swift-hash]\nswift_hash_path_suffix = drill\n")
-    common = (
-        "[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port}\nworkers = 0\nuser = root\n"
-        f"swift_dir = {folder}\ndevices = {folder / 'disks'}\nmount_check = false\n"
-        "fallocate_reserve = 0\ndisable_fallocate = true\n"
-    )
+    user = pwd.getpwuid(os.geteuid()).pw_name
+
+    def configure(kind: str, parts: str, port: int) -> Path:
+        file = folder / f"{kind}.conf"
+        file.write_text(
+            f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port}\nworkers = 0\nuser = {user}\n"
+            f"swift_dir = {folder}\ndevices = {folder / 'disks'}\nmount_check = false\n{parts}"
+        )
+        return file
+
+    ports = {kind: free_port() for kind in KINDS}
+    places = [f"{kind}={port}" for kind, port in ports.items()]
+    command = [DEBIANS_PYTHON, "-c", RINGS, str(folder), *places]
+    subprocess.run(command, check=True, capture_output=True)
+    # obstore refuses to start without any certificate, also for an address without TLS: one is
+    # enough, and quick to load.
+    one = folder / "one.pem"
+    one.write_text(certifi.contents().partition("-----END")[0] + "-----END CERTIFICATE-----\n")
     with ExitStack() as stack:
-
-        def start(kind: str, parts: str, port: int) -> Process:
-            file = folder / f"{kind}.conf"
-            file.write_text(common.format(port=port) + parts)
-            command = [program(f"swift-{kind}-server"), str(file), "--verbose"]
-            return stack.enter_context(running(command, folder / f"{kind}.log"))
-
-        ports = {kind: free_port() for kind in KINDS}
-        places = [f"{kind}={port}" for kind, port in ports.items()]
-        command = [DEBIANS_PYTHON, "-c", RINGS, str(folder), *places]
-        subprocess.run(command, check=True, capture_output=True)
+        stack.enter_context(patch.dict(os.environ, SSL_CERT_FILE=str(one)))
         for kind, port in ports.items():
-            start(kind, NODE.format(kind=kind), port)
+            file = configure(kind, NODE.format(kind=kind), port)
+            command = [program(f"swift-{kind}-server"), str(file), "--verbose"]
+            stack.enter_context(running(command, folder / f"{kind}.log"))
         port = free_port()
-        endpoint = f"http://127.0.0.1:{port}"
-        store = ObjectStore(endpoint, start("proxy", PROXY, port))
-
-        def made() -> bool:
-            """S3 has no call for it in obstore, which signs any."""
-            address = obstore.sign(store.client, "PUT", "", timedelta(minutes=1))
-            try:
-                return httpx.put(address, trust_env=False).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        wait_until("bucket", made)
+        configure("proxy", PROXY, port)
+        store = ObjectStore(folder, port)
+        stack.callback(store.stop)
+        store.start()
         yield store
