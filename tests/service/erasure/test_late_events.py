@@ -12,6 +12,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, insert, select
 
+from gateway.batch.erasure import BatchErasure
 from gateway.cache.answers import PREFIX, GivenAnswer
 from gateway.cli.embedded import free_port
 from gateway.cli.erasures import replay_all
@@ -183,7 +184,7 @@ def test_what_a_backup_brings_back_is_erased_again(
     )
     erase(engine, WHO, Subject("public", "visit", "s" * 32))
     uploads = Uploads(PhotoStore.in_folder(tmp_path), engine, 60, Pseudonyms("key"))
-    assert replay_all(engine, uploads) == 2
+    assert replay_all(engine, uploads, BatchErasure(engine, tmp_path, Pseudonyms("key"))) == 2
     assert [row(engine, text)["question"] for text in (old, visit, others, late)] == [
         None,
         None,
