@@ -24,9 +24,10 @@ async def serve(settings: Settings) -> None:
     drain_s = settings.deadline_ms // 1000
     folders = {
         "spool": settings.spool_dir,
-        "images": settings.image_dir,
         "files": settings.file_dir,
     }
+    if not settings.image_store:
+        folders["images"] = settings.image_dir
     DiskCollector(folders, registry)
     ProcessCollector(registry=registry)
     app = create_app(settings, registry)

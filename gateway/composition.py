@@ -27,6 +27,7 @@ from gateway.images.metrics import ImageMetrics
 from gateway.images.quota import Quota
 from gateway.images.remote.photos import RemotePhotos
 from gateway.images.render import PictureRenderer
+from gateway.images.store import PhotoStore
 from gateway.images.uploads import Uploads
 from gateway.limits.running import RunningLimits
 from gateway.log import client
@@ -90,8 +91,9 @@ async def running_gateway(
     limits = RunningLimits.open(
         settings, engine, cache.client, Addresses(settings).session_name, registry
     )
-    quota = Quota(limits.accounts, settings.image_dir, settings.image_disk_free)
-    uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s, pseudonyms, quota)
+    photos = PhotoStore.open(settings)
+    quota = Quota(limits.accounts, photos.folder, settings.image_disk_free)
+    uploads = Uploads(photos, engine, settings.image_ttl_s, pseudonyms, quota)
     pool = Pool(
         settings,
         PoolMetrics(registry),

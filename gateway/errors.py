@@ -208,8 +208,10 @@ class TooManyBatches(QuotaExceeded):
 
 class ImageStoreUnavailable(Unavailable):
     code = "image_store_unavailable"
-    en = "Uploads cannot be kept right now. Please send the photo with the question."
-    zh = "暂时无法保存上传的照片，请在提问时直接附上照片。"
+    en = (
+        "Uploaded photos cannot be kept or read right now. Please send the photo with the question."
+    )
+    zh = "暂时无法存取上传的照片，请在提问时直接附上照片。"
     retry_after_s = 10  # a database restarts in about that time; until then each try costs 3 s
 
 

@@ -36,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.access", "gateway.images"),
     ("gateway.batch", "gateway.erasure", "gateway.feedback"),
     ("gateway.usecases",),
-    ("gateway.report",),
+    ("gateway.report", "gateway.backup"),
     ("gateway.config", "gateway.gateway"),
     ("gateway.api",),
     ("gateway.composition",),

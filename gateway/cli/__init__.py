@@ -11,6 +11,7 @@ from gateway.cli.merchant_options import add_batch, add_evaluate, add_server
 from gateway.cli.moment import moment
 from gateway.cli.nested_commands import (
     add_admin_commands,
+    add_backup_commands,
     add_key_commands,
     add_limit_commands,
     add_log_commands,
@@ -93,7 +94,14 @@ def main() -> None:
     )
 
     command = commands.add_parser("erasures", help="do them again, after a backup was restored")
-    command.set_defaults(file="gateway.cli.erasures", run=lambda erasures, args: erasures.run())
+    command.add_argument("--save", type=Path, help="keep them in a file, and do nothing else")
+    command.add_argument("--load", type=Path, help="those of such a file, too")
+    command.set_defaults(
+        file="gateway.cli.erasures",
+        run=lambda erasures, args: erasures.run(args.save, args.load),
+    )
+
+    add_backup_commands(commands)
 
     command = commands.add_parser("limits", help="what tenants and keys may use")
     add_limit_commands(command)

@@ -1,33 +1,57 @@
 """`shopsight erasures`: repeats every erasure that has a tombstone. Needed after a backup was
-restored that is older than some erasures."""
+restored that is older than some erasures: these can be kept apart from it, in a file."""
 
 import asyncio
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 
 from sqlalchemy import Engine
 
+from gateway.backup.since import Since
+from gateway.batch.erasure import BatchErasure
 from gateway.config import Settings
 from gateway.erasure.log import LogErasure
 from gateway.identity.pseudonyms import Pseudonyms
+from gateway.images.store import PhotoStore
 from gateway.images.uploads import Uploads
 from gateway.log import tombstones
 from gateway.log.rollups.retention import EPOCH
 from gateway.log.schema.database import open_database
 
 
-def run() -> int:
+def run(save: Path | None, load: Path | None) -> int:
     settings = Settings()
-    engine = open_database(settings)
-    pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
-    uploads = Uploads(settings.image_dir, engine, settings.image_ttl_s, pseudonyms)
-    rows = replay_all(engine, uploads)
-    engine.dispose()
-    print(f"{rows} rows were not erased, and are now.")
+    if save is not None:
+        engine = open_database(settings)
+        with engine.connect() as connection:
+            since = Since.read(connection)
+        engine.dispose()
+        since.save(save)
+        print(f"{len(since.erased)} erasures and {len(since.revoked)} revoked keys in {save}.")
+        return 0
+    print(f"{put_back(settings, load)} rows were not erased, and are now.")
     return 0
 
 
-def replay_all(engine: Engine, uploads: Uploads) -> int:
+def put_back(settings: Settings, known: Path | None = None) -> int:
+    """Do all erasures again, those of the file `known`, too, and revoke its keys. Returns how many
+    interactions were redacted. Raises ValueError for another kind of file, OSError,
+    SQLAlchemyError."""
+    engine = open_database(settings)
+    if known is not None:
+        since = Since.load(known)
+        with engine.begin() as connection:
+            since.put_into(connection)
+    pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
+    uploads = Uploads(PhotoStore.open(settings), engine, settings.image_ttl_s, pseudonyms)
+    batches = BatchErasure(engine, settings.file_dir, pseudonyms)
+    rows = replay_all(engine, uploads, batches)
+    engine.dispose()
+    return rows
+
+
+def replay_all(engine: Engine, uploads: Uploads, batches: BatchErasure) -> int:
     """Repeat all erasures. Returns how many interactions were redacted."""
     with engine.connect() as connection:
         erased_at = tombstones.read_since(connection, EPOCH).erased_at
@@ -43,4 +67,6 @@ def replay_all(engine: Engine, uploads: Uploads) -> int:
         erasure = LogErasure(engine, [subject for subject, _ in stones], stones[0][1])
         asyncio.run(uploads.erase(erasure.upload_condition([])))
         rows += erasure.replay()
+        if names := {subject.name for subject, _ in stones if subject.kind == "user"}:
+            batches.erase(stones[0][0].tenant, names, stones[0][1])
     return rows

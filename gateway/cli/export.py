@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from gateway.config import Settings
 from gateway.evaluation.voted import VotedSet
 from gateway.feedback.examples import Examples, files_in, inline
+from gateway.images.store import PhotoStore
 from gateway.log.schema.database import open_database
 
 
@@ -21,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     engine = open_database(settings)
     beside = args.out.parent if args.out else Path()
     save = files_in(args.photos, beside) if args.photos else inline
-    examples = Examples(engine, settings.image_dir, save)
+    examples = Examples(engine, PhotoStore.open(settings), save)
     voted = VotedSet()
     lines: Iterable[Mapping[str, Any]] = examples.read(args.tenant, args.since)
     if args.format == "set":

@@ -1,4 +1,5 @@
-"""Options of the subcommands that have subcommands of their own: admin, log, keys, limits."""
+"""Options of the subcommands that have subcommands of their own (admin, log, keys, limits), and of
+backup and restore."""
 
 import argparse
 from importlib import import_module
@@ -109,3 +110,19 @@ def add_limit_commands(parser: argparse.ArgumentParser) -> None:
 
 def _file(args: argparse.Namespace) -> Any:
     return import_module(args.file)
+
+
+def add_backup_commands(commands: Any) -> None:
+    """`backup` and `restore`, beside the other commands."""
+    command = commands.add_parser("backup", help="the log's database, into one file")
+    command.add_argument("backup", type=Path, metavar="FILE")
+    command.set_defaults(
+        file="gateway.cli.backup", run=lambda backup, args: backup.run(backup.back_up, args)
+    )
+    command = commands.add_parser("restore", help="such a file back; erasures are done again")
+    command.add_argument("backup", type=Path, metavar="FILE")
+    command.add_argument("--replace", action="store_true", help="the rows that are there go")
+    command.add_argument("--erasures", type=Path, help="of `shopsight erasures --save`, too")
+    command.set_defaults(
+        file="gateway.cli.backup", run=lambda backup, args: backup.run(backup.restore, args)
+    )

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Engine, Row, select
 from contract.images import EncodedImage
 from gateway.feedback.photos import PhotoWithheld, StoredPhotos
 from gateway.identity.scopes import ASK
+from gateway.images.store import PhotoStore
 from gateway.log.masking import masked
 from gateway.log.schema.tables import feedback, interactions
 
@@ -42,9 +43,9 @@ def files_in(folder: Path, relative_to: Path) -> SavePhoto:
 class Examples:
     """`coverage` counts what became of each vote. It is complete once `read` is exhausted."""
 
-    def __init__(self, engine: Engine, folder: Path, save: SavePhoto) -> None:
+    def __init__(self, engine: Engine, store: PhotoStore, save: SavePhoto) -> None:
         self._engine = engine
-        self._folder = folder
+        self._store = store
         self._save = save
         self.coverage: Counter[str] = Counter()
 
@@ -56,7 +57,7 @@ class Examples:
             with self._engine.connect() as connection:
                 page = connection.execute(_page(wanted, last)).all()
                 digests = {row.image_digest for row in page if row.image_digest}
-                photos = StoredPhotos(connection, self._folder, digests)
+                photos = StoredPhotos(connection, self._store, digests)
             for row in page:
                 if example := self._example(row, photos):
                     yield example

@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from contract.errors import ShopsightError
 from contract.images import EncodedImage, check_image
-from gateway.images.upload import path_of
+from gateway.images.store import PhotoStore
 from gateway.log.schema.tables import images
 
 # Quality of the exported JPEG. From 95 on no difference can be seen at all.
@@ -30,15 +29,15 @@ class PhotoWithheld(Exception):
 class StoredPhotos:
     """The stored uploads of some photos."""
 
-    def __init__(self, connection: Connection, folder: Path, digests: Iterable[str]) -> None:
-        self._folder = folder
+    def __init__(self, connection: Connection, store: PhotoStore, digests: Iterable[str]) -> None:
+        self._store = store
         self._uploads: dict[Owner, list[Row[Any]]] = defaultdict(list)
         for row in connection.execute(select(images).where(images.c.image_digest.in_(digests))):
             self._uploads[(row.tenant, row.session_id, row.image_digest)].append(row)
 
     def jpeg(self, owner: Owner) -> bytes:
         """The pixels that the model saw, from the asker's own upload. Without EXIF, which may tell
-        where a photo was taken. Raises PhotoWithheld."""
+        where a photo was taken. Raises PhotoWithheld, and OSError where the store fails."""
         now = datetime.now(UTC)
         uploads = [row for row in self._uploads.get(owner, ()) if row.expires_at > now]
         if not uploads:
@@ -49,8 +48,8 @@ class StoredPhotos:
 
     def _read(self, key: uuid.UUID, digest: str) -> bytes:
         try:
-            data = path_of(self._folder, key).read_bytes()
-        except OSError:
+            data = self._store.read(key)
+        except FileNotFoundError:
             raise PhotoWithheld("not in the store") from None
         try:
             checked = check_image(EncodedImage(data))

@@ -3,12 +3,11 @@ where whoever uploaded it has consented to its use."""
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Engine, Row, select
 
-from gateway.images.upload import path_of
+from gateway.images.store import PhotoStore
 from gateway.log.schema.tables import images
 
 Why = Literal["not kept", "no consent"]
@@ -20,9 +19,11 @@ class PhotoNotShown(Exception):
         self.why: Why = why
 
 
-def consented_photo(engine: Engine, folder: Path, tenant: str, digest: str) -> tuple[bytes, str]:
+def consented_photo(
+    engine: Engine, store: PhotoStore, tenant: str, digest: str
+) -> tuple[bytes, str]:
     """File and format (`JPEG`). One person's consent is enough for one's own upload of it; of two
-    answers of one person the stricter counts. Raises PhotoNotShown and SQLAlchemyError."""
+    answers of one person the stricter counts. Raises PhotoNotShown, OSError, SQLAlchemyError."""
     column = images.c
     query = select(images).where(
         column.tenant == tenant,
@@ -41,7 +42,7 @@ def consented_photo(engine: Engine, folder: Path, tenant: str, digest: str) -> t
     ]
     for row in willing:
         try:
-            return path_of(folder, row.image_id).read_bytes(), row.image_format
-        except OSError:  # just swept, or lost
+            return store.read(row.image_id), row.image_format
+        except FileNotFoundError:  # just swept, or lost
             continue
     raise PhotoNotShown("no consent" if by_owner and not willing else "not kept")

@@ -25,15 +25,17 @@ column = images.c
 class Quota:
     """One thread at a time calls `check` and then inserts its row."""
 
-    def __init__(self, accounts: Accounts, folder: Path, free_share: float) -> None:
+    def __init__(self, accounts: Accounts, folder: Path | None, free_share: float) -> None:
         self._accounts = accounts
         self._folder = folder
         self._free_share = free_share
         self._of_tenant: dict[str, tuple[float, int, int]] = {}
 
     def has_disk(self) -> bool:
-        """Whether enough of the disk is free. Raises OSError."""
+        """Whether enough of the folder's disk is free; a bucket has none. Raises OSError."""
         folder = self._folder
+        if folder is None:
+            return True
         while not folder.exists():
             folder = folder.parent
         usage = shutil.disk_usage(folder)
@@ -60,8 +62,10 @@ class Quota:
 
 
 def _used(connection: Connection, which: ColumnElement[bool]) -> tuple[int, int]:
-    """How many photos, and how many bytes."""
-    query = select(func.count(), func.coalesce(func.sum(column.image_bytes), 0)).where(which)
+    """How many photos, and how many bytes. What has expired is about to be swept."""
+    query = select(func.count(), func.coalesce(func.sum(column.image_bytes), 0)).where(
+        which, column.expires_at > datetime.now(UTC)
+    )
     photos, stored = connection.execute(query).one()
     return int(photos), int(stored)
 

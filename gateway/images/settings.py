@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from contract.process.home import Place, home
 
@@ -12,6 +12,25 @@ class ImageSettings(BaseModel):
     image_dir: Annotated[Path, Place()] = Field(
         default_factory=lambda: home() / "images",
         description="Uploads, in a folder that all gateways share.",
+    )
+    image_store: str = Field(
+        "",
+        description="s3://bucket/prefix: uploads lie in an object store instead. IMAGE_DIR is not"
+        " used then.",
+    )
+    image_store_endpoint: str = Field(
+        "", description="Where that store is, if it is not Amazon's: https://storage.example:9000."
+    )
+    image_store_region: str = Field("", description="Its region; empty: us-east-1, or AWS_REGION.")
+    image_store_key_id: SecretStr = Field(
+        SecretStr(""),
+        description="Of the account there. Empty: AWS_ACCESS_KEY_ID, or the machine's own role.",
+    )
+    image_store_secret: SecretStr = Field(SecretStr(""), description="The secret of that key.")
+    image_store_virtual_host: bool = Field(
+        False,
+        description="The store wants its bucket in the host name, as Alibaba's OSS does. Then it"
+        " also stands in IMAGE_STORE_ENDPOINT.",
     )
     image_ttl_s: int = Field(86_400, description="An upload can be asked about for so long.")
     image_disk_free: float = Field(
@@ -31,3 +50,11 @@ class ImageSettings(BaseModel):
         16 * 1024 * 1024,
         description="Pictures kept that were encoded anew for servers that are not ours, in bytes.",
     )
+
+    @field_validator("image_store")
+    @classmethod
+    def _a_bucket(cls, value: str) -> str:
+        scheme, _, rest = value.partition("://")
+        if value and (scheme != "s3" or not rest.partition("/")[0]):
+            raise ValueError("it looks like s3://bucket/prefix")
+        return value.rstrip("/")

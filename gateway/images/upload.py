@@ -1,10 +1,8 @@
 """One upload: whose it is, what it says of itself, and where its file is."""
 
-import asyncio
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -12,7 +10,9 @@ from pydantic import Field
 from contract.errors import ImageNotFound
 from contract.forms import MAX_USER_CHARS, Wire
 from contract.images import EncodedImage, ImageFacts
+from gateway.errors import ImageStoreUnavailable
 from gateway.identity.callers import Caller
+from gateway.images.store import PhotoStore
 
 PREFIX = "img_"
 
@@ -36,7 +36,7 @@ class Upload:
     """Of the anonymous shopper whose it is; an API key's uploads belong to its tenant."""
     created_at: datetime
     expires_at: datetime
-    path: Path
+    store: PhotoStore
     consent: Consent | None = None
     user_pseudonym: str | None = None
     """Whose it is within the tenant, where the upload said so: for erasure."""
@@ -78,15 +78,11 @@ class Upload:
         }
 
     async def read(self) -> EncodedImage:
-        """The file without metadata. Raises ImageNotFound."""
+        """The file without metadata. Raises ImageNotFound, ImageStoreUnavailable."""
         try:
-            data = await asyncio.to_thread(self.path.read_bytes)
-        except OSError:
+            data = await self.store.read_soon(self.key)
+        except FileNotFoundError:
             raise ImageNotFound("image_id") from None
+        except OSError:
+            raise ImageStoreUnavailable from None
         return EncodedImage(data)
-
-
-def path_of(folder: Path, key: uuid.UUID) -> Path:
-    """The file of an upload."""
-    # The last digits are random: a flat folder of a million files is slow to list.
-    return folder / key.hex[-2:] / key.hex

@@ -1,20 +1,18 @@
-"""Photos uploaded once and asked about many times: files in a folder that all gateways share, rows
+"""Photos uploaded once and asked about many times: files in a store that all gateways share, rows
 in SQL that say whose they are and until when."""
 
 import asyncio
 import contextlib
 import logging
-import os
 import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Row, delete, select
+from sqlalchemy import ColumnElement, Engine, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from uuid6 import uuid7
 
@@ -26,7 +24,8 @@ from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images import rows
 from gateway.images.consented import consented_photo
 from gateway.images.quota import Quota
-from gateway.images.upload import PREFIX, Consent, Upload, path_of
+from gateway.images.store import PhotoStore
+from gateway.images.upload import PREFIX, Consent, Upload
 from gateway.log import tombstones
 from gateway.log.schema.tables import images
 
@@ -43,7 +42,7 @@ R = TypeVar("R")
 class Uploads:
     def __init__(
         self,
-        folder: Path,
+        store: PhotoStore,
         engine: Engine,
         ttl_s: int,
         pseudonyms: Pseudonyms,
@@ -52,13 +51,15 @@ class Uploads:
         self._pseudonyms = pseudonyms
         self._quota = quota
         self._counting = threading.Lock()
-        self._folder = folder
+        self._store = store
         self._engine = engine
         self._ttl = timedelta(seconds=ttl_s)
         self._known: OrderedDict[str, Upload] = OrderedDict()
         self._sweeping: asyncio.Task[None] | None = None
-        # Of its own: a database that hangs must not keep files, or anybody else, waiting.
+        # Of its own: a database that hangs must not keep anybody else waiting. Nor must a store
+        # that hangs keep those who ask about a photo, for which the database is enough.
         self._sql = ThreadPoolExecutor(4, thread_name_prefix="uploads")
+        self._storing = ThreadPoolExecutor(4, thread_name_prefix="storing")
 
     def start(self) -> None:
         self._sweeping = asyncio.create_task(self._sweep_forever())
@@ -68,7 +69,8 @@ class Uploads:
             self._sweeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeping
-        self._sql.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._sql, self._storing):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def add(
         self,
@@ -89,17 +91,19 @@ class Uploads:
             caller.session,
             began_at,
             began_at + self._ttl,
-            path_of(self._folder, key),
+            self._store,
             consent,
             self._pseudonyms.of(caller.tenant, caller.user) if caller.user else None,
         )
         try:
-            upload = await self._in_thread(self._keep, key, upload, image, caller)
+            upload = await self._storing_thread(self._keep, key, upload, image, caller)
             key = upload.key
             # Whoever was erased while the photo was on its way: of before, it goes as well.
             erased = await self._in_thread(self._is_erased, upload)
             if erased:
                 await self.erase(images.c.image_id == key)
+                # Should the erasure have taken the row before the file was there.
+                await self._storing_thread(self._store.delete, [key])
         except (OSError, SQLAlchemyError) as error:
             log.error("upload not kept", extra={"fields": {"why": type(error).__name__}})
             raise ImageStoreUnavailable from None
@@ -124,14 +128,17 @@ class Uploads:
     async def consented(self, tenant: str, digest: str) -> tuple[bytes, str]:
         """File and format of a photo of the log. Raises PhotoNotShown, ImageStoreUnavailable."""
         try:
-            return await self._in_thread(
-                consented_photo, self._engine, self._folder, tenant, digest
+            return await self._storing_thread(
+                consented_photo, self._engine, self._store, tenant, digest
             )
-        except SQLAlchemyError:
+        except (OSError, SQLAlchemyError):
             raise ImageStoreUnavailable from None
 
     async def _in_thread(self, call: Callable[..., R], *arguments: Any) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._sql, call, *arguments)
+
+    async def _storing_thread(self, call: Callable[..., R], *arguments: Any) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._storing, call, *arguments)
 
     def _remember(self, upload: Upload) -> None:
         self._known[upload.id] = upload
@@ -149,24 +156,33 @@ class Uploads:
                 )
             if row is not None:
                 kept = self._of_row(row)
-                if not kept.path.exists():  # the disk has lost it
-                    _write(kept.path, image)
+                if not self._store.exists(kept.key):  # lost, or another one is just writing it
+                    self._store.write(kept.key, image.data)
                 return kept
             if self._quota is not None and not self._quota.has_disk():
                 raise OSError("too little of the disk is free")
             try:
-                _write(upload.path, image)
                 # One at a time, so that what is counted is what is there.
                 with self._counting, self._engine.begin() as connection:
                     if self._quota is not None:
                         self._quota.check(connection, caller, upload.facts.size_bytes)
                     rows.add(connection, key, digest, **upload.columns())
-                return upload
-            except BaseException as error:
-                # Should the row be in all the same, its file is gone: asked about, it is not found.
-                upload.path.unlink(missing_ok=True)
-                if not isinstance(error, IntegrityError):  # else another one was faster
-                    raise
+            except IntegrityError:  # another one was faster
+                continue
+            # The row first: a file without one would be kept for ever.
+            try:
+                self._store.write(key, image.data)
+            except OSError:
+                self._give_up(upload)
+                raise
+            return upload
+
+    def _give_up(self, upload: Upload) -> None:
+        """The store may have the file, whatever it said: the sweep takes it with the row. Not if
+        the same photo was uploaded again meanwhile. Raises SQLAlchemyError."""
+        is_it = images.c.image_id == upload.key, images.c.created_at == upload.created_at
+        with self._engine.begin() as connection:
+            connection.execute(update(images).where(*is_it).values(expires_at=upload.created_at))
 
     def _is_erased(self, upload: Upload) -> bool:
         """Once its row is committed: an erasure that is not seen here sees the row."""
@@ -184,15 +200,14 @@ class Uploads:
         facts = ImageFacts(
             row.image_digest, row.image_format, row.image_width, row.image_height, row.image_bytes
         )
-        path = path_of(self._folder, row.image_id)
         whose = row.tenant, row.session_id, row.created_at, row.expires_at
         name = PREFIX + row.image_id.hex
-        return Upload(name, facts, *whose, path, row.consent, row.user_pseudonym)
+        return Upload(name, facts, *whose, self._store, row.consent, row.user_pseudonym)
 
     async def _sweep_forever(self) -> None:
         while True:
             try:
-                while await self._in_thread(self._sweep) == SWEEP_ROWS:
+                while await self._storing_thread(self._sweep) == SWEEP_ROWS:
                     pass
             except (OSError, SQLAlchemyError) as error:
                 log.warning("sweep failed", extra={"fields": {"why": type(error).__name__}})
@@ -204,7 +219,7 @@ class Uploads:
     async def erase(self, which: ColumnElement[bool]) -> int:
         """Delete uploads before their time. Raises OSError, SQLAlchemyError."""
         erased = 0
-        while (deleted := await self._in_thread(self._delete, which)) > 0:
+        while (deleted := await self._storing_thread(self._delete, which)) > 0:
             erased += deleted
         return erased
 
@@ -214,20 +229,9 @@ class Uploads:
             query = select(images.c.image_id).where(which).limit(SWEEP_ROWS)
             keys = list(connection.execute(query).scalars())
         for key in keys:
-            path_of(self._folder, key).unlink(missing_ok=True)
             self._known.pop(PREFIX + key.hex, None)
         if keys:
+            self._store.delete(keys)
             with self._engine.begin() as connection:
                 connection.execute(delete(images).where(images.c.image_id.in_(keys)))
         return len(keys)
-
-
-def _write(path: Path, image: EncodedImage) -> None:
-    """Raises OSError: then nothing is left of the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
-    try:
-        half.write_bytes(image.data)
-        os.replace(half, path)  # never half a file under the final name
-    finally:
-        half.unlink(missing_ok=True)

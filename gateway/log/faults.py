@@ -36,8 +36,15 @@ _OF_CODE = {
     1114: Fault.SERVER,  # table full
     1040: Fault.SERVER,  # too many connections
     1053: Fault.SERVER,  # shutting down
-    1290: Fault.SERVER,  # read only
+    1290: Fault.SERVER,  # read only: no longer the primary
+    1792: Fault.SERVER,  # in a read-only transaction, as that server begins them
     1836: Fault.SERVER,
+    8022: Fault.CONFLICT,  # TiDB: to be tried again
+    9007: Fault.CONFLICT,  # TiDB: written by another one
+    9001: Fault.SERVER,  # TiDB: its placement driver or a store does not answer
+    9002: Fault.SERVER,
+    9003: Fault.SERVER,
+    9005: Fault.SERVER,
     1927: Fault.SERVER,  # connection killed
     1264: Fault.EVENT,  # out of range
     1265: Fault.EVENT,  # truncated

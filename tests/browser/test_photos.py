@@ -197,7 +197,7 @@ def test_a_photo_goes_up_once_however_often_it_is_asked_about(open_page: OpenPag
 
 def test_where_uploads_are_not_kept_the_question_brings_the_photo(open_page: OpenPage) -> None:
     page = open_page(before=overhear, expects=("503",))
-    full = refusal(503, "暂时无法保存上传的照片", "image_store_unavailable")
+    full = refusal(503, "暂时无法存取上传的照片", "image_store_unavailable")
     page.route("**/v1/images", lambda route: route.fulfill(**full))
     data = _pick(page)
     ask_and_wait(page, QUESTION)

@@ -10,6 +10,7 @@ from tests.drills import (
     disk_full,
     kill_gateways,
     killed_in_commit,
+    mysql_failover,
     poison,
     scaled_away,
     torn_tail,
@@ -25,13 +26,19 @@ DRILLS: dict[str, Callable[[], Verdict]] = {
     "torn_tail": torn_tail.drill,
     "database_down": database_down.drill,
     "killed_in_commit": killed_in_commit.drill,
+    "mysql_failover": mysql_failover.drill,
+    "mysql_failover_without_semisync": lambda: mysql_failover.drill(semi_synchronous=False),
     "deadlocks": deadlocks.drill,
     "poison": poison.drill,
     "scaled_away": scaled_away.drill,
     "disk_full": disk_full.drill,
 }
 # The controls: a check that finds nothing wrong here could not find anything.
-MUST_FAIL = {"kill_gateways_without_spool", "sent_twice_without_unique_key"}
+MUST_FAIL = {
+    "kill_gateways_without_spool",
+    "sent_twice_without_unique_key",
+    "mysql_failover_without_semisync",
+}
 
 
 def main() -> int:

@@ -188,10 +188,15 @@ class Fleet:
 
 
 @contextmanager
-def fleet(gateways: int = 2, module: str = "gateway", **environment: str) -> Iterator[Fleet]:
+def fleet(
+    gateways: int = 2,
+    module: str = "gateway",
+    kept_in: type[Database] = Database,
+    **environment: str,
+) -> Iterator[Fleet]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-drill-")))
-        database = Database(folder)
+        database = kept_in(folder)
         stack.callback(database.close)
         stub = stack.enter_context(stub_process(folder))
         made = Fleet(folder, database, stub)

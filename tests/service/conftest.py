@@ -17,6 +17,7 @@ from tests.support.forwarding import migrated as migrated
 from tests.support.forwarding import start as start
 from tests.support.servers import gateway_server, mariadb_server, redis_server
 from tests.support.stub_replica import StubReplica, stub_replica
+from tests.support.swift_server import ObjectStore, swift_server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,6 +56,13 @@ def redis_url(redis_running: str) -> str:
 def mariadb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with mariadb_server(tmp_path_factory.mktemp("mariadb")) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """Tests share it, each with a prefix of its own."""
+    with swift_server(tmp_path_factory.mktemp("swift")) as store:
+        yield store
 
 
 @pytest.fixture

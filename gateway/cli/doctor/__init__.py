@@ -9,6 +9,7 @@ from gateway.cli.doctor.answer_cache import check_redis
 from gateway.cli.doctor.database import check_database
 from gateway.cli.doctor.finding import Finding, Grade, failed, report
 from gateway.cli.doctor.folders import check_folders
+from gateway.cli.doctor.object_store import check_object_store
 from gateway.cli.doctor.ports import check_ports
 from gateway.cli.doctor.replicas import check_replicas
 from gateway.cli.doctor.secret_files import check_secrets
@@ -23,6 +24,7 @@ CHECKS: dict[str, Check] = {
     "versions": check_versions,
     "secrets": check_secrets,
     "folders": check_folders,
+    "images": check_object_store,
     "database": check_database,
     "redis": check_redis,
     "weights": check_weights,

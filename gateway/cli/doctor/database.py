@@ -95,7 +95,7 @@ def _server(engine: Engine, connection: Connection) -> Iterator[Finding]:
     if version < OLDEST[kind]:
         said = f"{kind} {numbers} has no SKIP LOCKED"
         yield Finding("database", Grade.FAIL, said, f"{kind} {oldest} or newer is needed")
-    if connection.scalar(text("SELECT @@read_only")):
+    if connection.scalar(text("SELECT @@read_only OR @@innodb_read_only")):
         said = "the server is read-only"
         yield Finding("database", Grade.FAIL, said, "DATABASE_URL must name the primary")
     yield from _rights(connection)

@@ -21,9 +21,10 @@ MB = 1024 * 1024
 def check_folders(settings: Settings) -> Iterator[Finding]:
     folders = {
         "SPOOL_DIR": settings.spool_dir,
-        "IMAGE_DIR": settings.image_dir,
         "FILE_DIR": settings.file_dir,
     }
+    if not settings.image_store:
+        folders["IMAGE_DIR"] = settings.image_dir
     database = settings.sqlalchemy_url
     if database.get_backend_name() == "sqlite" and database.database:
         folders["DATABASE_URL"] = Path(database.database).absolute().parent

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 
+from gateway.log.schema.primary import follow_primary
 from gateway.log.schema.settings import DatabaseSettings
 
 # Set for our sessions, whatever the server's default is. A server without STRICT_TRANS_TABLES would
@@ -35,6 +36,7 @@ def open_database(settings: DatabaseSettings, *, answer_timeout_s: int | None = 
         def _connect(_: Any, __: Any, args: list[Any], named: dict[str, Any]) -> LazyCaConnection:
             return LazyCaConnection(*args, **named)
 
+        follow_primary(engine)
         return engine
     engine = create_engine(url, hide_parameters=True)
 

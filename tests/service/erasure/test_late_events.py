@@ -12,11 +12,13 @@ import pytest
 import redis
 from sqlalchemy import Engine, insert, select
 
+from gateway.batch.erasure import BatchErasure
 from gateway.cache.answers import PREFIX, GivenAnswer
 from gateway.cli.embedded import free_port
 from gateway.cli.erasures import replay_all
 from gateway.erasure.log import LogErasure
 from gateway.identity.pseudonyms import Pseudonyms
+from gateway.images.store import PhotoStore
 from gateway.images.uploads import Uploads
 from gateway.log.event import id_of
 from gateway.log.outbox import dead_letters
@@ -181,8 +183,8 @@ def test_what_a_backup_brings_back_is_erased_again(
         [SpooledEvent(n, 0.0, text) for n, text in enumerate((old, visit, others, late))]
     )
     erase(engine, WHO, Subject("public", "visit", "s" * 32))
-    uploads = Uploads(tmp_path, engine, 60, Pseudonyms("key"))
-    assert replay_all(engine, uploads) == 2
+    uploads = Uploads(PhotoStore.in_folder(tmp_path), engine, 60, Pseudonyms("key"))
+    assert replay_all(engine, uploads, BatchErasure(engine, tmp_path, Pseudonyms("key"))) == 2
     assert [row(engine, text)["question"] for text in (old, visit, others, late)] == [
         None,
         None,

@@ -19,6 +19,7 @@ from gateway.cache.memory import MemoryStore
 from gateway.cache.retries import MemoryRetryStore, Retries
 from gateway.errors import ErasureIncomplete
 from gateway.identity.pseudonyms import Pseudonyms
+from gateway.images.store import PhotoStore
 from gateway.images.uploads import Uploads
 from gateway.log.rollups import pending_spans
 from gateway.log.rollups import roll_up as rollups
@@ -46,7 +47,7 @@ def hung(tmp_path: Path) -> Iterator[Erasing]:
         url = f"mysql+pymysql://nobody@127.0.0.1:{server.getsockname()[1]}/log"
         engine = create_engine(url, connect_args={"connect_timeout": 2, "read_timeout": 2})
         pseudonyms = Pseudonyms("key")
-        uploads = Uploads(tmp_path, engine, 60, pseudonyms)
+        uploads = Uploads(PhotoStore.in_folder(tmp_path), engine, 60, pseudonyms)
         answers = AnswerCache(MemoryStore(1000), 60, 60)
         retries = Retries(MemoryRetryStore(), "secret")
         batches = BatchErasure(engine, tmp_path, pseudonyms)

@@ -88,7 +88,7 @@ def mysql(kind: type[Any], code: int, *, lost: bool = False) -> Exception:
         (mysql(OperationalError, 4025), Fault.EVENT),
         (mysql(OperationalError, 2003), Fault.SERVER),
         (mysql(OperationalError, 2013), Fault.SERVER),
-        (mysql(OperationalError, 1290), Fault.SERVER),
+        *((mysql(OperationalError, code), Fault.SERVER) for code in (1290, 1792, 1836)),
         (mysql(DataError, 1406, lost=True), Fault.SERVER),
         (mysql(OperationalError, 1999), Fault.UNKNOWN),
         (BadEvent("x"), Fault.EVENT),

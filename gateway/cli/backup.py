@@ -1,0 +1,97 @@
+"""`shopsight backup` and `shopsight restore`: the log's database, into one file and back. A restore
+undoes no erasure and no revoked key."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Engine, MetaData, inspect, text
+
+from gateway.backup import server, sqlite_file
+from gateway.backup.server import BackupError
+from gateway.backup.since import Since, row_counts
+from gateway.cli import erasures, migrate
+from gateway.config import Settings
+from gateway.log.schema.database import open_database
+
+# Beside the backup while a restore is under way. It stays if that breaks off, for the next one.
+SINCE = ".erasures"
+
+
+def run(what: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    try:
+        return what(args)
+    except (BackupError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def back_up(args: argparse.Namespace) -> int:
+    settings = Settings()
+    url, file = settings.sqlalchemy_url, args.backup
+    if file.exists():
+        raise BackupError(f"{file} is there already")
+    if url.get_backend_name() == "sqlite":
+        sqlite_file.copy(Path(url.database or ""), file)
+        sqlite_file.check(file)
+    else:
+        server.dump(url, file)
+    print(f"{file}: {file.stat().st_size:,} bytes.")
+    print("Not in it: accounts of the server, photos, files of batches, secrets.")
+    return 0
+
+
+def restore(args: argparse.Namespace) -> int:
+    settings = Settings()
+    url, file = settings.sqlalchemy_url, args.backup
+    is_file = url.get_backend_name() == "sqlite"
+    (sqlite_file if is_file else server).check(file)
+    kept = file.with_name(file.name + SINCE)
+    engine = open_database(settings)
+    _keep_since(engine, kept, args)
+    if is_file:
+        sqlite_file.put_back(file, Path(url.database or ""))
+    else:
+        _drop_all(engine)
+        server.load(url, file)
+    engine.dispose()
+    # The schema of this version, and the rights of its accounts.
+    if migrate.run():
+        return 1
+    again = erasures.put_back(settings, kept)
+    kept.unlink()
+    with engine.connect() as connection:
+        counts = row_counts(connection)
+    engine.dispose()
+    for name, rows in counts.items():
+        print(f"{rows:>12,} {name}")
+    print(f"Erasures done again: {again} rows were not erased, and are now.")
+    print("Accounts are the server's: `shopsight migrate` has granted ANALYST_ACCOUNT and")
+    print("GATEWAY_ACCOUNT theirs, where these are set and the accounts exist.")
+    return 0
+
+
+def _keep_since(engine: Engine, kept: Path, args: argparse.Namespace) -> None:
+    """What the present database and the given file know, and what an earlier try has kept."""
+    with engine.connect() as connection:
+        has_rows = any(row_counts(connection).values())
+        if has_rows and not args.replace:
+            place = engine.url.render_as_string(hide_password=True)
+            raise BackupError(f"{place} has rows: with --replace they go")
+        since = Since.read(connection)
+    for file in filter(None, (args.erasures, kept if kept.exists() else None)):
+        since.join(Since.load(Path(file)))
+    since.save(kept)
+
+
+def _drop_all(engine: Engine) -> None:
+    """Views and tables, also those that this version does not know."""
+    found = inspect(engine)
+    quote = engine.dialect.identifier_preparer.quote
+    with engine.begin() as connection:
+        for view in found.get_view_names():
+            connection.execute(text(f"DROP VIEW {quote(view)}"))
+        tables = MetaData()
+        tables.reflect(connection)
+        tables.drop_all(connection)
