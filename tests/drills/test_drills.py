@@ -8,6 +8,7 @@ from tests.drills import (
     disk_full,
     kill_gateways,
     killed_in_commit,
+    mysql_failover,
     poison,
     scaled_away,
     torn_tail,
@@ -57,6 +58,18 @@ def test_a_database_killed_in_mid_commit_loses_and_doubles_nothing() -> None:
     verdict = killed_in_commit.drill(kills=2)
     assert verdict.exact, verdict
     assert verdict.error_rate == 0
+
+
+def test_a_database_that_moves_to_its_replica_loses_nothing_and_fails_nobody() -> None:
+    verdict = mysql_failover.drill(per_s=20, calm_s=1)
+    assert verdict.exact, verdict
+    assert verdict.more["failed"] == verdict.more["dead_letters"] == 0
+
+
+def test_the_check_finds_what_a_replica_that_nobody_waits_for_has_lost() -> None:
+    verdict = mysql_failover.drill(per_s=20, calm_s=1, semi_synchronous=False)
+    assert verdict.lost > 0
+    assert verdict.doubled == 0
 
 
 def test_deadlocks_are_tried_again_and_make_no_dead_letters() -> None:

@@ -109,9 +109,11 @@ def test_what_was_backed_up_comes_back_and_what_was_erased_does_not(
     after = counts(engine)
     # These know what has happened since.
     since = {"audit", "key_audit", "tombstones"}
-    assert {n: c for n, c in after.items() if n not in since} == {
-        n: c for n, c in before.items() if n not in since
-    }
+    # What an erasure has changed is to be counted again, which the upkeep may just be doing.
+    moving = since | {name for name in before if name.startswith("rollup_")}
+    kept = before.keys() - moving
+    assert {"interactions", "api_keys", "feedback", "images", "batches"} <= kept
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
     assert all(after[name] > before[name] for name in since)
     assert f"{after['interactions']:,} interactions" in restored.stdout
     assert shape(engine) == shaped

@@ -184,14 +184,15 @@ def test_what_a_backup_brings_back_is_erased_again(
     )
     erase(engine, WHO, Subject("public", "visit", "s" * 32))
     uploads = Uploads(PhotoStore.in_folder(tmp_path), engine, 60, Pseudonyms("key"))
-    assert replay_all(engine, uploads, BatchErasure(engine, tmp_path, Pseudonyms("key"))) == 2
+    batches = BatchErasure(engine, tmp_path, Pseudonyms("key"))
+    assert replay_all(engine, uploads, batches) == 2
     assert [row(engine, text)["question"] for text in (old, visit, others, late)] == [
         None,
         None,
         "mine",
         "asked since",
     ]
-    assert replay_all(engine, uploads) == 0
+    assert replay_all(engine, uploads, batches) == 0
 
 
 def test_an_erasure_waits_for_rows_that_are_being_inserted(

@@ -20,6 +20,7 @@ from gateway.evaluation.lines import read_set
 from gateway.evaluation.photos import check_photos
 from gateway.feedback.examples import Examples, inline
 from gateway.identity.callers import hash_key
+from gateway.images.store import PhotoStore
 from gateway.log.schema.tables import images, interactions
 from tests.support.asking import chat, photo
 from tests.support.command_line import shopsight
@@ -64,7 +65,7 @@ def counted(engine: Engine, votes: int) -> None:
 
 def exported(engine: Engine, folder: Path, **wanted: Any) -> tuple[list[dict[str, Any]], list[str]]:
     """The examples and what is told of the rest."""
-    examples = Examples(engine, folder, inline)
+    examples = Examples(engine, PhotoStore.in_folder(folder), inline)
     found = list(examples.read(wanted.get("tenant"), wanted.get("since")))
     return found, coverage_lines(examples.coverage)
 
