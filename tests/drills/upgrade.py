@@ -160,7 +160,7 @@ def services(folder: Path) -> Iterator[dict[str, str]]:
         }
 
 
-def drill(per_s: float = 40, settle_s: float = 5) -> Verdict:
+def drill(per_s: float = 10, settle_s: float = 5) -> Verdict:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-drill-")))
         earlier = checkout(EARLIER, folder / "earlier")

@@ -100,7 +100,7 @@ def test_what_one_alone_has_asked_or_nobody_may_keep_is_not_asked_again(
     canary(shop, "start", "new", "--percent", "1")
     told = canary(shop, "warm", "--pairs", "10", "--seconds", "20")
     asked = [call["messages"][-1]["content"][-1]["text"] for call in new.calls]
-    assert asked == ["is it leather"], told
+    assert asked == ["Is it leather?"], told
     assert {headers["x-priority"] for headers in new.headers} == {"batch"}, "behind all shoppers"
     assert "warmed 1 of 3" in told
     assert "photo not kept 1" in told
