@@ -30,7 +30,7 @@ DRILLS: dict[str, Callable[[], Verdict]] = {
     "poison": poison.drill,
     "scaled_away": scaled_away.drill,
     "disk_full": disk_full.drill,
-    "upgrade": lambda: upgrade.drill(per_s=40, settle_s=15),
+    "upgrade": lambda: upgrade.drill(per_s=15, settle_s=15),
 }
 # The controls: a check that finds nothing wrong here could not find anything.
 MUST_FAIL = {"kill_gateways_without_spool", "sent_twice_without_unique_key"}
