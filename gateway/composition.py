@@ -14,6 +14,8 @@ from gateway.access.registry import Registry
 from gateway.batch.lane import BatchLane
 from gateway.cache.flights import Flights
 from gateway.cache.shared import SharedAnswers
+from gateway.canary.metrics import CanaryMetrics
+from gateway.canary.weights_table import WeightsTable
 from gateway.config import Settings
 from gateway.feedback.quarantine import Quarantine
 from gateway.feedback.tally import FeedbackMetrics, Tally
@@ -49,6 +51,10 @@ from gateway.report.nightly import NightlyReports
 from gateway.usecases.answer import Answering
 from gateway.usecases.batch_lines import BatchLines, batch_endpoints
 from gateway.usecases.batching import Batching
+from gateway.usecases.canary.deciding import Canarying
+from gateway.usecases.canary.journal import CanaryJournal
+from gateway.usecases.canary.warming import Warming
+from gateway.usecases.canary.watching import Watching
 from gateway.usecases.erase import Erasing
 from gateway.usecases.moderate import Moderating
 from gateway.usecases.questions import Questions
@@ -94,6 +100,7 @@ async def running_gateway(
     photos = PhotoStore.open(settings)
     quota = Quota(limits.accounts, photos.folder, settings.image_disk_free)
     uploads = Uploads(photos, engine, settings.image_ttl_s, pseudonyms, quota)
+    kept_weights = WeightsTable(engine, settings.spool_dir)
     pool = Pool(
         settings,
         PoolMetrics(registry),
@@ -101,6 +108,7 @@ async def running_gateway(
         redis_url=settings.redis_address,
         secret=settings.session_secret.get_secret_value(),
         places_share=settings.places_share,
+        kept_weights=kept_weights,
     )
     recorder = Recorder(
         settings,
@@ -138,7 +146,13 @@ async def running_gateway(
         limits=limits.limiter,
         deadline_ms=deadline_ms,
     )
-    endpoints = batch_endpoints(replace(answering, deadline_ms=settings.batch_line_deadline_ms))
+    patient = replace(answering, deadline_ms=settings.batch_line_deadline_ms)
+    endpoints = batch_endpoints(patient)
+    kept_s = settings.answer_fresh_s + settings.answer_stale_s
+    warming = Warming(patient_engine, patient, cache, uploads, kept_s)
+    canary_metrics = CanaryMetrics(registry)
+    canarying = Canarying(CanaryJournal(engine, canary_metrics), pool, warming)
+    watching = Watching(canarying, canary_metrics)
     lines = BatchLines(endpoints, keys, limits.limiter)
     worker = None
     if batches:
@@ -160,6 +174,7 @@ async def running_gateway(
         recorder=recorder,
         log=LogReader(engine),
         audit=Audit(engine),
+        canarying=canarying,
     )
     for chore in chores:
         chore.start()
@@ -174,6 +189,7 @@ async def running_gateway(
     tally.start()
     await pool.start()
     await decoder.ready()
+    watching.start()
     if worker is not None:
         worker.start()
     try:
@@ -181,9 +197,11 @@ async def running_gateway(
     finally:
         if worker is not None:
             await worker.close()
+        await watching.close()
         deleting.cancel()
         text_policies.stop()
         await pool.close()
+        kept_weights.close()
         await uploads.close()
         remote.close()
         await asyncio.to_thread(tally.stop)

@@ -12,6 +12,7 @@ from gateway.log.reader import LogReader
 from gateway.pool.pool import Pool
 from gateway.usecases.answer import Answering
 from gateway.usecases.batching import Batching
+from gateway.usecases.canary.deciding import Canarying
 from gateway.usecases.erase import Erasing
 from gateway.usecases.moderate import Moderating
 from gateway.usecases.upload import Uploading
@@ -34,3 +35,4 @@ class Gateway:
     recorder: Recorder
     log: LogReader
     audit: Audit
+    canarying: Canarying

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select, text
 import gateway.log.rollups.tables
 import gateway.log.schema.access_tables
 import gateway.log.schema.batch_tables
+import gateway.log.schema.canary_tables
 import gateway.log.schema.privacy_tables  # noqa: F401 - they add their tables to the metadata
 from gateway.config import Settings
 from gateway.log.schema.database import open_database

@@ -1,5 +1,5 @@
-"""Administration at run time: weights, cached answers, erasure. It and the metrics have ports of
-their own."""
+"""Administration at run time: weights, canaries, cached answers, erasure. It and the metrics have
+ports of their own."""
 
 import hmac
 import uuid
@@ -15,6 +15,7 @@ from contract.errors import InvalidField, NoReplica
 from contract.http import install_error_handlers
 from gateway.api.analysts.photos import photos_router
 from gateway.api.analysts.reports import reports_router
+from gateway.api.canary.routes import add_canary
 from gateway.api.guard import Guard
 from gateway.api.hosts import Hosts
 from gateway.api.overview.routes import add_figures, add_page
@@ -86,6 +87,7 @@ def admin_router(public: State, token: str, last_hour: LastHour) -> APIRouter:
         return running(public)
 
     add_figures(router, last_hour, running_gateway)
+    add_canary(router, lambda: running_gateway().canarying)
 
     def pool() -> Pool:
         return running_gateway().pool

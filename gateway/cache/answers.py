@@ -10,6 +10,7 @@ import orjson
 
 from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.key import AnswerKey
+from gateway.cache.stored_key import stored_key
 
 # Raised with the form of names and values. Answers of older forms are found by nobody who asks, and
 # the oldest may name a person: they are deleted.
@@ -108,6 +109,12 @@ class AnswerCache(AnswerWriter):
     async def get(self, key: AnswerKey) -> CachedAnswer | None:
         value = await self._store.get(answer_name(key))
         return None if value is None else read_answer(value, key)
+
+    async def key_of(self, given: GivenAnswer) -> AnswerKey | None:
+        """The whole key of an answer that is stored."""
+        name = _names(given.revision, given.image, given.key)[0]
+        value = await self._store.get(name)
+        return None if value is None else stored_key(value, given.key)
 
     async def purge(
         self, *, image: str | None = None, revision: str | None = None, key: str | None = None

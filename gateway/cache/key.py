@@ -31,6 +31,10 @@ class AnswerKey:
         """The digests of all photos, in order."""
         return [digest for _, digest in self.photos] or [self.image]
 
+    def at(self, revision: str) -> "AnswerKey":
+        """The same question's at a revision, where nobody has voted its answer down."""
+        return replace(self, revision=revision, attempt=0)
+
     @cached_property
     def parts(self) -> list[str]:
         """The fields as one flat list. Each tuple is preceded by its length. The keys of questions

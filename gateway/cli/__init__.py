@@ -7,6 +7,7 @@ from datetime import date
 from importlib import import_module
 from pathlib import Path
 
+from gateway.cli.canary_options import add_canary_commands
 from gateway.cli.merchant_options import add_batch, add_evaluate, add_server
 from gateway.cli.moment import moment
 from gateway.cli.nested_commands import (
@@ -83,6 +84,9 @@ def main() -> None:
 
     command = commands.add_parser("admin", help="weights, cached answers, erasure, while it runs")
     add_admin_commands(command)
+
+    command = commands.add_parser("canary", help="try a new revision on some callers")
+    add_canary_commands(command)
 
     command = commands.add_parser("worker", help="batches, roll-ups, months of the log")
     command.add_argument("--only", choices=["upkeep", "batch"], help="one half of it")

@@ -40,6 +40,17 @@ def erase(tenant: str, user: str) -> int:
 
 
 def _ask(method: str, what: str, **request: Any) -> int:
+    answer = ask_admin(method, what, **request)
+    if answer is None:
+        return 1
+    print(json.dumps(answer, ensure_ascii=False, indent=2))
+    return 0
+
+
+def ask_admin(
+    method: str, what: str, timeout_s: float | None = None, **request: Any
+) -> dict[str, Any] | None:
+    """What the administration answers. None where it does not, or refuses: that is printed."""
     settings = Settings()
     headers = {}
     if token := settings.admin_token.get_secret_value():
@@ -47,18 +58,22 @@ def _ask(method: str, what: str, **request: Any) -> int:
     url = f"{_place(settings)}/admin/{what}"
     try:
         answer = httpx.request(
-            method, url, headers=headers, timeout=TIMEOUT_S, trust_env=False, **request
+            method, url, headers=headers, timeout=timeout_s or TIMEOUT_S, trust_env=False, **request
         )
     except httpx.TransportError as error:
         print(f"{url} does not answer: {type(error).__name__}", file=sys.stderr)
-        print("Is a gateway running here? ADMIN_HOST and ADMIN_PORT say where.", file=sys.stderr)
-        return 1
+        refused("Is a gateway running here? ADMIN_HOST and ADMIN_PORT say where.")
+        return None
     if answer.is_success:
-        print(json.dumps(answer.json(), ensure_ascii=False, indent=2))
-        return 0
+        told: dict[str, Any] = answer.json()
+        return told
     refusal = answer.json()["error"]
-    print(f"{answer.status_code} {refusal['code']}: {refusal['message']}", file=sys.stderr)
-    return 1
+    refused(f"{answer.status_code} {refusal['code']}: {refusal['message']}")
+    return None
+
+
+def refused(why: str) -> None:
+    print(why, file=sys.stderr)
 
 
 def _place(settings: Settings) -> str:

@@ -51,8 +51,14 @@ class BadCommand(Exception):
 
 def run(args: argparse.Namespace) -> int:
     """0: passed, 1: worse than allowed, 2: it could not be run, 130: stopped."""
+    return evaluated(args)[0]
+
+
+def evaluated(args: argparse.Namespace) -> tuple[int, Report | None]:
+    """The exit status, and what was found. None where it could not be run."""
     try:
-        return _evaluated(args)
+        report = _evaluated(args)
+        return (PASSED if report.passed else FAILED), report
     except (BadCommand, BadSet, UnknownFigure, OSError) as error:
         print(error, file=sys.stderr)
     except GivenUp as error:
@@ -61,13 +67,13 @@ def run(args: argparse.Namespace) -> int:
             print(NEEDS_KEY, file=sys.stderr)
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on.", file=sys.stderr)
-        return STOPPED
+        return STOPPED, None
     except SystemExit as error:  # the embedded stack says why it does not start
         print(error.code, file=sys.stderr)
-    return NOT_RUN
+    return NOT_RUN, None
 
 
-def _evaluated(args: argparse.Namespace) -> int:
+def _evaluated(args: argparse.Namespace) -> Report:
     asked = read_set(args.set)
     required = requirements([*asked.require, *args.require])
     _check_figures(asked, required)
@@ -102,7 +108,7 @@ def _evaluated(args: argparse.Namespace) -> int:
         prices=prices,
     )
     publish(report, out, asked.file.parent, args.language)
-    return PASSED if report.passed else FAILED
+    return report
 
 
 def publish(report: Report, out: Path, photos: Path, language: PageLanguage) -> None:

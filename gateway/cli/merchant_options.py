@@ -28,7 +28,7 @@ def add_evaluate(commands: Any) -> None:
         default=[],
         help="without --url a stack is started for the demo checkpoint, or for this folder",
     )
-    _add_page(command)
+    add_page_options(command)
     command.add_argument(
         "--no-worse-than",
         type=float,
@@ -54,7 +54,7 @@ def add_batch(commands: Any) -> None:
     command.add_argument(
         "--evaluate", action="store_true", help="judge the answers, by columns `expected …`"
     )
-    _add_page(command)
+    add_page_options(command)
     add_server(command)
     command.set_defaults(file="gateway.cli.batch", run=lambda batch, args: batch.run(args))
 
@@ -68,7 +68,7 @@ def add_server(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_page(command: argparse.ArgumentParser) -> None:
+def add_page_options(command: Any) -> None:
     command.add_argument(
         "--require",
         action="append",

@@ -12,7 +12,7 @@ from gateway.cache.answers import GivenAnswer
 from gateway.erasure.person import person_of
 from gateway.log import audit, tombstones
 from gateway.log.event import BadEvent
-from gateway.log.given_answers import given_answer, given_to_nobody_else
+from gateway.log.given_answers import given_answer, given_to_nobody_else, warmed_from
 from gateway.log.redaction import WITHOUT_PERSON, fields_of, without_person
 from gateway.log.rollups.details import recount_details
 from gateway.log.schema.columns import MYSQL
@@ -133,6 +133,10 @@ class LogErasure:
         own = given_to_nobody_else(self._engine, new)
         self._looked_up |= new
         return own
+
+    def warmed_from(self, own: Iterable[GivenAnswer]) -> list[GivenAnswer]:
+        """What was computed ahead because of these, which are deleted."""
+        return warmed_from(self._engine, own)
 
     def redact_rows(self, ids: Iterable[UUID]) -> int:
         """Clear person and content of these interactions. Returns how many there were."""

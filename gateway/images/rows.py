@@ -47,3 +47,10 @@ def add(connection: Connection, key: uuid.UUID, digest: str, **values: Any) -> N
 
 def of(connection: Connection, key: uuid.UUID) -> Row[Any] | None:
     return connection.execute(select(images).where(column.image_id == key)).first()
+
+
+def of_photo(connection: Connection, tenant: str, digest: str, now: datetime) -> Row[Any] | None:
+    """The upload of a photo that is kept the longest, whoever's it is."""
+    is_it = (column.image_digest == digest, column.tenant == tenant, column.expires_at > now)
+    query = select(images).where(*is_it).order_by(column.expires_at.desc()).limit(1)
+    return connection.execute(query).first()

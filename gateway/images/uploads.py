@@ -134,6 +134,14 @@ class Uploads:
         except (OSError, SQLAlchemyError):
             raise ImageStoreUnavailable from None
 
+    async def of_photo(self, tenant: str, digest: str) -> Upload | None:
+        """Anybody's upload of a photo, for what no person asks. None: none is kept. Raises
+        ImageStoreUnavailable."""
+        try:
+            return await self._in_thread(self._select_photo, tenant, digest)
+        except SQLAlchemyError:
+            raise ImageStoreUnavailable from None
+
     async def _in_thread(self, call: Callable[..., R], *arguments: Any) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._sql, call, *arguments)
 
@@ -194,6 +202,11 @@ class Uploads:
     def _select(self, name: str) -> Upload | None:
         with self._engine.connect() as connection:
             row = rows.of(connection, uuid.UUID(name.removeprefix(PREFIX)))
+        return self._of_row(row) if row is not None else None
+
+    def _select_photo(self, tenant: str, digest: str) -> Upload | None:
+        with self._engine.connect() as connection:
+            row = rows.of_photo(connection, tenant, digest, datetime.now(UTC))
         return self._of_row(row) if row is not None else None
 
     def _of_row(self, row: Row[Any]) -> Upload:

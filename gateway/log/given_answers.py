@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.cache.answers import GivenAnswer
 from gateway.log.event import BadEvent
 from gateway.log.redaction import fields_of
+from gateway.log.schema.canary_tables import warmed_answers
 from gateway.log.schema.privacy_tables import tombstones
 from gateway.log.schema.tables import interactions
 
@@ -52,6 +53,22 @@ def given_to_nobody_else(engine: Engine, answers: Iterable[GivenAnswer]) -> list
     return own
 
 
+def warmed_from(engine: Engine, answers: Iterable[GivenAnswer]) -> list[GivenAnswer]:
+    """The answers of another revision that were computed ahead because of these, and given to
+    nobody yet. To be asked once these are deleted: who stores one looks afterwards whether its
+    source is still there. Raises SQLAlchemyError."""
+    keys = sorted({answer.key for answer in answers})
+    column = warmed_answers.c
+    found = []
+    for begin in range(0, len(keys), KEYS_AT_A_TIME):
+        chunk = keys[begin : begin + KEYS_AT_A_TIME]
+        query = select(column.model_revision, column.image_digest, column.answer_key)
+        with engine.connect() as connection:
+            rows = connection.execute(query.where(column.source_key.in_(chunk)).distinct())
+            found += [GivenAnswer(*row) for row in rows]
+    return given_to_nobody_else(engine, found)
+
+
 def without_others(
     engine: Engine, delete: Callable[[Sequence[GivenAnswer]], bool]
 ) -> Callable[[Sequence[GivenAnswer]], bool]:
@@ -61,9 +78,9 @@ def without_others(
     def delete_own(answers: Sequence[GivenAnswer]) -> bool:
         try:
             own = given_to_nobody_else(engine, answers)
+            return delete(own) and delete(warmed_from(engine, own))
         except SQLAlchemyError:
             return False
-        return delete(own)
 
     return delete_own
 

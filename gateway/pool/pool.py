@@ -26,7 +26,7 @@ from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstreams.question import Render, request_for
 from gateway.pool.upstreams.salts import Salts
-from gateway.pool.weights import Weights
+from gateway.pool.weights import KeptWeights, Weights
 from gateway.prompt import SYSTEM, with_system_prompt
 
 # One retry: more would multiply the load when the whole pool is in trouble.
@@ -43,12 +43,13 @@ class Pool:
         redis_url: str | None,
         secret: str,
         places_share: float = 1.0,
+        kept_weights: KeptWeights | None = None,
     ) -> None:
         """`deadline_ms`: of a whole request. `redis_url`: where the gateways share the weights.
         `secret`: of all gateways, for names at servers of other kinds. `places_share`: of shoppers'
-        places, that one asker may have at once."""
+        places, that one asker may have at once. `kept_weights`: where they are besides Redis."""
         self._metrics = metrics
-        self.weights = Weights(settings.revision_weights, redis_url)
+        self.weights = Weights(settings.revision_weights, redis_url, kept_weights)
         self._ejections = Ejections(settings, metrics)
         self._retry_budget = RetryBudget(settings.retry_share, settings.retry_floor_per_s)
         shares: dict[Priority, float] = {"interactive": places_share, "batch": 1.0}

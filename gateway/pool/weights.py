@@ -1,12 +1,15 @@
 """The share of callers that each model revision gets. It can change at run time, and is the same at
-all gateways: they share it through Redis, and write it back when Redis has lost it."""
+all gateways: they share it through Redis and the database, of which either is enough, and write it
+back to the one that has lost it."""
 
 import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from redis.exceptions import RedisError
 
@@ -19,6 +22,9 @@ REDIS_KEY = "shopsight:weights"
 # How often other gateways' changes are read. A canary is judged over tens of seconds.
 POLL_INTERVAL_S = 1.0
 REDIS_TIMEOUT_S = 0.5
+# The database is asked beside Redis, never before it. A change waits for it no longer than this.
+KEPT_INTERVAL_S = 1.5
+KEPT_TIMEOUT_S = 2.0
 # Of a connection that was closed meanwhile, or of a master that is another one now.
 RETRIES = 2
 # Another gateway may change them at the same moment. The last one wins.
@@ -39,7 +45,9 @@ return ARGV[2]
 
 @dataclass(frozen=True)
 class WeightsVersion:
-    """Number 0 is the setting, and each change adds 1. Weights of None: back to the setting."""
+    """Number 0 is the setting. A change has the time of day in milliseconds, and a higher number
+    than what it replaces: two gateways that cannot reach each other never give the same one to
+    different weights. Weights of None: back to the setting."""
 
     number: int
     weights: Mapping[str, float] | None
@@ -59,12 +67,27 @@ class WeightsVersion:
             return None
 
 
+class KeptWeights(Protocol):
+    """Where the weights are kept besides Redis."""
+
+    async def exchange(self, ours: WeightsVersion) -> WeightsVersion:
+        """Offers a version, and returns the newest that is known there, or the one offered. Raises
+        nothing but CancelledError."""
+        ...
+
+
 class Weights:
-    def __init__(self, configured: Mapping[str, float], redis_url: str | None) -> None:
+    def __init__(
+        self,
+        configured: Mapping[str, float],
+        redis_url: str | None,
+        kept: KeptWeights | None = None,
+    ) -> None:
         self._configured = dict(configured)
+        self._kept = kept
         self._current = WeightsVersion(0, None)
         self._servers = RedisServers(redis_url, REDIS_TIMEOUT_S, RETRIES) if redis_url else None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def version(self) -> int:
@@ -87,38 +110,48 @@ class Weights:
         return {revision: weights[revision] for revision in revisions if revision in weights}
 
     async def change(self, weights: Mapping[str, float] | None) -> None:
-        """Set them for all gateways; without Redis, for this process. None: back to the setting."""
+        """Set them for all gateways, by Redis or the database; without both, for this process until
+        one of them is back. None: back to the setting."""
         log.warning("weights changed", extra={"fields": {"weights": weights}})
         await self._synchronise()
         for _ in range(MAX_TRIES):
-            ours = self._current = WeightsVersion(self._current.number + 1, weights)
+            number = max(self._current.number + 1, int(time.time() * 1000))
+            ours = self._current = WeightsVersion(number, weights)
             await self._synchronise()
             if self._current == ours:
                 return
 
     async def start(self) -> None:
         await self._synchronise()
-        if self._servers is not None:
-            self._task = asyncio.create_task(self._poll())
+        polls = [
+            (self._servers, POLL_INTERVAL_S, self._ask_redis),
+            (self._kept, KEPT_INTERVAL_S, self._ask_kept),
+        ]
+        self._tasks = [
+            asyncio.create_task(_repeat(pause_s, ask)) for there, pause_s, ask in polls if there
+        ]
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._servers is not None:
             await self._servers.close()
 
-    async def _poll(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_INTERVAL_S)
-            try:
-                await self._synchronise()
-            except Exception:  # a gateway that stopped polling would keep a bad canary
-                log.exception("weights not read")
-
     async def _synchronise(self) -> None:
-        """Offer our version, and take over a newer one. When Redis is down nothing changes."""
+        """Offer our version, and take over a newer one. What is down changes nothing."""
+        await asyncio.gather(self._ask_redis(), self._ask_kept())
+
+    async def _ask_kept(self) -> None:
+        if self._kept is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KEPT_TIMEOUT_S):
+                stored = await self._kept.exchange(self._current)
+                if stored.number > self._current.number:  # of two with one number Redis decides
+                    self._current = stored
+
+    async def _ask_redis(self) -> None:
         if self._servers is None:
             return
         redis = self._servers.client
@@ -136,3 +169,12 @@ class Weights:
         stored = WeightsVersion.read(value) if isinstance(value, bytes) else None
         if stored is not None and stored.number >= self._current.number:
             self._current = stored
+
+
+async def _repeat(pause_s: float, ask: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(pause_s)
+        try:
+            await ask()
+        except Exception:  # a gateway that stopped polling would keep a bad canary
+            log.exception("weights not read")

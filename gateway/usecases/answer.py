@@ -166,7 +166,7 @@ class Answering:
         is known to name a person."""
         control = interaction.control
         shared = question.known.shareable and control.share and not alone
-        compute = partial(self._compute, question, key, shared, interaction)
+        compute = partial(self.compute, question, key, shared, interaction)
         lane = "batch " if interaction.caller.batch else ""  # no shopper follows who may wait
 
         def stored(value: bytes) -> list[AnswerPiece] | None:
@@ -195,7 +195,7 @@ class Answering:
         if not was_under_way:
             self._refreshes.watch(flight)
 
-    async def _compute(
+    async def compute(
         self, question: Question, key: AnswerKey, keep: bool, interaction: Interaction
     ) -> AsyncGenerator[AnswerPiece]:
         """Steps 6, 7 and the storing half of 8: once for everybody who asks the same now."""

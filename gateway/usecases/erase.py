@@ -179,8 +179,10 @@ class Erasing:
             receipt.pending.append(DATABASE_FILE)
 
     async def _delete_own(self, erasure: LogErasure, given: list[GivenAnswer]) -> int:
-        """Delete from the cache what nobody else was given."""
-        return await self.cache.delete(await self._in_thread(erasure.own_answers, given))
+        """Delete from the cache what nobody else was given, and what was computed because of it."""
+        own = await self._in_thread(erasure.own_answers, given)
+        deleted = await self.cache.delete(own)
+        return deleted + await self.cache.delete(await self._in_thread(erasure.warmed_from, own))
 
     def _events(self, erasure: LogErasure) -> tuple[list[str], dict[UUID, str]]:
         return find_events(self.spool_dir, erasure.tombstones), erasure.dead_letters()

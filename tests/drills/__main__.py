@@ -15,6 +15,7 @@ from tests.drills import (
     scaled_away,
     torn_tail,
     unique_key,
+    upgrade,
 )
 from tests.drills.verdict import Verdict
 
@@ -32,6 +33,7 @@ DRILLS: dict[str, Callable[[], Verdict]] = {
     "poison": poison.drill,
     "scaled_away": scaled_away.drill,
     "disk_full": disk_full.drill,
+    "upgrade": lambda: upgrade.drill(per_s=15, settle_s=15),
 }
 # The controls: a check that finds nothing wrong here could not find anything.
 MUST_FAIL = {

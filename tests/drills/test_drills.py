@@ -1,6 +1,10 @@
 """The drills of `make drills` in short: real processes, killed, starved and locked out. The
 controls show that the check is able to find what it looks for."""
 
+from pathlib import Path
+
+import pytest
+
 from tests.drills import (
     batch_lane,
     database_down,
@@ -13,6 +17,7 @@ from tests.drills import (
     scaled_away,
     torn_tail,
     unique_key,
+    upgrade,
 )
 from tests.support.missing import missing
 
@@ -105,6 +110,18 @@ def test_a_full_disk_refuses_and_loses_nothing_and_heals() -> None:
     assert verdict.exact, verdict
     assert verdict.more["refused"] > 10
     assert verdict.more["errors_once_healed"] == 0
+
+
+def test_an_upgrade_and_its_way_back_beside_the_version_before_fail_no_request() -> None:
+    verdict = upgrade.drill(settle_s=2)
+    assert verdict.exact, verdict
+    assert verdict.more["failed"] == 0, verdict
+    assert verdict.more["asked"] > 200
+
+
+def test_a_clone_without_the_version_before_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(upgrade.NoHistoryError, match="git fetch --unshallow"):
+        upgrade.checkout("0" * 40, tmp_path / "nothing")
 
 
 def test_a_batch_whose_workers_are_killed_loses_and_doubles_nothing() -> None:

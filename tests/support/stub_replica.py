@@ -43,6 +43,8 @@ class StubReplica:
         self.refusal: dict[str, Any] | None = None
         """The error that it answers with instead."""
         self.refusal_status = 400
+        self.fail_every = 0
+        """Of so many questions the last one fails (500)."""
         self.padding = ""  # behind an answer that names the question
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -81,6 +83,8 @@ class StubReplica:
         self.calls.append(body)
         self.headers.append(dict(request.headers))
         headers = {"x-model-revision": self.revision}
+        if self.fail_every and len(self.calls) % self.fail_every == 0:
+            return JSONResponse({"oops": "a stack trace"}, 500, headers)
         if self.refusal is not None:
             return JSONResponse({"error": self.refusal}, self.refusal_status, headers)
         if self.behaviour in ("500", "503"):

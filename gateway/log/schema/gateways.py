@@ -1,5 +1,5 @@
 """What a gateway's account may do: change the rows of most tables. It takes requests from anybody,
-so it can neither change keys and limits, nor what an audit has written down."""
+so it can neither change keys and limits, nor what an audit or a canary's log has written down."""
 
 import contextlib
 
@@ -10,13 +10,17 @@ from gateway.log.schema.analysts import checked_account
 from gateway.log.schema.columns import MYSQL
 
 ROWS = "SELECT, INSERT, UPDATE, DELETE"
-# Tables of which it may do less, or nothing. Erasures write `audit`, ops alone the others.
+# Tables of which it may do less, or nothing. Erasures write `audit`, canaries their own, ops alone
+# the others.
 LESS = {
     "alembic_version": "SELECT",
     "api_keys": "SELECT",
     "audit": "SELECT, INSERT",
+    "canary_figures": "SELECT, INSERT",
+    "canary_log": "SELECT, INSERT",
     "key_audit": "",
     "limits": "SELECT",
+    "revision_weights": "SELECT, INSERT",
 }
 
 

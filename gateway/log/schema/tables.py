@@ -102,6 +102,7 @@ images = Table(
     # Of the photo and whose it is; NULL in rows of older versions.
     Column("owner_digest", code(64)),
     Index(None, "tenant"),
+    Index(None, "image_digest"),
     Index(None, "owner_digest", unique=True),
     Index(None, "expires_at"),
     Index(None, "session_id"),

@@ -91,7 +91,8 @@ def test_weights_change_at_run_time_and_a_revision_of_none_is_left_out(start: St
     gateway = start()
     assert {visit(gateway, number) for number in range(20)} == {"old", "new"}
     answer = put(gateway, old=1)
-    assert (answer.status_code, answer.json()["version"]) == (200, 1)
+    assert answer.status_code == 200
+    assert answer.json()["version"] > 1_700_000_000_000, "the time of day in milliseconds"
     assert {visit(gateway, number) for number in range(10)} == {"old"}
     put(gateway, old=0, new=3)
     assert {visit(gateway, number) for number in range(10)} == {"new"}
@@ -159,7 +160,7 @@ def test_what_somebody_else_wrote_there_is_not_taken_for_weights(
     assert weights(gateway) == {"new": 1}
     put(gateway, old=1)
     stored = json.loads(client.get("shopsight:weights"))
-    assert stored == {"version": 1, "weights": {"old": 1}}
+    assert stored["weights"] == {"old": 1}
 
 
 def test_without_redis_weights_live_in_the_process_and_are_shared_when_it_is_back(

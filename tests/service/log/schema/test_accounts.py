@@ -99,15 +99,19 @@ def test_the_analyst_reads_what_the_page_names_and_nothing_else(accounts: Accoun
         "batches",
         "files",
         "audit",
+        "canary_figures",
+        "canary_log",
         "daily_use",
         "dead_letters",
         "images",
         "key_audit",
         "limits",
+        "revision_weights",
         "rollup_due",
         "rollup_state",
         "tombstones",
         "votes",
+        "warmed_answers",
     }
     assert not allowed("DELETE FROM interactions")
     assert not allowed("UPDATE feedback SET vote = 'up'")
@@ -149,6 +153,7 @@ def test_a_gateway_changes_neither_keys_nor_what_an_audit_says(accounts: Account
 
     assert allowed("SELECT COUNT(*) FROM api_keys")
     assert allowed("SELECT COUNT(*) FROM audit")
+    assert allowed("SELECT COUNT(*) FROM canary_log")
     for query in (
         "UPDATE api_keys SET scopes = 'ask'",
         "DELETE FROM api_keys",
@@ -160,6 +165,10 @@ def test_a_gateway_changes_neither_keys_nor_what_an_audit_says(accounts: Account
         "INSERT INTO key_audit (action) VALUES ('x')",
         "UPDATE audit SET actor = 'x'",
         "DELETE FROM audit",
+        "UPDATE canary_log SET actor = 'x'",
+        "DELETE FROM canary_log",
+        "UPDATE canary_figures SET failed = 0",
+        "DELETE FROM revision_weights",
     ):
         assert not allowed(query), query
 

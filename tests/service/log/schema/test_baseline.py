@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 import gateway.log.schema.access_tables
 import gateway.log.schema.batch_tables
+import gateway.log.schema.canary_tables
 import gateway.log.schema.privacy_tables  # noqa: F401 - they add their tables to the metadata
 from gateway.log.rollups.tables import metadata
 from gateway.log.schema.analysts import VIEWS

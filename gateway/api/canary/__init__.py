@@ -1,0 +1,1 @@
+"""Canaries, on the port of administration."""

@@ -1,0 +1,1 @@
+"""Canaries: started, warmed, promoted, rolled back, by hand or by the verdict."""
