@@ -2,8 +2,8 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-clients test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
-  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants canary-sim capacity bench-log bench-views page-bench page-pictures \
-  masking-eval moderation-eval moderation-train \
+  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants canary-sim capacity bench-log bench-views bench-questions page-bench page-pictures \
+  intent-eval intent-train masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit release clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -155,12 +155,23 @@ bench-views: .venv/dev ## how the analysts' views and roll-ups grow with the log
 	@tests/install-servers
 	@$(BIN)/python -m loadtest.bench.views $(if $(ROWS),--rows $(ROWS))
 
+bench-questions: .venv/dev ## seconds of CPU of roll-ups and of each of the analysts' questions at ROWS=1000000, SQLite and MariaDB
+	@tests/install-servers
+	@$(BIN)/python -m loadtest.bench.questions --rows $(or $(ROWS),1000000)
+
 page-bench: .venv/dev ## the shopper's page on a slow phone: bytes, requests, first words, findings of axe-core
 	@tests/install-servers
 	@$(BIN)/python -m loadtest.bench.page
 
 page-pictures: .venv/dev ## docs/img anew: every state of the page, its animation; and the app's icons (ONLY="card icons")
 	@$(BIN)/python -m tests.browser.screenshots $(if $(ONLY),--only $(ONLY))
+
+intent-eval: .venv/dev ## how often the intent of a question is named as a person would, by language and intent
+	@$(BIN)/python -m tests.unit.log.intent_eval
+
+intent-train: .venv/dev ## train the classifier of intents anew (minutes)
+	@$(BIN)/pip install -q -c constraints.txt -e '.[training]'
+	@$(BIN)/python -m gateway.log.intents.training.train
 
 masking-eval: .venv/dev ## how much of what is personal the masker finds, by kind, and its false alarms
 	@$(BIN)/python -m tests.unit.log.masking_eval

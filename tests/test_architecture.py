@@ -24,6 +24,7 @@ WEB_FRAMEWORKS = {"fastapi", "starlette", "uvicorn"}
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("contract",),
     ("gateway.errors", "gateway.evaluation", "gateway.prompt", "gateway.log.personal"),
+    ("gateway.linear",),
     (
         *("gateway.cache", "gateway.identity", "gateway.moderation"),
         *("gateway.pool.http", "gateway.pool.queue", "gateway.telemetry"),

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from contract.text.canonical import canonical
 from gateway.identity.scopes import ASK, MATCH
+from gateway.log.intents.intent import intent_of
 from gateway.log.masking import masked
-from gateway.log.texts.intent import intent_of
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from gateway.api.reference.answers import ErrorAnswer
 from gateway.api.reference.operation import FORM, JSON, PHOTOS, Errors, Operation
 from gateway.api.reference.operations import OPERATIONS
 from gateway.identity.sessions import SESSION_HEADER
+from gateway.log.client import SOURCE_HEADER, SOURCES
 
 STREAM = "text/event-stream"
 REF = "#/components/schemas/"
@@ -25,6 +26,15 @@ _DESCRIPTION = """Questions about product photos. All of it in words: docs/integ
 Every error has one shape, with a stable `code`; 500 `internal_error` is a fault of ours and may
 come from anywhere. A method that an address does not take is 405, a head that is too long 431."""
 _LINES = {"type": "string", "contentMediaType": "application/octet-stream"}
+# Whatever else it says is no error, and recorded as if it were not there.
+_SOURCE = {
+    "name": SOURCE_HEADER,
+    "in": "header",
+    "description": f"How a question came: {' or '.join(f'`{name}`' for name in SOURCES)}. It"
+    " changes no answer; the log keeps it, and takes anything else for `api`.",
+    "schema": {"type": "string"},
+    "example": SOURCES[0],
+}
 _HEADERS = {
     "x-request-id": "Ties log lines of all services together.",
     "x-interaction-id": "The row of the behaviour log; votes name it.",
@@ -120,6 +130,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             {"name": name, "in": "query", "schema": _without_null(TypeAdapter(kind).json_schema())}
             for name, kind in operation.query.items()
         ),
+        *([_SOURCE] if operation.hinted else []),
     ]
 
 

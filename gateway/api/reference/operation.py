@@ -76,6 +76,8 @@ class Operation:
     """Parameters, all optional, with the types that read them."""
     examples: tuple[Any, ...] = ()
     """Bodies, of the first media type; of an address without any, the parts in it."""
+    hinted: bool = False
+    """A question of a shopper: a header may say how it came."""
     recorded: bool = False
     """A row of the log: its answers have `x-interaction-id`."""
 

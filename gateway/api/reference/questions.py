@@ -55,6 +55,7 @@ QUESTIONS = (
             {"image": SMALL_PHOTO, "prompt": QUESTION, "max_tokens": 128},
         ),
         streams=True,
+        hinted=True,
         recorded=True,
     ),
     Operation(
@@ -66,6 +67,7 @@ QUESTIONS = (
         bodies={FORM: (FormRequest,)},
         examples=({"photo": A_FILE, "question": QUESTION},),
         streams=True,
+        hinted=True,
         recorded=True,
     ),
     Operation(

@@ -22,6 +22,7 @@ from gateway.api.reference.operations import OPERATIONS, UNDESCRIBED
 from gateway.app import create_app
 from gateway.config import Settings
 from gateway.identity.callers import hash_key
+from gateway.log.client import SOURCE_HEADER, SOURCES
 from tests.support.asking import chat, data_uri, photo, post
 from tests.support.batches import new_key
 from tests.support.cards import card_tokens
@@ -113,6 +114,27 @@ def test_the_page_names_all_that_the_document_does(start_gateway: Start) -> None
         for field in schema.get("properties", {})
     ]
     assert [name for name in names if f"{name}<" not in page.text] == []
+
+
+def test_the_header_that_says_how_a_question_came_is_described(start_gateway: Start) -> None:
+    gateway = start_gateway(replicas="http://127.0.0.1:9")
+    document = httpx.get(f"{gateway}/openapi.json").json()
+    named = {
+        f"{method.upper()} {path}": [each for each in told.get("parameters", ()) if in_header(each)]
+        for path, methods in document["paths"].items()
+        for method, told in methods.items()
+    }
+    described = {name: parameters for name, parameters in named.items() if parameters}
+    assert described.keys() == {ASK, FORM}
+    for (parameter,) in described.values():
+        assert parameter["name"] == SOURCE_HEADER
+        assert not parameter.get("required")  # an app that says nothing is served as well
+        assert all(f"`{source}`" in parameter["description"] for source in SOURCES)
+    assert SOURCE_HEADER in httpx.get(f"{gateway}/reference").text
+
+
+def in_header(parameter: dict[str, Any]) -> bool:
+    return parameter["in"] == "header"
 
 
 def test_what_a_request_may_hold_is_said_by_what_reads_it(start_gateway: Start) -> None:

@@ -1,0 +1,1 @@
+"""What shoppers want to know: a trained classifier of their questions."""

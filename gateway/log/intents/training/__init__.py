@@ -1,0 +1,1 @@
+"""What trains the classifier of intents: texts by hand, a grammar that composes more."""
