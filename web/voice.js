@@ -27,6 +27,7 @@ export async function listen() {
   if (listening) return listening.stop();
   const lang = TAGS[language()];
   const processLocally = await isLocal(lang);
+  if (listening) return; // pressed twice
   if (!processLocally && !agreed()) return note("voiceAsk");
   listening = Object.assign(new Recognition(), { lang, interimResults: true });
   if (processLocally) listening.processLocally = true;

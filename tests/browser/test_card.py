@@ -107,6 +107,14 @@ def test_what_is_not_known_is_not_shown(open_page: OpenPage) -> None:
         page.click("#change")
 
 
+def test_without_a_calibration_the_surest_is_a_maybe(open_page: OpenPage) -> None:
+    page = open_page(cards=wire.answer_cards)
+    choose_sample(page)
+    fields = {"category": ("手提包", 0.99), "materials": (["皮革"], 0.94)}
+    wire.write_card(page, 0, fields, end=True, calibrated=False)
+    expect(page.locator(".product dd")).to_have_text(["可能是手提包"])
+
+
 def test_no_card_is_no_failure(open_page: OpenPage) -> None:
     broken = wire.error_event("模型暂时不可用", "no_replica")
     page = open_page(cards=lambda page: wire.answer_cards(page, broken))

@@ -75,8 +75,15 @@ def answer_cards(page: Page, at_once: str = "") -> None:
     page.add_init_script(f"const AT_ONCE = {json.dumps(at_once)};" + _CARDS)
 
 
-def write_card(page: Page, number: int, fields: dict[str, Any], *, end: bool = False) -> None:
-    """`fields`: value and confidence by name, of a calibrated model; with `end` the last ones."""
+def write_card(
+    page: Page,
+    number: int,
+    fields: dict[str, Any],
+    *,
+    end: bool = False,
+    calibrated: bool = True,
+) -> None:
+    """`fields`: value and confidence by name; with `end` the last ones."""
     text = "".join(
         _event(
             {
@@ -84,12 +91,12 @@ def write_card(page: Page, number: int, fields: dict[str, Any], *, end: bool = F
                 "field": name,
                 "value": value,
                 "confidence": sure,
-                "calibrated": True,
+                "calibrated": calibrated,
             }
         )
         for name, (value, sure) in fields.items()
     )
-    write = """async ([number, text, fields, end]) => {
+    write = """async ([number, text, fields, end, calibrated]) => {
       while (!window.cards[number]) await new Promise(setTimeout);
       const card = window.cards[number];
       card.fields = { ...card.fields, ...fields };
@@ -98,11 +105,11 @@ def write_card(page: Page, number: int, fields: dict[str, Any], *, end: bool = F
       const told = Object.entries(card.fields);
       const whole = Object.fromEntries(told.map(([name, [value]]) => [name, value]));
       whole.confidence = Object.fromEntries(told.map(([name, [, sure]]) => [name, sure]));
-      const event = { object: "product.card", card: whole, calibrated: true };
+      const event = { object: "product.card", card: whole, calibrated };
       card.write(`data: ${JSON.stringify(event)}\\n\\ndata: [DONE]\\n\\n`);
       card.end();
     }"""
-    page.evaluate(write, [number, text, fields, end])
+    page.evaluate(write, [number, text, fields, end, calibrated])
 
 
 def _event(event: dict[str, Any]) -> str:
