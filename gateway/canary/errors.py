@@ -1,4 +1,8 @@
-"""Leaves of the error tree that only the administration of canaries raises."""
+"""Leaves of the error tree that only the administration of canaries raises.
+
+ClientError: 409 CanaryRefused
+Unavailable: 503 (Retry-After) CanaryLogUnavailable
+"""
 
 from typing import Literal
 

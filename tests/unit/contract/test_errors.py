@@ -2,6 +2,7 @@ from contract import errors, http_protocol
 from contract.errors import ShopsightError
 from contract.text.language import language_of, preferred_language
 from gateway import errors as gateway_errors
+from gateway.canary import errors as canary_errors
 from gateway.images.remote import errors as remote_errors
 
 
@@ -15,12 +16,14 @@ def test_every_error_has_a_code_of_its_own_and_both_languages() -> None:
     assert len(codes) == len(set(codes)) > 20
     for leaf in leaves():
         assert 400 <= leaf.status < 600
-        error = leaf("ask")  # a field, or the scope that is missing
-        assert error.body("zh")["error"]["message"] != error.body("en")["error"]["message"]
+        # A field, the scope that is missing, or why a canary is refused.
+        for argument in canary_errors.WHY if leaf is canary_errors.CanaryRefused else ("ask",):
+            error = leaf(argument)
+            assert error.body("zh")["error"]["message"] != error.body("en")["error"]["message"]
 
 
 def test_the_tree_in_the_docstring_names_every_error() -> None:
-    modules = (errors, gateway_errors, remote_errors, http_protocol)
+    modules = (errors, gateway_errors, canary_errors, remote_errors, http_protocol)
     told = " ".join(module.__doc__ or "" for module in modules)
     for leaf in leaves():
         if leaf is not errors.ModelNotFound:
