@@ -59,8 +59,14 @@ def questions(database_url: str) -> set[str]:
 
 
 def counts(engine: Engine) -> dict[str, int]:
-    with engine.connect() as connection:
-        return row_counts(connection)
+    """Of the tables, once the gateway has written what the tenant has used today."""
+
+    def counted() -> dict[str, int]:
+        with engine.connect() as connection:
+            return row_counts(connection)
+
+    wait_until("the use of the day", lambda: counted()["daily_use"] > 0, 10)
+    return counted()
 
 
 def shape(engine: Engine) -> dict[str, Any]:

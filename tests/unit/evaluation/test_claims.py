@@ -31,5 +31,7 @@ def test_the_clause_that_claims_is_told() -> None:
     assert found == {"price": "it costs $50", "authenticity": "这是正品"}
 
 
-def test_a_long_answer_is_read_in_no_time() -> None:
-    claims_in("价格" * 20_000 + "$" * 20_000 + " size" * 20_000)
+@pytest.mark.timeout(20)  # by the square of its length it took two minutes
+def test_a_long_answer_is_read_to_its_end() -> None:
+    for long in ("价格" * 20_000, "$" * 20_000, " size" * 20_000, "1" * 20_000, "a?" * 20_000):
+        assert claims_in(f"{long}。这是正品。") == {"authenticity": "这是正品"}
