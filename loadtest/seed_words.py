@@ -1,4 +1,4 @@
-"""What the shoppers of the seeded log ask, show, use and say. See `seed_log`."""
+"""What the shoppers of the seeded log ask, show, use and say. See `seed_rows`."""
 
 import hashlib
 

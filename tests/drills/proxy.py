@@ -1,5 +1,5 @@
-"""A TCP proxy before MariaDB that says when a client has sent a COMMIT, so that a drill can strike
-just then; the client is not told what became of it."""
+"""A TCP proxy before MariaDB. It can be pointed at another server. It says when a client has sent a
+COMMIT, so that a drill can strike just then; the client is not told what became of it."""
 
 import socket
 import threading
@@ -13,6 +13,8 @@ COMMIT = b"\x07\x00\x00\x00\x03COMMIT"
 
 
 class Proxy:
+    """Connections that are open stay with the server that they were made to."""
+
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -26,6 +28,10 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self._listener.close()
+
+    def point_at(self, server_port: int) -> None:
+        """From now on, as when a name in DNS or a virtual IP moves."""
+        self._server_port = server_port
 
     def at_next_commit(self, delay_s: float, strike: Callable[[], None]) -> None:
         """Strike so long after a COMMIT has gone to the server."""

@@ -1,9 +1,7 @@
 """MariaDB with a replica (GTID, semi-synchronous), behind one address that can be pointed at
 either: what a virtual IP, a proxy or a name in DNS does for real installations."""
 
-import socket
-import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from gateway.cli.embedded import free_port
 from tests.drills.fleet import Database
+from tests.drills.proxy import Proxy
 from tests.support.migrating import migrate
 from tests.support.servers import Server, mariadb_server, wait_until
 
@@ -20,48 +19,8 @@ ACCOUNT = "gateway@'127.0.0.1'"
 PATIENT_MS = 600_000
 
 
-class Address:
-    """Takes connections to the server that it points at. Those that are open stay where they are,
-    as with a name in DNS."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def point_at(self, port: int) -> None:
-        self._target = port
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:  # closed: the drill is over
-                return
-            try:
-                server = socket.create_connection(("127.0.0.1", self._target))
-            except OSError:
-                client.close()
-                continue
-            for ends in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=ends, daemon=True).start()
-
-    @staticmethod
-    def _pump(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        for end in (source, target):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-
 class ReplicatedDatabase(Database):
-    """`primary` and `replica` change their places at each fail-over; `server` is the address."""
+    """`primary` and `replica` change their places at each fail-over; `server` is the proxy."""
 
     def __init__(self, folder: Path) -> None:
         self._stack = ExitStack()
@@ -77,13 +36,11 @@ class ReplicatedDatabase(Database):
         migrate(self.primary.url)
         _statements(self.replica, "RESET MASTER")
         self.replicate()
-        address = Address(self.primary.port)
-        self._stack.callback(address.close)
-        self._address = address
+        self._proxy = self._stack.enter_context(Proxy(self.primary.port))
         url = self.primary.url.replace("root@", "gateway@").replace(
-            f":{self.primary.port}/", f":{address.port}/"
+            f":{self.primary.port}/", f":{self._proxy.port}/"
         )
-        self.server = Server(url, self.primary.process, address.port)
+        self.server = Server(url, self.primary.process, self._proxy.port)
         self.engine: Engine = create_engine(url, pool_pre_ping=True)
 
     @staticmethod
@@ -134,7 +91,7 @@ class ReplicatedDatabase(Database):
     def _promote(self) -> None:
         _statements(self.replica, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0")
         self.primary, self.replica = self.replica, self.primary
-        self._address.point_at(self.primary.port)
+        self._proxy.point_at(self.primary.port)
         self.engine.dispose()
 
     def _wait_for_replica(self) -> None:

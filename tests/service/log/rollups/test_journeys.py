@@ -16,7 +16,8 @@ from gateway.log.rollups.details import recount_details
 from gateway.log.rollups.roll_up import JOURNEYS, roll_up
 from gateway.log.rollups.tables import business_days, hourly_latency, hourly_usage
 from gateway.log.schema.tables import feedback, interactions
-from loadtest.seed_log import fill, shoppers
+from loadtest.seed_log import fill
+from loadtest.seed_rows import shoppers
 from tests.support.migrating import migrate
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
