@@ -116,6 +116,17 @@ class LineQueue:
             connection.execute(delete(batch_lines).where(line.batch_id == of))
 
 
+def end_leases(engine: Engine) -> None:
+    """After a restore: whoever had lines and batches when the backup was made has them no longer.
+    Raising the number of each lease keeps out who still works on one. Tries are counted anew: those
+    of before say nothing of the time since. Blocks; raises SQLAlchemyError."""
+    with engine.begin() as connection:
+        ended = {"leased_until": _now(connection) - timedelta(seconds=1)}
+        freed = {**ended, "fence": line.fence + 1, "tries": 0}
+        connection.execute(update(batch_lines).values(freed))
+        connection.execute(update(batches).values({**ended, "fence": batch.fence + 1}))
+
+
 def _now(connection: Connection) -> datetime:
     """By the database's clock, which all workers share."""
     now: datetime | None = connection.scalar(select(utc_now()))

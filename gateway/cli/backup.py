@@ -11,6 +11,7 @@ from sqlalchemy import Engine, MetaData, inspect, text
 from gateway.backup import server, sqlite_file
 from gateway.backup.server import BackupError
 from gateway.backup.since import Since, row_counts
+from gateway.batch.lines import end_leases
 from gateway.cli import erasures, migrate
 from gateway.config import Settings
 from gateway.log.schema.database import open_database
@@ -60,6 +61,7 @@ def restore(args: argparse.Namespace) -> int:
     if migrate.run():
         return 1
     again = erasures.put_back(settings, kept)
+    end_leases(engine)
     kept.unlink()
     with engine.connect() as connection:
         counts = row_counts(connection)

@@ -31,8 +31,8 @@ from tests.support import ROOT
 from tests.support.servers import program, running, wait_until
 
 # In place of the image's own: what is around the rendered templates.
-MAIN = """daemon off; worker_processes 2; pid nginx.pid; error_log stderr notice; {user}
-events {{ worker_connections 256; }}
+MAIN = """daemon off; worker_processes {workers}; pid nginx.pid; error_log stderr notice; {user}
+events {{ worker_connections {connections}; }}
 http {{
     types {{ text/html html; text/css css; application/javascript js; application/json json;
         image/svg+xml svg; }}
@@ -180,9 +180,17 @@ class Nginx:
 
 @contextmanager
 def nginx_server(
-    folder: Path, names: NameServer, gateway_port: int, tls: str = "", **settings: str
+    folder: Path,
+    names: NameServer,
+    gateway_port: int,
+    tls: str = "",
+    *,
+    workers: int = 2,
+    connections: int = 1024,
+    **settings: str,
 ) -> Iterator[Nginx]:
-    """`settings` are the variables of docker-compose.yml; `tls` what is mounted as tls.conf."""
+    """`settings` are the variables of docker-compose.yml; `tls` what is mounted as tls.conf.
+    `connections`: of each worker, to clients and to gateways; as many as in the image."""
     nginx = Nginx(free_port(), folder / "nginx.log")
     variables = {
         "GATEWAY": f"gateway:{gateway_port}",
@@ -217,7 +225,9 @@ def nginx_server(
         (folder / "tls" / "tls.conf").write_text(tls)
     # Workers of a root's nginx give its rights up, and could then not read the folder of a test.
     user = "user root root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(MAIN.format(user=user))
+    (folder / "nginx.conf").write_text(
+        MAIN.format(user=user, workers=workers, connections=connections)
+    )
     command = [nginx_program(), "-p", f"{folder}/", "-c", f"{folder}/nginx.conf"]
     with running(command, nginx.log) as process:
 

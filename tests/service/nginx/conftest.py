@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -45,7 +46,7 @@ def gateway(stack: ExitStack, port: int) -> StandInGateway:
 
 @pytest.fixture
 def start(stack: ExitStack, tmp_path: Path, names: NameServer, port: int) -> Callable[..., Nginx]:
-    def start(**settings: str) -> Nginx:
+    def start(**settings: Any) -> Nginx:
         nginx = stack.enter_context(nginx_server(tmp_path / "nginx", names, port, **settings))
         if names.addresses:  # looked up in the background, a moment after the start
             wait_until("gateway", lambda: httpx.get(f"{nginx.url}/readyz").status_code != 502)

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from http.client import HTTPResponse
@@ -85,3 +86,32 @@ def test_a_client_that_stalls_in_its_head_is_let_go_of(limited: Nginx) -> None:
         assert client.recv(1000) == b""
         assert time.monotonic() - began > 5
     assert httpx.get(limited.url).status_code == 200
+
+
+def test_an_nginx_without_a_free_connection_sends_askers_away_for_a_moment(
+    gateway: StandInGateway, start: Start
+) -> None:
+    """Each question takes one to its client and one to a gateway."""
+    nginx = start(workers=1, connections=64)
+    with ExitStack() as clients:
+        askers = []
+        for _ in range(40):
+            asker = clients.enter_context(socket.create_connection(("127.0.0.1", nginx.port), 30))
+            asker.sendall(b"POST /v1/stream HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            askers.append(asker)
+            time.sleep(0.02)
+        gateway.finish.set()
+        ended = Counter(map(told, askers))
+    assert ended.keys() == {(200, "", None), (503, "overloaded", "2")}
+
+
+def told(asker: socket.socket) -> tuple[int, str, str | None]:
+    """Status, code of an error, and when to come again."""
+    answer = HTTPResponse(asker)
+    try:
+        answer.begin()
+    except ConnectionResetError:
+        return 0, "", None
+    body = answer.read()
+    code = json.loads(body)["error"]["code"] if answer.status != 200 else ""
+    return answer.status, code, answer.headers["retry-after"]
