@@ -96,6 +96,7 @@ lint: .venv/dev ## ruff (lint and format), mypy --strict, and actionlint of the 
 up: ## docker compose: nginx, 2 gateways, redis, mysql, 2 replicas at http://127.0.0.1:8080
 	bin/make-secrets
 	docker compose up -d --build --wait
+	@bin/where
 
 down: ## stop compose (data stays; `docker compose down -v` removes it)
 	docker compose down

@@ -11,7 +11,6 @@ from sqlalchemy import Engine, MetaData, inspect, text
 from gateway.backup import server, sqlite_file
 from gateway.backup.server import BackupError
 from gateway.backup.since import Since, row_counts
-from gateway.batch.lines import end_leases
 from gateway.cli import erasures, migrate
 from gateway.config import Settings
 from gateway.log.schema.database import open_database
@@ -61,7 +60,6 @@ def restore(args: argparse.Namespace) -> int:
     if migrate.run():
         return 1
     again = erasures.put_back(settings, kept)
-    end_leases(engine)
     kept.unlink()
     with engine.connect() as connection:
         counts = row_counts(connection)

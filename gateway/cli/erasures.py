@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from gateway.backup.since import Since
 from gateway.batch.erasure import BatchErasure
+from gateway.batch.lines import end_leases
 from gateway.config import Settings
 from gateway.erasure.log import LogErasure
 from gateway.identity.pseudonyms import Pseudonyms
@@ -35,9 +36,9 @@ def run(save: Path | None, load: Path | None) -> int:
 
 
 def put_back(settings: Settings, known: Path | None = None) -> int:
-    """Do all erasures again, those of the file `known`, too, and revoke its keys. Returns how many
-    interactions were redacted. Raises ValueError for another kind of file, OSError,
-    SQLAlchemyError."""
+    """Do all erasures again. With the file `known`, which is there after a restore: also those of
+    the file, revoke its keys, and end the leases of batch lines. Returns how many interactions were
+    redacted. Raises ValueError for another kind of file, OSError, SQLAlchemyError."""
     engine = open_database(settings)
     if known is not None:
         since = Since.load(known)
@@ -47,6 +48,8 @@ def put_back(settings: Settings, known: Path | None = None) -> int:
     uploads = Uploads(PhotoStore.open(settings), engine, settings.image_ttl_s, pseudonyms)
     batches = BatchErasure(engine, settings.file_dir, pseudonyms)
     rows = replay_all(engine, uploads, batches)
+    if known is not None:
+        end_leases(engine)
     engine.dispose()
     return rows
 

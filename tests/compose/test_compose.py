@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +14,7 @@ import openai
 import pytest
 
 from tests.compose.conftest import Stack, docker, ready
+from tests.support import ROOT
 from tests.support.asking import chat, data_uri, post, text_of
 from tests.support.servers import wait_until
 
@@ -32,6 +35,15 @@ def test_the_services_start_in_order_and_the_log_is_migrated(stack: Stack) -> No
     assert {state["Health"]["Status"] for state in states.values()} == {"healthy"}
     assert set(states) == {"nginx", "gateway", "worker", "batch", "inference", "redis", "mysql"}
     assert "interactions" in stack.sql("SHOW TABLES").split()
+
+
+def test_what_is_where_is_said_as_it_is(stack: Stack) -> None:
+    environment = {**os.environ, "PORT": str(stack.port), "COMPOSE_PROJECT_NAME": stack.project}
+    said = subprocess.run(
+        [ROOT / "bin" / "where"], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert f"{stack.url}\n" in said
+    assert f"{stack.project}_mysql" in said
 
 
 def test_migrating_again_changes_nothing(stack: Stack) -> None:
