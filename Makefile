@@ -2,7 +2,7 @@
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-clients test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
-  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants canary-sim capacity swarm-drill bench-log bench-views bench-questions page-bench page-pictures \
+  bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants canary-sim capacity swarm-drill scale-drills bench-log bench-views bench-questions page-bench page-pictures \
   intent-eval intent-train masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit release clean
 
@@ -139,6 +139,12 @@ swarm-drill: .venv/dev ## the stack on two Docker engines: a rolling update, and
 	@if [ -n "$(COMPOSE_LAB)" ]; then \
 	  bash "$(COMPOSE_LAB)/engine.sh" && bash "$(COMPOSE_LAB)/standins.sh" "$(CURDIR)"; fi
 	@$(BIN)/python -m tests.drills.swarm
+
+scale-drills: .venv/dev ## Redis cluster, Sentinels, object store, MySQL and swarm, each failing under load: one line for all (long)
+	@tests/install-servers
+	@if [ -n "$(COMPOSE_LAB)" ]; then \
+	  bash "$(COMPOSE_LAB)/engine.sh" && bash "$(COMPOSE_LAB)/standins.sh" "$(CURDIR)"; fi
+	@$(BIN)/python -m tests.drills.scale $(DRILL)
 
 capacity: .venv/dev ## what saturates first on 1, 10, 100 machines, and what 1,000 questions cost (WEIGHTS=bf16 MACHINE_HOUR=1.60 SEED=1)
 	@$(BIN)/python -m loadtest.capacity $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(SEED),--seed $(SEED)) \

@@ -74,8 +74,7 @@ class Gateway(Process):
             GATEWAY_PORT=str(self.port),
             INTERNAL_PORT=str(self.internal_port),
             ADMIN_PORT=str(free_port()),
-            **fleet.environment,
-            **environment,
+            **{**fleet.environment, **environment},
         )
 
     def metric(self, name: str) -> float:

@@ -15,6 +15,8 @@ from tests.drills.fleet import Gateway
 from tests.support.asking import chat, photo
 
 DEADLINE_S = 31.0
+# Questions that are not new come again and again.
+OLD = 40
 # One that refused a connection is left alone for so long, as by nginx.
 DOWN_S = 0.2
 
@@ -29,6 +31,8 @@ class Asked:
     code: str = ""
     """The error's, if there was one."""
     took_s: float = 0.0
+    cached: str = ""
+    """`hit`, `miss` or `joined`."""
     interaction: UUID | None = None
     complete: bool = False
     right: bool = False
@@ -65,6 +69,17 @@ class Ledger:
         ended = Counter(f"{a.status} {a.code}".strip() if a.complete else "0" for a in self.asked)
         ended.pop("200", None)
         return dict(ended)
+
+    def all_hits_since(self, begin: float) -> bool:
+        """Whether each of the questions that come again was last answered out of the cache. For a
+        load of these alone."""
+        ended = [a for a in self.asked if a.at > begin and a.complete][-OLD:]
+        return len(ended) == OLD and all(a.cached == "hit" for a in ended)
+
+    def last_miss_s(self, begin: float) -> float:
+        """Seconds from a moment (monotonic) until the last answer that had to be computed."""
+        ends = [a.at + a.took_s for a in self.asked if a.complete and a.cached != "hit"]
+        return max((end - begin for end in ends if end > begin), default=0.0)
 
     @property
     def wrong(self) -> int:
@@ -114,7 +129,7 @@ class Load:
         await asyncio.gather(*asking)
 
     async def _ask(self, number: int) -> None:
-        question = f"q{number if number % self._new_every == 0 else number % 40}x"
+        question = f"q{number if number % self._new_every == 0 else number % OLD}x"
         if self._poison_every and number % self._poison_every == 0:
             question = f"poison {question}"
         stream = number % 3 == 0
@@ -162,6 +177,7 @@ class Load:
         if not lines[0].startswith("HTTP/1.1 "):
             return
         asked.status = int(lines[0].split()[1])
+        asked.cached = headers.get("x-cache", "")
         if found := headers.get("x-interaction-id"):
             asked.interaction = UUID(found)
         if stream and asked.status == 200:

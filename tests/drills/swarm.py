@@ -3,7 +3,6 @@ replicas are updated one by one, and then the second engine is cut off, while sh
 `RESULT {json}` each. For root, where a Docker engine runs that is in no swarm."""
 
 import contextlib
-import json
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import httpx
 from gateway.cli.embedded import free_port
 from tests.compose.shoppers import Shoppers
 from tests.drills.second_engine import FIRST, SECOND, SecondEngine, run, second_engine
+from tests.drills.verdict import Verdict
 from tests.support import ROOT
 from tests.support.servers import wait_until
 
@@ -111,20 +111,16 @@ def clear(up: Swarm, engine: SecondEngine) -> None:
     run("docker", "volume", "rm", "--force", *volumes, check=False)
 
 
-def report(drill: str, up: Swarm, shoppers: Shoppers, recovery_s: float) -> bool:
-    """Prints the RESULT line. False where something was lost or doubled."""
+def judge(drill: str, up: Swarm, shoppers: Shoppers, recovery_s: float) -> Verdict:
     with contextlib.suppress(TimeoutError):  # it is told below
         wait_until("rows", lambda: up.rows(shoppers)[0] == 0, 60)
     lost, doubled = up.rows(shoppers)
-    figures = {"drill": drill, "asked": len(shoppers.ended), "failed": shoppers.failed.total(),
-               "recovery_s": round(recovery_s, 1), "lost": lost, "doubled": doubled}  # fmt: skip
-    if shoppers.failed:
-        figures["ended"] = dict(shoppers.failed)
-    print("RESULT " + json.dumps(figures), flush=True)
-    return lost == doubled == 0
+    failed, asked = shoppers.failed.total(), len(shoppers.ended)
+    more = {"asked": asked, "failed": failed, "ended": dict(shoppers.failed)}
+    return Verdict(drill, lost, doubled, 0, failed / max(1, asked), recovery_s, more)
 
 
-def update(up: Swarm) -> bool:
+def update(up: Swarm) -> Verdict:
     """New tasks of all gateways and replicas, each before the old one goes."""
     with Shoppers(up.url, SHOPPERS, pause_s=0.5) as shoppers:
         time.sleep(3)
@@ -134,10 +130,10 @@ def update(up: Swarm) -> bool:
             run("docker", *forced, f"{up.name}_{service}")
         took_s = time.monotonic() - begun
         time.sleep(3)
-    return report("swarm_update", up, shoppers, took_s)
+    return judge("swarm_update", up, shoppers, took_s)
 
 
-def cut(up: Swarm, engine: SecondEngine) -> bool:
+def cut(up: Swarm, engine: SecondEngine) -> Verdict:
     """Recovered is when as many gateways and replicas as before are healthy, on one machine."""
     here = run("hostname")
     with Shoppers(up.url, SHOPPERS, pause_s=0.5) as shoppers:
@@ -150,10 +146,11 @@ def cut(up: Swarm, engine: SecondEngine) -> bool:
         took_s = time.monotonic() - begun
         time.sleep(3)
     engine.mend()
-    return report("swarm_node_cut", up, shoppers, took_s)
+    return judge("swarm_node_cut", up, shoppers, took_s)
 
 
-def main() -> int:
+def drills() -> Iterator[Verdict]:
+    """One after the other, on one stack. Raises RuntimeError where there is no engine to run it."""
     (ROOT / ".run").mkdir(exist_ok=True)
     run(str(ROOT / "bin" / "make-secrets"))
     for service in IMAGES:
@@ -169,8 +166,16 @@ def main() -> int:
             wait_until(service, lambda of=service, n=wanted: sum(up.running(of).values()) == n, 400)
         wait_until("the stack", up.is_ready, 120)
         print(f"deployed in {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-        results = [update(up), cut(up, engine)]
-    return 0 if all(results) else 1
+        yield update(up)
+        yield cut(up, engine)
+
+
+def main() -> int:
+    exact = []
+    for verdict in drills():
+        verdict.print()
+        exact.append(verdict.exact)
+    return 0 if all(exact) else 1
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from tests.drills import (
     kill_gateways,
     killed_in_commit,
     mysql_failover,
+    object_store,
     poison,
+    redis_moves,
     scaled_away,
     torn_tail,
     unique_key,
@@ -75,6 +77,31 @@ def test_the_check_finds_what_a_replica_that_nobody_waits_for_has_lost() -> None
     verdict = mysql_failover.drill(per_s=20, calm_s=1, semi_synchronous=False)
     assert verdict.lost > 0
     assert verdict.doubled == 0
+
+
+def test_a_node_of_a_redis_cluster_that_dies_costs_no_answer() -> None:
+    verdict = redis_moves.cluster(per_s=20, calm_s=0.5)
+    assert verdict.exact, verdict
+    assert verdict.failed == 0
+    assert verdict.more["misses"] > 0, "a third of the questions had to be computed again"
+
+
+def test_a_redis_master_that_dies_costs_no_answer() -> None:
+    verdict = redis_moves.sentinel(per_s=20, calm_s=0.5)
+    assert verdict.exact, verdict
+    assert verdict.failed == 0
+
+
+def test_uploads_in_an_object_store_outlive_its_outage_and_a_gateway() -> None:
+    verdict = object_store.drill(calm_s=1, away_s=1)
+    assert verdict.exact, verdict
+    assert verdict.failed == 0, verdict
+    assert verdict.more["kept"] > 2
+    assert verdict.more["refused"] > 0, "nobody was told that a photo is kept which is not"
+
+
+def test_the_check_finds_uploads_that_a_gateway_has_kept_for_itself() -> None:
+    assert object_store.drill(calm_s=1, shared=False).lost > 0
 
 
 def test_deadlocks_are_tried_again_and_make_no_dead_letters() -> None:

@@ -26,6 +26,11 @@ class Verdict:
     def exact(self) -> bool:
         return self.lost == self.doubled == self.wrong == 0
 
+    @property
+    def failed(self) -> int:
+        """Requests that were to be answered and were not, in drills that count them."""
+        return int(self.more.get("failed", 0))
+
     def print(self) -> None:
         figures = {name: value for name, value in vars(self).items() if name != "more"}
         figures = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}

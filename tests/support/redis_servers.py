@@ -42,6 +42,18 @@ class Cluster:
             client.execute_command("CLUSTER SETSLOT", slot, "NODE", ids[target])
             client.close()
 
+    def lose(self, dead: int, taking: int) -> None:
+        """A node is killed, and another gets its slots, empty, as ops would give them."""
+        self.nodes[dead].process.kill()
+        ends = [SLOTS * number // len(self.nodes) for number in (dead, dead + 1)]
+        slots = ends[0], ends[1] - 1
+        for number, node in enumerate(self.nodes):
+            if number != dead:
+                with redis.Redis.from_url(node.url) as client:
+                    client.execute_command("CLUSTER DELSLOTSRANGE", *slots)
+        with redis.Redis.from_url(self.nodes[taking].url) as client:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", *slots)
+
 
 @contextmanager
 def redis_cluster(folder: Path, masters: int = 3) -> Iterator[Cluster]:

@@ -74,7 +74,7 @@ def test_make_up_ends_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", re.findall(r"^[^#]*\b(?:runs|published) ([\w-]+)", TEXT, re.MULTILINE)
+    "name", re.findall(r"^[^#\n]*?\b(?:runs|published) ([\w-]+)", TEXT, re.MULTILINE)
 )
 def test_what_it_asks_about_is_in_the_compose_file(name: str) -> None:
     assert name in COMPOSE["services"]

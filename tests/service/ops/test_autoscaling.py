@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from gateway.cli.embedded import free_port
 from ops.autoscaling.compose_service import ComposeService
 from ops.autoscaling.docker import Docker, EngineFailed
 from ops.autoscaling.policy import Fleet
+from ops.autoscaling.settings import AutoscalingSettings
 from ops.autoscaling.swarm_service import SwarmService
 from tests.support.docker_api import FakeEngine, container, docker_socket
 from tests.support.monitoring import alertmanager_server, answers
@@ -230,6 +232,28 @@ def test_the_highest_number_of_compose_is_stopped_before_it_is_removed(
         ("POST", f"{second}/stop"),
         ("DELETE", second),
     ]
+
+
+def test_a_replica_has_the_time_that_it_was_given_to_finish_its_answers(
+    engine: FakeEngine, socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine answers once it has stopped. An ordinary call is not waited for as long."""
+    monkeypatch.setattr("ops.autoscaling.docker.TIMEOUT_S", 0.2)
+    given = engine.answer
+
+    def answered_late(method: str, url: str, body: Any) -> tuple[int, Any]:
+        if "/stop" in url:
+            time.sleep(0.6)
+        return given(method, url, body)
+
+    engine.answer = answered_late  # type: ignore[method-assign]
+    ComposeService(Docker(socket), "shop", "inference").scale(1)
+    assert [how for how, _, _ in engine.said] == ["POST", "DELETE"]
+
+
+def test_bounds_that_cross_end_the_start() -> None:
+    with pytest.raises(ValueError, match="AUTOSCALE_MIN"):
+        AutoscalingSettings(autoscale_min=5, autoscale_max=4)
 
 
 def test_a_stopped_container_is_no_replica_and_keeps_its_number(
