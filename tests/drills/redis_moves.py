@@ -15,7 +15,7 @@ from tests.support.servers import wait_until
 # Of load before and after.
 CALM_S = 3.0
 # On a machine with much else to do. What is late is a miss, and would count as one here.
-BUDGET_MS = "200"
+BUDGET_MS = "1000"
 NEVER = 1_000_000_000
 
 
@@ -45,11 +45,11 @@ def _drill(
     with fleet(2, REDIS_URL=redis_url, CACHE_BUDGET_MS=BUDGET_MS) as up:
         begun = time.monotonic()
         with Load(up.gateways, per_s, new_every=NEVER) as load:
-            wait_until("hits", lambda: load.ledger.all_hits_since(begun), 60)
+            wait_until("hits", lambda: load.ledger.all_hits_since(begun), 120)
             time.sleep(calm_s)
             struck = time.monotonic()
             strike()
-            wait_until("hits again", lambda: load.ledger.all_hits_since(struck), 60)
+            wait_until("hits again", lambda: load.ledger.all_hits_since(struck), 120)
             time.sleep(calm_s)
         up.drained_after()
         ledger = load.ledger

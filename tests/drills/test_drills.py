@@ -80,14 +80,14 @@ def test_the_check_finds_what_a_replica_that_nobody_waits_for_has_lost() -> None
 
 
 def test_a_node_of_a_redis_cluster_that_dies_costs_no_answer() -> None:
-    verdict = redis_moves.cluster(per_s=20, calm_s=0.5)
+    verdict = redis_moves.cluster(per_s=10, calm_s=0.5)
     assert verdict.exact, verdict
     assert verdict.failed == 0
     assert verdict.more["misses"] > 0, "a third of the questions had to be computed again"
 
 
 def test_a_redis_master_that_dies_costs_no_answer() -> None:
-    verdict = redis_moves.sentinel(per_s=20, calm_s=0.5)
+    verdict = redis_moves.sentinel(per_s=10, calm_s=0.5)
     assert verdict.exact, verdict
     assert verdict.failed == 0
 
