@@ -159,6 +159,28 @@ def test_erasures_that_were_kept_apart_survive_the_loss_of_the_database(
     assert questions(database_url) == {"her question?", "his question?"}
 
 
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+def test_a_restore_that_breaks_off_keeps_erasures_for_the_next(
+    gateway: str, database_url: str, run: Run, tmp_path: Path
+) -> None:
+    """The database has been emptied by then, and knows of no erasure any more."""
+    ask(gateway, "her", "her question?")
+    ask(gateway, "him", "his question?")
+    assert len(questions(database_url)) == 2
+    file = tmp_path / "backup"
+    assert run("backup", str(file)).returncode == 0
+    assert httpx.delete(f"{gateway}/v1/users/her/data", headers=SHOP, timeout=60).status_code == 200
+    (tmp_path / "bin").mkdir()
+    client = tmp_path / "bin" / "mariadb"
+    client.write_text("#!/bin/sh\nexit 1\n")
+    client.chmod(0o755)
+    broken = run("restore", str(file), "--replace", PATH=f"{client.parent}:/usr/bin:/bin")
+    assert (broken.returncode, "refuses the backup" in broken.stderr) == (1, True)
+    assert run("restore", str(file)).returncode == 0
+    assert questions(database_url) == {"his question?"}
+    assert not list(tmp_path.glob("backup.*"))
+
+
 def test_a_damaged_backup_changes_nothing(
     gateway: str, database_url: str, engine: Engine, run: Run, tmp_path: Path
 ) -> None:
