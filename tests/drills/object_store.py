@@ -26,7 +26,7 @@ QUESTION = "What is it?"
 
 @dataclass
 class Shopper:
-    """Uploads photos and asks about them, at one gateway after the other."""
+    """Uploads photos, at one gateway after the other, and asks about them."""
 
     up: Fleet
     client: httpx.Client
@@ -36,24 +36,25 @@ class Shopper:
     """Uploads while the store was away, whose sender was told so."""
     failed: Counter[str] = field(default_factory=Counter)
     asked: int = 0
+    uploads: int = 0
 
     def upload(self) -> bool:
-        data = photo(self.asked)
-        answer = self._send("/v1/images", content=data)
+        data = photo(self.uploads)
+        self.uploads += 1
+        answer = self._send("/v1/images", self.uploads % 2, content=data)
         if answer.status_code in (200, 201):
             self.kept[answer.json()["id"]] = data
             return True
         self._count(answer)
         return False
 
-    def ask(self, name: str, gateway: int | None = None) -> bool:
+    def ask(self, name: str, gateway: int) -> bool:
         body = {"image_id": name, "prompt": QUESTION}
         return self._send("/v1/chat/completions", gateway, json=body).status_code == 200
 
-    def _send(self, path: str, gateway: int | None = None, **request: object) -> httpx.Response:
+    def _send(self, path: str, gateway: int, **request: object) -> httpx.Response:
         self.asked += 1
-        number = self.asked % len(self.up.gateways) if gateway is None else gateway
-        return self.client.post(self.up.gateways[number].url + path, **request)  # type: ignore[arg-type]
+        return self.client.post(self.up.gateways[gateway].url + path, **request)  # type: ignore[arg-type]
 
     def _count(self, answer: httpx.Response) -> None:
         code = answer.json()["error"]["code"]
@@ -114,5 +115,5 @@ def _shop(shopper: Shopper, seconds: float) -> None:
         rounds += 1
         shopper.upload()
         first = next(iter(shopper.kept), None)
-        if first is not None and not shopper.ask(first):
+        if first is not None and not shopper.ask(first, gateway=rounds // 2 % 2):
             shopper.failed["a question that was answered before"] += 1

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from gateway.canary.evidence import Counts, Evidence
-from gateway.canary.verdict import Block, Trial
+from gateway.canary.evidence import ODDS, Counts, Evidence
+from gateway.canary.verdict import FALSE_ROLLBACKS, Block, Trial
 from loadtest.bench.canary import ERRORS, Rates, judged, share_rolled_back
 
 
@@ -25,6 +25,25 @@ def test_the_mean_of_what_one_block_wins_is_at_most_one() -> None:
 
 def chance(total: int, bad: int, rate: float) -> float:
     return math.comb(total, bad) * rate**bad * (1 - rate) ** (total - bad)
+
+
+def test_a_block_is_judged_by_what_came_before_it() -> None:
+    """A rate that is reckoned out of the same block would be as good as looking at the answer."""
+    alone = Evidence()
+    alone.add(Counts(10, 1), Counts(0, 0))
+    alone.add(Counts(10, 9), Counts(10, 5))
+    rate, won = 1.5 / 11, []
+    for odds in ODDS:
+        worse = odds * rate / (1 - rate + odds * rate)
+        alike = (rate + worse) / 2  # of as many requests at both
+        won.append((rate / alike) ** 9 * ((1 - rate) / (1 - alike)))
+        won[-1] *= (worse / alike) ** 5 * ((1 - worse) / (1 - alike)) ** 5
+    assert alone.value == pytest.approx(sum(won) / len(won))
+
+
+def test_three_signs_share_what_may_be_wrong() -> None:
+    """Each may be wrong in a third of FALSE_ROLLBACKS, so that all together keep to it."""
+    assert Trial().add(block(180), block(20)).limit == pytest.approx(3 / FALSE_ROLLBACKS)
 
 
 def test_evidence_grows_with_what_is_worse_and_shrinks_with_what_is_alike() -> None:
