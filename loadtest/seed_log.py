@@ -10,7 +10,7 @@ from sqlalchemy import Engine, insert, inspect
 from gateway.config import Settings
 from gateway.log.schema.database import open_database
 from gateway.log.schema.tables import feedback, interactions
-from loadtest.seed_rows import shoppers
+from loadtest.seeding.shoppers import shoppers
 
 BEGIN = datetime(2026, 11, 1, 16, tzinfo=UTC)  # midnight of 2 November in Shanghai
 # Rows in one INSERT.

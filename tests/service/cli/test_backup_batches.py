@@ -133,6 +133,7 @@ def test_each_line_comes_to_one_end_and_the_erased_stay_erased(
     # The one of hers that had ended counts as it did.
     assert (counts.total, counts.completed, counts.failed) == (LINES, 7, 2)
     assert here.answered(again) == Counter(f"q{n}" for n in OTHERS)
+    assert results(here.client, again.error_file_id) == [], "of the erased nothing is told"
     assert CANARY not in str(stub.calls).lower()
     assert here.traces(engine) == []
 

@@ -17,7 +17,7 @@ from gateway.log.rollups.roll_up import JOURNEYS, roll_up
 from gateway.log.rollups.tables import business_days, hourly_latency, hourly_usage
 from gateway.log.schema.tables import feedback, interactions
 from loadtest.seed_log import fill
-from loadtest.seed_rows import shoppers
+from loadtest.seeding.shoppers import shoppers
 from tests.support.migrating import migrate
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -24,7 +24,7 @@ from gateway.log.rollups.roll_up import (
 from gateway.log.rollups.tables import hourly_latency, hourly_usage, rollup_state
 from gateway.log.schema.tables import feedback, interactions
 from loadtest.seed_log import BEGIN, fill
-from loadtest.seed_rows import shoppers
+from loadtest.seeding.shoppers import shoppers
 from tests.support.migrating import migrate
 from tests.support.views_from_rows import FROM_ROWS
 

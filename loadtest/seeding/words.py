@@ -1,4 +1,4 @@
-"""What the shoppers of the seeded log ask, show, use and say. See `seed_rows`."""
+"""What the shoppers of the seeded log ask, show, use and say. See `loadtest.seeding.shoppers`."""
 
 import hashlib
 

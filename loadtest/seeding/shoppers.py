@@ -12,7 +12,7 @@ from contract.text.language import language_of
 from gateway.log.question import logged_question
 from gateway.log.schema.tables import interactions
 from gateway.log.texts.not_visible import cannot_see
-from loadtest.seed_words import (
+from loadtest.seeding.words import (
     CLAIMS,
     CLIENTS,
     FAILED,
