@@ -2,7 +2,7 @@
 
 import { readJson } from "./api.js";
 import { Conversation } from "./conversation.js";
-import { at, isTooLong, label, say, speak, stored, tell, textButtons, whenSpoken, word } from "./language.js";
+import { at, isTooLong, label, say, speak, stored, tell, textButtons, whenItMayMove, whenSpoken, word } from "./language.js";
 import { desk, nameOf, prepare, showSamples, watchSources } from "./photo.js";
 
 const SETTLES_WITHIN = 400; // ms: then the page shows itself, whatever the API has told
@@ -229,9 +229,9 @@ speak();
 const models = readJson("v1/models")
   .then(({ data }) => {
     revisions = new Map(data.map((model) => [model.model_revision, model.demo === true]));
-    showBanner();
+    whenItMayMove(() => showBanner());
   })
-  .catch(({ status }) => (at("closed-banner").hidden = status !== 401)); // else asking says why
+  .catch(({ status }) => status === 401 && whenItMayMove(() => (at("closed-banner").hidden = false)));
 const soon = new Promise((done) => setTimeout(done, SETTLES_WITHIN));
 await Promise.race([Promise.all([models, remembered()]), soon]);
 delete document.body.dataset.settling;

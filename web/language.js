@@ -99,6 +99,12 @@ export function isTooLong(text, most, line) {
   return n > most;
 }
 
+/** Do what moves the page: at once before anybody sees it, later only with the shopper's next press. */
+export function whenItMayMove(act) {
+  if ("settling" in document.body.dataset) return act();
+  addEventListener("click", act, { capture: true, once: true });
+}
+
 /** Call `listener` now and after every change of language. */
 export function whenSpoken(listener) {
   listeners.push(listener);

@@ -8,7 +8,7 @@ from tests.browser import wire
 from tests.browser.conftest import OpenPage
 from tests.browser.shopper import ask_and_wait, choose_sample
 from tests.browser.test_everywhere import violations
-from tests.browser.test_memory import wait_until_kept
+from tests.browser.test_memory import kept, wait_until_kept
 
 SMALL = {"width": 320, "height": 568}
 BOTH = "哪个更适合送给妈妈？"
@@ -89,6 +89,40 @@ def test_a_second_photo_can_be_one_of_before_framed_or_given_up(open_page: OpenP
     assert len(wire.sent(page)) == 3
     page.go_back()
     expect(page.locator("#headline")).to_have_text("拍下它，问问再买")
+
+
+def test_a_second_photo_that_was_removed_stays_away(open_page: OpenPage) -> None:
+    page = open_page()
+    choose_sample(page, 0)
+    add_second(page, 1)
+    ask_and_wait(page, BOTH)
+    expect(page.locator("#crop")).to_have_text("圈出第 1 张")
+    address = "document.getElementById('photo-2').src"
+    first = page.evaluate(address)
+    remove = page.get_by_role("button", name="移除第 2 张")
+    remove.click()
+    expect(page.locator("#compare")).to_be_focused(timeout=5_000)
+    expect(page.locator("#crop")).to_have_text("圈出一处")
+    add_second(page, 4)
+    expect(page.locator("#photo-2")).to_have_attribute("alt", "紫色缎面连衣裙")
+    assert page.evaluate(address) != first
+    ask_and_wait(page, "为什么？")
+    assert wait_until_seconds_are(page, kept_one=True)
+    remove.click()
+    assert wait_until_seconds_are(page, kept_one=False)
+    page.reload()
+    expect(page.locator(".exchange:visible")).to_have_count(2)
+    expect(page.locator("#photo-2")).to_have_count(0)
+
+
+def wait_until_seconds_are(page: Page, *, kept_one: bool) -> bool:
+    """Within 5 s: whether the one conversation that is kept has a second photo, or has none."""
+    for _ in range(50):
+        seconds = [bool(record.get("second")) for record in kept(page) if record["exchanges"]]
+        if seconds == [kept_one]:
+            return True
+        page.wait_for_timeout(100)
+    return False
 
 
 _SPEECH = """
