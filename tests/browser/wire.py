@@ -106,7 +106,10 @@ def write_card(
         for name, (value, sure) in fields.items()
     )
     write = """async ([number, text, fields, end, calibrated]) => {
-      while (!window.cards[number]) await new Promise(setTimeout);
+      for (let tries = 0; !window.cards[number]; tries++) {
+        if (tries === 1500) throw new Error(`card ${number} was not asked for within 15 s`);
+        await new Promise((done) => setTimeout(done, 10));
+      }
       const card = window.cards[number];
       card.fields = { ...card.fields, ...fields };
       card.write(text);
