@@ -82,7 +82,6 @@ const named = ({ sample, number }) => (sample && nameOf(sample)) || word("photoN
 const all = () => [...conversations.values()];
 const nextNumber = () => Math.max(0, ...all().flatMap(({ photos }) => photos.map((each) => each.number))) + 1;
 const kept = () => import("./kept.js");
-
 const takeFile = (file) => take(file, { key: `${file.name}|${file.size}|${file.lastModified}` });
 
 /** `key` of words/, or the server's own `message`; null takes it away. */
@@ -107,6 +106,7 @@ async function back() {
   await gone;
 }
 
+history.scrollRestoration = "manual"; // a photo is picked from the top on, whichever way one came
 addEventListener("popstate", ({ state }) => show(conversations.get(state?.key) ?? null));
 
 async function show(conversation) {

@@ -88,6 +88,7 @@ export function textButtons(group, texts, { className, act, other }) {
     button.addEventListener("click", () => act(textContent));
     return button;
   }));
+  group.scrollLeft = 0; // others begin where one can read them
   if (focused >= 0) (group.children[focused] ?? other).focus({ preventScroll: true });
 }
 

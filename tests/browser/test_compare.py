@@ -29,6 +29,7 @@ def add_second(page: Page, number: int) -> None:
     expect(page.locator("#headline")).to_have_text("选第二张照片，比一比")
     choose_sample(page, number)
     expect(page.locator("#photo-2")).to_be_visible()
+    expect(page.locator("#question")).to_have_attribute("placeholder", "问问这两件商品…")
 
 
 def test_two_photos_are_asked_about_together(open_page: OpenPage) -> None:
@@ -62,6 +63,15 @@ def test_two_photos_are_asked_about_together(open_page: OpenPage) -> None:
     ask_and_wait(page, "那它适合送给谁？")
     (left,) = map(shape, wire.conversations(page))
     assert left == [[one, "这是什么颜色？"], None, ["那它适合送给谁？"]]
+
+
+def test_a_second_photo_is_picked_from_the_top_on(open_page: OpenPage) -> None:
+    page = open_page(viewport=SMALL, has_touch=True, is_mobile=True)
+    choose_sample(page, 6)
+    page.click("#compare")
+    page.wait_for_timeout(500)  # a browser may scroll to where one was
+    expect(page.locator("#headline")).to_have_text("选第二张照片，比一比")
+    expect(page.locator("#headline")).to_be_in_viewport()
 
 
 def test_a_second_photo_can_be_one_of_before_framed_or_given_up(open_page: OpenPage) -> None:
@@ -103,6 +113,7 @@ def test_a_second_photo_that_was_removed_stays_away(open_page: OpenPage) -> None
     remove.click()
     expect(page.locator("#compare")).to_be_focused(timeout=5_000)
     expect(page.locator("#crop")).to_have_text("圈出一处")
+    expect(page.locator("#question")).to_have_attribute("placeholder", "问问这件商品…")
     add_second(page, 4)
     expect(page.locator("#photo-2")).to_have_attribute("alt", "紫色缎面连衣裙")
     assert page.evaluate(address) != first
