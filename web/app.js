@@ -2,7 +2,7 @@
 
 import { readJson } from "./api.js";
 import { Conversation } from "./conversation.js";
-import { at, isTooLong, label, say, speak, stored, tell, textButtons, whenSpoken, word } from "./language.js";
+import { at, isTooLong, label, say, speak, stored, tell, textButtons, whenItMayMove, whenSpoken, word } from "./language.js";
 import { desk, nameOf, prepare, showSamples, watchSources } from "./photo.js";
 
 const SETTLES_WITHIN = 400; // ms: then the page shows itself, whatever the API has told
@@ -82,7 +82,6 @@ const named = ({ sample, number }) => (sample && nameOf(sample)) || word("photoN
 const all = () => [...conversations.values()];
 const nextNumber = () => Math.max(0, ...all().flatMap(({ photos }) => photos.map((each) => each.number))) + 1;
 const kept = () => import("./kept.js");
-
 const takeFile = (file) => take(file, { key: `${file.name}|${file.size}|${file.lastModified}` });
 
 /** `key` of words/, or the server's own `message`; null takes it away. */
@@ -107,6 +106,7 @@ async function back() {
   await gone;
 }
 
+history.scrollRestoration = "manual"; // a photo is picked from the top on, whichever way one came
 addEventListener("popstate", ({ state }) => show(conversations.get(state?.key) ?? null));
 
 async function show(conversation) {
@@ -229,9 +229,9 @@ speak();
 const models = readJson("v1/models")
   .then(({ data }) => {
     revisions = new Map(data.map((model) => [model.model_revision, model.demo === true]));
-    showBanner();
+    whenItMayMove(() => showBanner());
   })
-  .catch(({ status }) => (at("closed-banner").hidden = status !== 401)); // else asking says why
+  .catch(({ status }) => status === 401 && whenItMayMove(() => (at("closed-banner").hidden = false)));
 const soon = new Promise((done) => setTimeout(done, SETTLES_WITHIN));
 await Promise.race([Promise.all([models, remembered()]), soon]);
 delete document.body.dataset.settling;

@@ -1,7 +1,7 @@
 // A second photo beside the first, in one conversation: questions are then about both.
 
 import { Photo } from "./api.js";
-import { at, say, wordButton } from "./language.js";
+import { at, say, word, wordButton } from "./language.js";
 import { takePart } from "./photo.js";
 import { style } from "./style.js";
 
@@ -15,6 +15,7 @@ const crop = wordButton("quiet-button", "cropSecond", () => takePart(picture, cr
 const remove = wordButton("quiet-button", "removeSecond", () => {
   part(shown);
   shown.keep();
+  follow(shown, page); // at once: a button that is hidden takes no focus
   at("compare").focus({ preventScroll: true });
 });
 frame.append(picture);
@@ -43,6 +44,8 @@ export function follow(conversation, hooks) {
   figure.classList.toggle("two", Boolean(second));
   at("compare").hidden = Boolean(second);
   say(at("crop"), second ? "cropFirst" : "crop");
+  at("question").placeholder = word(second ? "pairHint" : "questionHint");
+  at("question").dataset.wordPlaceholder = second ? "pairHint" : "questionHint";
   if (!second) {
     for (const each of [frame, crop, remove]) each.remove();
     return;

@@ -1,6 +1,7 @@
 // A part of the photo, framed by finger, mouse or keyboard, to be asked about by itself.
 
 import { label, say, wordButton } from "./language.js";
+import { desk } from "./photo.js";
 import { style } from "./style.js";
 
 // The frame at first, as shares of the photo, and how far an arrow key moves it.
@@ -27,7 +28,7 @@ export async function crop(photo, button) {
   frame.setAttribute("role", "group");
   label(frame, "cropFrame");
   const hint = document.createElement("p");
-  say(hint, "cropHint");
+  say(hint, desk.matches ? "cropHintKeys" : "cropHint");
   cover.append(frame);
   photo.parentElement.append(cover);
   photo.closest("figure").querySelector("figcaption").before(acts);

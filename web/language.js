@@ -88,6 +88,7 @@ export function textButtons(group, texts, { className, act, other }) {
     button.addEventListener("click", () => act(textContent));
     return button;
   }));
+  group.scrollLeft = 0; // others begin where one can read them
   if (focused >= 0) (group.children[focused] ?? other).focus({ preventScroll: true });
 }
 
@@ -97,6 +98,12 @@ export function isTooLong(text, most, line) {
   line.hidden = n <= most;
   if (n > most) say(line, "tooLong", { n, most });
   return n > most;
+}
+
+/** Do what moves the page: at once before anybody sees it, later only with the shopper's next press. */
+export function whenItMayMove(act) {
+  if ("settling" in document.body.dataset) return act();
+  addEventListener("click", act, { capture: true, once: true });
 }
 
 /** Call `listener` now and after every change of language. */

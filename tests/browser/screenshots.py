@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from gateway.cli.embedded import embedded_stack
-from tests.browser import wire
+from tests.browser import hour, wire
 from tests.browser.animation import animate
 from tests.browser.conftest import ARGS, PATIENCE, chromium_path
 from tests.browser.states import STATES, State
@@ -115,6 +115,12 @@ def index() -> str:
     for state in STATES:
         parts.append(f"## {state.title}")
         parts.append(f"![{state.title}](page/{state.name}.webp)")
+    parts += [
+        "## The last hour of a gateway, with a canary",
+        "Administration's page: desktop and phone, light and dark. Its requests are invented"
+        " (`tests/browser/hour.py`), what is told of them is counted and judged as always.",
+        "![The last hour of a gateway](page/last-hour.webp)",
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -138,15 +144,55 @@ def icons(browser: Browser) -> None:
 
 
 def last_hour(browser: Browser, url: str, token: str) -> None:
-    page = browser.new_page(viewport=DESK, color_scheme="light")
+    """Administration's page with an invented hour: a desktop and a phone, light and dark."""
+    told = hour.last_hour()
+    desks, phones = (hour_shot(browser, url, token, told, size) for size in (DESK, PHONE))
+    beside(desks, phones).save(FOLDER / "last-hour.webp", quality=QUALITY, method=6)
+    # 256 colours: a third of the size, and no eye sees it.
+    picture = desks[0].quantize(256, kmeans=4)
+    picture.save(FOLDER.parent / "last-hour.png", optimize=True)
+
+
+def beside(desks: list[Image.Image], phones: list[Image.Image]) -> Image.Image:
+    """Desktops one above the other, as high as the phones at their right."""
+    height = max(phone.height for phone in phones)
+    each = (height - GAP * (len(desks) - 1)) // len(desks)
+    width = round(desks[0].width * each / desks[0].height)
+    size = (width + sum(GAP + phone.width for phone in phones), height)
+    whole = Image.new("RGB", size, "#808080")
+    for place, desk in enumerate(desks):
+        fitting = desk.resize((width, each), Image.Resampling.LANCZOS)
+        whole.paste(fitting, (0, place * (each + GAP)))
+    for place, phone in enumerate(phones):
+        whole.paste(phone, (width + GAP + place * (phone.width + GAP), 0))
+    return whole
+
+
+def hour_shot(
+    browser: Browser, url: str, token: str, told: dict[str, Any], size: dict[str, int]
+) -> list[Image.Image]:
+    """The whole page in each scheme."""
+    page = browser.new_page(viewport=size)
+    page.route(
+        "**/admin/last-hour",
+        lambda route: (
+            route.fulfill(json=told)
+            if route.request.headers.get("authorization") == f"Bearer {token}"
+            else route.continue_()
+        ),
+    )
     page.goto(url)
     page.get_by_label("Administration token").fill(token)
     page.get_by_role("button", name="Show").click()
     page.locator(".card").first.wait_for()
-    # 256 colours: a third of the size, and no eye sees it.
-    picture = Image.open(BytesIO(page.screenshot())).convert("RGB").quantize(256, kmeans=4)
-    picture.save(FOLDER.parent / "last-hour.png", optimize=True)
+    found = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        shot = page.screenshot(full_page=True)
+        found.append(Image.open(BytesIO(shot)).convert("RGB"))
+    page.unroute_all(behavior="ignoreErrors")
     page.close()
+    return found
 
 
 def main() -> None:

@@ -9,6 +9,13 @@ def choose_sample(page: Page, number: int = 0) -> None:
     expect(page.locator("#composer")).to_be_visible()
 
 
+def wait_for_models(page: Page) -> None:
+    """Before the load. The page waits 400 ms for what the API tells of its models: here it waits
+    for longer, since a busy machine takes more."""
+    page.add_init_script("""const later = window.setTimeout;
+      window.setTimeout = (call, ms, ...rest) => later(call, ms === 400 ? 20_000 : ms, ...rest);""")
+
+
 def ask(page: Page, question: str) -> Locator:
     """Type a question and send it. → its exchange, which may still be going on."""
     page.fill("#question", question)

@@ -8,7 +8,7 @@ from tests.browser import wire
 from tests.browser.conftest import OpenPage
 from tests.browser.shopper import ask_and_wait, choose_sample
 from tests.browser.test_everywhere import violations
-from tests.browser.test_memory import wait_until_kept
+from tests.browser.test_memory import kept, wait_until_kept
 
 SMALL = {"width": 320, "height": 568}
 BOTH = "哪个更适合送给妈妈？"
@@ -29,6 +29,7 @@ def add_second(page: Page, number: int) -> None:
     expect(page.locator("#headline")).to_have_text("选第二张照片，比一比")
     choose_sample(page, number)
     expect(page.locator("#photo-2")).to_be_visible()
+    expect(page.locator("#question")).to_have_attribute("placeholder", "问问这两件商品…")
 
 
 def test_two_photos_are_asked_about_together(open_page: OpenPage) -> None:
@@ -64,6 +65,15 @@ def test_two_photos_are_asked_about_together(open_page: OpenPage) -> None:
     assert left == [[one, "这是什么颜色？"], None, ["那它适合送给谁？"]]
 
 
+def test_a_second_photo_is_picked_from_the_top_on(open_page: OpenPage) -> None:
+    page = open_page(viewport=SMALL, has_touch=True, is_mobile=True)
+    choose_sample(page, 6)
+    page.click("#compare")
+    page.wait_for_timeout(500)  # a browser may scroll to where one was
+    expect(page.locator("#headline")).to_have_text("选第二张照片，比一比")
+    expect(page.locator("#headline")).to_be_in_viewport()
+
+
 def test_a_second_photo_can_be_one_of_before_framed_or_given_up(open_page: OpenPage) -> None:
     page = open_page(before=wire.overhear)
     choose_sample(page, 0)
@@ -89,6 +99,41 @@ def test_a_second_photo_can_be_one_of_before_framed_or_given_up(open_page: OpenP
     assert len(wire.sent(page)) == 3
     page.go_back()
     expect(page.locator("#headline")).to_have_text("拍下它，问问再买")
+
+
+def test_a_second_photo_that_was_removed_stays_away(open_page: OpenPage) -> None:
+    page = open_page()
+    choose_sample(page, 0)
+    add_second(page, 1)
+    ask_and_wait(page, BOTH)
+    expect(page.locator("#crop")).to_have_text("圈出第 1 张")
+    address = "document.getElementById('photo-2').src"
+    first = page.evaluate(address)
+    remove = page.get_by_role("button", name="移除第 2 张")
+    remove.click()
+    expect(page.locator("#compare")).to_be_focused(timeout=5_000)
+    expect(page.locator("#crop")).to_have_text("圈出一处")
+    expect(page.locator("#question")).to_have_attribute("placeholder", "问问这件商品…")
+    add_second(page, 4)
+    expect(page.locator("#photo-2")).to_have_attribute("alt", "紫色缎面连衣裙")
+    assert page.evaluate(address) != first
+    ask_and_wait(page, "为什么？")
+    assert wait_until_seconds_are(page, kept_one=True)
+    remove.click()
+    assert wait_until_seconds_are(page, kept_one=False)
+    page.reload()
+    expect(page.locator(".exchange:visible")).to_have_count(2)
+    expect(page.locator("#photo-2")).to_have_count(0)
+
+
+def wait_until_seconds_are(page: Page, *, kept_one: bool) -> bool:
+    """Within 5 s: whether the one conversation that is kept has a second photo, or has none."""
+    for _ in range(50):
+        seconds = [bool(record.get("second")) for record in kept(page) if record["exchanges"]]
+        if seconds == [kept_one]:
+            return True
+        page.wait_for_timeout(100)
+    return False
 
 
 _SPEECH = """

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import wire
 from tests.browser.conftest import OpenPage
-from tests.browser.shopper import ask_and_wait, choose_sample
+from tests.browser.shopper import ask_and_wait, choose_sample, wait_for_models
 
 RESOURCE = "Failed to load resource"  # how Chromium logs any status of 400 and above
 QUESTION = "这是真皮吗？"
@@ -162,7 +162,8 @@ def test_a_network_that_changes_while_the_page_loads_costs_a_second_not_the_samp
             page.route(address, lambda route: route.abort("connectionreset"), times=1)
 
     page = open_page(before=break_once, expects=(RESOURCE,))
-    expect(page.locator(".sample").first).to_be_visible()
+    choose_sample(page)
+    ask_and_wait(page, QUESTION)
     expect(page.locator("#demo-banner")).to_be_visible()
 
 
@@ -180,10 +181,11 @@ def test_without_sample_photos_the_page_is_whole(open_page: OpenPage) -> None:
 def test_where_only_apps_with_a_key_are_answered_the_page_says_so_at_once(
     open_page: OpenPage,
 ) -> None:
-    page = open_page(locale="zh-CN", expects=(RESOURCE,))
-    expect(page.locator("#closed-banner")).to_be_hidden()
+    page = open_page(locale="zh-CN", before=wait_for_models, expects=(RESOURCE,))
+    banner = page.locator("#closed-banner").filter(visible=True)
+    expect(banner).to_have_count(0)
     page.route("**/v1/models", lambda route: route.fulfill(status=401, json={"error": {}}))
     page.reload()
-    expect(page.locator("#closed-banner")).to_contain_text("API 密钥")
+    expect(banner).to_contain_text("API 密钥")
     page.locator("#language").click()
-    expect(page.locator("#closed-banner")).to_contain_text("API key")
+    expect(banner).to_contain_text("API key")

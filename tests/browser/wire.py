@@ -40,7 +40,7 @@ _CARDS = """
 window.cards = [];
 window.order = [];
 const fetched = window.fetch;
-window.fetch = (address, options = {}) => {
+window.fetch = async (address, options = {}) => {
   const name = String(address).split("v1/").pop();
   if (name !== "products/card") {
     if (options.method === "POST") window.order.push(name);
@@ -62,7 +62,9 @@ window.fetch = (address, options = {}) => {
     card.write(AT_ONCE);
     card.end();
   }
-  return Promise.resolve(new Response(body));
+  // As a network does: a page that asks without end can still be looked at.
+  await new Promise((done) => setTimeout(done));
+  return new Response(body);
 };
 """
 # A card that was blocked.
@@ -73,6 +75,13 @@ def answer_cards(page: Page, at_once: str = "") -> None:
     """Before the load: `window.cards` are those that were asked for. Each gets the stream
     `at_once`, or what `write_card` writes."""
     page.add_init_script(f"const AT_ONCE = {json.dumps(at_once)};" + _CARDS)
+
+
+def end_card(page: Page, number: int, text: str) -> None:
+    """The last events of a card that is no whole one."""
+    page.evaluate(
+        "([number, text]) => { cards[number].write(text); cards[number].end(); }", [number, text]
+    )
 
 
 def write_card(
@@ -97,7 +106,10 @@ def write_card(
         for name, (value, sure) in fields.items()
     )
     write = """async ([number, text, fields, end, calibrated]) => {
-      while (!window.cards[number]) await new Promise(setTimeout);
+      for (let tries = 0; !window.cards[number]; tries++) {
+        if (tries === 1500) throw new Error(`card ${number} was not asked for within 15 s`);
+        await new Promise((done) => setTimeout(done, 10));
+      }
       const card = window.cards[number];
       card.fields = { ...card.fields, ...fields };
       card.write(text);

@@ -19,7 +19,8 @@ def add_figures(router: APIRouter, last_hour: LastHour, gateway: Callable[[], Ga
     @router.get("/last-hour")
     async def figures() -> dict[str, Any]:
         last_hour.tick()
-        return last_hour.wire(gateway().pool.weights.in_force)
+        canary = gateway().canarying.last_known()
+        return last_hour.wire(canary["weights"]) | {"canary": canary}
 
 
 def add_page(app: FastAPI) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.canary.canary_log import DecidedElsewhereError, append, read_newest
 from gateway.canary.errors import CanaryRefused
@@ -18,23 +19,36 @@ R = TypeVar("R")
 
 
 class CanaryJournal:
-    """Methods raise SQLAlchemyError. `known`: the newest canary, as it was last read."""
+    """Methods raise SQLAlchemyError. `known`: the newest canary, as it was last read, and `judged`
+    what was last found of it. `answers`: whether the database could be read then."""
 
     def __init__(self, engine: Engine, metrics: CanaryMetrics) -> None:
         self._engine = engine
         self._metrics = metrics
         self._judge = Judge(engine)
         self.known: Canary | None = None
+        self.judged: JudgedCanary | None = None
+        self.answers = True
         # One thread of its own: a database that hangs keeps nobody else waiting, and two never
         # judge at once.
         self._sql = ThreadPoolExecutor(1, thread_name_prefix="canary")
 
     async def read(self) -> Canary | None:
-        self.known = await self._in_thread(read_newest, self._engine)
-        return self.known
+        try:
+            newest = await self._in_thread(read_newest, self._engine)
+        except SQLAlchemyError:
+            self.answers = False
+            raise
+        if newest is None or self.known is None or newest.number != self.known.number:
+            self.judged = None
+        self.known, self.answers = newest, True
+        return newest
 
     async def judge(self, canary: Canary) -> JudgedCanary:
-        return await self._in_thread(self._judge.judge, canary)
+        judged = await self._in_thread(self._judge.judge, canary)
+        if self.known is not None and self.known.number == canary.number:
+            self.judged = judged
+        return judged
 
     async def append(
         self, after: Canary | None, actor: str, action: Action, **details: Any

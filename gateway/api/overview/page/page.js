@@ -4,10 +4,11 @@ const MINUTES = 60;
 const TOKEN = "administration-token";
 const at = (id) => document.getElementById(id);
 
-const ms = (value) => (value === null ? "–" : value >= 1000 ? `${(value / 1000).toFixed(2)} s` : `${Math.round(value)} ms`);
+// A figure and its unit stay in one line.
+const ms = (value) => (value === null ? "–" : value >= 1000 ? `${(value / 1000).toFixed(2)}\u00a0s` : `${Math.round(value)}\u00a0ms`);
 const count = (value) => Math.round(value).toLocaleString("en");
-const percent = (value) => (value === null ? "–" : `${(100 * value).toFixed(1)} %`);
-const seconds = (value) => `${value.toFixed(1)} s`;
+const percent = (value) => (value === null ? "–" : `${(100 * value).toFixed(1)}\u00a0%`);
+const seconds = (value) => `${value.toFixed(1)}\u00a0s`;
 
 // Title, how a minute's value is found and written, and whether a value is a bad sign.
 const CARDS = [
@@ -70,21 +71,83 @@ function card([title, value, written, isBad = () => false], minutes) {
   return made;
 }
 
-function row(each) {
+// Title, and how it is written for a revision.
+const OF_REVISION = [
+  ["Weight", ({ weight }) => weight ?? "–"],
+  ["Requests", ({ requests }) => count(requests)],
+  ["Failed", ({ requests, failed }) => percent(requests ? failed / requests : null)],
+  ["99 of 100 computed answers within", ({ p99_ms }) => ms(p99_ms)],
+  ["Thumbs up", ({ up }) => count(up)],
+  ["Thumbs down", ({ down }) => count(down)],
+];
+
+function row(title, cells) {
   const made = document.createElement("tr");
-  const failed = each.requests ? each.failed / each.requests : null;
-  const weight = each.weight === null ? "–" : each.weight;
-  const cells = [each.revision, weight, count(each.requests), percent(failed), ms(each.p99_ms), count(each.up), count(each.down)];
-  made.append(...cells.map((cell) => element("td", cell)));
+  made.append(element("th", title, { scope: "row" }), ...cells);
   return made;
 }
 
-function show({ minutes, revisions }) {
+function showRevisions(revisions) {
+  const names = revisions.map(({ revision }) => element("th", revision, { scope: "col" }));
+  at("revisions").replaceChildren(document.createElement("td"), ...names);
+  at("revision-figures").replaceChildren(...OF_REVISION.map(([title, written]) =>
+    row(title, revisions.map((each) => element("td", written(each))))));
+}
+
+// Of a canary: the sign, of how many requests, answers or votes, and how many were bad.
+const SIGNS = [
+  ["errors", "requests", "failed", () => "Requests that failed"],
+  ["slow", "computed", "slow", ({ slow_ms }) => `Computed answers slower than ${ms(slow_ms)}`],
+  ["thumbs", "votes", "down", () => "Thumbs down"],
+];
+
+function sign([name, total, bad, title], { canary, figures }) {
+  const share = (side) => {
+    const [of, out] = [figures[side][total], figures[side][bad]];
+    return `${count(out)}\u00a0of\u00a0${count(of)}${of ? ` (${percent(out / of)})` : ""}`;
+  };
+  const found = figures.evidence[name];
+  const className = found >= figures.limit ? "bad" : "";
+  const sides = ["baseline_figures", "candidate_figures"].map((side) => element("td", share(side)));
+  return row(title(canary), [...sides, element("td", found.toPrecision(3), { className })]);
+}
+
+const VERDICTS = { undecided: "undecided", promote: "good enough for all callers", rollback: "to be rolled back" };
+const WHY = { errors: "for its errors", slow: "for slow answers", thumbs: "for thumbs down" };
+
+// The newest canary while it is open, and for an hour after its end.
+function showCanary({ canary, figures, log, log_available }, now) {
+  const ended = log.length ? Date.parse(log.at(-1).at) / 1000 : 0;
+  const open = ["running", "promoting"].includes(canary?.state);
+  at("canary").hidden = !canary || (!open && now - ended > 60 * MINUTES);
+  if (at("canary").hidden) return;
+  const goal = canary.promote ? `promoted by itself after ${count(canary.promote_after)} requests` : "promoted by hand only";
+  const share = `${percent(canary.share)} of the callers, ${goal}`;
+  at("canary-state").textContent = `${canary.candidate} beside ${canary.baseline}: ${canary.state}${open ? `, ${share}` : ""}.`;
+  at("canary-unread").hidden = log_available;
+  at("canary-table").hidden = at("verdict").hidden = !figures;
+  if (figures) {
+    at("baseline").textContent = canary.baseline;
+    at("candidate").textContent = canary.candidate;
+    at("evidence").textContent = `Evidence (of ${count(figures.limit)})`;
+    at("signs").replaceChildren(...SIGNS.map((each) => sign(each, { canary, figures })));
+    const verdict = [VERDICTS[figures.verdict], WHY[figures.why]].filter(Boolean).join(" ");
+    at("verdict").textContent = `Verdict after ${count(figures.seconds)} s: ${verdict}.`;
+    at("verdict").classList.toggle("bad", figures.verdict === "rollback");
+  }
+  at("decisions").replaceChildren(...log.map(({ at, action, actor, why }) =>
+    element("li", `${timeOf(at)} ${action} by ${actor}${WHY[why] ? `, ${WHY[why]}` : ""}`)));
+}
+
+const timeOf = (moment) => new Date(moment).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
+function show({ minutes, revisions, canary }) {
   at("cards").replaceChildren(...CARDS.map((each) => card(each, minutes)));
-  at("revisions").replaceChildren(...revisions.map(row));
+  showRevisions(revisions);
+  const now = minutes.at(-1).at;
+  showCanary(canary, now);
   at("figures").hidden = false;
-  const time = new Date(minutes.at(-1).at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  say(`Minute by minute until ${time}`);
+  say(`Minute by minute until ${timeOf(now * 1000)}`);
 }
 
 function say(text, isBad = false) {
