@@ -4,7 +4,7 @@ import codecs
 import hashlib
 import logging
 import re
-import uuid
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -139,7 +139,7 @@ class EventStream(StreamingResponse):
 def request_id(headers: Mapping[str, str]) -> str:
     """The client's or a proxy's own, or a new one."""
     given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 def json_error(

@@ -49,11 +49,11 @@ def _upright(picture: Image.Image, data: bytes, orientation: int, pixel_bound: i
         mode = _PREMULTIPLIED.get(band.mode)
         return band.convert(mode) if mode else band
 
-    small = shrunk(picture, orientation, size, None if _is_plain(picture) else prepared)
+    small = shrunk(picture, orientation, size, None if is_plain(picture) else prepared)
     return small.convert(_STRAIGHT[small.mode]) if small.mode in _STRAIGHT else small
 
 
-def _is_plain(picture: Image.Image) -> bool:
+def is_plain(picture: Image.Image) -> bool:
     """Whether nothing is to be converted before it is resized."""
     return picture.mode in ("L", "RGB", "CMYK") and "transparency" not in picture.info
 

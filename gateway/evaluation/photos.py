@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 from contract.errors import ShopsightError
-from contract.images import EncodedImage, check_image, parse_image_text
+from contract.images import EncodedImage, glance, parse_image_text
 from gateway.evaluation.lines import BadSet, QuestionSet, SetLine
 
 # Of a page's small pictures: 200 of them are 2 MB.
@@ -56,7 +56,7 @@ class SetPhoto:
         if self.is_upload:
             return None
         try:
-            pixels = check_image(self._encoded(), exact=False).pixels
+            pixels = glance(self._encoded())
         except ShopsightError:
             return None
         pixels.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))

@@ -5,12 +5,14 @@ import argparse
 import asyncio
 import itertools
 import json
+import subprocess
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine, text
@@ -26,7 +28,7 @@ from gateway.log.outbox.spool import MAX_GROUP
 from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.database import open_database
 from loadtest.bench.gateway import SIZES
-from loadtest.closed_loop import ask_photo_request, photo, process, run_closed_loop
+from loadtest.closed_loop import ask_photo_request, cpu_s, photo, process, run_closed_loop
 from tests.support.limits import ROOMY
 from tests.support.migrating import migrate
 from tests.support.servers import mariadb_server
@@ -45,6 +47,7 @@ def bench_hits(folder: Path, database_url: str, seconds: float, rounds: int) -> 
         url = f"http://127.0.0.1:{replica}"
         stack.enter_context(process(command, url))
         ports = {}
+        running: dict[str, subprocess.Popen[Any]] = {}
         modules = {"off": "loadtest.gateway_without_log", "process": "gateway", "power": "gateway"}
         for way, module in modules.items():
             ports[way] = free_port()
@@ -61,38 +64,47 @@ def bench_hits(folder: Path, database_url: str, seconds: float, rounds: int) -> 
                 "ADMIN_PORT": str(free_port()),
             }
             ready = f"http://127.0.0.1:{ports[way]}/readyz"
-            stack.enter_context(process([sys.executable, "-m", module], ready, **environment))
-        return asyncio.run(compare(ports, request, seconds, rounds))
+            command = [sys.executable, "-m", module]
+            running[way] = stack.enter_context(process(command, ready, **environment))
+        return asyncio.run(compare(ports, running, request, seconds, rounds))
 
 
 async def compare(
-    ports: dict[str, int], request: bytes, seconds: float, rounds: int
+    ports: dict[str, int],
+    running: dict[str, subprocess.Popen[Any]],
+    request: bytes,
+    seconds: float,
+    rounds: int,
 ) -> dict[str, float]:
     added: dict[str, float] = {}
     for port in ports.values():
         await run_closed_loop(port, 1, 1, itertools.repeat(request))
     for concurrent in (1, 16):
-        seen: dict[str, list[tuple[float, float, float]]] = {way: [] for way in ports}
+        seen: dict[str, list[tuple[float, float, float, float]]] = {way: [] for way in ports}
         for _ in range(rounds):
             for way, port in ports.items():
+                before_s = cpu_s(running[way])
                 figures = await run_closed_loop(
                     port, concurrent, seconds, itertools.repeat(request)
                 )
                 assert not figures.errors
+                cpu_us = (cpu_s(running[way]) - before_s) / len(figures.times_ms) * 1e6
                 percentiles = figures.percentile(0.5), figures.percentile(0.99)
-                seen[way].append((*percentiles, figures.per_s))
+                seen[way].append((*percentiles, figures.per_s, cpu_us))
         off = seen["off"]
         for way, of_way in seen.items():
-            p50, p99, per_s = (median(column) for column in zip(*of_way, strict=True))
+            p50, p99, per_s, cpu = (median(column) for column in zip(*of_way, strict=True))
             print(
                 f"hits, {concurrent:>2} at once, log {way:<7}:"
-                f" p50 {p50:6.2f} ms, p99 {p99:6.2f} ms, {per_s:5.0f}/s",
+                f" p50 {p50:6.2f} ms, p99 {p99:6.2f} ms, {per_s:5.0f}/s,"
+                f" {cpu:5.0f} us of CPU",
                 flush=True,
             )
             pairs = list(zip(of_way, off, strict=True))
             added[f"{way} {concurrent} p50"] = median(ours[0] - bare[0] for ours, bare in pairs)
             added[f"{way} {concurrent} p99"] = median(ours[1] - bare[1] for ours, bare in pairs)
             added[f"{way} {concurrent} rate"] = median(ours[2] / bare[2] for ours, bare in pairs)
+            added[f"{way} {concurrent} cpu"] = median(ours[3] / bare[3] for ours, bare in pairs)
     return added
 
 
@@ -169,6 +181,7 @@ def main() -> None:
         "hit_added_p50_ms_alone": round(added["process 1 p50"], 2),
         "hit_added_p50_ms_power": round(added["power 16 p50"], 2),
         "hit_rate_against_no_log": round(added["process 16 rate"], 2),
+        "hit_cpu_against_no_log": round(added["process 16 cpu"], 2),
         "forward_rows_per_s": round(per_s),
     }
     print("RESULT " + json.dumps(result))

@@ -3,7 +3,6 @@ and those of dead gateways. An event leaves its spool only after the database ha
 
 import contextlib
 import logging
-import random
 import sqlite3
 import threading
 import time
@@ -18,6 +17,7 @@ from gateway.log.given_answers import given_answers
 from gateway.log.outbox.dead_letters import insert_dead_letter
 from gateway.log.outbox.delivery import Delivery, DeliveryResult, ServerFault
 from gateway.log.outbox.metrics import OutboxMetrics
+from gateway.log.outbox.pauses import POLL_S, pause_s
 from gateway.log.outbox.pending_deletions import PendingDeletions
 from gateway.log.outbox.retry_schedule import RetrySchedule
 from gateway.log.outbox.settings import OutboxSettings
@@ -27,17 +27,12 @@ from gateway.log.schema.database import CONNECT_TIMEOUT_S
 
 log = logging.getLogger(__name__)
 
-# How often an empty spool is read: rows reach the database that much later.
-POLL_S = 0.1
 # Rows of one transaction: 500 take about 20 ms, and a crash repeats at most so many.
 BATCH_ROWS = 500
 # How often the spool folder is searched for orphans and the disk's free space is read.
 SCAN_S = 1.0
 # With so many refused events in a spool, nothing new is read from it until some are settled.
 MAX_REFUSED = 1_000
-# Pauses while the database is down, doubling from the first to the longest. Half of each is random.
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 2.0
 # A server that does not answer for so long counts as down.
 ANSWER_TIMEOUT_S = 30
 
@@ -74,6 +69,7 @@ class Forwarder:
         self._own_is_damaged = False
         self._scan_at = 0.0
         self._failures = 0
+        self._largest_batch = 0  # of the last round
         self._drain_until = float("inf")  # monotonic; set by `stop`
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-forwarder", daemon=True)
@@ -111,11 +107,8 @@ class Forwarder:
                 log.exception("forwarding failed")
                 self._failures += 1
                 more = False
-            if self._failures:
-                longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._failures, 10))
-                self._wait(random.uniform(longest / 2, longest))  # noqa: S311
-            elif not more:
-                self._wait(POLL_S)
+            if self._failures or not more:
+                self._wait(pause_s(self._failures, self._largest_batch))
         for spool in self._spools:
             with contextlib.suppress(sqlite3.Error):
                 spool.close()
@@ -131,6 +124,7 @@ class Forwarder:
         self._scan()
         more = False
         oldest = None
+        self._largest_batch = 0
         for spool in self._spools:
             refused = self._retry_schedule.not_due(spool)
             if len(refused) >= MAX_REFUSED:
@@ -138,6 +132,7 @@ class Forwarder:
             try:
                 skipped = [*refused, *self._pending_deletions.not_due(spool)]
                 batch = spool.oldest(BATCH_ROWS, skipped)
+                self._largest_batch = max(self._largest_batch, len(batch))
                 if batch:
                     oldest = min(oldest or batch[0].at, batch[0].at)
                     removed = self._forward(spool, batch)

@@ -73,6 +73,20 @@ def test_text_in_a_photo_goes_through_the_rules(start_gateway: Start, stub: Stub
     assert httpx.post(f"{gateway}/v1/images", content=plain, timeout=60).status_code == 201
 
 
+async def test_a_small_code_in_a_larger_photo_is_read() -> None:
+    """At 1600 x 1200 a photo is larger than the model sees it: three pixels a module, and two."""
+    picture = Image.open(HANDBAG).convert("RGB").resize((1600, 1200))
+    code = zxingcpp.create_barcode("https://u.wechat.com/abcDEF", zxingcpp.BarcodeFormat.QRCode)
+    drawn = Image.fromarray(zxingcpp.write_barcode_to_image(code, scale=8))
+    picture.paste(drawn.resize((64, 64), Image.Resampling.BICUBIC), (30, 40))
+    examiner = PhotoExaminer(("codes",), 60)
+    try:
+        found = await examiner.examine(encoded(picture, quality=50))
+    finally:
+        examiner.close()
+    assert found.codes == ("https://u.wechat.com/abcDEF",)
+
+
 async def test_no_picture_of_ours_is_taken_for_a_nude() -> None:
     examiner = PhotoExaminer(("nsfw", "codes"), 60)
     try:

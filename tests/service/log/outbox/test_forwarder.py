@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, insert, select, text
+from sqlalchemy.event import listen
 
 from gateway.log.event import TableShape
 from gateway.log.outbox.delivery import Delivery
+from gateway.log.outbox.pauses import BUSY_ROWS, POLL_S
 from gateway.log.outbox.reconcile import reconcile_log
 from gateway.log.outbox.spool import Spool, SpooledEvent
 from gateway.log.outbox.spool_folder import SpoolFolder, spools_in
@@ -139,6 +141,20 @@ def test_the_spool_of_a_killed_gateway_is_adopted_by_one_of_the_living(
     wait_until("cleared away", lambda: not folder.exists())
     assert sum(running.count("spools_adopted") for running in living) == 1
     assert ids(engine) == sorted(ids_of(events))
+
+
+def test_a_busy_gateways_rows_go_in_few_transactions(start: Start, engine: Engine) -> None:
+    running = start()
+    committed = []
+    listen(running.engine, "commit", committed.append)
+    events = []
+    for _ in range(30):
+        rows = [event() for _ in range(BUSY_ROWS)]
+        running.append(*rows)
+        events += rows
+        time.sleep(0.05)
+    wait_for(engine, events)
+    assert len(committed) <= 1.5 / POLL_S / 2  # half as many as a gateway with little to do makes
 
 
 def test_who_stops_forwards_what_is_left_and_leaves_no_spool(
