@@ -68,7 +68,7 @@ def test_where_nothing_is_up_it_says_so(tmp_path: Path) -> None:
 
 
 def test_make_up_ends_with_it() -> None:
-    command = ["make", "--dry-run", "up"]
+    command = ["make", "--no-print-directory", "--dry-run", "up"]
     planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert planned.splitlines()[-1] == "bin/where"
 
