@@ -24,6 +24,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from contract.pixels.jobs import warm_up
+from gateway.moderation.text import TextPolicy
 from tests.support import ROOT
 
 # What gateways, workers, commands and stub replicas import; not the modules that they are, which
@@ -196,6 +197,7 @@ def _preload() -> None:
         if not name.endswith("__main__"):
             import_module(name)
     warm_up()
+    TextPolicy.load()
     gc.collect()
     gc.freeze()  # so that the collector of a child does not copy what it shares
 

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -69,6 +69,11 @@ class _File(_Strict):
     tenants: dict[str, dict[Category, Action]] = {}
 
 
+class RuleFile(NamedTuple):
+    name: str
+    data: bytes
+
+
 @dataclass(frozen=True)
 class RuleSet:
     version: str
@@ -91,22 +96,34 @@ def rule_files(extra: Path | None) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.glob("*.toml"))]
 
 
-def read_rules(files: Sequence[Path], more: bytes = b"") -> RuleSet:
+def read_files(paths: Sequence[Path]) -> tuple[RuleFile, ...]:
+    """Raises BadRules."""
+    try:
+        return tuple(RuleFile(path.name, path.read_bytes()) for path in paths)
+    except OSError as error:
+        raise BadRules(f"{Path(error.filename).name}: {error}") from None
+
+
+def parse_rules(files: Sequence[RuleFile], more: bytes = b"") -> RuleSet:
     """`more`: what else decides, for the version. Raises BadRules."""
     digest = hashlib.sha256(more)
-    read = []
-    for path in files:
+    parsed = []
+    for name, data in files:
         try:
-            data = path.read_bytes()
-            read.append(_File.model_validate(tomllib.loads(data.decode())))
+            parsed.append(_File.model_validate(tomllib.loads(data.decode())))
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"]))
-            raise BadRules(f"{path.name}: {place}: {first['msg']}") from None
-        except (OSError, ValueError) as error:
-            raise BadRules(f"{path.name}: {error}") from None
+            raise BadRules(f"{name}: {place}: {first['msg']}") from None
+        except ValueError as error:
+            raise BadRules(f"{name}: {error}") from None
         digest.update(len(data).to_bytes(8) + data)
-    return _joined(read, digest.hexdigest()[:12])
+    return _joined(parsed, digest.hexdigest()[:12])
+
+
+def read_rules(paths: Sequence[Path]) -> RuleSet:
+    """Raises BadRules."""
+    return parse_rules(read_files(paths))
 
 
 def _joined(files: Iterable[_File], version: str) -> RuleSet:

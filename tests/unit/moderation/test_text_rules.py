@@ -109,6 +109,18 @@ def test_a_rule_of_ops_adds_and_takes_away(tmp_path: Path) -> None:
     assert policy.version != TextPolicy(RULES).version
 
 
+def test_a_policy_is_put_together_anew_only_where_a_file_has_changed(tmp_path: Path) -> None:
+    ours = tmp_path / "ours.toml"
+    ours.write_text('version = "1"\n[actions]\nabuse = "flag"\n')
+    first = TextPolicy.load(tmp_path)
+    ours.touch()
+    assert TextPolicy.load(tmp_path) is first
+    ours.write_text('version = "1"\n[actions]\nabuse = "review"\n')
+    second = TextPolicy.load(tmp_path)
+    assert second.version != first.version
+    assert [each.judge(["傻逼"], "x").action for each in (first, second)] == ["flag", "review"]
+
+
 def test_a_tenant_has_actions_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "ours.toml").write_text(
         'version = "1"\n[tenants.club]\nabuse = "flag"\nadvert = "review"\n'
