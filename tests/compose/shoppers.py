@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections import Counter
+from datetime import UTC, datetime
 from types import TracebackType
 
 import httpx
@@ -27,6 +28,8 @@ class Shoppers:
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(number)]
         self.ended: list[tuple[str, str]] = []
         """How each question ended (its status, or the error's name), and its request id."""
+        self.told: list[str] = []
+        """When each failure came, and what it said: to be found in the logs again."""
 
     def __enter__(self) -> "Shoppers":
         for thread in self._threads:
@@ -67,4 +70,6 @@ class Shoppers:
                 else:
                     how = str(answer.status_code)
                     self.ended.append((how, answer.headers.get("x-request-id", "")))
+                    if how != "200":
+                        self.told.append(f"{datetime.now(UTC):%H:%M:%S.%f} {how} {answer.text}")
                 self._stop.wait(self._pause_s)

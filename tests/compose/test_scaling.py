@@ -65,7 +65,7 @@ def test_gateways_and_replicas_come_and_go_under_load(stack: Stack) -> None:
         wait_until("more questions", lambda: len(shoppers.ended) > before + 40, 60)
         assert answer(1)
         stack.scale("inference", 2)
-    assert not shoppers.failed
+    assert not shoppers.failed, shoppers.told
     assert lost(stack, shoppers) == 0
 
 
@@ -78,6 +78,6 @@ def test_each_container_is_started_again_without_a_failed_question(stack: Stack)
             health = ("inspect", "--format", "{{.State.Health.Status}}", name)
             wait_until(name, lambda health=health: docker(*health) == "healthy", 240)
             wait_until("the gateways", lambda: stack.replicas_ready() == {2}, 60)
-    assert not shoppers.failed
+    assert not shoppers.failed, shoppers.told
     assert len(shoppers.ended) > 100
     assert lost(stack, shoppers) == 0

@@ -320,6 +320,19 @@ def test_questions_are_split_and_a_dead_gateway_costs_none(
     assert set(asked_of(nginx, 20)) == {FIRST}
 
 
+def test_a_gateway_that_is_just_back_is_asked_when_the_other_one_goes(
+    names: NameServer, start: Callable[..., Nginx], port: int
+) -> None:
+    """Restarted one by one: the first one still counts as gone for a moment."""
+    with stand_in_gateway(SECOND, port):
+        names.addresses = [FIRST, SECOND]
+        nginx = start()
+        wait_until("the first is missed", lambda: "connect() failed" in nginx.log.read_text())
+        assert set(asked_of(nginx, 8)) == {SECOND}
+    with stand_in_gateway(FIRST, port):
+        assert set(asked_of(nginx, 8)) == {FIRST}
+
+
 def test_added_and_removed_gateways_are_followed(
     nginx: Nginx, names: NameServer, port: int
 ) -> None:
