@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 MB = 1024 * 1024
 # Of decoding and all checks together, beside the models: a photo of 60 MP takes 460 MB to decode.
 MEMORY_BYTES = 768 * MB
-# Photos that wait: each takes 75 ms, with text a second.
+# Photos that wait: each takes 45 ms, with text a second.
 MOST_WAITING = 32
 # Large ones take half a second, and each body that waits has megabytes.
 MOST_LARGE_WAITING = 8
