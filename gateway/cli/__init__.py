@@ -55,11 +55,17 @@ def main() -> None:
 
     command = commands.add_parser("report", help="a day, week or month of the log as one page")
     command.add_argument("period", nargs="?", choices=["day", "week", "month"], default="week")
-    command.add_argument("--day", type=date.fromisoformat, help="in it; default: the last one")
+    command.add_argument(
+        "--day",
+        type=date.fromisoformat,
+        help="in it, as 2026-11-04; default: the last that is over",
+    )
     command.add_argument("--tenant", help="only this tenant's")
     command.add_argument("--language", choices=["zh", "en"], default="zh")
     command.add_argument("--out", type=Path, help="default: a file named after the period, here")
-    command.add_argument("--missing", action="store_true", help="all that REPORT_DIR lacks")
+    command.add_argument(
+        "--missing", action="store_true", help="instead: each page that the folder REPORT_DIR lacks"
+    )
     command.set_defaults(file="gateway.cli.report", run=lambda report, args: report.run(args))
 
     command = commands.add_parser("sql", help="one question to the behaviour log, read only")

@@ -20,10 +20,10 @@ def summary(engine: Engine, zone: tzinfo) -> str:
         if acquired:  # else the worker does it
             roll_up(engine, zone)
     with engine.connect() as connection:
-        return "\n".join(_lines(connection)) or "The log is empty."
+        return "\n".join(_lines(connection, zone)) or "The log is empty."
 
 
-def _lines(connection: Connection) -> Iterator[str]:
+def _lines(connection: Connection, zone: tzinfo) -> Iterator[str]:
     days = _rows(
         connection,
         "SELECT business_day, SUM(requests) AS asked,"
@@ -50,7 +50,7 @@ def _lines(connection: Connection) -> Iterator[str]:
         "SELECT business_hour, SUM(requests) AS requests FROM hourly_usage GROUP BY business_hour",
     )
     by_hour = {row.business_hour: float(row.requests) for row in hours}
-    yield f"by hour   {sparkline([by_hour.get(hour, 0.0) for hour in range(24)])}  0 … 23"
+    yield f"by hour   {sparkline([by_hour.get(hour, 0.0) for hour in range(24)])}  0 … 23 ({zone})"
     yield from _latency(connection)
     for name in ("intent", "language"):
         yield from _bars(name, _rows(connection, _GROUPED.format(name=name)))

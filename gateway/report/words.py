@@ -19,7 +19,7 @@ _WORDS = {
     "nothing": ("本期没有数据。", "Nothing in this period."),
     "asked": ("提问数", "Questions"),
     "sessions": ("会话数", "Sessions"),
-    "answered_percent": ("回答率", "Answered"),
+    "answered_percent": ("请求成功率", "Requests answered"),
     "failed_percent": ("失败率", "Failed"),
     "hit_percent": ("缓存命中率", "From the cache"),
     "computed_p50": ("推理耗时 p50", "Computed, p50"),
