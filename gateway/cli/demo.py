@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, select
 
 from contract.process.home import shipped
 from gateway.cli.ask import Answered, ask
+from gateway.cli.demo_checkpoint import CAUTION, KNOWS
 from gateway.cli.embedded import embedded_stack
 from gateway.cli.stats import summary
 from gateway.config import Settings
@@ -65,7 +66,7 @@ def run() -> int:
         print("\nThe analysts' summary:")
         print("  " + summary(engine, Settings().business_zone).replace("\n", "\n  "))
         engine.dispose()
-    print("\nThe demo checkpoint knows only pictures that this project renders itself.")
+    print(f"\n{KNOWS}\n{CAUTION}")
     print("Go on with `make run` (the page, at http://127.0.0.1:8080) or the README.")
     return 0
 
