@@ -31,9 +31,12 @@ QUESTIONS = (
 def run() -> int:
     started = time.perf_counter()
     print("Shopsight demo: gateway + model on this machine, no server, no GPU.")
-    print("Loading the demo checkpoint …", flush=True)
+
+    def loading() -> None:
+        print("Loading the demo checkpoint …", flush=True)
+
     with tempfile.TemporaryDirectory(prefix="shopsight-demo-") as folder:
-        with embedded_stack(Path(folder)) as stack:
+        with embedded_stack(Path(folder), loading=loading) as stack:
             print(f"Up after {time.perf_counter() - started:.1f} s.\n")
             samples = json.loads((SAMPLES / "samples.json").read_text())
             by_file = {sample["file"]: sample for sample in samples}

@@ -178,12 +178,15 @@ def _sides(args: argparse.Namespace) -> Iterator[list[Side]]:
 
 def _embedded(stack: ExitStack, checkpoint: str) -> tuple[str, str]:
     """Its address, and what stands for it: its port is another one each time."""
-    print("Loading the model …", file=sys.stderr, flush=True)
+
+    def loading() -> None:
+        print("Loading the model …", file=sys.stderr, flush=True)
+
     folder = stack.enter_context(TemporaryDirectory(prefix="shopsight-evaluate-"))
     here = Path(checkpoint)
     name = str(here.resolve()) if checkpoint and here.is_dir() else checkpoint  # or the hub's name
     model = {"CHECKPOINT": name} if name else {}
-    running = stack.enter_context(embedded_stack(Path(folder), **{**OURS, **model}))
+    running = stack.enter_context(embedded_stack(Path(folder), loading=loading, **OURS | model))
     return running.url, f"embedded {name}".strip()
 
 

@@ -37,8 +37,11 @@ def _stay_up(bind: str, port: int) -> NoReturn:
         "SPOOL_DIR": str(settings.spool_dir),
         "IMAGE_DIR": str(settings.image_dir),
     }
-    print("Loading the model …", flush=True)
-    with embedded_stack(home(), bind=bind, port=port, **places) as stack:
+
+    def loading() -> None:
+        print("Loading the model …", flush=True)
+
+    with embedded_stack(home(), bind=bind, port=port, loading=loading, **places) as stack:
         print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
         print(f"Metrics: {stack.internal_url}/metrics   Administration: shopsight admin")
         if bind == "0.0.0.0":  # noqa: S104 - asked for by name

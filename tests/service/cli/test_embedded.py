@@ -133,9 +133,11 @@ def test_a_log_that_is_not_there_yet_is_a_sentence(command: str, tmp_path: Path)
 
 def test_a_taken_port_is_said_before_anything_starts(embedded_stack: Stack) -> None:
     taken = cli("run", "--port", embedded_stack.url.rpartition(":")[2])
-    assert taken.returncode == 1
-    assert "PORT=" in taken.stderr
-    assert "is up" not in taken.stdout
+    assert (taken.returncode, taken.stdout) == (1, "")
+    (gateway,) = (child for child in embedded_stack.children if child.module == "gateway")
+    assert f"is taken by process {gateway.process.pid} (" in taken.stderr
+    assert "a Shopsight gateway" in taken.stderr
+    assert "make run PORT=" in taken.stderr
 
 
 def test_a_log_of_a_newer_version_is_a_sentence_and_nothing_starts(

@@ -302,7 +302,7 @@ def test_without_an_address_a_stack_is_started_for_each_checkpoint(
     started = []
 
     @contextmanager
-    def stack(folder: Path, **environment: str) -> Iterator[Any]:
+    def stack(folder: Path, **environment: Any) -> Iterator[Any]:
         started.append(environment.get("CHECKPOINT"))
         yield argparse.Namespace(url=shop.url)
 

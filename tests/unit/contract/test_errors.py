@@ -66,6 +66,10 @@ def chat(**more: Any) -> Callable[[], object]:
     return lambda: parse_completion(json.dumps(body).encode())
 
 
+# A field that may not be named, within one that may.
+STRAY = {"name": "n", "schema": {}, "my secret": 1}
+
+
 @pytest.mark.parametrize(("ask", "en", "zh"), [
     (
         lambda: parse_form({"question": "What?"}, None),
@@ -87,7 +91,7 @@ def chat(**more: Any) -> Callable[[], object]:
     (chat(photo=1), "There is no field 'photo'.", "没有名为 photo 的字段。"),
     (chat(**{"my secret": 1}), "A field is unknown.", "有未知的字段。"),
     (
-        chat(response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": {}, "my secret": 1}}),
+        chat(response_format={"type": "json_schema", "json_schema": STRAY}),
         "The field 'response_format.json_schema' cannot be accepted.",
         "字段 response_format.json_schema 不符合要求。",
     ),
