@@ -53,7 +53,8 @@ def run() -> int:
             if answered.cache != "hit":
                 raise SystemExit("The repeated question did not come from the cache.")
         engine = create_engine(stack.database_url)
-        print("The behaviour log (SQLite here, MySQL in compose):")
+        zone = Settings().business_zone
+        print(f"The behaviour log (SQLite here, MySQL in compose; times in {zone}):")
         columns = ["asked_at", "outcome", "cache", "language", "total_ms", "question"]
         with engine.connect() as connection:
             rows = connection.execute(
@@ -63,11 +64,11 @@ def run() -> int:
             )
             for at, outcome, cache, language, total_ms, question in rows:
                 print(
-                    f"  {at:%H:%M:%S}  {outcome:<9} {cache:<5} {language:<3}"
+                    f"  {at.astimezone(zone):%H:%M:%S}  {outcome:<9} {cache:<5} {language:<3}"
                     f" {total_ms:7.1f} ms  {question}"
                 )
         print("\nThe analysts' summary:")
-        print("  " + summary(engine, Settings().business_zone).replace("\n", "\n  "))
+        print("  " + summary(engine, zone).replace("\n", "\n  "))
         engine.dispose()
     print(f"\n{KNOWS}\n{CAUTION}")
     print("Go on with `make run` (the page, at http://127.0.0.1:8080) or the README.")
