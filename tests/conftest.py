@@ -1,10 +1,14 @@
 """What several tiers of tests share: the embedded stack, which is two real processes."""
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import hypothesis
 import pytest
 
@@ -25,13 +29,20 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SHOPSIGHT_HOME"] = str(tmp_path_factory.mktemp("home"))
 
 
+def one_certificate() -> str:
+    """A file for clients that load certificates though they speak to this machine, without TLS: to
+    load those of the world would take each client and each connection to MariaDB 40 ms of CPU."""
+    folder = tempfile.mkdtemp(prefix="shopsight-certificate-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = Path(folder, "one.pem")
+    file.write_text(certifi.contents().partition("-----END")[0] + "-----END CERTIFICATE-----\n")
+    return str(file)
+
+
 def pytest_configure() -> None:
     fork_server.wanted = True
     share_out_ports()
-    # Tests speak to this machine, without TLS: to load the certificates of the world for each
-    # client would take 40 ms of CPU. This is a folder without any.
-    os.environ.pop("SSL_CERT_FILE", None)
-    os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
+    os.environ["SSL_CERT_FILE"] = one_certificate()
     # How full the machine's disk is decides no test.
     os.environ["IMAGE_DISK_FREE"] = "0"
     # Neither does what else the machine has to do: hypothesis gives an example 200 ms.

@@ -10,8 +10,6 @@ import redis
 from sqlalchemy import Engine, create_engine, text
 
 from contract.sandbox import spawning
-from gateway.moderation.rules.ruleset import rule_files
-from gateway.moderation.text import TextPolicy
 from tests.support import fork_server
 from tests.support.forwarding import migrated as migrated
 from tests.support.forwarding import start as start
@@ -23,18 +21,9 @@ from tests.support.swift_server import ObjectStore, swift_server
 @pytest.fixture(scope="session", autouse=True)
 def _shared_by_gateways() -> Iterator[None]:
     """What each gateway of these tests would make anew, though it is the same: helpers are forked
-    from a process that has their imports, and rules are compiled once."""
-    read, policies = TextPolicy.load, {}
-
-    def load(folder: Path | None = None) -> TextPolicy:
-        files = tuple((path.name, path.read_bytes()) for path in rule_files(folder))
-        if files not in policies:
-            policies[files] = read(folder)
-        return policies[files]
-
+    from a process that has their imports."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spawning, "launch", fork_server.launch_helpers)
-        patch.setattr(TextPolicy, "load", load)
         yield
 
 

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from unittest.mock import patch
 
-import certifi
 import httpx
 import obstore
 from obstore.store import S3Store
@@ -154,12 +152,7 @@ def swift_server(folder: Path) -> Iterator[ObjectStore]:
     places = [f"{kind}={port}" for kind, port in ports.items()]
     command = [DEBIANS_PYTHON, "-c", RINGS, str(folder), *places]
     subprocess.run(command, check=True, capture_output=True)
-    # obstore refuses to start without any certificate, also for an address without TLS: one is
-    # enough, and quick to load.
-    one = folder / "one.pem"
-    one.write_text(certifi.contents().partition("-----END")[0] + "-----END CERTIFICATE-----\n")
     with ExitStack() as stack:
-        stack.enter_context(patch.dict(os.environ, SSL_CERT_FILE=str(one)))
         for kind, port in ports.items():
             file = configure(kind, NODE.format(kind=kind), port)
             command = [program(f"swift-{kind}-server"), str(file), "--verbose"]

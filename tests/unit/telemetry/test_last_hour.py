@@ -1,16 +1,20 @@
 """The last hour by minutes, out of the metrics that a gateway counts anyway."""
 
-import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
+from gateway.log import interaction
 from gateway.log.interaction import Interaction
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.request_metrics import RequestMetrics
 from gateway.telemetry.last_hour import MINUTES, LastHour
 from gateway.telemetry.snapshot import quantile, read
+
+# What the requests' own clock says: a pause of the machine is no part of what they took.
+NOW_S = 1_000.0
 
 
 class Clocked:
@@ -26,9 +30,8 @@ class Clocked:
 
     def finish(self, ms: float = 5, **fields: Any) -> None:
         known = {"outcome": "answered", "cache": "miss", "revision": "r1", **fields}
-        interaction = Interaction("id", started=time.monotonic() - ms / 1000, **known)
         self.requests.in_flight.inc()
-        self.requests.finished(interaction)
+        self.requests.finished(Interaction("id", started=NOW_S - ms / 1000, **known))
 
     def at(self, seconds: float) -> None:
         self.now = seconds
@@ -46,7 +49,8 @@ class Clocked:
 
 
 @pytest.fixture
-def gateway() -> Clocked:
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Clocked:
+    monkeypatch.setattr(interaction, "time", SimpleNamespace(monotonic=lambda: NOW_S))
     return Clocked()
 
 
