@@ -22,6 +22,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from contract.text.field_words import Fault, complaint, not_supported
+
 # OpenAI's clients sleep for as long as they are told, up to a minute, and give up on more.
 MAX_RETRY_AFTER_S = 60
 
@@ -88,19 +90,17 @@ class InvalidField(ClientError):
     """`unsupported`: what the client asks for by one of OpenAI's names, and we do not do."""
 
     code = "invalid_field"
-    en = "A field is missing, unknown or not allowed; see 'param'."
-    zh = "有字段缺失、未知或不被允许，见 param。"
+    en = zh = ""  # the message is made of the field's name
 
-    def __init__(self, param: str | None = None, unsupported: str | None = None) -> None:
+    def __init__(
+        self, param: str | None = None, unsupported: str | None = None, *, fault: Fault = "value"
+    ) -> None:
         super().__init__(param)
-        self.unsupported = unsupported
+        self.unsupported, self.fault = unsupported, fault
 
     def message(self, language: str) -> str:
-        if self.unsupported is None:
-            return super().message(language)
-        if language == "zh":
-            return f"不支持“{self.unsupported}”。"
-        return f"'{self.unsupported}' is not supported."
+        refused = self.unsupported and not_supported(self.unsupported, language)
+        return refused or super().message(language) or complaint(self.param, self.fault, language)
 
 
 class InvalidSchema(InvalidField):

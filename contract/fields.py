@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from contract.text.field_words import Fault
+
 # The kind of pydantic's error that names what is not supported.
 UNSUPPORTED = "unsupported"
 # Longer names of unknown fields are not repeated.
@@ -69,6 +71,15 @@ def unsupported(what: str, step: str = "") -> PydanticCustomError:
 def is_plain_name(name: str) -> bool:
     """Whether a field's name may be repeated to who sent it."""
     return name.isascii() and name.isidentifier() and len(name) <= MAX_NAME_CHARS
+
+
+def fault_of(error: Mapping[str, Any]) -> Fault:
+    """What one of pydantic's errors says of its field. Where an unknown one may not be named, its
+    error names what it stands in, of which that is not said."""
+    place = error["loc"]
+    if error["type"] == "extra_forbidden" and (len(place) == 1 or is_plain_name(str(place[-1]))):
+        return "unknown"
+    return "missing" if error["type"] == "missing" else "value"
 
 
 NOTHING = UnreadFields()

@@ -20,7 +20,7 @@ from starlette.types import Scope, Send
 
 from contract import errors
 from contract.errors import ShopsightError
-from contract.fields import is_plain_name
+from contract.fields import fault_of, is_plain_name
 from contract.images import MAX_IMAGE_BYTES
 from contract.text.language import preferred_language
 
@@ -184,9 +184,12 @@ def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> No
 
     async def unreadable(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        _, *place = error.errors()[0]["loc"]  # behind `body` or `query`
+        first = error.errors()[0]
+        _, *place = first["loc"]  # behind `body` or `query`
         name = str(place[0]) if place else ""
-        return answer(request, errors.InvalidField(name if is_plain_name(name) else None))
+        param = name if is_plain_name(name) else None
+        fault = "value" if place[1:] else fault_of(first)  # of what lies deeper it is not said
+        return answer(request, errors.InvalidField(param, fault=fault))
 
     async def gone(request: Request, error: Exception) -> JSONResponse:
         return answer(request, errors.BadRequest())  # nobody reads it

@@ -15,7 +15,7 @@ from contract.completion import (
     Turn,
 )
 from contract.errors import InvalidField
-from contract.fields import UNSUPPORTED, is_plain_name
+from contract.fields import UNSUPPORTED, fault_of, is_plain_name
 from contract.forms import ChatRequest, FormRequest, SampledRequest, SchemaFormat, ShortRequest
 from contract.images import EncodedImage
 from contract.json_body import parse_object
@@ -50,7 +50,7 @@ def parse_form(fields: Mapping[str, str], photo: EncodedImage | None) -> Complet
     elif photo is not None:
         about = Photo("photo", photo)
     else:
-        raise InvalidField("photo")
+        raise InvalidField("photo", fault="missing")
     return _about(
         about,
         turns=(Turn("user", checked_text(form.question, "question")),),
@@ -73,7 +73,7 @@ def validate(model: type[M], value: dict[str, Any]) -> M:
         if first["type"] == UNSUPPORTED:
             what = context["what"]
             place += [context["step"]] if context["step"] else []
-        raise InvalidField(_param(place), what) from None
+        raise InvalidField(_param(place), what, fault=fault_of(first)) from None
 
 
 def _param(place: list[int | str]) -> str | None:
@@ -91,7 +91,7 @@ def _from_short(short: ShortRequest) -> CompletionRequest:
     elif short.image is not None:
         about = read_photo(short.image, "image", by_id=False)
     else:
-        raise InvalidField("image")
+        raise InvalidField("image", fault="missing")
     return _about(
         about,
         turns=(Turn("user", checked_text(short.prompt, "prompt")),),

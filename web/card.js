@@ -191,7 +191,10 @@ function fill(lists, hidden, names) {
   heading.className = "unseen"; // the tag says it to the eye
   say(heading, "card");
   const fields = Object.assign(document.createElement("div"), { className: "fields" });
-  fields.append(...lists.map((told, place) => listOf(told, names[place])));
+  const rows = Object.keys(FIELDS).filter((name) => lists.some((told) => told.some(([field]) => field === name)));
+  fields.classList.toggle("two", lists.length > 1);
+  fields.style.setProperty("--rows", rows.length + 1); // with the names of the photos
+  fields.append(...lists.map((told, place) => listOf(told, names[place], rows)));
   box.replaceChildren(heading, fields);
   if (!hidden.length) return;
   const list = hidden.map((name) => word(HIDDEN[name])).join(word("listComma"));
@@ -200,7 +203,8 @@ function fill(lists, hidden, names) {
   box.append(line);
 }
 
-function listOf(told, name) {
+/** With a name it is one of two: each field then stands in the row that it has in both. */
+function listOf(told, name, rows) {
   const part = document.createElement("div");
   if (name) part.append(Object.assign(document.createElement("h3"), { textContent: name }));
   const list = document.createElement("dl");
@@ -210,6 +214,7 @@ function listOf(told, name) {
     const value = Object.assign(document.createElement("dd"), { dir: "auto", textContent: text });
     term.textContent = word(FIELDS[field]);
     pair.append(term, value);
+    if (name) pair.style.gridRow = rows.indexOf(field) + 1;
     list.append(pair);
   }
   if (told.length) part.append(list);

@@ -113,7 +113,7 @@ def _photo_of(
     if request.image is not None:
         return read_photo(request.image, "image", by_id=False)
     if file is None:
-        raise InvalidField(place)
+        raise InvalidField(place, fault="missing")
     return Photo(place, file)
 
 

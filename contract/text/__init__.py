@@ -1,1 +1,2 @@
-"""What is done to a question's text: its language, its looks, its canonical form."""
+"""What is done to a question's text: its language, its looks, its canonical form. And what fields
+are called."""

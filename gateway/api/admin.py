@@ -124,7 +124,7 @@ def admin_router(public: State, token: str, last_hour: LastHour) -> APIRouter:
         if interaction is not None:
             key = await gateway.log.answer_key(interaction)
         elif image is None and revision is None:  # a forgotten parameter must not purge all of them
-            raise InvalidField("image")
+            raise InvalidField("image", fault="missing")
         try:
             purged = await gateway.answers.purge(image=image, revision=revision, key=key)
         except RedisUnavailableError:

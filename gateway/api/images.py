@@ -56,7 +56,7 @@ async def _read(request: Request) -> tuple[EncodedImage, UploadForm]:
         return EncodedImage((await read_body(request)).data), validate(UploadForm, given)
     fields, photo = await read_form(request)
     if photo is None:
-        raise InvalidField("photo")
+        raise InvalidField("photo", fault="missing")
     return photo, validate(UploadForm, {**given, **fields})
 
 

@@ -18,6 +18,7 @@ from contract.images import (
     MIN_SIDE,
 )
 from contract.turns import MAX_TURN_CHARS
+from gateway.cli import demo_checkpoint
 
 # What the asker can do about an error, by its code, where the message alone does not say so.
 _ADVICE = {
@@ -39,6 +40,7 @@ _ADVICE = {
 class Answered:
     text: str
     cache: str
+    revision: str
     seconds: float
 
 
@@ -47,16 +49,12 @@ def ask(url: str, photo: Path, question: str, *, show: bool, key: str = "") -> A
     httpx.HTTPError."""
     started = time.perf_counter()
     texts = []
-    with photo.open("rb") as file:
-        request = httpx.stream(
+    with _client(url, key) as client, photo.open("rb") as file:
+        request = client.stream(
             "POST",
-            f"{url}/v1/ask",
+            "/v1/ask",
             data={"question": question, "stream": "true"},
             files={"photo": (photo.name, file)},
-            headers={"authorization": f"Bearer {key}"} if key else {},
-            timeout=60,
-            trust_env=False,
-            verify=url.startswith("https"),  # loading certificates takes longer than a cache hit
         )
         with request as answer:
             if answer.status_code != 200:
@@ -72,7 +70,18 @@ def ask(url: str, photo: Path, question: str, *, show: bool, key: str = "") -> A
                     print()  # what is said of it is a line of its own
                 raise
             cache = answer.headers.get("x-cache", "")
-    return Answered("".join(texts), cache, time.perf_counter() - started)
+            revision = answer.headers.get("x-model-revision", "")
+    return Answered("".join(texts), cache, revision, time.perf_counter() - started)
+
+
+def _client(url: str, key: str) -> httpx.Client:
+    return httpx.Client(
+        base_url=url,
+        headers={"authorization": f"Bearer {key}"} if key else {},
+        timeout=60,
+        trust_env=False,
+        verify=url.startswith("https"),  # loading certificates takes longer than a cache hit
+    )
 
 
 def _texts(lines: Iterator[str]) -> Iterator[str]:
@@ -123,5 +132,8 @@ def run(url: str, photo: Path, question: str, key: str = "") -> int:
     except (httpx.HTTPError, httpx.InvalidURL) as error:  # such as an address without a scheme
         print(f"{url}: {error}", file=sys.stderr)
         return 1
-    print(f"\n[{answered.cache}, {answered.seconds * 1000:.0f} ms]", file=sys.stderr)
+    print(flush=True)
+    print(f"[{answered.cache}, {answered.seconds * 1000:.0f} ms]", file=sys.stderr)
+    with _client(url, key) as client:
+        demo_checkpoint.tell(client, [answered.revision])
     return 0

@@ -93,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     passed = not args.evaluate or _evaluated(args, out, items, answers, required)
     left = [item for item in items if not answers.answered(item.id)]
     print(f"{out}: {len(items) - len(left)} of {len(items)} rows are answered.", file=sys.stderr)
+    lane.tell_of_demo()
     if left:
         print("The same command asks the others again.", file=sys.stderr)
     return 1 if left or not passed else 0

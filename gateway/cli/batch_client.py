@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from gateway.cli import demo_checkpoint
 from gateway.cli.catalogue import CARD
 from gateway.cli.patient_client import GivenUp, PatientClient
 
@@ -23,6 +24,9 @@ class BatchClient:
 
     def __init__(self, url: str, key: str) -> None:
         self._client = PatientClient(url, key)
+
+    def tell_of_demo(self) -> None:
+        demo_checkpoint.tell(self._client.http)
 
     def makes_cards(self) -> bool:
         """An address that takes another method is 405, and one that is not there 404."""

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, select
 
 from contract.process.home import shipped
 from gateway.cli.ask import Answered, ask
+from gateway.cli.demo_checkpoint import CAUTION, KNOWS
 from gateway.cli.embedded import embedded_stack
 from gateway.cli.stats import summary
 from gateway.config import Settings
@@ -30,9 +31,12 @@ QUESTIONS = (
 def run() -> int:
     started = time.perf_counter()
     print("Shopsight demo: gateway + model on this machine, no server, no GPU.")
-    print("Loading the demo checkpoint …", flush=True)
+
+    def loading() -> None:
+        print("Loading the demo checkpoint …", flush=True)
+
     with tempfile.TemporaryDirectory(prefix="shopsight-demo-") as folder:
-        with embedded_stack(Path(folder)) as stack:
+        with embedded_stack(Path(folder), loading=loading) as stack:
             print(f"Up after {time.perf_counter() - started:.1f} s.\n")
             samples = json.loads((SAMPLES / "samples.json").read_text())
             by_file = {sample["file"]: sample for sample in samples}
@@ -49,7 +53,8 @@ def run() -> int:
             if answered.cache != "hit":
                 raise SystemExit("The repeated question did not come from the cache.")
         engine = create_engine(stack.database_url)
-        print("The behaviour log (SQLite here, MySQL in compose):")
+        zone = Settings().business_zone
+        print(f"The behaviour log (SQLite here, MySQL in compose; times in {zone}):")
         columns = ["asked_at", "outcome", "cache", "language", "total_ms", "question"]
         with engine.connect() as connection:
             rows = connection.execute(
@@ -59,13 +64,13 @@ def run() -> int:
             )
             for at, outcome, cache, language, total_ms, question in rows:
                 print(
-                    f"  {at:%H:%M:%S}  {outcome:<9} {cache:<5} {language:<3}"
+                    f"  {at.astimezone(zone):%H:%M:%S}  {outcome:<9} {cache:<5} {language:<3}"
                     f" {total_ms:7.1f} ms  {question}"
                 )
         print("\nThe analysts' summary:")
-        print("  " + summary(engine, Settings().business_zone).replace("\n", "\n  "))
+        print("  " + summary(engine, zone).replace("\n", "\n  "))
         engine.dispose()
-    print("\nThe demo checkpoint knows only pictures that this project renders itself.")
+    print(f"\n{KNOWS}\n{CAUTION}")
     print("Go on with `make run` (the page, at http://127.0.0.1:8080) or the README.")
     return 0
 

@@ -2,6 +2,7 @@
 in-process cache and the demo checkpoint. The code is that of compose; no server, no GPU."""
 
 import contextlib
+import errno
 import importlib.util
 import os
 import random
@@ -9,7 +10,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import httpx
 
 from contract.process.home import HOME, PROJECT, checkout
 from gateway.cli.children import Child, python
+from gateway.cli.port_holder import holder_of
 from gateway.config import Settings
 from gateway.identity.keys import UnreadableKeysError, parse_api_keys
 
@@ -61,11 +63,17 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def embedded_stack(
-    data: Path, *, bind: str = "127.0.0.1", port: int | None = None, **environment: str
+    data: Path,
+    *,
+    bind: str = "127.0.0.1",
+    port: int | None = None,
+    loading: Callable[[], None] = lambda: None,
+    **environment: str,
 ) -> Iterator[Stack]:
     """Start both processes, wait until a question can be asked, and stop them at the end. `data`
     is their home. They keep their state there, unless `environment` names another place, and log to
-    `gateway.log` and `inference.log`. Raises SystemExit if they do not start."""
+    `gateway.log` and `inference.log`. `loading` is called before the long part, when all is checked
+    that could keep them from starting. Raises SystemExit if they do not start."""
     if importlib.util.find_spec("inference") is None or importlib.util.find_spec("torch") is None:
         raise SystemExit("The model is not installed: it needs the extra `inference` of shopsight.")
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,6 +117,7 @@ def embedded_stack(
     if subprocess.run(python("-m", "gateway.cli", "migrate"), env=env).returncode:
         raise SystemExit(1)  # it has said why
     parts = (("inference", "The model", "127.0.0.1"), ("gateway", "The gateway", bind))
+    loading()
     try:
         for module, title, host in parts:
             log = data / f"{module}.log"
@@ -133,6 +142,8 @@ def _check_free(bind: str, port: int, setting: str) -> None:
             probe.bind((bind, port))
         except OSError as error:
             why = f"Port {port} cannot be used: {error.strerror}."
+            if error.errno == errno.EADDRINUSE and (holder := holder_of(port)):
+                why = f"Port {port} is taken by {holder}."
             raise SystemExit(f"{why} Another: {setting}") from None
 
 

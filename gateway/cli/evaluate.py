@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from contract.forms import MODEL_ALIAS
+from gateway.cli import demo_checkpoint
 from gateway.cli.embedded import embedded_stack
 from gateway.cli.evaluation_client import Side, answers_of, ask_all, open_side, pending_count
 from gateway.cli.patient_client import GivenUp
@@ -94,6 +95,7 @@ def _evaluated(args: argparse.Namespace) -> Report:
         ask_all(asked, sides, kept, args.at_once, progress.show)
         if missing:
             progress.end()
+        any(demo_checkpoint.tell(side.client.http, [side.revision]) for side in sides)  # once
         judged = [Judged.of(*each) for each in answers_of(asked, sides, kept)]
         names = [side.revision for side in sides]
         if len(set(names)) < len(names):  # the same weights at two places
@@ -176,12 +178,15 @@ def _sides(args: argparse.Namespace) -> Iterator[list[Side]]:
 
 def _embedded(stack: ExitStack, checkpoint: str) -> tuple[str, str]:
     """Its address, and what stands for it: its port is another one each time."""
-    print("Loading the model …", file=sys.stderr, flush=True)
+
+    def loading() -> None:
+        print("Loading the model …", file=sys.stderr, flush=True)
+
     folder = stack.enter_context(TemporaryDirectory(prefix="shopsight-evaluate-"))
     here = Path(checkpoint)
     name = str(here.resolve()) if checkpoint and here.is_dir() else checkpoint  # or the hub's name
     model = {"CHECKPOINT": name} if name else {}
-    running = stack.enter_context(embedded_stack(Path(folder), **{**OURS, **model}))
+    running = stack.enter_context(embedded_stack(Path(folder), loading=loading, **OURS | model))
     return running.url, f"embedded {name}".strip()
 
 

@@ -58,16 +58,16 @@ def create(args: argparse.Namespace, engine: Engine) -> int:
 def list_all(args: argparse.Namespace, engine: Engine) -> int:
     lines = parse_api_keys(Settings().api_keys)
     rows = key_table.list_keys(engine, args.tenant)
-    print(f"{'id':<13} {'tenant':<20} {'state':<8} {'expires':<17} scopes")
+    print(f"{'id':<13} {'tenant':<20} {'state':<8} {'expires':<21} scopes")
     now = datetime.now(UTC)
     for row in rows:
         expired = row.expires_at is not None and row.expires_at <= now
         state = "revoked" if row.revoked_at is not None else "expired" if expired else "in force"
-        expires = f"{row.expires_at:%Y-%m-%d %H:%M}" if row.expires_at else "never"
-        print(f"{row.key_id:<13} {row.tenant:<20} {state:<8} {expires:<17} {row.scopes}")
+        expires = f"{row.expires_at:%Y-%m-%d %H:%M} UTC" if row.expires_at else "never"
+        print(f"{row.key_id:<13} {row.tenant:<20} {state:<8} {expires:<21} {row.scopes}")
     for key in lines:
         if args.tenant in (None, key.tenant):
-            print(f"{key.id:<13} {key.tenant:<20} API_KEYS {'never':<17} {listed(key.scopes)}")
+            print(f"{key.id:<13} {key.tenant:<20} API_KEYS {'never':<21} {listed(key.scopes)}")
     return 0
 
 

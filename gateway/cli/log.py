@@ -44,7 +44,8 @@ def dead(settings: Settings, engine: Engine) -> int:
     while letters := dead_letters.read_page(engine, last):
         last = letters[-1].interaction_id
         for letter in letters:
-            print(f"{letter.died_at:%Y-%m-%d %H:%M:%S}  {letter.interaction_id}  {letter.reason}")
+            died_at = f"{letter.died_at:%Y-%m-%d %H:%M:%S} UTC"
+            print(f"{died_at}  {letter.interaction_id}  {letter.reason}")
     return 0
 
 

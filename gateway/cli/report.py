@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from gateway.config import Settings
@@ -11,7 +11,7 @@ from gateway.log.rollups.upkeep import upkeep_lock
 from gateway.log.schema.database import open_database
 from gateway.report import build
 from gateway.report.folder import delete_old, file_name
-from gateway.report.period import last_whole, period_of
+from gateway.report.period import Period, last_whole, period_of
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,6 +31,9 @@ def run(args: argparse.Namespace) -> int:
             period = last_whole(args.period, now.astimezone(zone).date())
         else:
             period = period_of(args.period, args.day)
+        if build.is_empty(engine, period, args.tenant):
+            print(_nothing(period, args.tenant, now.astimezone(zone).date()), file=sys.stderr)
+            return 1
         page = build.report(engine, zone, period, args.tenant, args.language)
     finally:
         engine.dispose()
@@ -38,3 +41,14 @@ def run(args: argparse.Namespace) -> int:
     build.write(file, page)
     print(file, file=sys.stderr)
     return 0
+
+
+def _nothing(period: Period, tenant: str | None, today: date) -> str:
+    days = f"on {period.first}"
+    if period.last != period.first:
+        days = f"from {period.first} to {period.last}"
+    whose = f" of {tenant}" if tenant else ""
+    return (
+        f"The log has no requests{whose} {days}: there is nothing to report, and no file is"
+        f" written.\nWhat was asked today: shopsight report day --day {today}"
+    )

@@ -7,7 +7,10 @@ import sys
 import time
 from typing import NoReturn
 
+import httpx
+
 from contract.process.home import home
+from gateway.cli import demo_checkpoint
 from gateway.cli.children import Child
 from gateway.cli.embedded import Stack, embedded_stack
 from gateway.config import Settings
@@ -34,12 +37,17 @@ def _stay_up(bind: str, port: int) -> NoReturn:
         "SPOOL_DIR": str(settings.spool_dir),
         "IMAGE_DIR": str(settings.image_dir),
     }
-    print("Loading the model …", flush=True)
-    with embedded_stack(home(), bind=bind, port=port, **places) as stack:
+
+    def loading() -> None:
+        print("Loading the model …", flush=True)
+
+    with embedded_stack(home(), bind=bind, port=port, loading=loading, **places) as stack:
         print(f"Shopsight is up: {stack.url}   (logs in {stack.data}; Ctrl-C stops it)", flush=True)
         print(f"Metrics: {stack.internal_url}/metrics   Administration: shopsight admin")
         if bind == "0.0.0.0":  # noqa: S104 - asked for by name
             print(f"From a phone in this network: http://{_address()}:{port}", flush=True)
+        with httpx.Client(base_url=stack.replica_url, trust_env=False) as replica:
+            demo_checkpoint.tell(replica)
         _watch(stack)
 
 

@@ -36,18 +36,22 @@ def _lines(connection: Connection, zone: tzinfo) -> Iterator[str]:
         return
     asked = sum(int(day.asked) for day in days)
     cached = sum(int(day.from_cache) for day in days)
-    photos = _rows(connection, "SELECT COUNT(DISTINCT image_digest) AS n FROM interactions")[0].n
+    photos = _rows(connection, _PHOTOS)[0].n
     answered = sum(int(day.answered) for day in days)
     yield (
         f"questions {asked} · answered {answered} · photos {photos}"
         f" · from cache {cached / max(1, asked):.0%}"
     )
+    if besides := _rows(connection, _BESIDES):
+        counts = (f"{row.kind} {int(row.requests)}" for row in besides)
+        yield f"requests besides questions: {' · '.join(counts)}"
     if len(days) > 1:
         first, last = days[0].business_day, days[-1].business_day
         yield f"by day    {sparkline([float(day.asked) for day in days])}  {first} … {last}"
     hours = _rows(
         connection,
-        "SELECT business_hour, SUM(requests) AS requests FROM hourly_usage GROUP BY business_hour",
+        "SELECT business_hour, SUM(requests) AS requests FROM hourly_usage WHERE kind = 'ask'"
+        " GROUP BY business_hour",
     )
     by_hour = {row.business_hour: float(row.requests) for row in hours}
     yield f"by hour   {sparkline([by_hour.get(hour, 0.0) for hour in range(24)])}  0 … 23 ({zone})"
@@ -55,7 +59,8 @@ def _lines(connection: Connection, zone: tzinfo) -> Iterator[str]:
     for name in ("intent", "language"):
         yield from _bars(name, _rows(connection, _GROUPED.format(name=name)))
     for row in _rows(connection, _UNANSWERED):
-        yield f"{row.outcome:<9} {row.error_code or '':<24} {int(row.requests):>6}"
+        what = f"{row.kind} {row.outcome}"
+        yield f"{what:<20} {row.error_code or '':<24} {int(row.requests):>6}"
     for row in _rows(connection, _TOP_QUESTIONS):
         yield f"asked {int(row.asked)}×: {row.question}"
     (votes,) = _rows(connection, _VOTES)
@@ -67,30 +72,37 @@ _GROUPED = (
     "SELECT {name} AS label, SUM(asks) AS n FROM topics_by_day GROUP BY {name}"
     " ORDER BY n DESC, {name} LIMIT 5"
 )
+_PHOTOS = "SELECT COUNT(DISTINCT image_digest) AS n FROM interactions WHERE kind = 'ask'"
+_BESIDES = (
+    "SELECT kind, SUM(requests) AS requests FROM hourly_usage WHERE kind <> 'ask'"
+    " GROUP BY kind ORDER BY requests DESC, kind"
+)
 _UNANSWERED = (
-    "SELECT outcome, error_code, SUM(requests) AS requests FROM unanswered_by_day"
-    " GROUP BY outcome, error_code ORDER BY requests DESC, outcome, error_code LIMIT 5"
+    "SELECT kind, outcome, error_code, SUM(requests) AS requests FROM unanswered_by_day"
+    " GROUP BY kind, outcome, error_code ORDER BY requests DESC, kind, outcome, error_code LIMIT 5"
 )
 _TOP_QUESTIONS = (
     "SELECT question, COUNT(*) AS asked FROM interactions WHERE outcome = 'answered'"
-    " AND question_hash IS NOT NULL GROUP BY question_hash, question"
+    " AND kind = 'ask' AND question_hash IS NOT NULL GROUP BY question_hash, question"
     " ORDER BY asked DESC, question LIMIT 3"
 )
 _VOTES = "SELECT SUM(votes) AS votes, SUM(up) AS up FROM feedback_by_revision"
 
 
 def _latency(connection: Connection) -> Iterator[str]:
-    """A line for each kind of cache outcome: a histogram of times, number of answers, mean time."""
+    """A line for each kind of cache outcome: a histogram of times, number of answers, mean time.
+    Of questions alone, so that the numbers add up to those above, and cards, which take many times
+    as long, do not change the mean."""
     rows = _rows(
         connection,
-        "SELECT cache, up_to_ms, SUM(answers) AS n FROM hourly_latency WHERE cache <> ''"
-        " GROUP BY cache, up_to_ms ORDER BY cache, up_to_ms",
+        "SELECT cache, up_to_ms, SUM(answers) AS n FROM hourly_latency WHERE kind = 'ask'"
+        " AND cache <> '' GROUP BY cache, up_to_ms ORDER BY cache, up_to_ms",
     )
     means = _rows(
         connection,
         "SELECT cache, SUM(total_ms) / SUM(requests) AS mean_ms, SUM(requests) AS n"
-        " FROM hourly_usage WHERE outcome = 'answered' AND cache <> '' GROUP BY cache"
-        " ORDER BY cache",
+        " FROM hourly_usage WHERE kind = 'ask' AND outcome = 'answered' AND cache <> ''"
+        " GROUP BY cache ORDER BY cache",
     )
     steps = sorted({row.up_to_ms for row in rows})
     for mean in means:

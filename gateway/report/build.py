@@ -25,6 +25,12 @@ def report(
     return page.html()
 
 
+def is_empty(engine: Engine, period: Period, tenant: str | None) -> bool:
+    """Whether the roll-ups have no request of that period."""
+    with engine.connect() as connection:
+        return not figures_of(connection, period, tenant).total.get("requests")
+
+
 def fill(engine: Engine, zone: tzinfo, folder: Path, now: datetime) -> Iterator[str]:
     """Write the reports that are due and not there. Yields the names of their files."""
     folder.mkdir(parents=True, exist_ok=True)

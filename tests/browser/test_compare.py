@@ -197,3 +197,39 @@ def test_where_no_browser_listens_there_is_no_microphone(open_page: OpenPage) ->
     page = open_page(before=lambda page: page.add_init_script(insecure))
     choose_sample(page)
     expect(page.locator("#speak")).to_be_hidden()
+
+
+def test_fields_of_two_cards_stand_in_one_row_each(open_page: OpenPage) -> None:
+    """Also where a value takes more lines than the other, and where only one card has a field."""
+    page = open_page(locale="en-US", cards=wire.answer_cards, viewport=SMALL)
+    choose_sample(page, 0)
+    bag = {
+        "category": ("handbag", 0.97),
+        "materials": (["grained leather", "cotton lining", "brass"], 0.9),
+        "style": ("retro", 0.9),
+        "colours": (["brown"], 0.9),
+    }
+    dress = {
+        "category": ("a long evening dress with sleeves", 0.96),
+        "materials": (["satin"], 0.9),
+        "audience": (["young women who go out in the evening"], 0.9),
+        "colours": (["purple"], 0.9),
+    }
+    wire.write_card(page, 0, bag, end=True)
+    page.click("#compare")
+    choose_sample(page, 4)
+    page.locator("#photo-2").wait_for()
+    wire.write_card(page, 1, dress, end=True)
+    expect(page.locator(".product dd")).to_have_count(8)
+    places = page.evaluate(  # as laid out: the tag still swings
+        "[...document.querySelectorAll('.product dt')]"
+        ".map((term) => [term.textContent, term.offsetTop])"
+    )
+    tops: dict[str, list[int]] = {}
+    for field, top in places:
+        tops.setdefault(field, []).append(top)
+    assert sorted(map(len, tops.values())) == [1, 1, 2, 2, 2]
+    assert all(len(set(each)) == 1 for each in tops.values()), tops
+    assert len({each[0] for each in tops.values()}) == len(tops), "one row for each field"
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert violations(page) == []

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from contract.errors import InvalidField
 from tests.browser import wire
 from tests.browser.conftest import OpenPage
 from tests.browser.shopper import ask_and_wait, choose_sample, wait_for_models
@@ -81,12 +82,12 @@ def test_what_only_a_programmer_understands_is_put_in_the_pages_own_words(
     open_page: OpenPage, locale: str, words: str
 ) -> None:
     page = open_page(locale=locale, expects=(RESOURCE,))
-    message = "A field is missing, unknown or not allowed; see 'param'."
+    message = InvalidField("messages.0.role").message(locale[:2])
     wire.answer_with(page, wire.refusal(400, message, "invalid_field"))
     choose_sample(page)
     exchange = ask_and_wait(page, QUESTION, "failed")
     expect(exchange.locator(".note")).to_contain_text(words)
-    expect(exchange).not_to_contain_text("param")
+    expect(exchange).not_to_contain_text("messages.0")
 
 
 @pytest.mark.parametrize(("seconds", "words"), [

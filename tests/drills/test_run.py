@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.cli.demo_checkpoint import KNOWS
 from gateway.identity.pseudonyms import Pseudonyms
 from tests.support import ROOT
 from tests.support.asking import chat, data_uri, post, text_of
@@ -75,6 +76,7 @@ def test_a_wheel_runs_without_its_checkout_and_processes_that_die_are_started_ag
         "XDG_DATA_HOME": str(tmp_path / "data"),
     }
     with shopsight_run(elsewhere, **environment) as running:
+        wait_until("the caution", lambda: running.has_said(KNOWS))
         assert text_of(ask(running, sample_photo))
         assert "<title>" in httpx.get(f"{running.url}/").text
         assert httpx.get(f"{running.url}/samples/samples.json").status_code == 200

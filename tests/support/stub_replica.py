@@ -30,6 +30,7 @@ class StubReplica:
         self.revision = revision
         self.behaviour = "answer"
         self.ready = True
+        self.demo = False
         self.delay_s = 0.0
         self.opening = "关于"
         self.first_delay_s = 0.0
@@ -68,7 +69,7 @@ class StubReplica:
 
     async def _models(self, request: Request) -> Response:
         model = {"id": "shopsight", "object": "model", "model_revision": self.revision}
-        more = {"demo": False, "calibration": self.calibration}
+        more = {"demo": self.demo, "calibration": self.calibration}
         return JSONResponse({"object": "list", "data": [{**model, **more}]})
 
     async def _behave(self, request: Request) -> Response:

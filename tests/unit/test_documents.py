@@ -104,3 +104,15 @@ def test_every_decision_stands_in_the_index() -> None:
     assert [page.partition("-")[0] for page in pages] == [f"{number:04}" for number in numbers]
     for page in pages:
         assert (folder / page).read_text().startswith(f"# {int(page[:4])}. "), page
+
+
+# A command of an example, up to the end of its line or of its quotation.
+CURL = re.compile(r"(?:^|`)(curl (?:-[^`\n]*|http[^`\n]*|…[^`\n]*))", re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_what_curl_prints_ends_with_a_line(path: Path) -> None:
+    """Our JSON ends without a newline, and the prompt of the shell would stand behind it."""
+    for command in CURL.findall(path.read_text()):
+        if "/v1/" in command:
+            assert command.startswith(r"curl -w '\n' "), command

@@ -63,12 +63,12 @@ async def read_file_form(
     items = form.multi_items()
     files = [value for _, value in items if isinstance(value, UploadFile)]
     if len(files) != 1:
-        raise InvalidField(FILE_FIELD)
+        raise InvalidField(FILE_FIELD, fault="value" if files else "missing")
     if len(items) != len(dict(items)):
         raise InvalidMultipart
     fields = parser.texts()
     for name in fields.keys() - KNOWN:
-        raise InvalidField(name if is_plain_name(name) else None)
+        raise InvalidField(name if is_plain_name(name) else None, fault="unknown")
     name = _CONTROL.sub("", files[0].filename or "")[:MAX_NAME_CHARS]
     return name or "file.jsonl", fields
 
@@ -90,7 +90,7 @@ async def read_on(request: Request) -> None:
 def purpose_and_ttl(fields: dict[str, str]) -> int | None:
     """For how many seconds the client wants the file kept, if it says so. Raises InvalidField."""
     if fields.get("purpose") != "batch":
-        raise InvalidField("purpose")
+        raise InvalidField("purpose", fault="value" if "purpose" in fields else "missing")
     if ANCHOR not in fields and SECONDS not in fields:
         return None
     seconds = fields.get(SECONDS, "")
@@ -121,7 +121,8 @@ class _FileFormParser(FormTextParser):
         part = self._current_part
         if part.file is not None:
             if part.field_name != FILE_FIELD:
-                raise InvalidField(part.field_name if is_plain_name(part.field_name) else None)
+                name = part.field_name if is_plain_name(part.field_name) else None
+                raise InvalidField(name, fault="unknown")
             # Of the one temporary file nothing was written.
             part.file.file.close()
             part.file.file = self._target  # type: ignore[assignment]

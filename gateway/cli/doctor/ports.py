@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from gateway.cli.doctor.finding import Finding, Grade
+from gateway.cli.port_holder import holder_of
 from gateway.config import Settings
 
 PATIENCE_S = 2.0
@@ -45,8 +46,11 @@ def _port(setting: str, host: str, port: int, is_ours: Callable[[str], bool]) ->
     elif faults[0] == "taken" and is_ours(address_of(host, port)):
         yield Finding("ports", Grade.OK, f"{port} is our gateway's ({setting})")
     elif faults[0] == "taken":
-        advice = f"end it (ss -ltnp 'sport = :{port}'), or choose another {setting}"
-        yield Finding("ports", Grade.FAIL, f"{port} is taken by another program", advice)
+        holder = holder_of(port)
+        found = "" if holder else f" (ss -ltnp 'sport = :{port}')"
+        advice = f"end it{found}, or choose another {setting}"
+        said = f"{port} is taken by {holder or 'another program'}"
+        yield Finding("ports", Grade.FAIL, said, advice)
     else:
         said = f"{port} cannot be used: {faults[0]}"
         yield Finding("ports", Grade.FAIL, said, f"choose another {setting}, above 1023")

@@ -45,6 +45,15 @@ def test_no_file_chosen_is_no_photo(gateway: str) -> None:
     answer = asked(gateway, QUESTION, NO_FILE)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_field", "photo")
+    text = part("text", b"red bag")
+    for path, parts in (
+        ("/v1/ask", [QUESTION]),
+        ("/v1/images", []),
+        ("/v1/products/card", []),
+        ("/v1/match", [text]),
+    ):
+        error = asked(gateway, *parts, NO_FILE, path=path).json()["error"]
+        assert error["message"] == "The photo is missing (field 'photo').", path
     uploaded = asked(gateway, part("photo", photo(), "", '; filename="a"'), path="/v1/images")
     by_id = part("image_id", uploaded.json()["id"].encode())
     assert text_of(asked(gateway, QUESTION, NO_FILE, by_id, cookies=uploaded.cookies)) == ANSWER

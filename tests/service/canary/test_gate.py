@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway.identity.callers import hash_key
@@ -31,3 +32,21 @@ def test_a_revision_that_fails_the_set_gets_no_caller(
         evaluation = status(gateway)["log"][0]["evaluation"]
         assert (evaluation["passed"], evaluation["lines"]) == (True, 1)
         assert weights(gateway) == {"old": 0.95, "new": 0.05}
+
+
+def test_the_administration_itself_refuses_what_has_failed_the_set(start: Start) -> None:
+    """Whoever asks it, not only our command, which looks at the set first."""
+    gateway = start()
+    evaluation = {"set_name": "shop", "set_sha256": "0" * 64, "lines": 1, "figures": {}}
+    new: dict[str, object] = {"candidate": "new", "share": 0.5, "by": "lin"}
+    partly = httpx.post(f"{gateway.admin}/canary", json={**new, "evaluation": {"passed": True}})
+    assert partly.json()["error"]["message"] == "The field 'evaluation' cannot be accepted."
+    new["evaluation"] = {**evaluation, "passed": False}
+    refused = httpx.post(f"{gateway.admin}/canary", json=new)
+    assert refused.status_code == 409
+    assert "failed the shop's own evaluation" in refused.json()["error"]["message"]
+    assert (log_of(gateway), weights(gateway)) == ([], {"old": 1})
+    new["evaluation"] = {**evaluation, "passed": True}
+    started = httpx.post(f"{gateway.admin}/canary", json=new)
+    assert started.is_success, started.text
+    assert weights(gateway) == {"old": 0.5, "new": 0.5}

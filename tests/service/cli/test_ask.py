@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli.demo_checkpoint import CAUTION, KNOWS
 from gateway.identity.keys import hash_key, new_key
 from tests.support.asking import rows
 from tests.support.command_line import shopsight
@@ -99,3 +100,19 @@ def test_another_server_is_not_taken_for_ours(stub: StubReplica, sample_photo: P
     assert said.returncode == 1
     assert "404" in said.stderr
     assert "--url" in said.stderr
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_who_asks_about_a_photo_of_their_own_learns_once_that_demo_weights_answer(
+    start_gateway: StartGateway, stub: StubReplica, key: str, sample_photo: Path, demo: bool
+) -> None:
+    stub.demo = demo
+    url = start_gateway(
+        replicas=(stub.url,), anonymous="deny", api_keys=f"boutique {hash_key(key)}"
+    )
+    for cache in ("miss", "hit"):
+        said = ask(url, sample_photo, SHOPSIGHT_API_KEY=key)
+        assert said.returncode == 0, said.stderr
+        assert said.stdout == "关于「What?」:好\n"
+        assert f"[{cache}, " in said.stderr
+        assert said.stderr.count(f"{KNOWS}\n{CAUTION}\n") == demo

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.cli import batch_client
 from gateway.cli.catalogue import CARD, CHAT, read_catalogue
+from gateway.cli.demo_checkpoint import KNOWS
 from tests.support import ROOT
 from tests.support.asking import photo
 from tests.support.batches import new_key, settings_of
@@ -52,6 +53,7 @@ class Merchant:
 def merchant(start_gateway: Start, stub: StubReplica, tmp_path: Path) -> Merchant:
     database_url = f"sqlite:///{tmp_path / 'log.db'}"
     key = new_key(database_url, "acme")
+    stub.demo = True
     url = start_gateway(**settings_of(tmp_path, database_url, stub.url))
     return Merchant(url, key, tmp_path)
 
@@ -61,6 +63,7 @@ def test_a_catalogue_becomes_a_csv_of_answers(merchant: Merchant, stub: StubRepl
     done = merchant.batch("--question", QUESTION)
     assert done.returncode == 0, done.stderr
     assert "3 of 3 rows are answered" in done.stderr
+    assert done.stderr.count(KNOWS) == 1
     assert list(merchant.out[0]) == ["sku", "照片", "问题", "answer", "error"]
     assert [row["sku"] for row in merchant.out] == ["a1", "a2", "a3"]
     assert [row["answer"] for row in merchant.out] == [

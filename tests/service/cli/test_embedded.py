@@ -1,7 +1,9 @@
 """The embedded default from the outside: the official OpenAI client, the command line, the demo."""
 
+import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,16 @@ from sqlalchemy import create_engine, text
 
 from gateway.cli.embedded import Stack
 from gateway.cli.embedded import embedded_stack as start
+from gateway.config import Settings
 from tests.support import ROOT
 from tests.support.asking import data_uri, rows
 from tests.support.command_line import shopsight
 from tests.support.schema import upgrade
 from tests.support.servers import wait_until
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -133,9 +140,11 @@ def test_a_log_that_is_not_there_yet_is_a_sentence(command: str, tmp_path: Path)
 
 def test_a_taken_port_is_said_before_anything_starts(embedded_stack: Stack) -> None:
     taken = cli("run", "--port", embedded_stack.url.rpartition(":")[2])
-    assert taken.returncode == 1
-    assert "PORT=" in taken.stderr
-    assert "is up" not in taken.stdout
+    assert (taken.returncode, taken.stdout) == (1, "")
+    (gateway,) = (child for child in embedded_stack.children if child.module == "gateway")
+    assert f"is taken by process {gateway.process.pid} (" in taken.stderr
+    assert "a Shopsight gateway" in taken.stderr
+    assert "make run PORT=" in taken.stderr
 
 
 def test_a_log_of_a_newer_version_is_a_sentence_and_nothing_starts(
@@ -155,9 +164,16 @@ def test_a_log_of_a_newer_version_is_a_sentence_and_nothing_starts(
 
 
 def test_the_demo_shows_the_main_job() -> None:
+    began = now()
     shown = cli("demo")
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "from the cache" in shown.stdout
     assert "answered  hit" in shown.stdout
     assert "questions 7 · answered 7" in shown.stdout
+    zone = Settings().business_zone
+    assert f"times in {zone}):" in shown.stdout
+    told = re.findall(r"^  (\d\d):\d\d:\d\d  answered", shown.stdout, re.MULTILINE)
+    assert {int(hour) for hour in told} <= {
+        moment.astimezone(zone).hour for moment in (began, now())
+    }
     assert "make run" in shown.stdout

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import evaluate
+from gateway.cli.demo_checkpoint import KNOWS
 from gateway.cli.embedded import Stack
 from tests.support import ROOT
 from tests.support.asking import chat, photo, post
@@ -78,6 +79,7 @@ def shop(start_gateway: Start, stub: StubReplica, newer: StubReplica, tmp_path: 
     database_url = f"sqlite:///{tmp_path / 'log.db'}"
     key = new_key(database_url, "acme")
     replicas = f"{stub.url},{newer.url}"
+    stub.demo = newer.demo = True
     url = start_gateway(replicas=replicas, database_url=database_url, image_dir=tmp_path / "up")
     folder = tmp_path / "shop"
     folder.mkdir()
@@ -93,6 +95,7 @@ def test_two_revisions_that_answer_alike_pass(
     shop.asks("what?", "真皮吗?", "red?")
     done = shop.evaluate(*BOTH, "--price", "1:2", "--language", "zh")
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count(KNOWS) == 1
     assert (len(stub.calls), len(newer.calls)) == (3, 3)
     found = shop.found
     assert found["revisions"] == ["stub-1", "stub-2"]
@@ -299,7 +302,7 @@ def test_without_an_address_a_stack_is_started_for_each_checkpoint(
     started = []
 
     @contextmanager
-    def stack(folder: Path, **environment: str) -> Iterator[Any]:
+    def stack(folder: Path, **environment: Any) -> Iterator[Any]:
         started.append(environment.get("CHECKPOINT"))
         yield argparse.Namespace(url=shop.url)
 

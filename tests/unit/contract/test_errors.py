@@ -1,5 +1,12 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from contract import errors, http_protocol
-from contract.errors import ShopsightError
+from contract.errors import InvalidField, ShopsightError
+from contract.request import parse_completion, parse_form
 from contract.text.language import language_of, preferred_language
 from gateway import errors as gateway_errors
 from gateway.canary import errors as canary_errors
@@ -52,3 +59,55 @@ def test_the_asker_s_language_is_seen() -> None:
     assert language_of("?! 42") == "other"
     assert preferred_language("fr, zh-CN;q=0.9, en;q=0.8") == "zh"
     assert preferred_language(None) == "en"
+
+
+def chat(**more: Any) -> Callable[[], object]:
+    body = {"messages": [{"role": "user", "content": "Is it leather?"}], **more}
+    return lambda: parse_completion(json.dumps(body).encode())
+
+
+# A field that may not be named, within one that may.
+STRAY = {"name": "n", "schema": {}, "my secret": 1}
+
+
+@pytest.mark.parametrize(("ask", "en", "zh"), [
+    (
+        lambda: parse_form({"question": "What?"}, None),
+        "The photo is missing (field 'photo').",
+        "缺少照片（字段 photo）。",
+    ),
+    (
+        lambda: parse_form({"question": "x" * 3000, "image_id": f"img_{'0' * 32}"}, None),
+        "The question cannot be accepted (field 'question').",
+        "问题不符合要求（字段 question）。",
+    ),
+    (chat(messages=None), "The conversation is missing (field 'messages').",
+     "缺少对话（字段 messages）。"),
+    (chat(messages=[{"role": "user"}]),
+     "The text of a message is missing (field 'messages.0.content').",
+     "缺少消息内容（字段 messages.0.content）。"),
+    (chat(seed="x"), "The field 'seed' cannot be accepted.", "字段 seed 不符合要求。"),
+    (chat(sede=1), "There is no field 'sede'.", "没有名为 sede 的字段。"),
+    (chat(photo=1), "There is no field 'photo'.", "没有名为 photo 的字段。"),
+    (chat(**{"my secret": 1}), "A field is unknown.", "有未知的字段。"),
+    (
+        chat(response_format={"type": "json_schema", "json_schema": STRAY}),
+        "The field 'response_format.json_schema' cannot be accepted.",
+        "字段 response_format.json_schema 不符合要求。",
+    ),
+])  # fmt: skip
+def test_a_field_at_fault_is_named_with_its_fault_in_the_asker_s_language(
+    ask: Callable[[], object], en: str, zh: str
+) -> None:
+    with pytest.raises(InvalidField) as caught:
+        ask()
+    assert (caught.value.message("en"), caught.value.message("zh")) == (en, zh)
+
+
+def test_no_message_sends_its_reader_to_the_programmer_s_param() -> None:
+    for leaf in leaves():
+        argument = "canary" if leaf is canary_errors.CanaryRefused else "photo"
+        error = leaf(next(iter(canary_errors.WHY)) if argument == "canary" else argument)
+        for language in ("en", "zh"):
+            assert error.message(language), leaf
+            assert "param" not in error.message(language), leaf
