@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.compose.conftest import docker
-from tests.drills.swarm_leftovers import PREFIX, TAG, Refused, remove_leftovers, swarm_state
+from tests.drills.swarm_leftovers import PREFIX, TAG, Refused, leave_swarm, remove_leftovers, swarm_state
 
-OURS, OTHERS = f"{PREFIX}test_", "shopsight-test-kept_"
+OURS, OTHERS = f"{PREFIX}test_", f"kept-{PREFIX}test_"
 
 
 def things() -> set[str]:
@@ -66,7 +66,7 @@ def test_what_a_killed_drill_left_goes_and_nothing_else(left: None) -> None:
 def somebodys_swarm(no_swarm: None) -> Iterator[None]:
     docker("swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377")
     yield
-    docker("swarm", "leave", "--force")
+    leave_swarm()
 
 
 def test_an_engine_that_is_in_a_swarm_is_not_touched(somebodys_swarm: None) -> None:
