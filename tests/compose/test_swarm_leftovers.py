@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.compose.conftest import docker
-from tests.drills.swarm_leftovers import PREFIX, TAG, Refused, leave_swarm, remove_leftovers, swarm_state
+from tests.drills.swarm_leftovers import (
+    PREFIX,
+    TAG,
+    Refused,
+    leave_swarm,
+    remove_leftovers,
+    swarm_state,
+)
 
 OURS, OTHERS = f"{PREFIX}test_", f"kept-{PREFIX}test_"
 
