@@ -66,10 +66,15 @@ def remove_traces() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def engine_impossible() -> str | None:
+    """Why there can be no second engine here."""
+    if os.geteuid() or not shutil.which("dockerd"):
+        return "a second engine needs root and dockerd"
+    return None
+
+
 @contextmanager
 def second_engine() -> Iterator[SecondEngine]:
-    if os.geteuid() or not shutil.which("dockerd"):
-        raise RuntimeError("a second engine needs root and dockerd")
     ours, theirs = f"{NAME}0", f"{NAME}1"
     remove_traces()
     with ExitStack() as stack:

@@ -70,8 +70,7 @@ def cut(up: Swarm, engine: SecondEngine) -> Verdict:
 
 
 def drills() -> Iterator[Verdict]:
-    """One after the other, on one stack. Raises RuntimeError where there is no engine to run it."""
-    (ROOT / ".run").mkdir(exist_ok=True)
+    """One after the other, on one stack. Raises Refused where it cannot be, or may not."""
     run(str(ROOT / "bin" / "make-secrets"))
     with swarm() as (up, engine):
         begun = time.monotonic()

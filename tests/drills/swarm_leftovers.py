@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.drills.second_engine import FIRST, run
+from tests.compose.conftest import engine_missing
+from tests.drills.second_engine import FIRST, engine_impossible, run
 from tests.drills.waiting import patiently
 
 # Of stacks, networks, volumes; and of the tags of images.
@@ -69,17 +70,22 @@ def swarm_state() -> tuple[str, str]:
     return state, address
 
 
-def why_not() -> str | None:
-    """Why the drill would not start: the engine is in a swarm that is none of a drill's."""
+def in_a_swarm() -> str | None:
+    """What is told where the engine is in a swarm that is none of a drill's."""
     state, address = swarm_state()
     if state == "inactive" or address == FIRST:
         return None
     return f"this engine is in a swarm already ({state}), which the drill would have to leave"
 
 
+def why_not() -> str | None:
+    """Why the drill would not start here."""
+    return engine_missing() or engine_impossible() or in_a_swarm()
+
+
 def remove_leftovers() -> None:
     """Of a drill that was killed. Raises Refused."""
-    if reason := why_not():
+    if reason := in_a_swarm():
         raise Refused(reason)
     remove_stacks(docker)
     if swarm_state()[0] != "inactive":

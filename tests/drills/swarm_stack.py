@@ -17,6 +17,7 @@ from tests.drills.second_engine import FIRST, SECOND, SecondEngine, run, second_
 from tests.drills.swarm_leftovers import (
     PREFIX,
     TAG,
+    Refused,
     docker,
     ending_in_order,
     leave_swarm,
@@ -24,6 +25,7 @@ from tests.drills.swarm_leftovers import (
     remove_images,
     remove_leftovers,
     remove_stacks,
+    why_not,
 )
 from tests.drills.waiting import patiently
 from tests.support import ROOT
@@ -135,6 +137,8 @@ def swarm() -> Iterator[tuple[Swarm, SecondEngine]]:
     """Two engines in one swarm, the images on both, nothing deployed. Raises Refused."""
     with ExitStack() as stack:
         deaf = stack.enter_context(ending_in_order())
+        if reason := why_not():
+            raise Refused(reason)
         stack.enter_context(only_one())
         remove_leftovers()
         engine = stack.enter_context(second_engine())
