@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from types import TracebackType
@@ -30,6 +31,8 @@ class Shoppers:
         """How each question ended (its status, or the error's name), and its request id."""
         self.told: list[str] = []
         """When each failure came, and what it said: to be found in the logs again."""
+        self.failed_at: list[float] = []
+        """When each question that failed was asked (monotonic)."""
 
     def __enter__(self) -> "Shoppers":
         for thread in self._threads:
@@ -63,13 +66,18 @@ class Shoppers:
                 data = self._photos[number % len(self._photos)]
                 body = chat(asked, data, max_tokens=self._tokens)
                 client.cookies.clear()  # each question is another shopper's
+                asked_at = time.monotonic()
                 try:
                     answer = client.post("/v1/chat/completions", json=body)
                 except httpx.HTTPError as error:
                     self.ended.append((type(error).__name__, ""))
+                    self.failed_at.append(asked_at)
                 else:
                     how = str(answer.status_code)
                     self.ended.append((how, answer.headers.get("x-request-id", "")))
                     if how != "200":
-                        self.told.append(f"{datetime.now(UTC):%H:%M:%S.%f} {how} {answer.text}")
+                        self.failed_at.append(asked_at)
+                        waited = f"after {time.monotonic() - asked_at:.1f} s"
+                        now = f"{datetime.now(UTC):%H:%M:%S.%f}"
+                        self.told.append(f"{now} {how} {waited} {answer.text}")
                 self._stop.wait(self._pause_s)

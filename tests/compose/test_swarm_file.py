@@ -114,6 +114,27 @@ def test_balancers_see_every_address_and_updates_start_the_new_one_first(
     assert services["migrate"]["deploy"]["restart_policy"]["condition"] == "on-failure"
 
 
+def test_what_is_slow_to_start_is_not_killed_for_it(stack: dict[str, Any]) -> None:
+    """Swarm kills what is unhealthy, and a MySQL that is killed at its first start never starts."""
+    for name, service in stack["services"].items():
+        check = service["healthcheck"]
+        if not check.get("disable"):
+            slow = name in ("mysql", "inference")
+            assert check["start_period"] == ("30m0s" if slow else "10m0s"), name
+            assert check["retries"] >= 6, name
+
+
+def test_two_machines_have_a_gateway_and_a_replica_each_also_after_an_update(
+    stack: dict[str, Any],
+) -> None:
+    """New tasks come before old ones go, and to where the fewest are. Of three, two are on each of
+    two machines then. Of two, the new one may come to any, and both be on one afterwards."""
+    for name in ("gateway", "inference"):
+        deploy = stack["services"][name]["deploy"]
+        assert deploy["replicas"] == 3
+        assert deploy["placement"]["preferences"] == [{"spread": "node.id"}]
+
+
 def test_networks_without_a_way_out_have_none_in_swarm(
     compose: dict[str, Any], stack: dict[str, Any]
 ) -> None:

@@ -3,12 +3,11 @@ the other. One line `RESULT {json}` for all of them, with the figures of each. E
 has lost or doubled something."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 
-from tests.compose.conftest import engine_missing
 from tests.drills import mysql_failover, object_store, redis_moves, swarm
+from tests.drills.swarm_leftovers import Refused
 from tests.drills.verdict import Verdict
 
 DRILLS: dict[str, Callable[[], Iterable[Verdict]]] = {
@@ -21,29 +20,18 @@ DRILLS: dict[str, Callable[[], Iterable[Verdict]]] = {
 FIGURES = ("failed", "recovery_s", "lost", "doubled")
 
 
-def left_out(name: str) -> str | None:
-    """Why a drill cannot be run here."""
-    if name != "swarm":
-        return None
-    if reason := engine_missing():
-        return reason
-    state = ("docker", "info", "--format", "{{.Swarm.LocalNodeState}}")
-    told = subprocess.run(state, capture_output=True, text=True, check=True).stdout.strip()
-    return None if told == "inactive" else f"this engine is in a swarm already ({told})"
-
-
 def main() -> int:
     found: dict[str, dict[str, float]] = {}
     bad = []
     for name in sys.argv[1:] or DRILLS:
-        if reason := left_out(name):
+        try:
+            for verdict in DRILLS[name]():
+                print(verdict, file=sys.stderr, flush=True)
+                found[verdict.drill] = {each: round(getattr(verdict, each), 2) for each in FIGURES}
+                if not verdict.exact:
+                    bad.append(verdict.drill)
+        except Refused as reason:
             print(f"{name} left out: {reason}", file=sys.stderr)
-            continue
-        for verdict in DRILLS[name]():
-            print(verdict, file=sys.stderr, flush=True)
-            found[verdict.drill] = {each: round(getattr(verdict, each), 2) for each in FIGURES}
-            if not verdict.exact:
-                bad.append(verdict.drill)
     print("RESULT " + json.dumps(found), flush=True)
     if bad:
         print(f"not as it should be: {', '.join(bad)}", file=sys.stderr)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.drills import scale
+from tests.drills import scale, swarm_leftovers
 from tests.drills.verdict import Verdict
 
 
@@ -44,7 +44,7 @@ def test_it_ends_with_1_where_something_was_lost(
 def test_swarm_is_left_out_where_no_engine_is_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(scale, "engine_missing", lambda: "docker is not installed")
+    monkeypatch.setattr(swarm_leftovers, "engine_missing", lambda: "docker is not installed")
     monkeypatch.setattr("sys.argv", ["scale", "swarm"])
     assert scale.main() == 0
     said = capsys.readouterr()
