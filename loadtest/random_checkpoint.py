@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText
 
+from contract.products.calibration import CALIBRATION_FILE
 from inference.config import DEMO_CHECKPOINT
 
+# The others are of any checkpoint's form.
+OF_THE_DEMO_ALONE = ("model.safetensors", "shopsight.json", "README.md", CALIBRATION_FILE)
 # About 25 million parameters: large enough that a pass takes longer than the Python around it.
 SHAPE_25M = {
     "text": {
@@ -73,7 +76,7 @@ def make_checkpoint(
     """Write a checkpoint whose photos have about `pixels` pixels (1,024 a visual token)."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in DEMO_CHECKPOINT.iterdir():
-        if path.name not in ("model.safetensors", "shopsight.json", "README.md"):
+        if path.name not in OF_THE_DEMO_ALONE:
             shutil.copy(path, folder)
     config = json.loads((folder / "config.json").read_text())
     config["text_config"] |= shape["text"] | {"max_position_embeddings": 32768}

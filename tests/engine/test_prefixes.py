@@ -124,8 +124,8 @@ async def test_no_row_is_filled_up_beyond_its_slot(
     same width. A CPU raises an error, after which each is read alone. A GPU would be lost."""
     settings = Settings(_env_file=None, checkpoint=str(model_folder), slots=3)
     small = Model(settings.model_copy(update={"max_context_tokens": 128}))
-    long = ask(small, "词 " * 36, max_tokens=2)
-    longer = ask(small, "词 " * 36 + "!", max_tokens=2)
+    long = ask(small, "词 " * 48, max_tokens=2)
+    longer = ask(small, "词 " * 48 + "!", max_tokens=2)
     short = ask(small, "a b c d e f g h i j k l", max_tokens=2)
     known = len(long.prompt.ids)
     assert known + len(short.prompt.ids) > 128 > len(longer.prompt.ids) + 2
