@@ -115,7 +115,7 @@ def test_balancers_see_every_address_and_updates_start_the_new_one_first(
 
 
 def test_what_is_slow_to_start_is_not_killed_for_it(stack: dict[str, Any]) -> None:
-    """Swarm kills what is unhealthy, and a MySQL that is killed at its first start never starts."""
+    """Swarm kills what is unhealthy, and a MySQL killed at its first start may never start."""
     for name, service in stack["services"].items():
         check = service["healthcheck"]
         if not check.get("disable"):
