@@ -164,10 +164,10 @@ class Passes:
         became of the photo. The most likely token would be the first one, "!"."""
         log.error("the model computed no number for a question")
         self._metrics.not_finite.inc()
-        self.end(row, ReplicaFailed())
-        self.rows.remove(row, spoiled=True)
         for photo in row.job.prompt.photos:
             self._model.network.vision.drop(photo.key)
+        self.end(row, ReplicaFailed())  # only now: who is told may ask again at once
+        self.rows.remove(row, spoiled=True)
 
     def _shrink_batch(self) -> None:
         """Out of memory: the newest row waits again, one of the batch lane if there is any."""

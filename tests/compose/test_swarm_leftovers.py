@@ -1,6 +1,7 @@
 """What a drill of Swarm that was killed has left in the engine goes before the next one, and
 nothing else. An engine that is in a swarm of somebody's is not touched."""
 
+import fcntl
 import subprocess
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.compose.conftest import docker
 from tests.drills.swarm_leftovers import (
+    LOCK,
     PREFIX,
     TAG,
     Refused,
@@ -30,15 +32,39 @@ def things() -> set[str]:
     return {line for listing in listings for line in docker(*listing).splitlines()}
 
 
+def remove_all() -> None:
+    for prefix, tag in ((OURS, f"{TAG}test"), (OTHERS, "v0-kept")):
+        for command in (
+            ("rm", "--force", f"{prefix}gateway"),
+            ("network", "rm", f"{prefix}data"),
+            ("volume", "rm", "--force", f"{prefix}spool"),
+            ("rmi", "--force", f"shopsight/nothing:{tag}"),
+        ):
+            subprocess.run(["docker", *command], capture_output=True, check=False)
+
+
 @pytest.fixture
-def no_swarm(engine: None) -> None:
-    if swarm_state()[0] != "inactive":
-        pytest.fail("this engine is in a swarm: an engine without one is needed")
+def no_swarm(engine: None) -> Iterator[None]:
+    """One test at a time, since there is one engine, and no drill meanwhile."""
+    with LOCK.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if swarm_state()[0] != "inactive":
+            pytest.fail("this engine is in a swarm: an engine without one is needed")
+        yield
 
 
 @pytest.fixture
 def left(no_swarm: None) -> Iterator[None]:
     """A container, a network, a volume and an image of a drill, and of others of each."""
+    remove_all()
+    try:
+        make_all()
+        yield
+    finally:
+        remove_all()
+
+
+def make_all() -> None:
     for prefix, tag in ((OURS, f"{TAG}test"), (OTHERS, "v0-kept")):
         image = f"shopsight/nothing:{tag}"
         subprocess.run(["docker", "import", "--change", f"LABEL tag={tag}", "-", image],
@@ -47,15 +73,6 @@ def left(no_swarm: None) -> Iterator[None]:
         docker("volume", "create", f"{prefix}spool")
         docker("create", "--name", f"{prefix}gateway", "--volume", f"{prefix}spool:/spool",
                "--network", f"{prefix}data", image, "/none")  # fmt: skip
-    yield
-    for prefix, tag in ((OURS, f"{TAG}test"), (OTHERS, "v0-kept")):
-        for command in (
-            ("rm", "--force", f"{prefix}gateway"),
-            ("network", "rm", f"{prefix}data"),
-            ("volume", "rm", f"{prefix}spool"),
-            ("rmi", f"shopsight/nothing:{tag}"),
-        ):
-            subprocess.run(["docker", *command], capture_output=True, check=False)
 
 
 def test_what_a_killed_drill_left_goes_and_nothing_else(left: None) -> None:
