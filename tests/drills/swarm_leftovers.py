@@ -113,20 +113,21 @@ def remove_stacks(*engines: Docker) -> None:
     swarm: else it keeps their addresses until it is started anew, and the next swarm's tasks are
     rejected with "Pool overlaps with other one on this address space"."""
     stacks = docker("stack", "ls", "--format", "{{.Name}}", check=False).split()
-    for stack in (each for each in stacks if each.startswith(PREFIX)):
+    ours = [each for each in stacks if each.startswith(PREFIX)]
+    for stack in ours:
         docker("stack", "rm", stack, check=False)
     for engine in engines:
-        _remove_containers(engine)
+        _remove_containers(engine, GONE_S if ours else 0)
     for engine in engines:
         _remove_networks(engine)
         if volumes := named(engine, "volume", "ls"):
             engine("volume", "rm", "--force", *volumes, check=False)
 
 
-def _remove_containers(engine: Docker) -> None:
-    """They may end in order, for a time."""
+def _remove_containers(engine: Docker, within_s: float) -> None:
+    """Those of a stack that is being removed may end in order, for a time."""
     with contextlib.suppress(TimeoutError):
-        patiently("the end of tasks", lambda: not named(engine, "ps", "--all"), GONE_S)
+        patiently("the end of tasks", lambda: not named(engine, "ps", "--all"), within_s)
     if left := named(engine, "ps", "--all"):
         engine("rm", "--force", *left, check=False)
 
