@@ -146,8 +146,8 @@ async def test_lines_are_taken_by_photo_and_read_it_once(model: Model) -> None:
     running = Engine(model, Metrics(), queue_limit=9, prefill_tokens=64, lane=limits)
     with recorded(running._rows, "add", lambda row: order.append(index[id(row.job.prompt)])):
         tasks = asking(running, model, lines)
-        await asyncio.sleep(0)
-        running.start()  # all have come
+        await until(lambda: running._waiting.lane_waiting == len(lines), "all have come")
+        running.start()
         try:
             await asyncio.gather(*tasks)
         finally:
