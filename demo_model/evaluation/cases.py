@@ -20,13 +20,12 @@ from demo_model.evaluation.scoring import (
 from demo_model.evaluation.tasks import follows, right_about_two, right_fields, right_turn
 from demo_model.language.questions import (
     Exchange,
-    Wording,
     ask,
     combined,
     follow_up,
-    has,
     without_photo,
 )
+from demo_model.language.sources import Wording, has
 from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.instructions import instructed
 from demo_model.language.tasks.photos import two_photos

@@ -2,14 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from random import Random
 from types import ModuleType
 
-from demo_model.language import answers_en, answers_zh, phrasings_en, phrasings_zh
-from demo_model.language.claims import claim_about, shortly
-from demo_model.language.grammar import grammar
+from demo_model.language import answers_en, answers_zh
+from demo_model.language.claims import claim_about
 from demo_model.language.rules import PEOPLE, called
+from demo_model.language.sources import Wording, has, template_of
 from demo_model.language.wording import as_typed, reference
 from demo_model.pictures.catalogue import KINDS, Name
 from demo_model.pictures.facts import Scene
@@ -61,8 +60,6 @@ THINGS = tuple(
 )
 
 
-# How many of the questions are composed by the grammar; the others are of the tables.
-COMPOSED = 0.75
 _HAN = re.compile("[\u4e00-\u9fff]")  # without any, nobody knows which language to answer in
 _POSSESSED = re.compile(r"\b(?:my|our|a) (?={who})")
 
@@ -76,30 +73,6 @@ class Exchange:
     answer: str
     language: str
     intents: tuple[tuple[str, str], ...]
-
-
-class Wording(StrEnum):
-    """Where a phrasing comes from."""
-
-    TRAINED = "trained"
-    HELD_OUT = "held out"
-    """Of the tables, never trained on."""
-    BRANCH = "branch"
-    """A branch of the grammar that is never trained on."""
-    WORD = "word"
-    """With a branch or a word of the grammar that is never trained on."""
-
-
-def has(intent: str, wording: Wording) -> bool:
-    """Whether an intent has phrasings of that sort in both languages."""
-    if wording == Wording.HELD_OUT:
-        return any(key.split(":")[0] == intent for key in phrasings_zh.HELD_OUT)
-    if wording in (Wording.BRANCH, Wording.WORD):
-        return all(
-            intent in grammar(language).intents and grammar(language).has_branches(intent)
-            for language in ("zh", "en")
-        )
-    return True
 
 
 def answers_in(language: str) -> ModuleType:
@@ -134,7 +107,7 @@ def _single(
     rng: Random, scene: Scene, language: str, intent: str, wording: Wording = Wording.TRAINED
 ) -> tuple[str, str, str]:
     """The question without politeness, the answer, the detail."""
-    key, template = _template(rng, language, intent, wording)
+    key, template = template_of(rng, language, intent, wording)
     fields, detail = _fields(rng, scene, language, key)
     if detail == "newlyweds":  # nobody has some of their own
         template = _POSSESSED.sub("the ", template)
@@ -142,26 +115,6 @@ def _single(
     if language == "zh" and not _HAN.search(question):
         return _single(rng, scene, language, intent, wording)
     return question, str(answers_in(language).answer(intent, scene, detail)), detail
-
-
-def _template(rng: Random, language: str, intent: str, wording: Wording) -> tuple[str, str]:
-    """A phrasing with its fields in braces, and its key, such as genuine:leather."""
-    phrasings = phrasings_zh if language == "zh" else phrasings_en
-    table = phrasings.HELD_OUT if wording == Wording.HELD_OUT else phrasings.SEEN
-    keys = [key for key in table if key.split(":")[0] == intent]
-    key = rng.choices(keys, [5.0 if key.endswith("leather") else 1.0 for key in keys])[0]
-    ways = grammar(language)
-    if wording == Wording.BRANCH:
-        template = ways.branch(rng, key)
-    elif wording == Wording.WORD:
-        template = ways.phrasing(rng, key, held_out=True)
-    elif intent == "verdict" and wording == Wording.TRAINED and rng.random() < COMPOSED:
-        template = shortly(rng, language)
-    elif key in ways.intents and wording == Wording.TRAINED and rng.random() < COMPOSED:
-        template = ways.phrasing(rng, key)
-    else:
-        template = rng.choice(table[key])
-    return key, template
 
 
 def _fields(rng: Random, scene: Scene, language: str, key: str) -> tuple[dict[str, str], str]:

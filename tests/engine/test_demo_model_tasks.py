@@ -1,6 +1,7 @@
 """What is asked besides single questions: right answers are judged right, wrong ones wrong."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from random import Random
@@ -12,11 +13,12 @@ from demo_model.evaluation.own_phrasings import written
 from demo_model.evaluation.probabilities import Scored, area_under_curve, calibration_error
 from demo_model.evaluation.scoring import correct, language_right
 from demo_model.evaluation.tasks import follows, right_about_two, right_fields, right_turn
-from demo_model.language import answers_zh
+from demo_model.language import answers_zh, phrasings_en, phrasings_zh
 from demo_model.language.claims import claim_about
 from demo_model.language.grammar import Grammar, grammar
-from demo_model.language.questions import Exchange, Wording, ask, has
+from demo_model.language.questions import Exchange, ask
 from demo_model.language.rules import PEOPLE
+from demo_model.language.sources import Wording, by_hand, has, template_of
 from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.instructions import instructed
 from demo_model.language.tasks.places import BESIDE, PHOTOS, comparison, places_in
@@ -212,6 +214,33 @@ def test_the_hand_written_phrasings_are_as_many_as_promised() -> None:
         assert min(intents.values()) >= 40
         gifts = [one.intents[0][1] for intent, one in written(language) if intent == "gift"]
         assert {*gifts} <= PEOPLE.keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_people_wrote_for_training_is_asked_and_is_not_what_the_evaluation_asks(
+    language: str,
+) -> None:
+    ways = by_hand(language)
+    tables = phrasings_zh if language == "zh" else phrasings_en
+    assert ways.keys() <= tables.SEEN.keys()
+    held_out = {_bare(exchange.question) for _, exchange in written(language)}
+    rng = Random(10)
+    for key, phrasings in ways.items():
+        assert len(phrasings) > 20
+        for phrasing in phrasings:
+            fields = {*re.findall(r"{(.*?)}", phrasing)}
+            assert fields <= {"it", "who"}
+            assert ("who" in fields) == (key == "gift")
+            asked = {_bare(phrasing.replace("{it}", it)) for it in tables.REFERENCES}
+            shared = len(asked & held_out)
+            assert shared == 0  # a number, since nobody reads what the evaluation asks
+        drawn = [template_of(rng, language, key.split(":")[0], Wording.TRAINED) for _ in range(99)]
+        assert any(template in phrasings for _, template in drawn)
+
+
+def _bare(question: str) -> str:
+    """Without marks and letter case."""
+    return re.sub(r"[\W_]+", "", question.lower())
 
 
 def test_contradictions_are_found() -> None:
