@@ -11,9 +11,9 @@ import pytest
 from demo_model.evaluation.contradictions import contradict_each_other, contradicts_itself
 from demo_model.evaluation.own_phrasings import written
 from demo_model.evaluation.probabilities import Scored, area_under_curve, calibration_error
-from demo_model.evaluation.scoring import correct, language_right
+from demo_model.evaluation.scoring import correct, honest, language_right
 from demo_model.evaluation.tasks import follows, right_about_two, right_fields, right_turn
-from demo_model.language import answers_zh, phrasings_en, phrasings_zh
+from demo_model.language import answers_en, answers_zh, phrasings_en, phrasings_zh
 from demo_model.language.claims import claim_about
 from demo_model.language.grammar import Grammar, grammar
 from demo_model.language.questions import Exchange, ask
@@ -241,6 +241,16 @@ def test_what_people_wrote_for_training_is_asked_and_is_not_what_the_evaluation_
 def _bare(question: str) -> str:
     """Without marks and letter case."""
     return re.sub(r"[\W_]+", "", question.lower())
+
+
+def test_a_refusal_is_told_from_an_answer_about_a_product_that_denies_something() -> None:
+    for answers, language in ((answers_zh, "zh"), (answers_en, "en")):
+        for scene in (SINGLES[0], PAIRS[0]):
+            for intent in ("what", "brand", "absent", "price", "presence", "genuine", "gift"):
+                detail = {"genuine": "wood", "gift": "mum"}.get(intent, "dog")
+                assert not honest(answers.answer(intent, scene, detail), language)
+        for refusal in (answers.NO_PRODUCT, answers.UNKNOWN, answers.FIXED["offtopic"]):
+            assert honest(refusal, language)
 
 
 def test_contradictions_are_found() -> None:
