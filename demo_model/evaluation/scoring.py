@@ -75,7 +75,9 @@ def honest(answer: str, language: str) -> bool:
     """Whether it says that there is no product, or that it does not know what is there."""
     answers = answers_zh if language == "zh" else answers_en
     fixed = (answers.NO_PRODUCT, answers.UNKNOWN, answers.FIXED["who"], answers.FIXED["offtopic"])
-    return any(text[:8] in answer for text in fixed)
+    # Enough of each to tell it from an answer about a product: "… alone is shown, I cannot see a …"
+    told = 8 if language == "zh" else 20
+    return any(text[:told] in answer for text in fixed)
 
 
 def brands_in(answer: str) -> set[str]:

@@ -10,9 +10,9 @@ import pytest
 from demo_model.evaluation.contradictions import contradict_each_other, contradicts_itself
 from demo_model.evaluation.own_phrasings import written
 from demo_model.evaluation.probabilities import Scored, area_under_curve, calibration_error
-from demo_model.evaluation.scoring import correct, language_right
+from demo_model.evaluation.scoring import correct, honest, language_right
 from demo_model.evaluation.tasks import follows, right_about_two, right_fields, right_turn
-from demo_model.language import answers_zh
+from demo_model.language import answers_en, answers_zh
 from demo_model.language.claims import claim_about
 from demo_model.language.grammar import Grammar, grammar
 from demo_model.language.questions import Exchange, Wording, ask, has
@@ -212,6 +212,16 @@ def test_the_hand_written_phrasings_are_as_many_as_promised() -> None:
         assert min(intents.values()) >= 40
         gifts = [one.intents[0][1] for intent, one in written(language) if intent == "gift"]
         assert {*gifts} <= PEOPLE.keys()
+
+
+def test_a_refusal_is_told_from_an_answer_about_a_product_that_denies_something() -> None:
+    for answers, language in ((answers_zh, "zh"), (answers_en, "en")):
+        for scene in (SINGLES[0], PAIRS[0]):
+            for intent in ("what", "brand", "absent", "price", "presence", "genuine", "gift"):
+                detail = {"genuine": "wood", "gift": "mum"}.get(intent, "dog")
+                assert not honest(answers.answer(intent, scene, detail), language)
+        for refusal in (answers.NO_PRODUCT, answers.UNKNOWN, answers.FIXED["offtopic"]):
+            assert honest(refusal, language)
 
 
 def test_contradictions_are_found() -> None:
