@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from sqlalchemy import create_engine
 
 from gateway.canary.weights_table import WeightsTable
+from gateway.pool import weights
 from gateway.pool.weights import REDIS_KEY, Weights, WeightsVersion
 from tests.support.canaries import seconds_until
 from tests.support.migrating import migrate
@@ -22,8 +24,8 @@ OLD, BOTH, NEW = {"old": 1.0}, {"old": 0.9, "new": 0.1}, {"new": 1.0}
 IN_FORCE_S = 5.0
 
 
-def in_force(gateways: Sequence[Weights], weights: dict[str, float]) -> bool:
-    return all(each.in_force == weights for each in gateways)
+def in_force(gateways: Sequence[Weights], expected: dict[str, float]) -> bool:
+    return all(each.in_force == expected for each in gateways)
 
 
 @asynccontextmanager
@@ -117,13 +119,40 @@ class SlowPlace:
         return before
 
 
-async def test_an_answer_that_was_under_way_undoes_no_change() -> None:
+async def test_an_answer_of_the_table_that_was_under_way_undoes_no_change() -> None:
     place = SlowPlace(WeightsVersion(5, BOTH))
-    weights = Weights(OLD, None, place)
-    late = asyncio.create_task(weights.start())
+    one = Weights(OLD, None, place)
+    late = asyncio.create_task(one.start())
     await place.asked.wait()
-    await weights.change(NEW)
+    await one.change(NEW)
     place.may_answer.set()
     await late
-    assert weights.in_force == NEW
-    await weights.close()
+    assert one.in_force == NEW
+    await one.close()
+
+
+async def test_an_answer_of_redis_that_was_under_way_undoes_no_change(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "REDIS_TIMEOUT_S", 20.0)
+    one = Weights(OLD, redis_url)
+    await one.change(BOTH)
+    assert one._servers is not None
+    client, answered, may_arrive = one._servers.client, asyncio.Event(), asyncio.Event()
+    ask = client.eval
+
+    async def delayed(*question: Any) -> Any:
+        answer = await ask(*question)
+        if not answered.is_set():
+            answered.set()
+            await may_arrive.wait()
+        return answer
+
+    monkeypatch.setattr(client, "eval", delayed)
+    late = asyncio.create_task(one._ask_redis())
+    await answered.wait()
+    await one.change(NEW)
+    may_arrive.set()
+    await late
+    assert one.in_force == NEW
+    await one.close()
