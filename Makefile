@@ -18,16 +18,14 @@ DEMO_WORK := .cache/demo-model
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 PARTS := unit service pool log browser engine
 PART ?= $(PARTS)
-# Long and rare: with the drills, and not among PARTS, though it lies beside what it tests.
-LONG := tests/service/api/test_schemathesis.py tests/service/cache/test_faults_redis.py \
-  tests/service/canary/test_verdicts.py tests/service/pool/test_faults.py tests/service/test_costly_inputs.py
 unit := tests/unit tests/test_architecture.py
 log := tests/service/erasure tests/service/feedback tests/service/log
 pool := tests/service/batch tests/service/cli tests/service/inference tests/service/pool
-service := $(filter-out $(log) $(pool) $(LONG) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/ tests/service/test_*.py))) tests/clients/test_built_in.py
+service := $(filter-out $(log) $(pool) %__pycache__,$(patsubst %/,%,$(wildcard tests/service/*/ tests/service/test_*.py))) tests/clients/test_built_in.py
 browser := tests/browser
 engine := tests/engine
-drills := tests/drills $(LONG)
+# Long and rare: what is marked so, which lies beside what it tests.
+drills = $(shell grep -lr 'pytest\.mark\.long' tests --include='test_*.py')
 # What pip says, down to the lines that show progress.
 PROGRESS := | grep --line-buffered -E '^(Collecting|Installing|Successfully|ERROR)' | cut -c1-100
 
@@ -55,7 +53,7 @@ run: .venv/app ## the page at http://127.0.0.1:8080 until Ctrl-C (BIND=0.0.0.0 f
 # Where Python may write no compiled modules, each of the processes would compile them again.
 test: .venv/dev ## the tests of minutes; PART=unit, service, pool or log (real servers), browser, engine, drills: those
 	@$(if $(filter service pool log browser drills,$(PART)),tests/install-servers)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) $(if $(filter drills,$(PART)),,$(LONG:%=--ignore=%)) \
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) -m '$(if $(filter drills,$(PART)),long,not long)' \
 	  $(foreach part,$(PART),$(or $($(part)),$(error PART=$(part) is none of: $(PARTS) drills)))
 
 # COMPOSE_LAB: a folder whose scripts start a Docker engine and make images where none can be pulled.

@@ -6,9 +6,8 @@ ShopsightError
 │   ├── 404 NotFound · ModelNotFound · 405 MethodNotAllowed
 │   ├── 411 LengthRequired · 413 PayloadTooLarge · 415 UnsupportedMediaType
 │   └── PhotoError: the photo is at fault
-│       ├── 400 InvalidBase64 · UrlNotAllowed · 404 ImageNotFound
-│       ├── 413 ImageTooManyPixels · 415 UnsupportedImageType
-│       └── 422 ImageUndecodable · ImageTooComplex · ImageDimensions
+│       ├── 400 InvalidBase64 · UrlNotAllowed · 404 ImageNotFound · 413 ImageTooManyPixels
+│       └── 415 UnsupportedImageType · 422 ImageUndecodable · ImageTooComplex · ImageDimensions
 └── ServerError (type server_error)
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
     └── Unavailable: 503 (Retry-After) Overloaded > BatchLaneFull · NoReplica
@@ -38,6 +37,7 @@ class ShopsightError(Exception):
     zh: ClassVar[str] = "服务出了点问题，请稍后再试。"
     headers: Mapping[str, str] = {}  # of the answer, besides
     retry_after_s: int | None = None  # whole seconds; None where to try again changes nothing
+    language: str | None = None  # of the client's words, where no question could be read
 
     def __init__(self, param: str | None = None) -> None:
         super().__init__(self.code)

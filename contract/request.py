@@ -1,6 +1,7 @@
 """Any of the three forms → one checked `CompletionRequest`; any deviation is a named error."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -14,12 +15,13 @@ from contract.completion import (
     Sampling,
     Turn,
 )
-from contract.errors import InvalidField
+from contract.errors import ClientError, InvalidField
 from contract.fields import UNSUPPORTED, fault_of, is_plain_name
 from contract.forms import ChatRequest, FormRequest, SampledRequest, SchemaFormat, ShortRequest
 from contract.images import EncodedImage
 from contract.json_body import parse_object
 from contract.schema import check_schema
+from contract.text.language import language_of
 from contract.turns import Photo, checked_text, read_messages, read_photo
 
 # Output tokens, at most.
@@ -34,14 +36,42 @@ def parse_completion(body: bytes) -> CompletionRequest:
     """Read the OpenAI form or the short form; any deviation raises a named 4xx error."""
     value = parse_object(body)
     given = {name for name, field in value.items() if field is not None}
-    if "messages" in given or not given & {"image", "image_id", "prompt"}:
-        return _from_chat(validate(ChatRequest, value))
-    return _from_short(validate(ShortRequest, value))
+    with told_in_the_language_of(value):
+        if "messages" in given or not given & {"image", "image_id", "prompt"}:
+            return _from_chat(validate(ChatRequest, value))
+        return _from_short(validate(ShortRequest, value))
 
 
 def parse_form(fields: Mapping[str, str], photo: EncodedImage | None) -> CompletionRequest:
     """Read the fields of the multipart form beside its photo; answered in the short form. A form
     has no null: a field that is left empty is absent."""
+    with told_in_the_language_of(fields):
+        return _from_form(fields, photo)
+
+
+@contextmanager
+def told_in_the_language_of(value: Mapping[str, Any]) -> Iterator[None]:
+    """What is wrong with a request in Chinese is told in Chinese, whatever else it lacks."""
+    try:
+        yield
+    except ClientError as error:
+        if language_of("\n".join(_words(value))) == "zh":
+            error.language = "zh"
+        raise
+
+
+def _words(value: Mapping[str, Any]) -> Iterator[str]:
+    """Of a request that nobody has checked."""
+    messages = value.get("messages")
+    said = [value.get(name) for name in ("question", "prompt", "text")]
+    for message in messages if isinstance(messages, list) else ():
+        content = message.get("content") if isinstance(message, dict) else None
+        parts = content if isinstance(content, list) else [{"text": content}]
+        said += [part.get("text") for part in parts if isinstance(part, dict)]
+    return (text for text in said if isinstance(text, str))
+
+
+def _from_form(fields: Mapping[str, str], photo: EncodedImage | None) -> CompletionRequest:
     form = validate(FormRequest, {name: text for name, text in fields.items() if text})
     if form.image_id is not None:
         if photo is not None:

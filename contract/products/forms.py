@@ -14,7 +14,7 @@ from contract.images import EncodedImage
 from contract.json_body import parse_object
 from contract.products.card import CARD_QUESTIONS
 from contract.products.match import MAX_MATCH_CHARS
-from contract.request import validate
+from contract.request import told_in_the_language_of, validate
 from contract.text.language import language_of
 from contract.turns import Photo, checked_text, read_photo
 
@@ -86,15 +86,18 @@ def parse_card_form(
 
 
 def parse_match(body: bytes, language: str) -> CompletionRequest:
-    request = validate(MatchRequest, parse_object(body))
-    return _match(request, _photo_of(request), language)
+    value = parse_object(body)
+    with told_in_the_language_of(value):
+        request = validate(MatchRequest, value)
+        return _match(request, _photo_of(request), language)
 
 
 def parse_match_form(
     texts: Mapping[str, str], photo: EncodedImage | None, language: str
 ) -> CompletionRequest:
-    request = _validated(MatchForm, texts)
-    return _match(request, _photo_of(request, photo, PHOTO_FIELD), language)
+    with told_in_the_language_of(texts):
+        request = _validated(MatchForm, texts)
+        return _match(request, _photo_of(request, photo, PHOTO_FIELD), language)
 
 
 def _validated(form: type[R], texts: Mapping[str, str]) -> R:

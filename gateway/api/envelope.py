@@ -48,15 +48,17 @@ def new_interaction(request: Request, kind: str = "ask") -> Interaction:
 def error_response(
     error: ShopsightError, request: Request, gateway: Gateway, interaction: Interaction
 ) -> Response:
-    """The error in the language of the question, else of the client; its `param` in the words of
-    the client's form; with the ids of an answer."""
+    """The error in the language of the question, or of what came of one, else of the client; its
+    `param` in the words of the client's form; with the ids of an answer."""
     if interaction.asked is not None:
         error = interaction.asked.placed(error)
     language = preferred_language(request.headers.get("accept-language"))
-    if interaction.language in ("zh", "en"):
-        language = interaction.language
-    elif isinstance(error, UndecodableText) and "accept-language" not in request.headers:
-        language = error.language or language
+    guessed = isinstance(error, UndecodableText)
+    told = None if guessed and "accept-language" in request.headers else error.language
+    for known in (interaction.language, told):
+        if known in ("zh", "en"):
+            language = known
+            break
     return json_error(error, language, response_headers(gateway, interaction))
 
 

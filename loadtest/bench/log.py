@@ -167,7 +167,7 @@ def main() -> None:
     args = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-bench-")))
-        server = stack.enter_context(mariadb_server(folder))
+        server = stack.enter_context(mariadb_server(folder, durable=True))
         migrate(server.url)
         root = create_engine(server.url)
         with root.connect() as connection:  # MySQL's default, which the log's guarantees need

@@ -79,7 +79,7 @@ def on_sqlite(rows: int, folder: Path) -> dict[str, float]:
 
 
 def on_mariadb(rows: int, folder: Path) -> dict[str, float]:
-    with mariadb_server(folder) as server:
+    with mariadb_server(folder, durable=True) as server:
         engine = opened(server.url)
         fill(engine, min(rows, BASE_ROWS), days=DAYS)
         mark_as_settled(engine)

@@ -141,7 +141,7 @@ def main() -> None:
     results = {}
     with (
         tempfile.TemporaryDirectory(prefix="shopsight-views-") as folder,
-        mariadb_server(Path(folder)) as server,
+        mariadb_server(Path(folder), durable=True) as server,
     ):
         migrate(server.url)
         engine = open_database(Settings(_env_file=None, database_url=server.url))  # type: ignore[call-arg]

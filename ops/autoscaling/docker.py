@@ -17,11 +17,11 @@ class EngineFailed(Exception):
 
 
 class Docker:
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, timeout_s: float = TIMEOUT_S) -> None:
+        """`timeout_s`: of each call that brings no other."""
+        self._timeout_s = timeout_s
         self._http = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(socket)),
-            base_url=f"http://docker/{VERSION}",
-            timeout=TIMEOUT_S,
+            transport=httpx.HTTPTransport(uds=str(socket)), base_url=f"http://docker/{VERSION}"
         )
 
     def get(self, path: str, filters: Mapping[str, list[str]] | None = None, **query: str) -> Any:
@@ -30,7 +30,9 @@ class Docker:
             query["filters"] = json.dumps(filters)
         return self._ask("GET", path, query)
 
-    def post(self, path: str, body: Any = None, timeout_s: float = TIMEOUT_S, **query: str) -> Any:
+    def post(
+        self, path: str, body: Any = None, timeout_s: float | None = None, **query: str
+    ) -> Any:
         return self._ask("POST", path, query, body, timeout_s)
 
     def delete(self, path: str) -> None:
@@ -42,10 +44,11 @@ class Docker:
         path: str,
         query: dict[str, str],
         body: Any = None,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float | None = None,
     ) -> Any:
+        wait_s = self._timeout_s if timeout_s is None else timeout_s
         try:
-            answer = self._http.request(method, path, params=query, json=body, timeout=timeout_s)
+            answer = self._http.request(method, path, params=query, json=body, timeout=wait_s)
         except httpx.HTTPError as error:
             raise EngineFailed(f"{type(error).__name__}: {error}") from error
         if answer.is_error:

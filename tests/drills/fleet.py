@@ -96,7 +96,9 @@ class Database:
         self.engine: Engine = create_engine(self.server.url, pool_pre_ping=True)
 
     def start(self) -> None:
-        self.server = self._stack.enter_context(mariadb_server(self._folder, self.port))
+        self.server = self._stack.enter_context(
+            mariadb_server(self._folder, self.port, durable=True)
+        )
 
     def url_at(self, port: int) -> str:
         """As it is reached through a proxy."""

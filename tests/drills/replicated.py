@@ -48,7 +48,7 @@ class ReplicatedDatabase(Database):
         folder.mkdir()
         options = (f"--server-id={number}", "--log-bin=binlog", "--log-slave-updates=1")
         options += ("--gtid-strict-mode=1", "--binlog-format=ROW", "--gtid-domain-id=1")
-        return mariadb_server(folder, free_port(), options)
+        return mariadb_server(folder, free_port(), options, durable=True)
 
     def replicate(self, semi_synchronous: bool = True) -> None:
         """The replica follows the primary, and takes no writes of others."""

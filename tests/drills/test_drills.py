@@ -23,6 +23,8 @@ from tests.drills import (
 )
 from tests.support.missing import missing
 
+pytestmark = pytest.mark.long
+
 
 def test_gateways_killed_under_load_lose_and_double_nothing() -> None:
     verdict = kill_gateways.drill(kills=2)

@@ -22,6 +22,8 @@ from tests.support.asking import chat, data_uri, post, text_of
 from tests.support.servers import wait_until
 from tests.support.shopsight_run import Running, shopsight_run
 
+pytestmark = pytest.mark.long
+
 # Of the modules that the commands import from a wheel instead of the checkout.
 SHIPPED = ("contract", "demo_model", "gateway", "inference", "migrations", "web")
 # This machine's, like the one that a phone nearby would use: not the one that services keep to

@@ -7,6 +7,8 @@ import pytest
 from tests.drills import scale, swarm_leftovers
 from tests.drills.verdict import Verdict
 
+pytestmark = pytest.mark.long
+
 
 def verdict(name: str, lost: int = 0, **more: int) -> Verdict:
     return Verdict(name, lost, 0, 0, 0.0, 1.234, more)

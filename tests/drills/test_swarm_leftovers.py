@@ -12,6 +12,8 @@ import pytest
 from tests.support import ROOT
 from tests.support.servers import wait_until
 
+pytestmark = pytest.mark.long
+
 DRILL = """
 import sys, time
 from pathlib import Path

@@ -139,7 +139,7 @@ def services(folder: Path) -> Iterator[dict[str, str]]:
     """Redis, an empty database, two replicas: what a gateway's environment says of them."""
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server(folder))
-        database = stack.enter_context(mariadb_server(folder))
+        database = stack.enter_context(mariadb_server(folder, durable=True))
         replicas = [stack.enter_context(stub_process(folder, revision=r)) for r in ("old", "new")]
         yield {
             **ROOMY,

@@ -95,6 +95,7 @@ def loss_alone(parts, photos: list[Image.Image], talk: Talk) -> tuple[float, int
     return float(out.loss) * count, count
 
 
+@pytest.mark.long
 def test_packed_conversations_cost_what_they_cost_alone(parts):
     """With one photo, none or two, early or late, with and without instructions."""
     model, tokenizer, _ = parts
@@ -199,6 +200,7 @@ def test_only_the_first_word_is_learnt_of_an_answer_to_any_question_in_any_lette
     assert any("HELLO" in one.question.upper() for one in english)
 
 
+@pytest.mark.long
 def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

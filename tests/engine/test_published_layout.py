@@ -141,6 +141,7 @@ def test_the_narrow_model_has_the_published_way_of_a_photo(published_folder: Pat
         }
 
 
+@pytest.mark.long
 async def test_the_whole_of_check_gpu_runs_on_it(published: Model) -> None:
     """With a GPU it is run for the first time by who has one."""
     scale = replace(CPU, exact=4, answer_tokens=4, photos=1, load=4, load_tokens=8)

@@ -32,6 +32,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_checkpoint(tmp_path_factory.mktemp("tiny"), SHAPE_TINY)
 
 
+@pytest.mark.long
 def test_a_replica_whose_device_is_lost_says_so_ends_all_answers_and_ends(
     checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -183,6 +183,7 @@ def counted(running: Engine) -> dict[str, float]:
     }
 
 
+@pytest.mark.long
 async def test_a_thousand_questions_leave_nothing_behind(model: Model, failing: Failing) -> None:
     """20 % leave on the way, 5 % break: each ends exactly once, in one way, and nothing stays."""
     choose = random.Random(4)

@@ -17,6 +17,8 @@ from tests.support.asking import chat, post
 from tests.support.bad_inputs import SCHEMAS
 from tests.support.bombs import flat
 
+pytestmark = pytest.mark.long
+
 TIMES = 8
 CHAT = "/v1/chat/completions"
 

@@ -5,10 +5,17 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+from sqlalchemy import Engine, insert
 
+from gateway.canary.canary_log import read_newest
+from gateway.canary.record import Canary
+from gateway.log.interaction import Interaction
+from gateway.log.schema.canary_tables import canary_log
+from gateway.log.schema.tables import feedback, interactions
 from tests.support.asking import chat
 from tests.support.command_line import shopsight
 from tests.support.servers import Server, wait_until
@@ -88,3 +95,46 @@ def seconds_until(what: str, holds: Callable[[], bool], timeout_s: float = 60) -
 
 def details(gateway: Server) -> str:
     return json.dumps(status(gateway), indent=1)
+
+
+def canary_begun(engine: Engine, seconds_ago: float) -> Canary:
+    """`new` beside `old`, a tenth of the callers, as the log would have it had it begun then."""
+    details = {"baseline": "old", "candidate": "new", "share": 0.1, "promote": False}
+    row = {
+        "number": 1,
+        "done_at": datetime.now(UTC) - timedelta(seconds=seconds_ago),
+        "actor": "ops:wang",
+        "action": "started",
+        "details": json.dumps({**details, "promote_after": 6000, "slow_ms": 600.0}),
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(canary_log), row)
+    begun = read_newest(engine)
+    assert begun is not None
+    return begun
+
+
+def log_asked(
+    engine: Engine,
+    revision: str,
+    times: int,
+    *,
+    at: datetime | None = None,
+    vote: str | None = None,
+    **columns: Any,
+) -> None:
+    """So many rows of the log: questions that a revision has computed the answer of, at a moment,
+    with these `columns`. `vote`: the thumb on each."""
+    at = at or datetime.now(UTC)
+    rows = []
+    for _ in range(times):
+        named = Interaction("request-1", outcome="answered", cache="miss", revision=revision)
+        row = {**named.row(None), "asked_at": at, "arrived_at": at, "total_ms": 90.0, **columns}
+        row.pop("vote")
+        rows.append(row)
+    thumb = {"vote": vote, "created_at": at, "tenant": "shop"}
+    with engine.begin() as connection:
+        connection.execute(insert(interactions), rows)
+        if vote is not None:
+            thumbs = [{**thumb, "interaction_id": row["interaction_id"]} for row in rows]
+            connection.execute(insert(feedback), thumbs)

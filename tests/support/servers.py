@@ -129,6 +129,11 @@ def redis_server(
         yield Server(f"redis://127.0.0.1:{port}/0", process, port)
 
 
+# What a killed server has written is in the page cache, and no test cuts the power. A table is made
+# in 12 ms instead of 46, a server started in 0.6 s instead of 7.
+NO_SYNC = ("--debug-no-sync", "--innodb-flush-method=nosync")
+
+
 @cache
 def _empty_mariadb() -> Path:
     """A data folder to copy: making one takes seconds, a copy a tenth of that."""
@@ -136,7 +141,7 @@ def _empty_mariadb() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     user = ["--user=root"] if os.geteuid() == 0 else []
     install = [program("mariadb-install-db"), "--no-defaults", *user, f"--datadir={folder}"]
-    install += ["--auth-root-authentication-method=normal", "--skip-test-db"]
+    install += ["--auth-root-authentication-method=normal", "--skip-test-db", *NO_SYNC]
     # A server that starts removes the temporary tables of any other from a shared folder for them.
     with tempfile.TemporaryDirectory() as own:
         environment = {**os.environ, "TMPDIR": own}
@@ -146,9 +151,14 @@ def _empty_mariadb() -> Path:
 
 @contextmanager
 def mariadb_server(
-    folder: Path, port: int | None = None, options: tuple[str, ...] = ()
+    folder: Path,
+    port: int | None = None,
+    options: tuple[str, ...] = (),
+    *,
+    durable: bool = False,
 ) -> Iterator[Server]:
-    """An empty database `shopsight`, user `root` without a password."""
+    """An empty database `shopsight`, user `root` without a password. `durable`: it waits for the
+    disk as elsewhere, for what measures time."""
     port = port or free_port()
     data = folder / "mariadb"
     user = ["--user=root"] if os.geteuid() == 0 else []
@@ -158,7 +168,7 @@ def mariadb_server(
     command += [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'm.sock'}"]
     command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]
     # Its own, see above.
-    command += [f"--tmpdir={folder}", *options]
+    command += [f"--tmpdir={folder}", *(() if durable else NO_SYNC), *options]
     with running(command, folder / "mariadb.log") as process:
 
         def up() -> bool:

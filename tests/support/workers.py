@@ -25,6 +25,7 @@ TOGETHER = {
         "tests/browser/",
         "tests/service/cli/test_embedded.py",
         "tests/service/inference/",
+        "tests/service/monitoring/test_metrics.py",
         "tests/service/test_costly_inputs.py",
     ),
     # They time what shoppers feel, under a load of their own: one after the other.

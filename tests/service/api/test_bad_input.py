@@ -129,6 +129,35 @@ def test_errors_come_in_the_asker_s_language(gateway: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prompt": "这是真皮吗？"},
+        {"prompt": "这是真皮吗？", "image_id": "no id"},
+        {"messages": [{"role": "user", "content": "这是真皮吗？"}], "n": 3},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "真皮？"}, 7]}]},
+    ],
+    ids=["no photo", "bad id", "unsupported", "bad part"],
+)
+def test_who_asks_in_chinese_is_told_in_chinese_what_is_wrong(
+    gateway: str, wrong: dict[str, Any]
+) -> None:
+    """curl and libraries say nothing of a language."""
+    for headers in ({}, {"accept-language": "en"}):
+        answer = post(gateway, wrong, **headers)
+        assert answer.status_code == 400
+        assert not answer.json()["error"]["message"].isascii()
+
+
+def test_a_chinese_form_is_told_in_chinese_what_it_lacks(gateway: str) -> None:
+    for fields in ({"question": "这是真皮吗？"}, {"question": "真皮？", "max_tokens": "x"}):
+        answer = httpx.post(f"{gateway}/v1/ask", files={n: (None, v) for n, v in fields.items()})
+        assert answer.status_code == 400
+        assert not answer.json()["error"]["message"].isascii()
+    told = httpx.post(f"{gateway}/v1/match", files={"text": (None, "红色手提包")})
+    assert "缺少" in told.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
         ("GET", CHAT, 405, "method_not_allowed"),

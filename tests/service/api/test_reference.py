@@ -214,6 +214,7 @@ def cut_off(url: str, name: str, caused: Caused, *lines: str) -> int:
         return answer.status
 
 
+@pytest.mark.long
 def test_each_status_that_is_described_occurs_and_no_other(
     start_gateway: Start, stub: StubReplica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,11 +7,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from gateway.api.reference.operations import OPERATIONS
 from tests.support import ROOT
 from tests.support.batches import new_key, settings_of
 from tests.support.cards import card_tokens
 from tests.support.stub_replica import StubReplica
+
+pytestmark = pytest.mark.long
 
 CANONICAL = "这是真皮吗？"
 # Of an operation, beside some hundred that it derives from the schema alone.

@@ -19,6 +19,8 @@ from tests.support.load import Load
 from tests.support.servers import Server, gateway_process, redis_server, wait_until
 from tests.support.stub_replica import StubReplica
 
+pytestmark = pytest.mark.long
+
 PER_S = 30.0
 BUDGET_MS = 50
 

@@ -2,6 +2,7 @@
 say is done, by itself."""
 
 import httpx
+import pytest
 
 from tests.service.canary.conftest import Start
 from tests.support.asking import chat, photo, post, text_of
@@ -17,6 +18,8 @@ from tests.support.canaries import (
 from tests.support.servers import wait_until
 from tests.support.stub_replica import StubReplica
 from tests.support.voting import Shopper
+
+pytestmark = pytest.mark.long
 
 
 def test_a_fifth_of_errors_is_rolled_back_at_every_gateway_within_a_minute(

@@ -163,6 +163,7 @@ def test_a_log_of_a_newer_version_is_a_sentence_and_nothing_starts(
     assert not (tmp_path / "gateway.log").exists()
 
 
+@pytest.mark.long
 def test_the_demo_shows_the_main_job() -> None:
     began = now()
     shown = cli("demo")

@@ -56,6 +56,7 @@ def hung(tmp_path: Path) -> Iterator[Erasing]:
         erasing.close()
 
 
+@pytest.mark.long
 def test_erasures_before_a_hung_database_hold_up_nobody_and_most_are_sent_away(
     hung: Erasing, tmp_path: Path
 ) -> None:

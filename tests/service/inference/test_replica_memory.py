@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from gateway.cli.embedded import Stack
@@ -24,6 +25,7 @@ def large_photo(seed: int) -> bytes:
     return encoded(made, kind, **({"compress_level": 1} if kind == "PNG" else {}))
 
 
+@pytest.mark.long
 def test_large_photos_leave_no_memory_behind(embedded_stack: Stack) -> None:
     (replica,) = [child for child in embedded_stack.children if child.module == "inference"]
     bodies = [

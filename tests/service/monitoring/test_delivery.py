@@ -4,12 +4,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.cli.embedded import free_port
 from tests.support.monitoring import alert_receiver, alertmanager_server, prometheus_server
 from tests.support.servers import gateway_process, wait_until
 from tests.support.stub_process import stub_process
 
 
+@pytest.mark.long
 def test_killed_replicas_are_told_of_and_so_is_their_return(tmp_path: Path) -> None:
     ports = free_port(), free_port()
     replicas = ",".join(f"http://127.0.0.1:{port}" for port in ports)

@@ -30,6 +30,7 @@ def test_the_configuration_is_accepted() -> None:
     accepted(program("prometheus-blackbox-exporter"), f"--config.file={blackbox}", "--config.check")
 
 
+@pytest.mark.long
 def test_each_alert_is_silent_and_fires_when_it_should() -> None:
     accepted(program("promtool"), "test", "rules", str(CASES))
 

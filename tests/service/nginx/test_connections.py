@@ -79,6 +79,7 @@ def test_one_client_s_unfinished_uploads_stand_in_nobody_else_s_way(
         wait_until("one is free", lambda: status(limited, same) == 200)
 
 
+@pytest.mark.long
 def test_a_client_that_stalls_in_its_head_is_let_go_of(limited: Nginx) -> None:
     with socket.create_connection(("127.0.0.1", limited.port), timeout=30) as client:
         client.sendall(b"POST /v1/ask HTTP/1.1\r\nHost: x\r\nX-Half: ")

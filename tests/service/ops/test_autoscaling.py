@@ -235,10 +235,9 @@ def test_the_highest_number_of_compose_is_stopped_before_it_is_removed(
 
 
 def test_a_replica_has_the_time_that_it_was_given_to_finish_its_answers(
-    engine: FakeEngine, socket: Path, monkeypatch: pytest.MonkeyPatch
+    engine: FakeEngine, socket: Path
 ) -> None:
     """The engine answers once it has stopped. An ordinary call is not waited for as long."""
-    monkeypatch.setattr("ops.autoscaling.docker.TIMEOUT_S", 0.2)
     given = engine.answer
 
     def answered_late(method: str, url: str, body: Any) -> tuple[int, Any]:
@@ -247,7 +246,7 @@ def test_a_replica_has_the_time_that_it_was_given_to_finish_its_answers(
         return given(method, url, body)
 
     engine.answer = answered_late  # type: ignore[method-assign]
-    ComposeService(Docker(socket), "shop", "inference").scale(1)
+    ComposeService(Docker(socket, timeout_s=0.2), "shop", "inference").scale(1)
     assert [how for how, _, _ in engine.said] == ["POST", "DELETE"]
 
 

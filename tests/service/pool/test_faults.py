@@ -18,6 +18,8 @@ from tests.support.load import PHOTOS, Load
 from tests.support.servers import Server, gateway_process, wait_until
 from tests.support.stub_process import StubProcess, stub_process
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {
     "DEADLINE_MS": "10000",
     "PROBE_INTERVAL_S": "0.2",

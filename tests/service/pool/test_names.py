@@ -70,6 +70,7 @@ def ask(gateway: Server, questions: range) -> None:
         assert text_of(post(gateway.url, body)) == f"关于「Question {number}?」:好"
 
 
+@pytest.mark.long
 def test_new_addresses_of_a_name_are_used_and_gone_ones_are_not(
     hosts: Path, tmp_path: Path
 ) -> None:

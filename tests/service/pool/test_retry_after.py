@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import pytest
 from openai import OpenAI
 
 from gateway.cli.embedded import free_port
@@ -25,6 +26,7 @@ def answer_of(client: OpenAI, question: str) -> str:
     return answer.choices[0].message.content or ""
 
 
+@pytest.mark.long
 def test_the_official_client_survives_a_replica_s_restart(
     start_gateway: Start, tmp_path: Path
 ) -> None:

@@ -71,16 +71,17 @@ def visit(gateway: Server, number: int) -> str:
 
 
 def test_callers_are_shared_out_by_weight_and_stay_where_they_are(start: Start) -> None:
+    """Whatever they ask, and whatever photo they show: the same ones are shown by all of them."""
     gateway = start(REVISION_WEIGHTS="old=0.75,new=0.25")
     assert weights(gateway) == {"old": 0.75, "new": 0.25}
     seen = Counter()
     for number in range(60):
         with httpx.Client(base_url=gateway.url) as shopper:
             mine = {
-                shopper.post("/v1/chat/completions", json=chat(f"{number} {again}?")).headers[
-                    "x-model-revision"
-                ]
-                for again in range(2)
+                shopper.post(
+                    "/v1/chat/completions", json=chat(f"{number} {again}?", shown)
+                ).headers["x-model-revision"]
+                for again, shown in enumerate((None, photo(1), photo(2)))
             }
         (revision,) = mine
         seen[revision] += 1

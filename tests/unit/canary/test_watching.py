@@ -20,6 +20,7 @@ from gateway.usecases.canary.warming import WarmReport
 from gateway.usecases.canary.watching import Watching
 
 STARTED = {"baseline": "old", "candidate": "new", "share": 0.2, "promote_after": 10, "slow_ms": 9}
+EVIDENCE = {"errors": 99.0}
 OLD, NEW, BOTH = {"old": 1.0}, {"new": 1.0}, {"old": 0.8, "new": 0.2}
 
 
@@ -48,7 +49,7 @@ class Journal:
         return newest_canary(self.entries)
 
     async def judge(self, canary: Canary) -> JudgedCanary:
-        verdict = CanaryVerdict(self.decision, {"errors": 99.0}, 60.0, "errors", 100)
+        verdict = CanaryVerdict(self.decision, dict(EVIDENCE), 60.0, "errors", 100)
         return JudgedCanary(verdict, SideFigures(), SideFigures(), 60)
 
     async def append(self, after: Canary, actor: str, action: Action, **details: Any) -> None:
@@ -102,6 +103,8 @@ async def test_one_that_is_worse_is_rolled_back_by_nobody_s_hand() -> None:
     await here.round()
     assert here.weights.in_force == OLD
     assert here.log == [("started", "ops"), ("rolled back", "verdict")]
+    told = here.journal.entries[-1].details
+    assert (told["verdict"], told["why"], told["evidence"]) == ("rollback", "errors", EVIDENCE)
     await here.round()
     assert len(here.log) == 2, "once"
 

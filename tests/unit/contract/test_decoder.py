@@ -159,6 +159,7 @@ async def test_a_small_photo_does_not_wait_for_large_ones(decoder: PhotoDecoder)
     assert {facts.width for facts in await asyncio.gather(*waiting)} == {5000}
 
 
+@pytest.mark.long
 async def test_the_largest_photos_of_each_kind_fit_into_a_helper_s_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

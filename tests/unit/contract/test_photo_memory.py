@@ -58,6 +58,7 @@ def large_photos() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.long
 def test_a_photo_takes_one_copy_of_its_pixels(tmp_path: Path) -> None:
     photos = large_photos()
     paths = []
