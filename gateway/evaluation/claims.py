@@ -19,10 +19,10 @@ _NEGATED_IS_A_CLAIM = ("authenticity", "stock")
 _QUESTION = re.compile(r"(?:^|(?<=[。.!;\n?]))[^。.!;\n?]*\?")
 _QUOTED = re.compile(r"[“\"「『][^”\"」』\n]{0,80}[”\"」』]")
 _CLAUSES = re.compile(
-    r"[。！？!?;；\n，、~…—–()]|,(?!\d{3}\b)|(?<=[^\d])\.|\.(?=\s|$)| - "
+    r"[。！？!?;；\n，、~…—–()]|,(?!\d{3}\b)|(?<=[^\d])\.|\.(?=\s|$)| - |(?<=[^:,;.\n]{20}):\s|(?<=[\u3400-\u9fff]{8}):"
     r"|\b(?:but|though|although|however|so|yet)\b|但是?|不过|所以|而且|可惜"
 )
-_HAN = re.compile("[\u3400-\u9fff]")
+_HAN, _LATIN = re.compile("[、。\u3400-\u9fff]"), re.compile("[a-z]")
 # What is longer is no clause of an answer. Rules take time by its square, so the rest is not read.
 _CLAUSE_CHARS = 1_000
 
@@ -37,7 +37,8 @@ def claims_in(text: str) -> dict[ClaimName, str]:
         if not clause:
             continue
         plain = clause.casefold()
-        rules = rules_of("chinese" if _HAN.search(plain) else "english")
+        written = _HAN.search(plain) or (_HAN.search(said) and not _LATIN.search(plain))
+        rules = rules_of("chinese" if written else "english")
         if rules.doubt.search(plain):
             continue
         for name, rule in rules.claims.items():
