@@ -1,22 +1,22 @@
-"""The rules of a language, read from its table. Pure."""
+"""The rules of a language, read from its two tables. Pure."""
 
 import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 ClaimName = Literal["price", "stock", "authenticity", "fibre", "size"]
-Language = Literal["english", "chinese"]
+Language = Literal["chinese", "english"]
 
 _NAMED = re.compile(r"@([A-Z]+)")
 
 
 @dataclass(frozen=True)
 class Rules:
-    """`claims`: what makes each. `doubt`: in a clause, it states nothing. `negation`: before what
-    it negates, so matched against the end of what stands there."""
+    """`claims`: what makes each. `doubt`: in a clause with it nothing is stated. `negation`: is
+    looked for at the end of what stands before a claim."""
 
     claims: dict[ClaimName, re.Pattern[str]]
     doubt: re.Pattern[str]
@@ -25,19 +25,21 @@ class Rules:
 
 @cache
 def rules_of(language: Language) -> Rules:
-    table = tomllib.loads(Path(__file__).with_name(f"{language}.toml").read_text("utf-8"))
-    words: dict[str, str] = table["words"]
+    words = _table(f"{language}_words")
+    rules = _table(f"{language}_claims")
 
-    def full(pattern: str) -> str:
-        while (named := _NAMED.search(pattern)) is not None:
-            pattern = _NAMED.sub(lambda found: words[found[1]], pattern)
-        return pattern
+    def spelt(patterns: str | list[str]) -> str:
+        """With its names replaced, and those of what stands for them."""
+        text = patterns if isinstance(patterns, str) else f"(?:{'|'.join(patterns)})"
+        return _NAMED.sub(lambda name: spelt(words[name[1]]), text)
 
-    def any_of(patterns: list[str]) -> re.Pattern[str]:
-        return re.compile("|".join(map(full, patterns)))
-
+    doubt = rules["doubt"]
     return Rules(
-        {name: any_of(patterns) for name, patterns in table["rules"].items()},
-        any_of(table["doubt"]["any"]),
-        re.compile(full(table["doubt"]["negation"])),
+        {name: re.compile(spelt(patterns)) for name, patterns in rules["claims"].items()},
+        re.compile(doubt["around"] + spelt(doubt["any"]) + doubt["around"]),
+        re.compile(spelt(doubt["negation"])),
     )
+
+
+def _table(name: str) -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))
