@@ -24,7 +24,7 @@ _QUESTION = re.compile(r"(?:^|(?<=[。.!;\n?]))[^。.!;\n?]*\?")
 _QUOTED = re.compile(r"[“\"「『][^”\"」』\n]{0,80}[”\"」』]")
 # "1,280" and "1.5" are one number. A colon behind few words ("Price: $40") names what follows.
 _CLAUSES = re.compile(
-    r"[。!?;\n、~…—–()]|,(?!\d{3}\b)|(?<=[^\d])\.|\.(?=\s|$)| - "
+    r"[。!?;\n、~…—–()]|,(?!\d{3}(?!\d))|(?<=[^\d])\.|\.(?=\s|$)| - "
     r"|(?<=[^:,;.\n]{20}):\s|(?<=[\u3400-\u9fff]{8}):"
     r"|\b(?:but|though|although|however|so|yet)\b|但是?|不过|所以|而且|可惜"
 )
