@@ -61,8 +61,8 @@ def test_a_language_has_rules_for_every_claim(language: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "It says “100% cotton” on the sleeve.",
-        "图片左上角有“第二件半价”的红字。",
+        "The sleeve has “100% cotton” in green.",
+        "盒子正面有“保证正品”。",
         "The bag carries the words 保证真品.",
     ],
 )
