@@ -29,6 +29,8 @@ _CLAUSES = re.compile(
     r"|\b(?:but|though|although|however|so|yet)\b|但是?|不过|所以|而且|可惜"
 )
 _CHINESE, _LATIN = re.compile("[、。\u3400-\u9fff]"), re.compile("[a-z]")
+# English within a Chinese clause: a name or "XL" is no sentence.
+_WORDS = re.compile(r"[a-z']+ [a-z']+ [a-z']+")
 # What is longer is no clause of an answer. Rules take time by its square, so the rest is not read.
 _CLAUSE_CHARS = 1_000
 
@@ -51,8 +53,9 @@ def claims_in(text: str) -> dict[ClaimName, str]:
             continue
         if chinese and latin and rules_of("english").doubt.search(plain):
             continue
+        spoken = [rules, rules_of("english")] if chinese and _WORDS.search(plain) else [rules]
         for name in CLAIMS:
-            if name not in found and _makes(plain, name, rules):
+            if name not in found and any(_makes(plain, name, each) for each in spoken):
                 found[name] = clause
     return found
 
