@@ -75,6 +75,15 @@ def test_a_negated_claim_is_one_only_of_what_its_opposite_says_too() -> None:
     assert set(claims_in("这不是高仿。不是纯棉。没有现货。")) == {"authenticity", "stock"}
 
 
+@pytest.mark.parametrize("text", ["leather", "linen", "皮革", "羊毛"])
+def test_a_material_of_a_card_is_no_claim(text: str) -> None:
+    assert claims_in(text) == {}
+
+
+def test_an_english_sentence_behind_chinese_words_is_read() -> None:
+    assert set(claims_in("关于It is on sale for $5.")) == {"price"}
+
+
 def test_a_number_with_a_comma_is_one() -> None:
     assert claims_in("售价1,280元") == {"price": "售价1,280元"}
 
