@@ -3,7 +3,7 @@ SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-clients test-compose test-upstreams lint up down sql sql-port migrate loadtest drills batch-drill \
   bench-engine bench-lane bench-upstream bench-gateway bench-fairness bench-tenants canary-sim capacity swarm-drill scale-drills bench-log bench-views bench-questions page-bench page-pictures \
-  intent-eval intent-train masking-eval moderation-eval moderation-train \
+  intent-eval intent-train claims-eval masking-eval moderation-eval moderation-train \
   moderation-tables bad-inputs corpus fuzz check-gpu demo-model demo-model-eval samples-strip card-eval card-calibrate lock pin sbom audit release clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -184,6 +184,9 @@ intent-eval: .venv/dev ## how often the intent of a question is named as a perso
 intent-train: .venv/dev ## train the classifier of intents anew (minutes)
 	@$(BIN)/pip install -q -c constraints.txt -e '.[training]'
 	@$(BIN)/python -m gateway.log.intents.training.train
+
+claims-eval: .venv/dev ## how many of the claims in answers are found, by claim, and how many are false alarms
+	@$(BIN)/python -m tests.unit.evaluation.claims_eval
 
 masking-eval: .venv/dev ## how much of what is personal the masker finds, by kind, and its false alarms
 	@$(BIN)/python -m tests.unit.log.masking_eval

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gateway.evaluation.claims import ClaimName
+from gateway.evaluation.claiming.rules import ClaimName
 
 TaskName = Literal["ask", "card", "match"]
 LanguageName = Literal["zh", "en"]

@@ -1,0 +1,1 @@
+"""What words make a claim that no photo shows: a table of rules for each language."""
