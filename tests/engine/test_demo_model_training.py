@@ -238,7 +238,7 @@ def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
 
 def test_gifts_are_drilled_alone_and_beside_other_questions_under_all_names_of_people():
     rng = Random(0)
-    drilled = [gift_drill(rng, scene_of(seed)) for seed in range(400)]
+    drilled = [gift_drill(rng, scene_of(seed)) for seed in range(1600)]
     assert all("gift" in dict(one.intents) for one in drilled)
     assert 0.3 < sum(len(one.intents) == 1 for one in drilled) / len(drilled) < 0.5
     asked = " ".join(one.question.lower() for one in drilled)
