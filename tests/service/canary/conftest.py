@@ -5,12 +5,24 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine
 
 from gateway.cli.embedded import free_port
+from tests.support.migrating import migrate
 from tests.support.servers import Server, gateway_process
 from tests.support.stub_replica import StubReplica, stub_replica
 
 Start = Callable[..., Server]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """An empty log, for what needs no gateway."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    migrate(url)
+    made = create_engine(url)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """What is counted of both revisions, out of rows in a real database, and whom it speaks against."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
 from gateway.canary.figures import SideFigures, count_due, read_blocks
 from gateway.canary.judge import Judge
 from gateway.canary.record import Canary
 from tests.support.canaries import canary_begun, log_asked
-from tests.support.migrating import migrate
 
 AGO_S = 100.0
 SIDES = {"baseline": "old", "canary": "new"}
@@ -22,15 +19,6 @@ BAD = {
     "slow": {"total_ms": 700.0},
     "thumbs": {"vote": "down"},
 }
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'log.db'}"
-    migrate(url)
-    made = create_engine(url)
-    yield made
-    made.dispose()
 
 
 def sums(engine: Engine, canary: Canary) -> dict[str, SideFigures]:

@@ -1,25 +1,12 @@
 """Which answers of the old revision are computed ahead: the most asked for, first."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
 from gateway.cache.answers import GivenAnswer
 from gateway.canary.hottest import hottest
 from tests.support.canaries import log_asked
-from tests.support.migrating import migrate
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'log.db'}"
-    migrate(url)
-    made = create_engine(url)
-    yield made
-    made.dispose()
 
 
 def asked(engine: Engine, key: str, times: int, revision: str = "old", **columns: object) -> None:
