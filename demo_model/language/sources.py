@@ -9,7 +9,7 @@ from demo_model.language.claims import shortly
 from demo_model.language.grammar import HERE, grammar
 
 # How often a question of training is one that people wrote, where the intent has some.
-BY_HAND = 0.4
+BY_HAND = 0.5
 # How many of the others are composed by the grammar. The rest are of the tables.
 COMPOSED = 0.75
 

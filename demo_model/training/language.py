@@ -34,6 +34,8 @@ VISION_RATE = 6e-4
 # The rates stay at their peak for this share of the steps, and then fall in a line. So training may
 # be made longer while it runs.
 STEADY = 0.7
+# Weights that answer already are disturbed by the peak, and the steps are few.
+RESUMED_PEAK = 0.6
 SILENT_PICTURES = 56
 HEADS_WEIGHT = 0.5
 # The mean of the weights of about the last 100 steps answers better than those of any one step.
@@ -92,7 +94,7 @@ def confidences(scores: dict[str, Tensor]) -> list[float]:
 
 
 class LanguageTraining:
-    """The second stage, one step after another."""
+    """The second stage, one step after another. `resumed`: it began from shipped weights."""
 
     def __init__(
         self,
@@ -101,8 +103,11 @@ class LanguageTraining:
         tokenizer: Qwen2TokenizerFast,
         pool: PicturePool,
         work: Path,
+        *,
+        resumed: bool = False,
     ) -> None:
         register()
+        self.peak = RESUMED_PEAK if resumed else 1.0
         model.set_attn_implementation({"text_config": WRITTEN_OUT})
         self.model, self.heads, self.pool, self.work = model, heads, pool, work
         self.averaged = averaged_over_steps(model)
@@ -165,7 +170,7 @@ class LanguageTraining:
         rng = random.Random(f"language:{self.step}")
         for group_of, peak in ((self.text, TEXT_RATE), (self.vision, VISION_RATE)):
             for group in (group for optimizer in group_of for group in optimizer.param_groups):
-                group["lr"] = rate_at(self.step, steps, peak)
+                group["lr"] = rate_at(self.step, steps, peak * self.peak)
         visual = self.model.model.visual
         pixels, scenes = self.pool.batch(rng, PICTURES)
         with torch.autocast("cpu", torch.bfloat16):

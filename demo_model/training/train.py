@@ -110,7 +110,10 @@ def main() -> None:
             else:
                 visual = model.model.visual
                 train_vision(visual, heads, pool, options.work, options.vision_steps)
-        training = LanguageTraining(model, heads, tokenizer, pool, options.work)
+        resumed = options.start_from is not None
+        training = LanguageTraining(
+            model, heads, tokenizer, pool, options.work, resumed=resumed
+        )
         training.run(options.language_steps)
     finally:
         if drawing:
