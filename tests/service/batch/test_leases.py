@@ -137,10 +137,11 @@ def test_who_is_late_writes_nothing(engine: Engine) -> None:
 
 def test_a_lease_that_is_renewed_is_not_lost(engine: Engine) -> None:
     fill(engine, 2)
-    mine, other = LineQueue(engine, 0.6), LineQueue(engine, 60)
+    lease_s = 2.0
+    mine, other = LineQueue(engine, lease_s), LineQueue(engine, 60)
     held = mine.take(KEY, 1)
-    for _ in range(4):
-        time.sleep(0.3)
+    for _ in range(3):
+        time.sleep(0.4 * lease_s)
         mine.renew(held)
     assert [line.number for line in other.take(KEY, 5)] == [2]
     assert finish(mine, held[0])
