@@ -111,9 +111,7 @@ def main() -> None:
                 visual = model.model.visual
                 train_vision(visual, heads, pool, options.work, options.vision_steps)
         resumed = options.start_from is not None
-        training = LanguageTraining(
-            model, heads, tokenizer, pool, options.work, resumed=resumed
-        )
+        training = LanguageTraining(model, heads, tokenizer, pool, options.work, resumed=resumed)
         training.run(options.language_steps)
     finally:
         if drawing:
