@@ -27,6 +27,8 @@ LIVED_S = 60.0
 # A forwarder looks at the spools every two seconds or more often. Of one that says nothing for
 # longer, the silence counts as lag.
 SILENT_S = 5.0
+# Beyond the time to drain, for a connection that is being made and for the end itself.
+STOP_S = CONNECT_TIMEOUT_S + 1.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class ForwarderProcess:
             self._stopping.set()
             if self._child is not None:
                 _tell(self._child, stop=drain_s)
-        self._thread.join(drain_s + CONNECT_TIMEOUT_S + SILENT_S)
+        self._thread.join(drain_s + STOP_S)
         with self._lock:
             if self._child is not None:  # it hangs
                 os.kill(self._child.pid, signal.SIGKILL)
