@@ -271,7 +271,8 @@ def test_a_forwarder_that_hangs_is_a_lag_and_is_ended_with_its_gateway(
     assert apart.process.lag_s < 1.5
     wait_until("lag", lambda: apart.process.lag_s > 1.5)
     lag = apart.registry.get_sample_value("gateway_log_lag_seconds")
-    assert lag is not None and lag > 1.5
+    assert lag is not None
+    assert lag > 1.5
     apart.close()
     assert has_ended(pid)
     (left,) = SpoolFolder(tmp_path / "spool", "process").adopt_orphans()
