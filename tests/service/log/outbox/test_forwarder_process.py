@@ -257,6 +257,16 @@ def test_a_full_spool_has_no_room_and_a_forwarded_one_has(start: Callable[[], Ap
     wait_until("room", lambda: apart.process.has_room)
 
 
+def test_how_far_behind_it_is_is_told(
+    start: Callable[[], Apart], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handle, "SILENT_S", 1_000)
+    monkeypatch.setenv("DATABASE_URL", "mysql+pymysql://root@127.0.0.1:9/shopsight")
+    apart = start()
+    apart.spool.append([event()])
+    wait_until("lag", lambda: apart.process.lag_s > 0.5)
+
+
 def test_a_forwarder_that_hangs_is_a_lag_and_is_ended_with_its_gateway(
     start: Callable[[], Apart], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
