@@ -9,17 +9,19 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from contract.process.logs import configure_logging
 from contract.process.memory import limit_mmap_threshold, share_one_arena
+from gateway import forwarding
 from gateway.api.admin import create_admin_app, create_internal_app
 from gateway.api.hosts import Hosts
 from gateway.api.server import is_loopback, make_server, own_address
 from gateway.app import create_app
 from gateway.config import Settings
 from gateway.identity.keys import UnreadableKeysError
+from gateway.log.outbox.process.handle import WaitingForwarder
 from gateway.telemetry.disks import DiskCollector
 from gateway.telemetry.last_hour import LastHour
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, forwarder: WaitingForwarder | None) -> None:
     registry = CollectorRegistry()
     drain_s = settings.deadline_ms // 1000
     folders = {
@@ -30,7 +32,7 @@ async def serve(settings: Settings) -> None:
         folders["images"] = settings.image_dir
     DiskCollector(folders, registry)
     ProcessCollector(registry=registry)
-    app = create_app(settings, registry)
+    app = create_app(settings, registry, forwarder)
     admin_host = own_address(settings.admin_host)
     if not is_loopback(admin_host) and not settings.admin_token.get_secret_value():
         raise SystemExit("ADMIN_HOST opens administration to a network: set ADMIN_TOKEN, too.")
@@ -58,14 +60,17 @@ async def serve(settings: Settings) -> None:
     reading.cancel()
 
 
-def main() -> None:
+def main(*, forwarder_apart: bool = True) -> None:
+    """`forwarder_apart`: events are forwarded by a process of its own, not by a thread."""
     settings = Settings()
     limit_mmap_threshold()
     share_one_arena()
     configure_logging(settings.log_level)
+    # Now, while there is one thread and no connection, which a fork would take along.
+    forwarder = forwarding.fork(settings) if forwarder_apart else None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(serve(settings))
+            runner.run(serve(settings, forwarder))
         except UnreadableKeysError as error:
             raise SystemExit(str(error)) from None
 

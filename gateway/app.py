@@ -22,15 +22,19 @@ from gateway.api.reference import routes as reference
 from gateway.composition import running_gateway
 from gateway.config import Settings
 from gateway.identity.keys import parse_api_keys
+from gateway.log.outbox.process.handle import WaitingForwarder
 
 
-def create_app(settings: Settings, registry: CollectorRegistry) -> Guard:
-    """The public application. Raises UnreadableKeysError."""
+def create_app(
+    settings: Settings, registry: CollectorRegistry, forwarder: WaitingForwarder | None = None
+) -> Guard:
+    """The public application. `forwarder`: the process that forwards its events, without which a
+    thread does. Raises UnreadableKeysError."""
     parse_api_keys(settings.api_keys)  # a mistake in it ends the start before anything begins
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_gateway(settings, registry) as gateway:
+        async with running_gateway(settings, registry, forwarder=forwarder) as gateway:
             app.state.gateway = gateway
             yield
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from contract.pixels.decoder import PhotoDecoder
 from contract.process.traces import Traces
+from gateway import forwarding
 from gateway.access.registry import Registry
 from gateway.batch.lane import BatchLane
 from gateway.cache.flights import Flights
@@ -34,11 +35,11 @@ from gateway.images.uploads import Uploads
 from gateway.limits.running import RunningLimits
 from gateway.log import client
 from gateway.log.audit import Audit
-from gateway.log.given_answers import without_others
 from gateway.log.masking import SHARED
-from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S
 from gateway.log.outbox.metrics import OutboxMetrics
+from gateway.log.outbox.process.handle import WaitingForwarder
 from gateway.log.outbox.recorder import Recorder
+from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.reader import LogReader
 from gateway.log.request_metrics import RequestMetrics
 from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
@@ -72,14 +73,18 @@ PATIENT_SQL_TIMEOUT_S = 60
 
 @asynccontextmanager
 async def running_gateway(
-    settings: Settings, registry: CollectorRegistry, *, batches: bool = False
+    settings: Settings,
+    registry: CollectorRegistry,
+    *,
+    forwarder: WaitingForwarder | None = None,
+    batches: bool = False,
 ) -> AsyncIterator[Gateway]:
-    """All parts of a gateway, started on entry and stopped on exit. `batches`: it works on lines of
-    batches, too, as it does in any case with an SQLite file, which has no worker."""
+    """All parts of a gateway, started on entry and stopped on exit. `forwarder`: the process that
+    forwards its events, without which a thread does. `batches`: it works on lines of batches, too,
+    as it does in any case with an SQLite file, which has no worker."""
     if "pseudonym_key" not in settings.model_fields_set:
         log.warning("PSEUDONYM_KEY is not set: after a restart nobody is found for an erasure")
     engine = open_database(settings, answer_timeout_s=SQL_TIMEOUT_S)
-    forwarding_engine = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
     patient_engine = open_database(settings, answer_timeout_s=PATIENT_SQL_TIMEOUT_S)
     deadline_ms = settings.deadline_ms
 
@@ -110,13 +115,16 @@ async def running_gateway(
         places_share=settings.places_share,
         kept_weights=kept_weights,
     )
+    metrics = OutboxMetrics(registry)
+    spool = SpoolFolder(settings.spool_dir, settings.log_durability).create_spool()
+    delete_answers = cache.delete_from_thread(asyncio.get_running_loop())
     recorder = Recorder(
-        settings,
-        forwarding_engine,
+        spool,
+        forwarding.open_forwarder(settings, forwarder, spool, metrics, delete_answers),
         RequestMetrics(registry, Traces.open(settings, "gateway")),
-        OutboxMetrics(registry),
+        metrics,
         pseudonyms,
-        without_others(forwarding_engine, cache.delete_from_thread(asyncio.get_running_loop())),
+        settings.log_drain_s,
     )
     quarantine = Quarantine()
     tally = Tally(settings, engine, quarantine, FeedbackMetrics(registry))
@@ -212,7 +220,6 @@ async def running_gateway(
             await asyncio.to_thread(chore.stop, settings.log_drain_s)
         erasing.close()
         lane.close()
-        forwarding_engine.dispose()
         engine.dispose()
         await cache.close()
         await asyncio.to_thread(decoder.close)

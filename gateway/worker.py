@@ -16,10 +16,8 @@ from gateway.api.server import own_address
 from gateway.cache.shared import SharedAnswers
 from gateway.composition import running_gateway
 from gateway.config import Settings
-from gateway.log.given_answers import without_others
-from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S, Forwarder
+from gateway.forwarding import thread_forwarder
 from gateway.log.outbox.metrics import OutboxMetrics
-from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
 from gateway.log.schema.database import open_database
 from gateway.report.nightly import NightlyReports
@@ -67,7 +65,6 @@ async def _running_upkeep(
     settings: Settings, registry: CollectorRegistry, forwards: bool
 ) -> AsyncIterator[None]:
     """`forwards`: the spools of gateways without a living owner, too."""
-    forwarding_engine = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
     # Without the forwarder's timeout: the roll-up of a month may take longer.
     upkeep_engine = open_database(settings)
     cache = SharedAnswers.open(settings, REDIS_BUDGET_MS)
@@ -76,17 +73,9 @@ async def _running_upkeep(
     chores += NightlyReports.wanted(settings, settings.business_zone)
     forwarder = None
     if forwards:
-        folder = SpoolFolder(settings.spool_dir, settings.log_durability)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        loop = asyncio.get_running_loop()
-        forwarder = Forwarder(
-            settings,
-            folder,
-            None,
-            forwarding_engine,
-            OutboxMetrics(registry),
-            without_others(forwarding_engine, cache.delete_from_thread(loop)),
-        )
+        settings.spool_dir.mkdir(parents=True, exist_ok=True)
+        delete_answers = cache.delete_from_thread(asyncio.get_running_loop())
+        forwarder = thread_forwarder(settings, None, OutboxMetrics(registry), delete_answers)
         forwarder.start()
     for chore in chores:
         chore.start()
@@ -97,6 +86,5 @@ async def _running_upkeep(
             await asyncio.to_thread(forwarder.stop, settings.log_drain_s)
         for chore in chores:
             await asyncio.to_thread(chore.stop, settings.log_drain_s)
-        forwarding_engine.dispose()
         upkeep_engine.dispose()
         await cache.close()

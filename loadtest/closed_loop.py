@@ -20,6 +20,7 @@ import httpx
 from PIL import Image
 
 from contract.process.home import PROJECT
+from tests.support.forwarding import forwarder_of
 
 PATH = "/v1/chat/completions"
 
@@ -129,10 +130,22 @@ async def run_closed_loop(
 
 
 def cpu_s(running: subprocess.Popen[Any]) -> float:
-    """CPU time that the process has taken so far, in all its threads."""
-    # utime is the 14th field, stime the 15th. Split after the second, which may contain spaces.
-    fields = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """CPU time that a gateway has taken so far, in all its threads and in its forwarder."""
+    ticks = 0
+    for pid in filter(None, (running.pid, forwarder_of(running.pid))):
+        # utime is the 14th field, stime the 15th. Split after the second, which may contain spaces.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def proportional_mb(running: subprocess.Popen[Any]) -> float:
+    """Memory of a gateway with its forwarder in MB. What both share counts once."""
+    kb = 0
+    for pid in filter(None, (running.pid, forwarder_of(running.pid))):
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        kb += int(rollup.partition("\nPss:")[2].split()[0])
+    return kb * 1024 / 1e6
 
 
 def resident_mb(running: subprocess.Popen[Any]) -> float:

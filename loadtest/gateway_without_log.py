@@ -5,11 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Engine
-
 import gateway.composition
 from gateway.__main__ import main
-from gateway.config import Settings
 from gateway.log.interaction import Interaction
 from gateway.log.request_metrics import RequestMetrics
 
@@ -17,9 +14,7 @@ from gateway.log.request_metrics import RequestMetrics
 class NoRecorder:
     available = True
 
-    def __init__(
-        self, settings: Settings, engine: Engine, metrics: RequestMetrics, *_: Any
-    ) -> None:
+    def __init__(self, spool: Any, forwarder: Any, metrics: RequestMetrics, *_: Any) -> None:
         self._metrics = metrics
 
     def start(self) -> None:
@@ -40,4 +35,4 @@ class NoRecorder:
 
 if __name__ == "__main__":
     gateway.composition.Recorder = NoRecorder  # type: ignore[assignment,misc]
-    main()
+    main(forwarder_apart=False)

@@ -40,6 +40,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.report", "gateway.backup"),
     ("gateway.config", "gateway.gateway"),
     ("gateway.api",),
+    ("gateway.forwarding",),
     ("gateway.composition",),
     ("gateway.app",),
     ("gateway.worker",),
@@ -57,11 +58,11 @@ RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folder
 # Services and the demo model know nothing of each other.
 APART = ("gateway", "inference", "demo_model", "ops")
 # Who sees all settings; others are given their own folder's.
-SEES_SETTINGS = ("gateway.app", "gateway.composition", "gateway.worker", "gateway.cli")
-SEES_SETTINGS += ("gateway.__main__", "inference.app", "inference.__main__")
+SEES_SETTINGS = ("gateway.app", "gateway.composition", "gateway.forwarding", "gateway.worker")
+SEES_SETTINGS += ("gateway.cli", "gateway.__main__", "inference.app", "inference.__main__")
 # A module of the gateway's root is a composition root, or a leaf that every folder needs.
 GATEWAY_ROOT = {"__init__", "__main__", "app", "composition", "config", "errors", "gateway"}
-GATEWAY_ROOT |= {"prompt", "worker"}
+GATEWAY_ROOT |= {"forwarding", "prompt", "worker"}
 
 
 def name(path: Path) -> str:

@@ -34,7 +34,7 @@ from loadtest.closed_loop import (
     cpu_s,
     photo,
     process,
-    resident_mb,
+    proportional_mb,
     run_closed_loop,
 )
 from loadtest.many_answers import fill, random_requests
@@ -205,9 +205,9 @@ def growth(servers: Servers, counts: list[int], seconds: float) -> None:
 def bench(seconds: float, rounds: int, counts: list[int]) -> dict[str, float]:
     with ExitStack() as stack:
         servers = start(stack)
-        memory = {"started": resident_mb(servers.gateway)}
+        memory = {"started": proportional_mb(servers.gateway)}
         ratios, cpu = asyncio.run(hits(servers, seconds, rounds))
-        memory["after hits"] = resident_mb(servers.gateway)
+        memory["after hits"] = proportional_mb(servers.gateway)
         data = photo(SIZES["200 KB"], 2)
         unasked = [ask_photo_request(data, f"{random.random()}?") for _ in range(3000)]
         two = {name: servers.ports[name] for name in ("floor", "ours")}
@@ -219,10 +219,10 @@ def bench(seconds: float, rounds: int, counts: list[int]) -> dict[str, float]:
         brief = min(seconds, 2)
         first = asyncio.run(misses(all_three, "photo never seen", unseen, brief, rounds))
         del unseen
-        memory["after misses"] = resident_mb(servers.gateway)
+        memory["after misses"] = proportional_mb(servers.gateway)
         calls = stampede(servers)
         growth(servers, counts, seconds)
-        memory["at the end"] = resident_mb(servers.gateway)
+        memory["at the end"] = proportional_mb(servers.gateway)
         print("Memory of a gateway, MB: " + ", ".join(f"{k} {v:.0f}" for k, v in memory.items()))
         return {
             "hit_vs_floor": round(ratios["ours 200 KB 16"], 2),

@@ -8,6 +8,7 @@ from tests.drills import (
     database_down,
     deadlocks,
     disk_full,
+    kill_forwarders,
     kill_gateways,
     killed_in_commit,
     mysql_failover,
@@ -22,6 +23,7 @@ from tests.drills.verdict import Verdict
 DRILLS: dict[str, Callable[[], Verdict]] = {
     "kill_gateways": kill_gateways.drill,
     "kill_gateways_without_spool": lambda: kill_gateways.drill(4, module=kill_gateways.CONTROL),
+    "kill_forwarders": kill_forwarders.drill,
     "sent_twice": unique_key.drill,
     "sent_twice_without_unique_key": lambda: unique_key.drill(unique_key=False),
     "torn_tail": torn_tail.drill,

@@ -10,6 +10,7 @@ from tests.drills import (
     database_down,
     deadlocks,
     disk_full,
+    kill_forwarders,
     kill_gateways,
     killed_in_commit,
     mysql_failover,
@@ -36,6 +37,13 @@ def test_gateways_killed_under_load_lose_and_double_nothing() -> None:
 def test_the_check_finds_what_gateways_without_a_spool_lose() -> None:
     verdict = kill_gateways.drill(kills=2, module=kill_gateways.CONTROL)
     assert verdict.lost > 0
+
+
+def test_forwarders_killed_under_load_lose_and_double_nothing_and_fail_nobody() -> None:
+    verdict = kill_forwarders.drill(kills=2)
+    assert verdict.exact, verdict
+    assert verdict.error_rate == 0
+    assert verdict.more["restarts"] == verdict.more["kills"]
 
 
 def test_events_that_are_sent_twice_are_one_row() -> None:

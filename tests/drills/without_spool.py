@@ -55,4 +55,4 @@ class MemorySpool:
 spool_folder.Spool = MemorySpool  # type: ignore[assignment,misc]
 
 if __name__ == "__main__":
-    main()
+    main(forwarder_apart=False)  # another process could not read this one's memory

@@ -1,7 +1,7 @@
 """A forwarder of its own on a spool of its own, for tests that ask no gateway."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 from gateway.config import Settings
 from gateway.log.outbox.forwarder import Forwarder
 from gateway.log.outbox.metrics import OutboxMetrics
+from gateway.log.outbox.process.child import NAME
 from gateway.log.outbox.spool import MAX_GROUP
 from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.database import open_database
@@ -85,3 +86,21 @@ def start(migrated: str, tmp_path: Path) -> Iterator[Start]:
             return running
 
         yield run
+
+
+def forwarder_of(gateway: int) -> int | None:
+    """The process that forwards a gateway's events, by the gateway's."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            head, _, rest = stat.read_text().rpartition(") ")
+            name, state, parent = head.partition("(")[2], *rest.split()[:2]
+            if (name, int(parent)) == (NAME, gateway) and state != "Z":
+                return int(stat.parent.name)
+    return None
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except OSError:
+        return True

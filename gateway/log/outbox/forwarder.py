@@ -1,7 +1,6 @@
-"""Moves events from spools into the database, in a thread of its own. The spools are this gateway's
+"""Moves events from spools into the database, in a thread of its own. The spools are its gateway's
 and those of dead gateways. An event leaves its spool only after the database has committed it."""
 
-import contextlib
 import logging
 import sqlite3
 import threading
@@ -16,21 +15,20 @@ from gateway.log.faults import loggable
 from gateway.log.given_answers import given_answers
 from gateway.log.outbox.dead_letters import insert_dead_letter
 from gateway.log.outbox.delivery import Delivery, DeliveryResult, ServerFault
+from gateway.log.outbox.held_spools import HeldSpools
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.pauses import POLL_S, pause_s
 from gateway.log.outbox.pending_deletions import PendingDeletions
 from gateway.log.outbox.retry_schedule import RetrySchedule
 from gateway.log.outbox.settings import OutboxSettings
 from gateway.log.outbox.spool import Spool, SpooledEvent
-from gateway.log.outbox.spool_folder import SpoolFolder, mark_damaged
+from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.database import CONNECT_TIMEOUT_S
 
 log = logging.getLogger(__name__)
 
 # Rows of one transaction: 500 take about 20 ms, and a crash repeats at most so many.
 BATCH_ROWS = 500
-# How often the spool folder is searched for orphans and the disk's free space is read.
-SCAN_S = 1.0
 # With so many refused events in a spool, nothing new is read from it until some are settled.
 MAX_REFUSED = 1_000
 # A server that does not answer for so long counts as down.
@@ -38,10 +36,12 @@ ANSWER_TIMEOUT_S = 30
 
 # Deletes the answers of erased persons from the answer cache; False if that failed.
 DeleteAnswers = Callable[[Sequence[GivenAnswer]], bool]
+OnRound = Callable[[], None]
 
 
 class Forwarder:
-    """`own` is None in the worker, which forwards orphaned spools only."""
+    """`own` is None in the worker, which forwards orphaned spools only. The engine is the
+    forwarder's own, which disposes of it."""
 
     def __init__(
         self,
@@ -51,43 +51,36 @@ class Forwarder:
         engine: Engine,
         metrics: OutboxMetrics,
         delete_answers: DeleteAnswers = lambda _: True,
+        on_round: OnRound = lambda: None,
     ) -> None:
+        """`on_round` is called in its thread after each look at the spools."""
         self._delete_answers = delete_answers
+        self._on_round = on_round
         self._audit = Audit(engine)
         self._max_bytes = settings.spool_max_bytes
-        self._reserve_bytes = settings.spool_reserve_bytes
-        self._folder = folder
-        self._own = own
+        self.spools = HeldSpools(folder, own, settings.spool_reserve_bytes, metrics)
         self._engine = engine
         self._metrics = metrics
         self._delivery = Delivery(engine, lambda why: metrics.retries.labels(why).inc())
-        # Replaced, never mutated: the event loop reads it.
-        self._spools: tuple[Spool, ...] = (own,) if own else ()
         self._retry_schedule = RetrySchedule()
         self._pending_deletions = PendingDeletions()
-        self._disk_has_room = True
-        self._own_is_damaged = False
-        self._scan_at = 0.0
+        self.lag_s = 0.0
+        """Age of the oldest event that waits, in the last round."""
         self._failures = 0
         self._largest_batch = 0  # of the last round
         self._drain_until = float("inf")  # monotonic; set by `stop`
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-forwarder", daemon=True)
-        metrics.watch(lambda: self.depth, lambda: self.size)
+        metrics.watch(lambda: self.depth, lambda: self.spools.size)
 
     @property
     def depth(self) -> int:
-        return sum(spool.depth for spool in self._spools)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the events in all held spools."""
-        return sum(spool.size for spool in self._spools)
+        return self.spools.depth
 
     @property
     def has_room(self) -> bool:
-        """Whether this gateway's spool may take more events."""
-        return not self._own_is_damaged and self._disk_has_room and self.size < self._max_bytes
+        """Whether the gateway's spool may take more events."""
+        return self.spools.own_is_writable and self.spools.size < self._max_bytes
 
     def start(self) -> None:
         self._thread.start()
@@ -100,32 +93,37 @@ class Forwarder:
         self._thread.join(drain_s + CONNECT_TIMEOUT_S)
 
     def _run(self) -> None:
-        while not self._stopping.is_set() or (self.depth and time.monotonic() < self._drain_until):
+        while not self._stopping.is_set() or self._drains:
             try:
                 more = self._round()
             except Exception:  # of any kind: without a forwarder the spool would fill the disk
                 log.exception("forwarding failed")
                 self._failures += 1
                 more = False
+            self._on_round()
             if self._failures or not more:
                 self._wait(pause_s(self._failures, self._largest_batch))
-        for spool in self._spools:
-            with contextlib.suppress(sqlite3.Error):
-                spool.close()
+        self.spools.close()
+        self._engine.dispose()
+
+    @property
+    def _drains(self) -> bool:
+        """Told to stop, with time and something left to forward."""
+        return time.monotonic() < self._drain_until and not self.spools.are_empty
 
     def _wait(self, seconds: float) -> None:
         if not self._stopping.is_set():
             self._stopping.wait(seconds)
-        elif self.depth:  # told to stop, with something left to forward
+        elif self._drains:
             time.sleep(max(0.0, min(seconds, POLL_S, self._drain_until - time.monotonic())))
 
     def _round(self) -> bool:
         """Forward one batch of each spool. Returns whether more events are ready now."""
-        self._scan()
+        self.spools.scan(adopt=not self._stopping.is_set())
         more = False
         oldest = None
         self._largest_batch = 0
-        for spool in self._spools:
+        for spool in self.spools:
             refused = self._retry_schedule.not_due(spool)
             if len(refused) >= MAX_REFUSED:
                 continue
@@ -142,11 +140,12 @@ class Forwarder:
                 log.warning("spool not read", extra={"fields": {"why": str(error)}})
                 self._failures += 1
             except sqlite3.DatabaseError:
-                self._drop_damaged(spool)
+                self.spools.drop_damaged(spool)
+                self._failures += spool is self.spools.own
                 continue
-            if spool is not self._own and not spool.depth:
-                self._drop_empty(spool)
-        self._metrics.lag_s.set(max(0.0, time.time() - oldest) if oldest else 0)
+            self.spools.drop_if_empty(spool)
+        self.lag_s = max(0.0, time.time() - oldest) if oldest else 0.0
+        self._metrics.lag_s.set(self.lag_s)
         return more
 
     def _forward(self, spool: Spool, batch: list[SpooledEvent]) -> bool:
@@ -161,7 +160,7 @@ class Forwarder:
             self._metrics.retries.labels("server").inc()
             return False
         if self._failures:
-            log.info("database takes rows again", extra={"fields": {"waiting": self.depth}})
+            log.info("database takes rows again", extra={"fields": {"waiting": self.spools.depth}})
         self._failures = 0
         done = self._delete_cached(spool, result)
         if done:
@@ -209,37 +208,3 @@ class Forwarder:
             self._metrics.dead.inc()
             log.error("dead letter", extra={"fields": {"error": type(error).__name__}})
         return any_dead
-
-    def _scan(self) -> None:
-        """Read the disk's free space and adopt orphaned spools, every SCAN_S."""
-        if time.monotonic() < self._scan_at:
-            return
-        self._scan_at = time.monotonic() + SCAN_S
-        self._disk_has_room = self._folder.free_bytes() >= self._reserve_bytes
-        if self._stopping.is_set():
-            return
-        for spool in self._folder.adopt_orphans():
-            self._metrics.torn_frames.inc(spool.torn_frames)
-            if not spool.depth:  # its gateway is starting, or died while it removed it
-                spool.close()
-                continue
-            fields = {"spool": spool.folder.name, "waiting": spool.depth, "torn": spool.torn_frames}
-            log.info("spool adopted", extra={"fields": fields})
-            self._metrics.adopted.inc()
-            self._spools = (*self._spools, spool)
-
-    def _drop_empty(self, spool: Spool) -> None:
-        self._spools = tuple(other for other in self._spools if other is not spool)
-        spool.close()
-
-    def _drop_damaged(self, spool: Spool) -> None:
-        """Rename the folder of a spool with a damaged file. This gateway's own keeps its name until
-        the process ends: it records nothing more, and whoever adopts it renames it."""
-        if spool is self._own:
-            log.error("this gateway's spool is damaged")
-            self._own_is_damaged = True
-            self._failures += 1
-            return
-        self._spools = tuple(other for other in self._spools if other is not spool)
-        mark_damaged(spool.folder)
-        spool.release()

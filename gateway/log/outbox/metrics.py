@@ -7,6 +7,15 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 # Seconds. A group commit takes 0.1 ms, with fsync 0.2-20 ms.
 COMMIT_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2)
 
+# What a forwarder counts, as the attributes below are called. One label at most.
+BY_FORWARDER = (
+    *("forwarded", "retries", "dead", "adopted"),
+    *("erased", "torn_frames", "unknown_fields"),
+)
+
+Counts = dict[str, dict[str, float]]
+"""By attribute and label; a counter without a label has an empty one."""
+
 
 class OutboxMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -54,8 +63,31 @@ class OutboxMetrics:
             ["fields"],
             registry=registry,
         )
+        self.restarts = Counter(
+            "gateway_log_forwarder_restarts",
+            "Starts of a forwarder's process after one that died.",
+            registry=registry,
+        )
 
     def watch(self, depth: Callable[[], int], size: Callable[[], int]) -> None:
         """Read `depth` (events) and `size` (bytes) at each scrape."""
         self._events.set_function(depth)
         self._bytes.set_function(size)
+
+    def counts(self) -> Counts:
+        """Of the forwarder, since the process began."""
+        found = {}
+        for name in BY_FORWARDER:
+            samples = next(iter(getattr(self, name).collect())).samples
+            totals = [sample for sample in samples if sample.name.endswith("_total")]
+            found[name] = {"".join(sample.labels.values()): sample.value for sample in totals}
+        return found
+
+    def add(self, counts: Counts, before: Counts) -> None:
+        """What a forwarder of another process has counted since it told `before`."""
+        for name, values in counts.items():
+            counter = getattr(self, name)
+            for label, value in values.items():
+                more = value - before.get(name, {}).get(label, 0)
+                if more:
+                    (counter.labels(label) if label else counter).inc(more)

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import Engine
 from starlette.requests import ClientDisconnect
 
 from contract.errors import InternalError, ShopsightError
@@ -14,11 +13,11 @@ from gateway.errors import LogUnavailable
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.log.event import to_event
 from gateway.log.interaction import Interaction
-from gateway.log.outbox.forwarder import DeleteAnswers, Forwarder
+from gateway.log.outbox.forwarder import Forwarder
 from gateway.log.outbox.group_commit import GroupCommit
 from gateway.log.outbox.metrics import OutboxMetrics
-from gateway.log.outbox.settings import OutboxSettings
-from gateway.log.outbox.spool_folder import SpoolFolder
+from gateway.log.outbox.process.handle import ForwarderProcess
+from gateway.log.outbox.spool import Spool
 from gateway.log.request_metrics import RequestMetrics
 
 
@@ -27,27 +26,25 @@ class Recorder:
 
     def __init__(
         self,
-        settings: OutboxSettings,
-        engine: Engine,
+        spool: Spool,
+        forwarder: Forwarder | ForwarderProcess,
         request_metrics: RequestMetrics,
         outbox_metrics: OutboxMetrics,
         pseudonyms: Pseudonyms,
-        delete_answers: DeleteAnswers = lambda _: True,
+        drain_s: float,
     ) -> None:
-        """Events are forwarded to `engine`. The forwarder's thread calls `delete_answers`."""
+        """`forwarder`: of this spool, not started yet. `drain_s`: what it has in the end."""
         self._metrics = request_metrics
         self._pseudonyms = pseudonyms
-        self._drain_s = settings.log_drain_s
-        folder = SpoolFolder(settings.spool_dir, settings.log_durability)
-        spool = folder.create_spool()
+        self._drain_s = drain_s
         self._group_commit = GroupCommit(spool, outbox_metrics)
-        self._forwarder = Forwarder(settings, folder, spool, engine, outbox_metrics, delete_answers)
+        self._forwarder = forwarder
 
     def start(self) -> None:
         self._forwarder.start()
 
     async def close(self) -> None:
-        """Commit the events that wait, forward for at most `log_drain_s`, release the spool."""
+        """Commit the events that wait, forward for at most `drain_s`, release the spool."""
         await self._group_commit.close()
         await asyncio.to_thread(self._forwarder.stop, self._drain_s)
         await asyncio.to_thread(self._metrics.close)

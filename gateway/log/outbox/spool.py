@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -56,12 +57,13 @@ class SpooledEvent:
 
 
 class Spool:
-    """One thread at a time appends. Another one reads and removes, on a connection of its own.
-    Methods raise sqlite3.Error."""
+    """One thread at a time appends. Another one reads and removes, on a connection of its own. That
+    one may be in another process, with a Spool of its own. Methods raise sqlite3.Error."""
 
     def __init__(self, folder: Path, lock: int, durability: Durability) -> None:
         self.folder = folder
-        self._lock = lock  # file descriptor: the kernel releases it when the process ends
+        self.lock = lock
+        """File descriptor. The kernel releases it when every process that has it has ended."""
         self._durability = durability
         self._file = folder / "events.db"
         self._wal = folder / "events.db-wal"
@@ -73,10 +75,8 @@ class Spool:
         # By whether the connection waits while another one writes.
         self._writers: dict[bool, sqlite3.Connection] = {}
         self._truncated_at = time.monotonic()
-        row = self._reader.execute("SELECT COUNT(*), SUM(LENGTH(event)) FROM events").fetchone()
-        # Events and bytes. Only the appending thread changes the first, only the other the second.
-        self._appended = (int(row[0]), int(row[1] or 0))
-        self._removed = (0, 0)
+        self._counting = threading.Lock()
+        self.recount()
 
     @property
     def fsyncs(self) -> bool:
@@ -109,15 +109,29 @@ class Spool:
         connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
         return connection
 
+    def recount(self) -> None:
+        """Read from the file how much is in it. Only while no other process removes from it."""
+        with self._counting:
+            row = self._reader.execute("SELECT COUNT(*), SUM(LENGTH(event)) FROM events").fetchone()
+            # Events and bytes. Only the appending thread changes the first.
+            self._appended = (int(row[0]), int(row[1] or 0))
+            self.removed = (0, 0)
+            """Since the last count. Who removes in another process tells it, to be set here."""
+
     @property
     def depth(self) -> int:
-        """Number of events in the spool."""
-        return self._appended[0] - self._removed[0]
+        """Number of events in the spool, as far as this process knows."""
+        return max(0, self._appended[0] - self.removed[0])
 
     @property
     def size(self) -> int:
         """Bytes of the events in the spool."""
-        return self._appended[1] - self._removed[1]
+        return max(0, self._appended[1] - self.removed[1])
+
+    @property
+    def is_empty(self) -> bool:
+        """Read from the file, whoever appends to it."""
+        return self._reader.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None
 
     def append(self, events: Sequence[str], wait: bool = True) -> None:
         """Commit all of the events or none. Without `wait` it raises at once if the forwarder holds
@@ -131,9 +145,14 @@ class Spool:
         parameters = [value for event in events for value in (now, event)]
         # One statement is one transaction, and releases the interpreter's lock only once.
         statement = f"INSERT INTO events (at, event) VALUES {values}"  # noqa: S608
-        writer.execute(statement, parameters)
-        rows, size = self._appended
-        self._appended = (rows + len(events), size + sum(map(len, events)))
+        if not self._counting.acquire(blocking=wait):
+            raise sqlite3.OperationalError("its events are being counted")
+        try:
+            writer.execute(statement, parameters)
+            rows, size = self._appended
+            self._appended = (rows + len(events), size + sum(map(len, events)))
+        finally:
+            self._counting.release()
 
     def reopen_writers(self) -> None:
         """Close the append connections after an error. The next append opens a new one."""
@@ -159,8 +178,8 @@ class Spool:
             for begin in range(0, len(done), REMOVED_AT_A_TIME):
                 self._checkpoint("TRUNCATE")
                 self._delete(done[begin : begin + REMOVED_AT_A_TIME])
-        rows, size = self._removed
-        self._removed = (rows + len(done), size + sum(len(spooled.event) for spooled in done))
+        rows, size = self.removed
+        self.removed = (rows + len(done), size + sum(len(spooled.event) for spooled in done))
 
     def _delete(self, done: Sequence[SpooledEvent]) -> None:
         seqs = json.dumps([spooled.seq for spooled in done])
@@ -202,7 +221,7 @@ class Spool:
 
     def close(self) -> None:
         """Release the spool. An empty one is removed, another one waits for its next owner."""
-        if self._reader.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None:
+        if self.is_empty:
             self._disconnect()
             # Renamed first: once its lock file is deleted, another process might claim the folder.
             removing = self.folder.with_name(REMOVING + self.folder.name)
@@ -213,7 +232,7 @@ class Spool:
     def release(self) -> None:
         """Close the connections and release the lock; leave the folder as it is."""
         self._disconnect()
-        os.close(self._lock)
+        os.close(self.lock)
 
     def _disconnect(self) -> None:
         self.reopen_writers()

@@ -2,6 +2,7 @@
 others asked is as it was."""
 
 import itertools
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from gateway.log.schema.privacy_tables import tombstones
 from gateway.log.schema.tables import feedback, votes
 from tests.service.log.outbox.test_dead_letters import poison
 from tests.support.asking import chat, photo, post, rows, text_of
+from tests.support.forwarding import forwarder_of
 from tests.support.servers import (
     Server,
     forwarded,
@@ -118,6 +120,14 @@ def shop(tmp_path: Path, stub: StubReplica, redis_url: str) -> Iterator[Shop]:
         yield Shop(*gateways, server.url, redis_url, folder, database.close, start_database)
 
 
+def signal_all(gateway: Server, number: int) -> None:
+    """The process that forwards its events, too."""
+    forwarder = forwarder_of(gateway.process.pid)
+    assert forwarder is not None
+    os.kill(forwarder, number)
+    gateway.process.send_signal(number)
+
+
 def held(engine: Engine, table: Table) -> int:
     with engine.connect() as connection:
         return connection.scalar(select(func.count()).select_from(table)) or 0
@@ -169,7 +179,7 @@ def plant(shop: Shop) -> Planted:
     late = [shop.ask(shop.b, ALICE, f"Late {CANARY}?"), shop.ask(shop.b, BOB, f"Late {BOBS}?")]
     assert [text_of(answer)[-1] for answer in late] == ["好"] * 2
     shop.vote(shop.b, ALICE, second, f"late {CANARY}")
-    shop.b.process.send_signal(signal.SIGSTOP)
+    signal_all(shop.b, signal.SIGSTOP)
     shop.start_database()
     engine.dispose()
     digests = row["image_digest"], row["question_hash"]
@@ -201,7 +211,7 @@ def test_after_an_erasure_the_canary_is_nowhere_and_others_keep_theirs(shop: Sho
         assert shop.traces(needle) == []
 
     # The other gateway delivers what it had read before it was stopped: nothing comes back.
-    shop.b.process.send_signal(signal.SIGCONT)
+    signal_all(shop.b, signal.SIGCONT)
     wait_until("delivered", lambda: forwarded(shop.database_url))
     for needle in (CANARY, *planted.digests, *ALICE_S_NAMES):
         assert shop.traces(needle) == []
