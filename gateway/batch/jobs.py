@@ -84,7 +84,7 @@ class BatchJobs:
         with self._engine.begin() as connection:
             now = connection.scalar(select(utc_now()))
             assert now is not None
-            query = select(batches).where(self._waits(now), batch.leased_until < now)
+            query = select(batches).where(self._waits(now), batch.leased_until <= now)
             query = query.order_by(batch.created_at).limit(1)
             row = connection.execute(query.with_for_update(skip_locked=True)).first()
             if row is None:
@@ -125,7 +125,7 @@ class BatchJobs:
         since: datetime = row.cancelling_at or row.expires_at
         if now > since + self._patience:
             return False
-        leased = exists().where(line.batch_id == row.batch_id, line.leased_until >= now)
+        leased = exists().where(line.batch_id == row.batch_id, line.leased_until > now)
         return bool(connection.scalar(select(leased)))
 
     def _check(self, job: Job) -> None:

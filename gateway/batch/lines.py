@@ -45,7 +45,7 @@ class LineQueue:
         decides who has a line."""
         with self._engine.begin() as connection:
             now = _now(connection)
-            free = and_(line.batch_id == of, line.due_at <= now, line.leased_until < now)
+            free = and_(line.batch_id == of, line.due_at <= now, line.leased_until <= now)
             query = select(batch_lines).where(free).order_by(line.place).limit(count)
             rows = connection.execute(query.with_for_update(skip_locked=True)).all()
             taken = []
