@@ -134,11 +134,11 @@ class LanguageTraining:
         self.heads.load_state_dict(state["heads"])
         for optimizer, kept in zip(self._everyone, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
-        self.step = state["step"]
+        self.step, self.peak = state["step"], state["peak"]
 
     def save(self) -> None:
         kept = [optimizer.state_dict() for optimizer in self._everyone]
-        state = {"averaged": self.averaged.state_dict(), "optimizers": kept}
+        state = {"averaged": self.averaged.state_dict(), "optimizers": kept, "peak": self.peak}
         state = {**halved(state), "heads": self.heads.state_dict(), "step": self.step}
         save_state(self.state, {**state, "model": self.model.state_dict()})
 

@@ -219,8 +219,10 @@ def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
     tokenizer = train.tokenizer_in(tmp_path)
     for steps in (2, 3):
         model, heads = train.new_model(tokenizer)
-        training = LanguageTraining(model, heads, tokenizer, pool, tmp_path)
+        resumed = steps == 2  # told once: the state knows it
+        training = LanguageTraining(model, heads, tokenizer, pool, tmp_path, resumed=resumed)
         assert training.step == (2 if steps == 3 else 0)
+        assert training.peak == language_training.RESUMED_PEAK
         training.run(steps)
     state = torch.load(tmp_path / "language.pt")
     assert state["step"] == 3

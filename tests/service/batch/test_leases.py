@@ -135,13 +135,21 @@ def test_who_is_late_writes_nothing(engine: Engine) -> None:
     assert counted(engine) == (0, 1, 1)
 
 
+def test_a_line_may_be_taken_in_the_millisecond_in_which_it_is_put_in(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.setattr("gateway.batch.lines._now", lambda _: now)
+    fill(engine, 2)
+    assert [line.number for line in LineQueue(engine, 60).take(KEY, 5)] == [1, 2]
+
+
 def test_a_lease_that_is_renewed_is_not_lost(engine: Engine) -> None:
     fill(engine, 2)
-    lease_s = 2.0
-    mine, other = LineQueue(engine, lease_s), LineQueue(engine, 60)
+    mine, other = LineQueue(engine, 0.6), LineQueue(engine, 60)
     held = mine.take(KEY, 1)
-    for _ in range(3):
-        time.sleep(0.4 * lease_s)
+    for _ in range(4):
+        time.sleep(0.3)
         mine.renew(held)
     assert [line.number for line in other.take(KEY, 5)] == [2]
     assert finish(mine, held[0])
