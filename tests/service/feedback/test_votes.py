@@ -63,7 +63,7 @@ def test_a_thumb_is_a_row_of_its_own_and_an_event_that_follows_up(
     )
     assert voted["parent_interaction_id"] == uuid.UUID(asked_id) == asked["interaction_id"]
     assert voted["session_id"] == asked["session_id"]
-    assert uncounted(engine) == 0
+    wait_until("all counted", lambda: uncounted(engine) == 0)
 
 
 def test_the_last_vote_counts(gateway: str, engine: Engine) -> None:
