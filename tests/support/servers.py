@@ -67,7 +67,7 @@ def forwarded(database_url: str) -> bool:
 
 
 # For Redis, so that on a busy machine no answer of it is missed: tests of that give their own.
-PATIENT_MS = 2_000
+PATIENT_MS = 10_000
 
 Process = subprocess.Popen[bytes] | Forked
 
@@ -268,6 +268,7 @@ def gateway_process(folder: Path, **environment: str) -> Iterator[Server]:
         "DATABASE_URL": f"sqlite:///{folder / 'log.db'}",
         "SPOOL_DIR": str(folder / "spool"),
         "WEB_DIR": "",
+        "CACHE_BUDGET_MS": str(PATIENT_MS),
         **ROOMY,
         "PHOTO_CHECKS": "",
         "IMAGE_HELPERS": "1",

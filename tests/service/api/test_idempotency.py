@@ -47,7 +47,6 @@ def standing(
         }
         if request.param == "redis":
             settings["redis_url"] = request.getfixturevalue("redis_running")
-            settings["cache_budget_ms"] = 5_000
         number = 2 if request.param == "redis" else 1
         urls = [stack.enter_context(gateway_server(home, **settings)) for _ in range(number)]
         yield Standing([urls[0], urls[-1]], replica, f"sqlite:///{home / 'log.db'}")
@@ -198,9 +197,7 @@ def test_an_erasure_forgets_them(gateways: list[str], replica: StubReplica) -> N
 def test_who_reads_redis_reads_neither_answers_nor_keys(
     start_gateway: Start, stub: StubReplica, redis_url: str
 ) -> None:
-    gateway = start_gateway(
-        replicas=stub.url, api_keys=KEYS, redis_url=redis_url, cache_budget_ms=5_000
-    )
+    gateway = start_gateway(replicas=stub.url, api_keys=KEYS, redis_url=redis_url)
     stub.answer = "canary4711"
     key = new()
     first = post(gateway, chat("真皮吗?", **WARM), **ACME, **key)

@@ -19,7 +19,7 @@ Start = Callable[..., str]
 @pytest.fixture(params=["redis", "memory"])
 def gateway(request: pytest.FixtureRequest, tmp_path: Path, stub: StubReplica) -> Iterator[Server]:
     redis_url = request.getfixturevalue("redis_url") if request.param == "redis" else ""
-    environment = {"REPLICAS": stub.url, "REDIS_URL": redis_url, "CACHE_BUDGET_MS": "2000"}
+    environment = {"REPLICAS": stub.url, "REDIS_URL": redis_url}
     with gateway_process(tmp_path, **environment) as server:
         yield server
 

@@ -115,10 +115,7 @@ def test_a_password_is_asked_for_and_brought_along(
         known, unknown = {"redis_password": "s3cret/@:"}, {}
         for settings, outcomes in ((known, ["miss", "hit"]), (unknown, ["miss", "miss"])):
             urls = [
-                start_gateway(
-                    replicas=stub.url, redis_url=server.url, cache_budget_ms=2000, **settings
-                )
-                for _ in range(2)
+                start_gateway(replicas=stub.url, redis_url=server.url, **settings) for _ in range(2)
             ]
             answers = [post(url, chat(f"with {len(settings)}?")) for url in urls]
             assert [answer.headers["x-cache"] for answer in answers] == outcomes

@@ -101,7 +101,6 @@ def shop(tmp_path: Path, stub: StubReplica, redis_url: str) -> Iterator[Shop]:
         environment = {
             "DATABASE_URL": server.url,
             "REDIS_URL": redis_url,
-            "CACHE_BUDGET_MS": "2000",
             "REPLICAS": stub.url,
             "SPOOL_DIR": str(folder / "spool"),
             "IMAGE_DIR": str(folder / "images"),

@@ -47,7 +47,7 @@ def gateway(
     url = request.getfixturevalue("redis_url") if request.param == "redis" else None
     settings = {"api_keys": f"shop {hash_key('key-1')}", "pseudonym_key": "key"}
     settings |= {"image_dir": str(tmp_path / "images"), "redis_url": url}
-    return start_gateway(replicas=stub.url, cache_budget_ms=2000, **settings)
+    return start_gateway(replicas=stub.url, **settings)
 
 
 def cache_of(gateway: str, question: str, user: str | None = "carol") -> str:

@@ -176,7 +176,6 @@ def pair(
     environment = {
         "REPLICAS": stub.url,
         "REDIS_URL": redis_url,
-        "CACHE_BUDGET_MS": "2000",
         "DATABASE_URL": mariadb_log,
     }
     with (

@@ -96,7 +96,6 @@ def test_gateways_share_a_limit_through_redis_and_each_keeps_it_while_redis_is_a
     settings = {
         "replicas": stub.url,
         "redis_url": redis_url,
-        "cache_budget_ms": 2_000,
         "session_secret": "s",
         "address_limits": "questions_per_s=0.001 burst=40",
     }
@@ -118,7 +117,6 @@ def test_a_hit_costs_no_command_of_redis_beside_the_look_up(
     gateway = start_gateway(
         replicas=stub.url,
         redis_url=redis_url,
-        cache_budget_ms=2_000,
         address_limits="questions_per_s=1000 burst=4000",
     )
     text_of(post(gateway, chat("真皮吗?")))
