@@ -14,8 +14,8 @@ from tests.drills.second_engine import SecondEngine, run
 from tests.drills.swarm_leftovers import Refused
 from tests.drills.swarm_stack import PATIENCE_S, TASKS, UPDATED, Swarm, swarm
 from tests.drills.verdict import Verdict
-from tests.drills.waiting import patiently
 from tests.support import ROOT
+from tests.support.servers import wait_until
 
 SHOPPERS, MACHINES = 4, 2
 # Swarm takes a node for dead after three beats of five seconds.
@@ -26,7 +26,7 @@ def judge(
     drill: str, up: Swarm, shoppers: Shoppers, recovery_s: float, wrong: int = 0, **more: float
 ) -> Verdict:
     with contextlib.suppress(TimeoutError):  # it is told below
-        patiently("rows", lambda: up.rows(shoppers)[0] == 0, 120)
+        wait_until("rows", lambda: up.rows(shoppers)[0] == 0, 120)
     lost, doubled = up.rows(shoppers)
     failed, asked = shoppers.failed.total(), len(shoppers.ended)
     print(*shoppers.told, sep="\n", file=sys.stderr, flush=True)
@@ -59,7 +59,7 @@ def cut(up: Swarm, engine: SecondEngine) -> Verdict:
         begun = time.monotonic()
         time.sleep(NOTICED_S)
         for service in UPDATED:
-            patiently(
+            wait_until(
                 service,
                 lambda of=service: up.running(of).get(here, 0) == TASKS[of],  # type: ignore[misc]
                 PATIENCE_S,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.compose.conftest import engine_missing
 from tests.drills.second_engine import FIRST, engine_impossible, run
-from tests.drills.waiting import patiently
+from tests.support.servers import wait_until
 
 # Of stacks, networks, volumes; and of the tags of images.
 PREFIX, TAG = "shopsight-drill-", "drill-"
@@ -127,7 +127,7 @@ def remove_stacks(*engines: Docker) -> None:
 def _remove_containers(engine: Docker, within_s: float) -> None:
     """Those of a stack that is being removed may end in order, for a time."""
     with contextlib.suppress(TimeoutError):
-        patiently("the end of tasks", lambda: not named(engine, "ps", "--all"), within_s)
+        wait_until("the end of tasks", lambda: not named(engine, "ps", "--all"), within_s)
     if left := named(engine, "ps", "--all"):
         engine("rm", "--force", *left, check=False)
 
@@ -139,7 +139,7 @@ def _remove_networks(engine: Docker) -> None:
         return not left
 
     try:
-        patiently("the end of networks", gone, GONE_S)
+        wait_until("the end of networks", gone, GONE_S)
     except TimeoutError:
         print("networks are left:", *named(engine, "network", "ls"), file=sys.stderr)
 

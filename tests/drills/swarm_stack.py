@@ -27,8 +27,8 @@ from tests.drills.swarm_leftovers import (
     remove_stacks,
     why_not,
 )
-from tests.drills.waiting import patiently
 from tests.support import ROOT
+from tests.support.servers import wait_until
 
 FILES = ("-f", "docker-compose.yml", "-f", "deploy/swarm/docker-compose.swarm.yml")
 # Those that are built here, and how many tasks of each are wanted on both machines.
@@ -91,12 +91,12 @@ class Swarm:
 
     def wait_for_all(self) -> None:
         for service, wanted in TASKS.items():
-            patiently(
+            wait_until(
                 service,
                 lambda of=service, n=wanted: sum(self.running(of).values()) == n,  # type: ignore[misc]
                 PATIENCE_S,
             )
-        patiently("the stack", self.is_ready, PATIENCE_S)
+        wait_until("the stack", self.is_ready, PATIENCE_S)
 
     def is_ready(self) -> bool:
         try:

@@ -37,8 +37,8 @@ from tests.support.missing import missing
 
 # Where the gateways of each database keep what is on its way there.
 SPOOLS: dict[str, Path] = {}
-# How often a thread of a test looks whether it may end; who waits looks more and more seldom.
-PROMPTLY_S, SELDOM_S = 0.01, 0.05
+# How often a thread of a test looks whether it may end.
+PROMPTLY_S = 0.01
 
 
 def program(*names: str) -> str:
@@ -51,13 +51,16 @@ def program(*names: str) -> str:
 
 
 def wait_until(what: str, holds: Callable[[], bool], timeout_s: float = 30) -> None:
+    """Looks more and more seldom, for a look may be a command that costs a busy machine.
+
+    Raises TimeoutError."""
     deadline = time.monotonic() + timeout_s
     pause = PROMPTLY_S
     while not holds():
         if time.monotonic() > deadline:
-            raise TimeoutError(what)
+            raise TimeoutError(f"{what}: not within {timeout_s:.0f} s")
         time.sleep(pause)
-        pause = min(1.5 * pause, SELDOM_S)
+        pause = min(1.5 * pause, timeout_s / 600)
 
 
 def forwarded(database_url: str) -> bool:
