@@ -4,6 +4,7 @@
 - The language to answer in: few people type in capitals, and few of them without a question.
 - Whom a gift is for: there are eight people and twenty kinds of product, and one question often
   asks about a gift and something else.
+- What people mean who put things in their own way: they wrote more lines than training asks.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from random import Random
 
 from demo_model.language import answers_en, answers_zh, phrasings_en, phrasings_zh
 from demo_model.language.questions import COMBINED, THINGS, WEIGHTS, Exchange, ask, combined
+from demo_model.language.rules import PEOPLE
+from demo_model.language.sources import Wording, by_hand
 from demo_model.language.wording import GROUP_NOUNS
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from demo_model.pictures.facts import Product, Scene
@@ -94,6 +97,24 @@ def verdict_drill(rng: Random, scene: Scene) -> Opening:
     """A claim to be answered with yes or no alone, and the first word of the answer."""
     asked = ask(rng, scene, intent="verdict")
     return Opening(asked.question, "", asked.answer, unended=True)
+
+
+def hand_drill(rng: Random, scene: Scene) -> Opening:
+    """What somebody wrote by hand. What is learnt begins where answers of different intents part,
+    and of half of the gifts with whom it is for."""
+    language = rng.choice(("zh", "en"))
+    written = by_hand(language)
+    key = rng.choices(list(written), [len(lines) for lines in written.values()])[0]
+    intent = key.partition(":")[0]
+    asked = ask(rng, scene, language=language, intent=intent, wording=Wording.BY_HAND)
+    person, place = PEOPLE.get(asked.intents[0][1]), 0
+    if intent == "gift" and person and rng.random() < 0.5:
+        place = asked.answer.rfind(getattr(person, language))
+    elif intent in NAMED_FIRST and scene.product and len(scene.products) == 1:
+        name = str(getattr(KINDS[scene.product.kind].name, language))
+        place = asked.answer.find(name) + len(name) if name in asked.answer else 0
+    place = max(0, place)  # an answer about a photo without a product names none of them
+    return Opening(asked.question, asked.answer[:place], asked.answer[place:], unended=False)
 
 
 def gift_drill(rng: Random, scene: Scene) -> Exchange:

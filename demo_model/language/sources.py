@@ -8,9 +8,7 @@ from demo_model.language import phrasings_en, phrasings_zh
 from demo_model.language.claims import shortly
 from demo_model.language.grammar import HERE, grammar
 
-# How often a question of training is one that people wrote, where the intent has some.
-BY_HAND = 0.5
-# How many of the others are composed by the grammar. The rest are of the tables.
+# How many phrasings are composed by the grammar. The rest are of the tables.
 COMPOSED = 0.75
 
 
@@ -18,12 +16,15 @@ class Wording(StrEnum):
     """Where a phrasing comes from."""
 
     TRAINED = "trained"
+    """Of the tables and the grammar."""
     HELD_OUT = "held out"
     """Of the tables, never trained on."""
     BRANCH = "branch"
     """A branch of the grammar that is never trained on."""
     WORD = "word"
     """With a branch or a word of the grammar that is never trained on."""
+    BY_HAND = "by hand"
+    """Of what people wrote line by line, where the intent has some. Training alone asks so."""
 
 
 def has(intent: str, wording: Wording) -> bool:
@@ -70,7 +71,7 @@ def _phrasing(rng: Random, language: str, key: str, wording: Wording) -> str | N
         return ways.phrasing(rng, key, held_out=True)
     if wording == Wording.HELD_OUT:
         return None
-    if key in (written := by_hand(language)) and rng.random() < BY_HAND:
+    if wording == Wording.BY_HAND and key in (written := by_hand(language)):
         return rng.choice(written[key])
     if rng.random() >= COMPOSED:
         return None

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 from demo_model.language.drills import (
     gift_drill,
+    hand_drill,
     language_drill,
     name_drill,
     verdict_drill,
     word_drill,
 )
 from demo_model.language.questions import ask
+from demo_model.language.sources import Wording
 from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.talk import Talk
 from demo_model.pictures.facts import Scene
@@ -21,9 +23,9 @@ CONVERSATIONS = 4
 ROW_TOKENS = 380
 # Shoppers ask these most, in the most different words.
 OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift")
-VERDICTS = 5
 # How often a picture is used for each of these.
-CARDS, SECOND_PHOTOS, GIFTS, WORDS, NAMES, LANGUAGES = 0.35, 0.5, 0.4, 0.25, 2, 0.4
+VERDICTS, NAMES, BY_HAND = 2, 2, 4
+CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES = 0.35, 0.5, 0.4, 0.25, 0.4
 
 
 def rows_of(
@@ -37,7 +39,8 @@ def rows_of(
     rows = []
     for at, scene in enumerate(scenes):
         talks = [converse(rng, scene) for _ in range(CONVERSATIONS)]
-        talks.append(Talk((ask(rng, scene, intent=rng.choice(OFTEN_ASKED)),)))
+        often = rng.choice(OFTEN_ASKED)
+        talks.append(Talk((ask(rng, scene, intent=often, wording=Wording.BY_HAND),)))
         if rng.random() < GIFTS:
             talks.append(Talk((gift_drill(rng, scene),)))
         if rng.random() < WORDS:
@@ -49,6 +52,7 @@ def rows_of(
             talks.append(talk)
         row = [transcriber.transcribe(talk) for talk in talks]
         openings = [verdict_drill(rng, scene) for _ in range(VERDICTS)]
+        openings += [hand_drill(rng, scene) for _ in range(BY_HAND)]
         if rng.random() < LANGUAGES:
             openings.append(language_drill(rng, scene))
         row += [transcriber.transcribe_opening(one, sees_photo=True) for one in openings]

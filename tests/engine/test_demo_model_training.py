@@ -12,8 +12,15 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText, Qwen2VLImageProcessorPil
 
 from contract.text.canonical import canonical, plain
-from demo_model.language.drills import gift_drill, language_drill, name_drill, word_drill
+from demo_model.language.drills import (
+    gift_drill,
+    hand_drill,
+    language_drill,
+    name_drill,
+    word_drill,
+)
 from demo_model.language.questions import ask, follow_up, without_photo
+from demo_model.language.rules import PEOPLE
 from demo_model.language.tasks.instructions import instructed
 from demo_model.language.tasks.talk import Talk
 from demo_model.language.tokenizer import token_ids, train_tokenizer
@@ -238,9 +245,25 @@ def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
     assert Image.open(tmp_path / "curve.png").size[0] > 100
 
 
+def test_what_people_wrote_is_answered_from_where_answers_part():
+    rng = Random(4)
+    drilled = [hand_drill(rng, scene_of(seed)) for seed in range(600)]
+    begun = [one for one in drilled if one.given]
+    assert 60 < len(begun) < 400
+    people, kinds = (
+        tuple(name for one in names for name in (one.zh, one.en))
+        for names in (PEOPLE.values(), [kind.name for kind in KINDS.values()])
+    )
+    for_whom = [one for one in begun if one.learnt.startswith(people)]
+    assert len(for_whom) > 20
+    assert all(one.given.endswith(kinds) for one in begun if one not in for_whom)
+    assert all(one.learnt for one in drilled)
+
+
 def test_gifts_are_drilled_alone_and_beside_other_questions_under_all_names_of_people():
     rng = Random(0)
-    drilled = [gift_drill(rng, scene_of(seed)) for seed in range(1600)]
+    scenes = [scene_of(seed) for seed in range(400)]
+    drilled = [gift_drill(rng, scene) for scene in scenes * 25]
     assert all("gift" in dict(one.intents) for one in drilled)
     assert 0.3 < sum(len(one.intents) == 1 for one in drilled) / len(drilled) < 0.5
     asked = " ".join(one.question.lower() for one in drilled)
