@@ -107,14 +107,25 @@ def hand_drill(rng: Random, scene: Scene) -> Opening:
     key = rng.choices(list(written), [len(lines) for lines in written.values()])[0]
     intent = key.partition(":")[0]
     asked = ask(rng, scene, language=language, intent=intent, wording=Wording.BY_HAND)
-    person, place = PEOPLE.get(asked.intents[0][1]), 0
-    if intent == "gift" and person and rng.random() < 0.5:
-        place = asked.answer.rfind(getattr(person, language))
-    elif intent in NAMED_FIRST and scene.product and len(scene.products) == 1:
+    place = 0
+    if intent == "gift" and rng.random() < 0.5:
+        return _from_person(asked)
+    if intent in NAMED_FIRST and scene.product and len(scene.products) == 1:
         name = str(getattr(KINDS[scene.product.kind].name, language))
         place = asked.answer.find(name) + len(name) if name in asked.answer else 0
-    place = max(0, place)  # an answer about a photo without a product names none of them
     return Opening(asked.question, asked.answer[:place], asked.answer[place:], unended=False)
+
+
+def person_drill(rng: Random, scene: Scene) -> Opening:
+    """Whom a gift is for, whatever they are called: each of fifteen people has a hundred names."""
+    return _from_person(ask(rng, scene, intent="gift"))
+
+
+def _from_person(asked: Exchange) -> Opening:
+    """All before the person is given. An answer about a photo without a product names none."""
+    person = getattr(PEOPLE[asked.intents[0][1]], asked.language)
+    given = asked.answer[: max(0, asked.answer.rfind(person))].rstrip()
+    return Opening(asked.question, given, asked.answer[len(given) :], unended=False)
 
 
 def gift_drill(rng: Random, scene: Scene) -> Exchange:

@@ -8,6 +8,7 @@ from demo_model.language.drills import (
     hand_drill,
     language_drill,
     name_drill,
+    person_drill,
     verdict_drill,
     word_drill,
 )
@@ -24,7 +25,7 @@ ROW_TOKENS = 380
 # Shoppers ask these most, in the most different words.
 OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift")
 # How often a picture is used for each of these.
-VERDICTS, NAMES, BY_HAND = 2, 2, 4
+VERDICTS, NAMES, BY_HAND, PEOPLE = 2, 2, 4, 2
 CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES = 0.35, 0.5, 0.4, 0.25, 0.4
 
 
@@ -53,6 +54,8 @@ def rows_of(
         row = [transcriber.transcribe(talk) for talk in talks]
         openings = [verdict_drill(rng, scene) for _ in range(VERDICTS)]
         openings += [hand_drill(rng, scene) for _ in range(BY_HAND)]
+        if len(scene.products) == 1:
+            openings += [person_drill(rng, scene) for _ in range(PEOPLE)]
         if rng.random() < LANGUAGES:
             openings.append(language_drill(rng, scene))
         row += [transcriber.transcribe_opening(one, sees_photo=True) for one in openings]

@@ -17,6 +17,7 @@ from demo_model.language.drills import (
     hand_drill,
     language_drill,
     name_drill,
+    person_drill,
     word_drill,
 )
 from demo_model.language.questions import ask, follow_up, without_photo
@@ -250,14 +251,14 @@ def test_what_people_wrote_is_answered_from_where_answers_part():
     drilled = [hand_drill(rng, scene_of(seed)) for seed in range(600)]
     begun = [one for one in drilled if one.given]
     assert 60 < len(begun) < 400
-    people, kinds = (
-        tuple(name for one in names for name in (one.zh, one.en))
-        for names in (PEOPLE.values(), [kind.name for kind in KINDS.values()])
-    )
+    people = tuple(name for one in PEOPLE.values() for name in (one.zh, f" {one.en}"))
+    kinds = tuple(name for kind in KINDS.values() for name in (kind.name.zh, kind.name.en))
     for_whom = [one for one in begun if one.learnt.startswith(people)]
     assert len(for_whom) > 20
     assert all(one.given.endswith(kinds) for one in begun if one not in for_whom)
     assert all(one.learnt for one in drilled)
+    singles = [scene for scene in map(scene_of, range(300)) if len(scene.products) == 1]
+    assert all(person_drill(rng, scene).learnt.startswith(people) for scene in singles)
 
 
 def test_gifts_are_drilled_alone_and_beside_other_questions_under_all_names_of_people():
