@@ -1,5 +1,6 @@
-"""Moves events from spools into the database, in a thread of its own. The spools are its gateway's
-and those of dead gateways. An event leaves its spool only after the database has committed it."""
+"""Moves events from spools into the database, in a thread of its own: of a process that does
+nothing else, beside a gateway, or of a worker. The spools are its gateway's and those of dead
+gateways. An event leaves its spool only after the database has committed it."""
 
 import logging
 import sqlite3
