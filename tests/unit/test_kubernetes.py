@@ -126,6 +126,15 @@ def test_environments_are_those_of_compose() -> None:
     assert one("ConfigMap", "nginx")["data"].keys() == service("nginx")["environment"].keys()
 
 
+def test_erasures_after_a_restore_reach_photos_and_files_of_batches() -> None:
+    """`shopsight erasures` runs in the worker, whose account may write audits."""
+    people = {"/images", "/files"}
+    mounts = next(c["volumeMounts"] for name, _, c in pods() if name == "worker")
+    assert people <= {each["mountPath"] for each in mounts}
+    assert people <= {each.rpartition(":")[2] for each in service("worker")["volumes"]}
+    assert "pseudonym_key" in service("worker")["secrets"]
+
+
 def test_commands_memory_and_secrets_are_those_of_compose() -> None:
     for name, spec, container in pods():
         theirs = service(name)
