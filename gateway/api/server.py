@@ -55,7 +55,7 @@ class CoalescingTransport:
         return getattr(self._transport, name)
 
 
-class Connection(asyncio.BufferedProtocol):
+class ClientConnection(asyncio.BufferedProtocol):
     """A client's. Reads into READ, which all connections share: what was read is parsed before
     anything else is read. uvloop would read half as much at once, and copy it once more."""
 
@@ -103,7 +103,7 @@ def make_server(
         app,
         host=host,
         port=port,
-        http=Connection,  # type: ignore[arg-type]
+        http=ClientConnection,  # type: ignore[arg-type]
         ws="none",
         timeout_graceful_shutdown=drain_s,
         timeout_keep_alive=KEEP_ALIVE_S,
