@@ -1,7 +1,6 @@
 """HTTP at the rim of both services: bodies read with a bound, every error in the one JSON shape."""
 
 import codecs
-import hashlib
 import logging
 import re
 import secrets
@@ -10,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from blake3 import blake3
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -92,7 +92,7 @@ def expects_continue(headers: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True)
 class Body:
-    """A body in the pieces in which it came, some put together, and the SHA-256 of all of it."""
+    """A body in the pieces in which it came, some put together, and the BLAKE3 of all of it."""
 
     pieces: Sequence[bytes | bytearray]
     digest: str
@@ -104,7 +104,7 @@ class Body:
 
 async def read_body(request: Request) -> Body:
     """Hashed as it streams in: a body already seen need not even be put together."""
-    hasher = hashlib.sha256()
+    hasher = blake3()
     gathered = bytearray()
     pieces: list[bytes] = []
     waiting = 0

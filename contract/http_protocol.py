@@ -24,6 +24,8 @@ MAX_FIELDS = 200
 # A refused client may still be sending. To close at once would reset the connection, and it might
 # never see why. nginx lingers for 5 s.
 LINGER_S = 2
+# Of a body whose end is not here, so many bytes may wait for the app before reading pauses.
+UNREAD_BYTES = 64 * 1024
 
 
 class HeadersTooLarge(ClientError):
@@ -57,7 +59,7 @@ class HttpProtocol(TimedHeads):
     _fields_bytes = _unread_bytes = 0
     _in_head = _began_now = False
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         self._unset_keepalive_if_required()
         if self._refused or self._refusal is not None:
             return  # nothing of it is read on
@@ -76,6 +78,8 @@ class HttpProtocol(TimedHeads):
                 self._check_head(self._unread_bytes)
         except httptools.HttpParserError:
             self._refuse_in_turn(self._fault or errors.BadRequest())
+        if self.cycle is not None and self.cycle.more_body and len(self.cycle.body) > UNREAD_BYTES:
+            self.flow.pause_reading()
         self.watch_head()
 
     def on_message_begin(self) -> None:
@@ -108,6 +112,19 @@ class HttpProtocol(TimedHeads):
         super().on_headers_complete()
         if self.expect_100_continue and self._declared() > MAX_BODY_BYTES:
             self.cycle.keep_alive = False  # refused unread, and what follows may be its body
+
+    def on_body(self, body: bytes) -> None:
+        """As uvicorn's, which would copy each piece into an array and out of it again."""
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        if not cycle.body:
+            cycle.body = body  # type: ignore[assignment]
+        else:
+            if isinstance(cycle.body, bytes):
+                cycle.body = bytearray(cycle.body)
+            cycle.body += body
+        cycle.message_event.set()
 
     def _declared(self) -> int:
         return next((int(value) for name, value in self.headers if name == b"content-length"), 0)

@@ -2,13 +2,19 @@
 administration's port."""
 
 import asyncio
+import gc
 import signal
 
 import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from contract.process.logs import configure_logging
-from contract.process.memory import limit_mmap_threshold, share_one_arena
+from contract.process.memory import (
+    give_back_free_memory,
+    keep_free_memory,
+    limit_mmap_threshold,
+    share_one_arena,
+)
 from gateway import forwarding
 from gateway.api.admin import create_admin_app, create_internal_app
 from gateway.api.hosts import Hosts
@@ -19,6 +25,18 @@ from gateway.identity.keys import UnreadableKeysError
 from gateway.log.outbox.process.handle import WaitingForwarder
 from gateway.telemetry.disks import DiskCollector
 from gateway.telemetry.last_hour import LastHour
+
+# A collection looks at all young objects, and a cached answer leaves nothing for it to collect.
+GC_THRESHOLDS = (20_000, 20, 20)
+# What a rush has left in the heap goes back this often.
+GIVE_BACK_S = 1.0
+
+
+async def give_back() -> None:
+    """Until cancelled."""
+    while True:
+        await asyncio.sleep(GIVE_BACK_S)
+        await asyncio.to_thread(give_back_free_memory)
 
 
 async def serve(settings: Settings, forwarder: WaitingForwarder | None) -> None:
@@ -55,9 +73,10 @@ async def serve(settings: Settings, forwarder: WaitingForwarder | None) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop)
-    reading = asyncio.create_task(last_hour.run())
+    aside = [asyncio.create_task(work) for work in (last_hour.run(), give_back())]
     await asyncio.gather(*(each.serve() for each in servers))
-    reading.cancel()
+    for task in aside:
+        task.cancel()
 
 
 def main(*, forwarder_apart: bool = True) -> None:
@@ -68,6 +87,8 @@ def main(*, forwarder_apart: bool = True) -> None:
     configure_logging(settings.log_level)
     # Now, while there is one thread and no connection, which a fork would take along.
     forwarder = forwarding.fork(settings) if forwarder_apart else None
+    keep_free_memory()
+    gc.set_threshold(*GC_THRESHOLDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(serve(settings, forwarder))

@@ -27,11 +27,11 @@ PATH = "/v1/chat/completions"
 
 @contextmanager
 def process(
-    command: list[str], ready: str | None = None, **env: str
+    command: list[str], ready: str | None = None, cwd: Path = PROJECT, **env: str
 ) -> Iterator[subprocess.Popen[Any]]:
     """Run a server, enter once it answers at the URL `ready`, and end it on exit."""
     running = subprocess.Popen(  # noqa: S603
-        command, cwd=PROJECT, env={**os.environ, **env}, stdout=subprocess.DEVNULL
+        command, cwd=cwd, env={**os.environ, **env}, stdout=subprocess.DEVNULL
     )
     try:
         deadline = time.monotonic() + 60

@@ -45,6 +45,8 @@ class LineLimit:
 
     def left_out(self, now: float) -> dict[str, int]:
         """By logger: the lines left out in spans that are over. They are told once."""
+        if not self._began:
+            return {}
         with self._lock:
             over = [name for name, began in self._began.items() if now - began >= self._span_s]
             for name in over:
@@ -130,6 +132,7 @@ def _encoded(line: dict[str, Any]) -> str:
 
 def configure_logging(level: str = "INFO") -> None:
     # What no line shows is not looked up for each of them.
+    logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = LimitedLines(sys.stdout)
     handler.setFormatter(JsonLines())

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from contract.http_protocol import HttpProtocol
 KEEP_ALIVE_S = 75
 # How long a name may take until it has an address of this machine.
 NAME_S = 10
+# A photo of 350 KB with its question comes in one read.
+READ_BYTES = 512 * 1024
 
 
 class CoalescingTransport:
@@ -53,9 +56,46 @@ class CoalescingTransport:
         return getattr(self._transport, name)
 
 
-class CoalescingProtocol(HttpProtocol):
+class ReadBuffer(threading.local):
+    """One for each thread: an event loop of another one reads at the same time."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(READ_BYTES))
+
+
+READ = ReadBuffer()
+
+
+class ClientConnection(asyncio.BufferedProtocol):
+    """A client's. All connections of an event loop read into one buffer: what was read is parsed
+    before anything else is read. uvloop would read half as much at once, and copy it once more."""
+
+    def __init__(self, **parts: Any) -> None:
+        """`parts`: what uvicorn makes its protocol of."""
+        self._http = HttpProtocol(**parts)
+        self._buffer = READ.view
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(CoalescingTransport(transport, self.loop))  # type: ignore[arg-type]
+        coalescing = CoalescingTransport(transport, self._http.loop)
+        self._http.connection_made(coalescing)  # type: ignore[arg-type]
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._http.data_received(self._buffer[:nbytes])
+
+    def eof_received(self) -> None:
+        self._http.eof_received()
+
+    def pause_writing(self) -> None:
+        self._http.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._http.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._http.connection_lost(exc)
 
 
 class Server(uvicorn.Server):
@@ -75,7 +115,7 @@ def make_server(
         app,
         host=host,
         port=port,
-        http=CoalescingProtocol,
+        http=ClientConnection,  # type: ignore[arg-type]
         ws="none",
         timeout_graceful_shutdown=drain_s,
         timeout_keep_alive=KEEP_ALIVE_S,

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from redis.exceptions import NoScriptError, RedisError, ResponseError
@@ -132,10 +132,7 @@ class RedisClient:
     async def _round_trip(self, batch: list[Call]) -> None:
         try:
             await self._servers.found(self._round_trip_timeout_s)
-            pipeline = self._redis.pipeline(transaction=False)
-            for command, _ in batch:
-                pipeline.execute_command(*command)
-            replies = await self._with_timeout(pipeline.execute(raise_on_error=False))
+            replies = await self._with_timeout([command for command, _ in batch])
             lost = [reply for reply in replies if isinstance(reply, LOST)]
             if lost:  # of a cluster, whose other nodes may have replied
                 self._servers.lose()
@@ -150,20 +147,25 @@ class RedisClient:
         for (_, reply), value in zip(batch, replies, strict=True):
             _resolve(reply, value)
 
-    async def _with_timeout(self, round_trip: Awaitable[list[Any]]) -> list[Any]:
-        task = asyncio.ensure_future(round_trip)
-        await asyncio.wait({task}, timeout=self._round_trip_timeout_s)
-        if not task.done():
+    async def _with_timeout(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        loop = asyncio.get_running_loop()
+
+        def late() -> None:
             # A busy event loop runs its timers before it reads replies that have arrived.
-            await asyncio.wait({task}, timeout=GRACE_S)
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+            bound.reschedule(loop.time() + GRACE_S)
+
+        try:
+            async with asyncio.timeout(None) as bound:
+                timer = loop.call_later(self._round_trip_timeout_s, late)
+                try:
+                    return await self._servers.execute(commands)
+                finally:
+                    timer.cancel()
+        except TimeoutError:
             # The rest of a reply may still arrive: the next call must not read it as its own.
             with contextlib.suppress(RedisError, OSError):
                 await self._servers.disconnect()
-            raise TimeoutError
-        return task.result()
+            raise
 
     def _count_failure(self, error: Exception) -> None:
         self._failures += 1

@@ -15,6 +15,8 @@ from redis.exceptions import ClusterDownError, MovedError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from gateway.cache.link import RedisLink
+
 FORMS = (
     "redis[s]://host:port/0, unix://path,"
     " redis[s]+sentinel://host:port,host:port/name-of-the-master/0"
@@ -50,6 +52,7 @@ class RedisServers:
         self._cluster: RedisCluster | None = None
         self._sentinel: Sentinel | None = None
         self._single: Redis | None = None
+        self._link: RedisLink | None = None
         if kind == "cluster":
             self._cluster = RedisCluster(
                 # The names given stay the way in: addresses of containers change.
@@ -78,6 +81,19 @@ class RedisServers:
     def client(self) -> Any:
         """A Redis or a RedisCluster: what is used of them is the same. Their types are not."""
         return self._cluster or self._single
+
+    async def execute(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Commands in one round trip, one at a time. Returns the replies, in order: what Redis
+        refused is an exception among them. Raises what redis-py does, OSError."""
+        if self._several or self._single is None:
+            pipeline = self.client.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            return replies
+        if self._link is None or self._link.is_lost:
+            self._link = await RedisLink.open(self._single.connection_pool)
+        return await self._link.round_trip(commands)
 
     async def found(self, timeout_s: float) -> None:
         """Return at once, unless the master has to be found out. Raises what redis-py does, OSError
@@ -118,6 +134,8 @@ class RedisServers:
 
     async def disconnect(self) -> None:
         """No reply that is still to come may be taken for that to a later command."""
+        if self._link is not None:
+            self._link.close()
         if self._cluster is not None:
             await asyncio.gather(*(node.disconnect() for node in self._cluster.get_nodes()))
         elif self._single is not None:
@@ -140,6 +158,8 @@ class RedisServers:
         if self._finding is not None:
             self._finding.cancel()
             await asyncio.wait({self._finding})
+        if self._link is not None:
+            self._link.close()
         await self.client.aclose()
         if self._sentinel is not None:
             await self._sentinel.aclose()

@@ -1,7 +1,6 @@
 """A client's address → the name under which its requests are counted: a keyed hash, so that no
 address is stored anywhere, and another one each day, so that nobody is followed over days."""
 
-import hashlib
 import hmac
 import ipaddress
 import time
@@ -37,9 +36,10 @@ class Addresses:
 
     def _hash(self, kind: str, value: str, day: int) -> str:
         message = f"{kind} {day} {_network(value) if kind == 'address' else value}".encode()
-        return f"{kind}:{hmac.new(self._key, message, hashlib.sha256).hexdigest()[:HASH_DIGITS]}"
+        return f"{kind}:{hmac.digest(self._key, message, 'sha256').hex()[:HASH_DIGITS]}"
 
 
+@lru_cache(REMEMBERED)
 def _network(host: str) -> str:
     address = _parsed(host)
     if isinstance(address, ipaddress.IPv6Address):

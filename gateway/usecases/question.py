@@ -13,7 +13,7 @@ from gateway.moderation.verdict import NOTHING, Verdict, stronger
 from gateway.usecases.tasks import QUESTION, Task
 
 BodyName = tuple[str, str]
-"""Tenant and SHA-256. The tenant: how fast an answer comes must not tell what others have asked."""
+"""Tenant and BLAKE3. The tenant: how fast an answer comes must not tell what others have asked."""
 
 
 @dataclass(slots=True)

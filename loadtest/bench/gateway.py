@@ -98,9 +98,9 @@ def start(stack: ExitStack) -> Servers:
     return Servers(ports, running)
 
 
-def upload_photo(servers: Servers, data: bytes) -> tuple[str, str]:
+def upload_photo(url: str, data: bytes) -> tuple[str, str]:
     """Upload a photo. Returns its id, and the cookie of its owner."""
-    answer = httpx.post(f"{servers.url('ours')}/v1/images", content=data, trust_env=False)
+    answer = httpx.post(f"{url}/v1/images", content=data, trust_env=False)
     answer.raise_for_status()
     return answer.json()["id"], answer.headers["set-cookie"].partition(";")[0]
 
@@ -120,7 +120,7 @@ async def hits(
     for size_name, size in SIZES.items():
         data = photo(size, 1)
         sent = ask_photo_request(data, QUESTION)
-        upload, cookie = upload_photo(servers, data)
+        upload, cookie = upload_photo(servers.url("ours"), data)
         ways = {
             "floor": ("floor", sent),
             "nginx": ("nginx", sent),
@@ -183,7 +183,7 @@ def replica_calls(servers: Servers) -> int:
 def growth(servers: Servers, counts: list[int], seconds: float) -> None:
     """Hits while the cache grows: each request draws one of all stored answers."""
     data = photo(SIZES["200 KB"], 4)
-    upload, cookie = upload_photo(servers, data)
+    upload, cookie = upload_photo(servers.url("ours"), data)
     image = check_image(EncodedImage(data)).facts.digest
     redis_url = f"redis://127.0.0.1:{servers.ports['redis']}"
     stored = 0

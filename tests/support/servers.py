@@ -24,7 +24,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from gateway.api.server import CoalescingProtocol
+from gateway.api.server import ClientConnection
 from gateway.app import create_app
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
@@ -256,7 +256,7 @@ def gateway_server(folder: Path, **settings: Any) -> Iterator[str]:
     SPOOLS[known["database_url"]] = Path(known["spool_dir"])
     made = Settings(_env_file=None, **known)
     app = create_app(made, CollectorRegistry())
-    with served(app, http=CoalescingProtocol, proxies=made.trusted_proxies) as url:
+    with served(app, http=ClientConnection, proxies=made.trusted_proxies) as url:
         yield url
 
 

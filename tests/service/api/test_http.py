@@ -50,6 +50,7 @@ def read(client: socket.socket) -> tuple[HTTPResponse, Any]:
 
 WHOLE = head() + BODY
 CHUNKED_HEAD = head(b"Transfer-Encoding: chunked")
+SINGLE_BYTES = b"".join(b"1\r\n%c\r\n" % byte for byte in BODY) + b"0\r\n\r\n"
 
 
 CUT: dict[str, list[bytes]] = {
@@ -58,6 +59,7 @@ CUT: dict[str, list[bytes]] = {
     "a body in two": [head(), BODY[:100], BODY[100:]],
     "a head in three": [WHOLE[:90], WHOLE[90:150], WHOLE[150:-50], WHOLE[-50:]],
     "chunks": [CHUNKED_HEAD + CHUNKED],
+    "chunks of one byte": [CHUNKED_HEAD + SINGLE_BYTES],
     "chunks apart": [CHUNKED_HEAD, CHUNKED[:60], CHUNKED[60:]],
     "websocket": [head(offer=b"Upgrade: websocket\r\nConnection: keep-alive, upgrade\r\n") + BODY],
 }

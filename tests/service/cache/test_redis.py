@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from gateway.cache.answers import PREFIX
-from gateway.cache.redis import BREAK_S, RedisClient, RedisStore
+from gateway.cache.redis import BREAK_S, RedisClient, RedisStore, RedisUnavailableError
 from gateway.cli.embedded import free_port
 from tests.support.asking import chat, photo, post, text_of
 from tests.support.servers import redis_server, wait_until
@@ -92,6 +92,22 @@ async def test_a_frozen_redis_costs_its_budget_and_then_nothing(tmp_path: Path) 
             found = await store.get("a")
         assert found == b"1"
         await store.close()
+
+
+async def test_a_reply_that_comes_late_is_no_later_call_s(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as server, redis.Redis.from_url(server.url) as admin:
+        admin.mset({"a": b"of a", "b": b"of b"})
+        client = RedisClient(server.url, budget_ms=2000)
+        assert await client.call("GET", "a") == b"of a"
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(RedisUnavailableError):
+                await client.call("GET", "a")
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        calls = (client.call("GET", name) for name in ("b", "a", "none"))
+        assert await asyncio.gather(*calls) == [b"of b", b"of a", None]
+        await client.close()
 
 
 async def test_a_full_redis_is_a_miss_not_an_error(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """A body is the same however it comes in pieces."""
 
-import hashlib
 import random
 
 import pytest
+from blake3 import blake3
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -22,4 +22,4 @@ async def test_the_pieces_make_up_the_body_and_its_digest(size: int) -> None:
     headers = [(b"content-length", str(size).encode())]
     body = await read_body(Request({"type": "http", "headers": headers}, receive))
     assert body.data == sent
-    assert body.digest == hashlib.sha256(sent).hexdigest()
+    assert body.digest == blake3(sent).hexdigest()
