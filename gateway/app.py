@@ -45,12 +45,13 @@ def create_app(
         openapi_url=None,
         redirect_slashes=False,  # a redirect would go to whatever host the client named
     )
-    ask_endpoints = {
-        "/v1/chat/completions": AskEndpoint(json_question, app.state),
-        "/v1/ask": AskEndpoint(form_question, app.state),
-        "/v1/products/card": CardEndpoint(app.state),
-        "/v1/match": MatchEndpoint(app.state),
-    }
+    endpoints = (
+        AskEndpoint("/v1/chat/completions", json_question, app.state),
+        AskEndpoint("/v1/ask", form_question, app.state),
+        CardEndpoint(app.state),
+        MatchEndpoint(app.state),
+    )
+    ask_endpoints = {endpoint.path: endpoint for endpoint in endpoints}
     for path, endpoint in ask_endpoints.items():  # the router needs them too, for its 405
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     parts = (images, feedback, models, moderations, users, files, batches, reference)

@@ -54,18 +54,19 @@ async def form_question(request: Request, questions: Questions, tenant: str) -> 
 
 
 class AskEndpoint:
-    """One endpoint for questions. `state`: where the lifespan puts the gateway."""
+    """The endpoint for questions at `path`. `state`: where the lifespan puts the gateway."""
 
     task = QUESTION
 
-    def __init__(self, read: QuestionReader, state: State) -> None:
+    def __init__(self, path: str, read: QuestionReader, state: State) -> None:
+        self.path = path
         self._read = read
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         gateway: Gateway = self._state.gateway
-        interaction = new_interaction(request, self.task.scope)
+        interaction = new_interaction(request, self.task.scope, self.path)
         disconnect = DisconnectWatch(receive)
         try:
             response = await self._answer(request, gateway, interaction, disconnect)

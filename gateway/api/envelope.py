@@ -34,11 +34,13 @@ def gateway_of(request: Request) -> Gateway:
     return gateway
 
 
-def new_interaction(request: Request, kind: str = "ask") -> Interaction:
+def new_interaction(request: Request, kind: str, route: str) -> Interaction:
+    """`route`: of the endpoint, the name in rows and metrics. Never the address as it was sent,
+    where anybody may write anything."""
     return Interaction(
         request_id(request.headers),
         kind=kind,
-        route=request.scope["path"],
+        route=route,
         control=cache_control(request.headers.get("cache-control")),
         client=client_of(request.headers.get("user-agent", "")),
         source=source_of(request.headers.get(SOURCE_HEADER)),

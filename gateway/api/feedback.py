@@ -9,13 +9,15 @@ from gateway.api.admission import admitted
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.identity.scopes import VOTE
 
+PATH = "/v1/feedback"
+
 router = APIRouter()
 
 
-@router.post("/v1/feedback", status_code=202)
+@router.post(PATH, status_code=202)
 async def vote(request: Request) -> Response:
     gateway = gateway_of(request)
-    interaction = new_interaction(request, kind="feedback")
+    interaction = new_interaction(request, "feedback", PATH)
 
     async def read() -> bytes:
         await admitted(request, gateway, interaction, VOTE)

@@ -21,15 +21,17 @@ from gateway.api.multipart import read_form
 from gateway.identity.scopes import UPLOAD
 from gateway.images.upload import Consent, UploadForm
 
+PATH = "/v1/images"
+
 router = APIRouter()
 
 
-@router.post("/v1/images", status_code=201)
+@router.post(PATH, status_code=201)
 async def upload(request: Request) -> Response:
     """The photo is the raw body, or the form field `photo`. A form may name the `user` whose photo
     it is, as questions may."""
     gateway = gateway_of(request)
-    interaction = new_interaction(request, kind="upload")
+    interaction = new_interaction(request, "upload", PATH)
 
     async def read() -> tuple[EncodedImage, Consent | None]:
         caller = await admitted(request, gateway, interaction, UPLOAD)

@@ -13,13 +13,15 @@ from gateway.api.envelope import error_response, gateway_of, new_interaction, re
 from gateway.identity.scopes import MODERATE
 from gateway.moderation.form import ModerationInput, parse_moderation, wire
 
+PATH = "/v1/moderations"
+
 router = APIRouter()
 
 
-@router.post("/v1/moderations")
+@router.post(PATH)
 async def moderate(request: Request) -> Response:
     gateway = gateway_of(request)
-    interaction = new_interaction(request, kind="moderation")
+    interaction = new_interaction(request, "moderation", PATH)
 
     async def read() -> Sequence[ModerationInput]:
         caller = await admitted(request, gateway, interaction, MODERATE)

@@ -30,8 +30,10 @@ ParseForm = Callable[[Mapping[str, str], EncodedImage | None, str], CompletionRe
 
 
 class ProductEndpoint(AskEndpoint):
-    def __init__(self, task: Task, parse: ParseJson, parse_form: ParseForm, state: State) -> None:
-        super().__init__(self._question, state)
+    def __init__(
+        self, path: str, task: Task, parse: ParseJson, parse_form: ParseForm, state: State
+    ) -> None:
+        super().__init__(path, self._question, state)
         self.task = task
         self._parse = parse
         self._parse_form = parse_form
@@ -80,9 +82,9 @@ class ProductEndpoint(AskEndpoint):
 
 class CardEndpoint(ProductEndpoint):
     def __init__(self, state: State) -> None:
-        super().__init__(PRODUCT_CARD, parse_card, parse_card_form, state)
+        super().__init__("/v1/products/card", PRODUCT_CARD, parse_card, parse_card_form, state)
 
 
 class MatchEndpoint(ProductEndpoint):
     def __init__(self, state: State) -> None:
-        super().__init__(PHOTO_MATCH, parse_match, parse_match_form, state)
+        super().__init__("/v1/match", PHOTO_MATCH, parse_match, parse_match_form, state)

@@ -21,8 +21,7 @@ async def erase(user: str, request: Request) -> Response:
     """Erase all data of a person, from all stores. 202 while a file may still hold some: the client
     sends the request again later."""
     gateway = gateway_of(request)
-    interaction = new_interaction(request, kind="erasure")
-    interaction.route = ROUTE
+    interaction = new_interaction(request, "erasure", ROUTE)
 
     async def identify() -> Caller:
         return await admitted(request, gateway, interaction, ERASE)

@@ -22,7 +22,7 @@ from gateway.identity.scopes import ASK
 from gateway.log.masking import masked
 from gateway.log.products import BATCH_LINE, product_columns
 from gateway.log.question import logged_question
-from gateway.log.schema.columns import MODERATION_LENGTH
+from gateway.log.schema.columns import MODERATION_LENGTH, ROUTE_LENGTH
 from gateway.log.texts.not_visible import cannot_see
 
 # The caller of a request that was refused before its key was checked.
@@ -149,7 +149,7 @@ class Interaction:
             "parent_interaction_id": self.parent,
             "asked_at": self.asked_at,
             "kind": self.kind,
-            "route": self.route,
+            "route": self.route[:ROUTE_LENGTH],
             "client": self.client,
             "tenant": self.caller.tenant,
             "user_pseudonym": pseudonym,

@@ -17,6 +17,8 @@ from gateway.identity.callers import Caller
 from gateway.identity.scopes import BATCH
 
 PATH = "/v1/batches"
+# As the log names it.
+CANCEL = PATH + "/{id}/cancel"
 # As OpenAI has it.
 USUAL_PAGE = 20
 
@@ -26,7 +28,7 @@ router = APIRouter()
 @router.post(PATH)
 async def create(request: Request) -> Response:
     gateway = gateway_of(request)
-    interaction = new_interaction(request, kind="batch")
+    interaction = new_interaction(request, "batch", PATH)
 
     async def read() -> BatchRequest:
         caller = await admitted(request, gateway, interaction, BATCH)
@@ -67,8 +69,7 @@ async def retrieve(batch_id: str, request: Request) -> dict[str, Any]:
 @router.post(PATH + "/{batch_id}/cancel")
 async def cancel(batch_id: str, request: Request) -> Response:
     gateway = gateway_of(request)
-    interaction = new_interaction(request, kind="batch")
-    interaction.route = PATH + "/{id}/cancel"
+    interaction = new_interaction(request, "batch", CANCEL)
 
     async def identify() -> Caller:
         return await admitted(request, gateway, interaction, BATCH)

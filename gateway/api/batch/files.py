@@ -55,7 +55,7 @@ class FileContent(FileResponse):
 async def upload(request: Request) -> Response:
     """A form with `purpose` (batch) and `file`, which is written to the disk as it comes."""
     gateway = gateway_of(request)
-    interaction = new_interaction(request, kind="file")
+    interaction = new_interaction(request, "file", PATH)
 
     async def receive() -> Uploaded:
         return await _received(request, gateway, interaction)
@@ -120,8 +120,7 @@ async def content(file_id: str, request: Request) -> Response:
 @router.delete(PATH + "/{file_id}")
 async def delete(file_id: str, request: Request) -> Response:
     gateway = gateway_of(request)
-    interaction = new_interaction(request, kind="file")
-    interaction.route = PATH + "/{id}"
+    interaction = new_interaction(request, "file", PATH + "/{id}")
 
     async def identify() -> Caller:
         return await admitted(request, gateway, interaction, BATCH)

@@ -1,5 +1,6 @@
 """`Idempotency-Key`: a POST that a client sends again is not done again. The same caller with the
-same key and body gets the answer of before. Requests without the header do not come here."""
+same key and body gets the answer of before. Requests without the header do not come here, and where
+nothing is posted, it means nothing."""
 
 import asyncio
 import hashlib
@@ -15,24 +16,31 @@ from contract.errors import InvalidField, ShopsightError
 from contract.http import bounded_stream
 from contract.sse import DONE
 from gateway.api.admission import identify
+from gateway.api.batch.batches import CANCEL
 from gateway.api.envelope import error_response, new_interaction
 from gateway.cache.retries import MAX_BYTES
 from gateway.errors import IdempotencyConflict, RequestTimeout, RequestUnderWay
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
-from gateway.identity.scopes import CARD, MATCH
+from gateway.identity.scopes import ASK, CARD, MATCH
 
 HEADER = b"idempotency-key"
 # Printable ASCII, as the draft's structured fields are; a UUID has 36 characters.
 _KEY = re.compile(r"[ -~]{1,255}")
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
+# As the endpoints record them.
 KINDS = {
+    "/v1/chat/completions": ASK,
+    "/v1/ask": ASK,
     "/v1/images": "upload",
     "/v1/feedback": "feedback",
     "/v1/products/card": CARD,
     "/v1/match": MATCH,
+    "/v1/moderations": "moderation",
     "/v1/batches": "batch",
+    CANCEL: "batch",
 }
+_CANCEL = re.compile(r"/v1/batches/[^/]+/cancel")
 
 
 def has_key(scope: Scope) -> bool:
@@ -46,9 +54,13 @@ class IdempotentPosts:
         self._state = state
 
     async def __call__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        route = CANCEL if _CANCEL.fullmatch(scope["path"]) else scope["path"]
+        if route not in KINDS:
+            await app(scope, receive, send)
+            return
         request = Request(scope, receive)
         gateway: Gateway = self._state.gateway
-        interaction = new_interaction(request, KINDS.get(scope["path"], "ask"))
+        interaction = new_interaction(request, KINDS[route], route)
         try:
             async with gateway.recorder.refusals(interaction):
                 caller = interaction.caller = identify(request, gateway)

@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeEngine
 
 MYSQL = ("mysql", "mariadb")
 MODERATION_LENGTH = 120
+ROUTE_LENGTH = 48
 TABLE_OPTIONS: dict[str, Any] = {
     f"{dialect}_{name}": value
     for dialect in MYSQL

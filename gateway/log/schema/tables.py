@@ -4,6 +4,7 @@ from sqlalchemy import Column, Double, Index, Integer, MetaData, Table
 
 from gateway.log.schema.columns import (
     MODERATION_LENGTH,
+    ROUTE_LENGTH,
     TABLE_OPTIONS,
     UtcTime,
     UuidBytes,
@@ -50,7 +51,7 @@ interactions = Table(
     Column("first_text_ms", Double),
     Column("total_ms", Double, nullable=False),
     Column("answer_key", code(64)),
-    Column("route", code(48)),
+    Column("route", code(ROUTE_LENGTH)),
     Column("client", code(16)),
     Column("question_hash", code(32)),
     Column("intent", code(16)),

@@ -185,6 +185,43 @@ def test_a_wrong_key_of_the_api_is_refused_first(gateways: list[str]) -> None:
     assert code(post(gateways[0], chat("真皮吗?"), **headers)) == (401, "invalid_api_key")
 
 
+@pytest.mark.parametrize("end", ["", "%0A"])
+def test_a_refusal_is_recorded_as_its_endpoint_does_it(standing: Standing, end: str) -> None:
+    gateway = standing.gateways[0]
+    paths: dict[str, Any] = httpx.get(f"{gateway}/openapi.json").json()["paths"]
+    posts = [path for path, operations in paths.items() if "post" in operations]
+    assert {"/v1/ask", "/v1/moderations", "/v1/batches/{batch_id}/cancel"} < set(posts)
+    for path in posts:
+        before = len(rows(standing.log))
+        for headers in ({}, new()):
+            url = gateway + path.replace("{batch_id}", "u-secret-17") + end
+            answer = httpx.post(url, headers={"authorization": "Bearer wrong", **headers})
+            assert code(answer) == (401, "invalid_api_key")
+        plain, with_key = (
+            [row[name] for name in ("kind", "route", "outcome", "error_code")]
+            for row in rows(standing.log)[before:]
+        )
+        assert with_key == plain
+        assert plain[1] == path.replace("batch_id", "id")
+
+
+@pytest.mark.parametrize("credentials", [ACME, {"authorization": "Bearer wrong"}])
+def test_where_nothing_is_posted_the_header_means_nothing(
+    standing: Standing, credentials: dict[str, str]
+) -> None:
+    gateway, before = standing.gateways[0], len(rows(standing.log))
+    for path, status in (
+        ("/v1/nothing" + "x" * 80, 404),
+        ("/v1/batches/a/b/cancel", 404),
+        ("/v1/users/u-secret-17/data", 405),
+        ("/v1/models", 405),
+    ):
+        for headers in (new(), {"idempotency-key": "x" * 256}):
+            answer = httpx.post(gateway + path, headers={**credentials, **headers})
+            assert answer.status_code == status
+    assert len(rows(standing.log)) == before
+
+
 def test_an_erasure_forgets_them(gateways: list[str], replica: StubReplica) -> None:
     body, key = chat("真皮吗?", **WARM, user="u1"), new()
     first = post(gateways[0], body, **ACME, **key)

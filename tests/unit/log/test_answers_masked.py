@@ -1,4 +1,4 @@
-"""What a row says of an answer, however often it is given out."""
+"""What a row says of an answer, however often it is given out, and of a route."""
 
 import pytest
 
@@ -21,6 +21,11 @@ def row_of(answer: str, cache: str) -> str | None:
 def test_an_answer_is_masked_wherever_it_comes_from(cache: str) -> None:
     for _ in range(2):
         assert row_of(CALL, cache) == "Call [phone], it is leather."
+
+
+def test_a_route_that_is_too_long_costs_its_end_and_no_row() -> None:
+    asked = Interaction("0" * 32, route="/v1/" + "x" * 80)
+    assert asked.row(None)["route"] == "/v1/" + "x" * 44
 
 
 def test_only_answers_from_the_cache_are_remembered() -> None:
