@@ -18,7 +18,7 @@ from contract.sse import DONE
 from gateway.api.admission import identify
 from gateway.api.batch.batches import CANCEL
 from gateway.api.envelope import error_response, new_interaction
-from gateway.cache.retries import MAX_BYTES
+from gateway.cache.retries import MAX_BYTES, Earlier
 from gateway.errors import IdempotencyConflict, RequestTimeout, RequestUnderWay
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
@@ -67,20 +67,19 @@ class IdempotentPosts:
                 key = request.headers[HEADER.decode()]
                 if not _KEY.fullmatch(key):
                     raise InvalidField("Idempotency-Key")
-                body = await _read(request, gateway.answering.deadline_ms)
-                fingerprint = _fingerprint(request, body)
-                earlier = await gateway.retries.begin(owner_of(caller), key, fingerprint)
-                if earlier.state in ("another", "under way", "answered"):
-                    await _within_limits(gateway, caller, len(body))
-                if earlier.state == "another":
-                    raise IdempotencyConflict
-                if earlier.state == "under way":
-                    raise RequestUnderWay
+                if (owner := owner_of(caller)) is not None:
+                    body = await _read(request, gateway.answering.deadline_ms)
+                    fingerprint = _fingerprint(request, body)
+                    earlier = await gateway.retries.begin(owner, key, fingerprint)
+                    await _check(earlier, gateway, caller, len(body))
         except ClientDisconnect:
             return
         except ShopsightError as error:
             response = error_response(error, request, gateway, interaction)
             await response(scope, receive, send)
+            return
+        if owner is None:
+            await app(scope, receive, send)
             return
         if earlier.state == "answered":
             await _send_again(earlier.answer, send)
@@ -93,26 +92,33 @@ class IdempotentPosts:
             await app(scope, _received(body, receive), capture.send_all_but_last)
             answer = capture.answer()
             if answer is not None:
-                await gateway.retries.keep(owner_of(caller), key, fingerprint, answer)
+                await gateway.retries.keep(owner, key, fingerprint, answer)
                 capture.kept = True
             await capture.send_last()
         finally:
             if not capture.kept:
-                await gateway.retries.drop(owner_of(caller), key)
+                await gateway.retries.drop(owner, key)
 
 
-def owner_of(caller: Caller) -> str:
-    """Whose keys they are. A client without a cookie gets its session with the first answer, which
-    it may never have seen: it is known by its address."""
+def owner_of(caller: Caller) -> str | None:
+    """Whose keys they are. Nobody's before there is a session: nothing tells one newcomer from
+    another behind the same address, and the answer holds the session of the first."""
     if caller.key is not None:
         return f"tenant {caller.tenant}"
-    return f"address {caller.address}" if caller.is_new else f"session {caller.session}"
+    return None if caller.is_new else f"session {caller.session}"
 
 
-async def _within_limits(gateway: Gateway, caller: Caller, size: int) -> None:
-    """What is sent again counts as one more. What is done is counted where it is done."""
+async def _check(earlier: Earlier, gateway: Gateway, caller: Caller, size: int) -> None:
+    """What is sent again counts as one more. What is done is counted where it is done. Raises
+    IdempotencyConflict, RequestUnderWay, RateLimited."""
+    if earlier.state in ("begun", "unknown"):
+        return
     if (waiting := gateway.limits.admit(caller, size)) is not None:
         await waiting
+    if earlier.state == "another":
+        raise IdempotencyConflict
+    if earlier.state == "under way":
+        raise RequestUnderWay
 
 
 async def _read(request: Request, deadline_ms: int) -> bytes:

@@ -40,10 +40,13 @@ def holding(gateway: str, size: int) -> socket.socket:
 def test_what_does_not_fit_is_503_until_something_leaves(
     gateway: str, path: str, headers: dict[str, str], chunked: bool
 ) -> None:
+    session = post(gateway, chat("a first one?")).headers["x-shopsight-session"]
+
     def send() -> httpx.Response:
         body = [bytes(MB)] * 9
         content = iter(body) if chunked else b"".join(body)
-        return httpx.post(gateway + path, content=content, headers=headers)
+        own = {**headers, "x-shopsight-session": session}
+        return httpx.post(gateway + path, content=content, headers=own)
 
     with holding(gateway, 9 * MB):
         wait_until("it is held", lambda: send().status_code == 503)

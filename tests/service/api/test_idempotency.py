@@ -222,6 +222,24 @@ def test_where_nothing_is_posted_the_header_means_nothing(
     assert len(rows(standing.log)) == before
 
 
+def test_newcomers_are_not_told_apart_so_nothing_of_one_goes_to_another(
+    gateways: list[str], replica: StubReplica
+) -> None:
+    body, key = chat("真皮吗?", **WARM), {"idempotency-key": "order-1"}
+    sessions = []
+    for agent in ("one", "two", "two"):
+        answer = post(gateways[0], body, **key, **{"user-agent": agent})
+        assert "idempotency-replayed" not in answer.headers
+        sessions.append(answer.headers["x-shopsight-session"])
+    assert len(set(sessions)) == len(replica.calls) == 3
+    for number, session in enumerate(sessions[:2], 4):
+        for gateway in gateways:
+            answer = post(gateway, body, **key, **{"x-shopsight-session": session})
+            assert text_of(answer)
+            assert len(replica.calls) == number
+        assert answer.headers["idempotency-replayed"] == "true"
+
+
 def test_an_erasure_forgets_them(gateways: list[str], replica: StubReplica) -> None:
     body, key = chat("真皮吗?", **WARM, user="u1"), new()
     first = post(gateways[0], body, **ACME, **key)
