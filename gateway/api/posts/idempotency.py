@@ -98,8 +98,10 @@ def owner_of(caller: Caller) -> str:
 
 
 async def _within_limits(gateway: Gateway, caller: Caller, size: int) -> None:
-    """What is sent again counts as one more. What is done is counted where it is done."""
-    if (waiting := gateway.limits.admit(caller, size)) is not None:
+    """What is sent again counts as one more, and asks no model. What is done is counted where it is
+    done."""
+    gateway.limits.spend_bytes(caller, size)
+    if (waiting := gateway.limits.admit(caller, any_day=True)) is not None:
         await waiting
 
 
