@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contract.errors import InvalidField, ShopsightError
 from contract.http import bounded_stream
 from contract.sse import DONE
-from gateway.api.admission import identify
+from gateway.api.admission import count_body, identify
 from gateway.api.envelope import error_response, new_interaction
 from gateway.cache.retries import MAX_BYTES
 from gateway.errors import IdempotencyConflict, RequestTimeout, RequestUnderWay
@@ -55,7 +55,11 @@ class IdempotentPosts:
                 key = request.headers[HEADER.decode()]
                 if not _KEY.fullmatch(key):
                     raise InvalidField("Idempotency-Key")
-                body = await _read(request, gateway.answering.deadline_ms)
+                try:
+                    body = await _read(request, gateway.answering.deadline_ms)
+                except BaseException:  # nobody else will see what came of it
+                    count_body(request, gateway, caller)
+                    raise
                 fingerprint = _fingerprint(request, body)
                 earlier = await gateway.retries.begin(owner_of(caller), key, fingerprint)
                 if earlier.state in ("another", "under way", "answered"):
