@@ -31,7 +31,7 @@ MAX_DRAIN_BYTES = 4 * MAX_BODY_BYTES
 # The pieces of a body (16-256 KB each) are put together when they are this much: many small blocks
 # that live for as long as large ones leave holes in the heap, a hundred megabytes after a rush.
 GATHER_BYTES = 320 * 1024
-# Where the scope of a request has the length of its body, once that was read.
+# Where the scope of a request has how much of its body was read so far.
 BODY_BYTES = "shopsight.body_bytes"
 
 _ROUTING = {404: errors.NotFound, 405: errors.MethodNotAllowed}
@@ -77,11 +77,11 @@ async def bounded_stream(request: Request) -> AsyncIterator[bytes]:
     seen = 0
     async for chunk in request.stream():
         seen += len(chunk)
+        request.scope[BODY_BYTES] = seen
         if seen > MAX_DRAIN_BYTES:
             break
         if max(seen, declared) <= MAX_BODY_BYTES:
             yield chunk
-    request.scope[BODY_BYTES] = seen
     if max(seen, declared) > MAX_BODY_BYTES:
         raise errors.PayloadTooLarge
 

@@ -21,20 +21,23 @@ async def admitted(
     """The caller, who is noted in the interaction. Raises MissingScope, RateLimited besides."""
     caller = interaction.caller = identify(request, gateway)
     caller.require(scope)
-    if (waiting := gateway.limits.admit(caller, _length(request) or 0)) is not None:
+    if (waiting := gateway.limits.admit(caller)) is not None:
+        await waiting
+    return caller
+
+
+async def admitted_any_day(
+    request: Request, gateway: Gateway, interaction: Interaction, scope: str
+) -> Caller:
+    """As `admitted`, for what a person may do who has used up the day: erase, vote, delete, cancel.
+    It asks no model."""
+    caller = interaction.caller = identify(request, gateway)
+    caller.require(scope)
+    if (waiting := gateway.limits.admit(caller, any_day=True)) is not None:
         await waiting
     return caller
 
 
 def count_body(request: Request, gateway: Gateway, caller: Caller) -> None:
-    """Count a body that came without a length."""
-    if _length(request) is None:
-        gateway.limits.spend_bytes(caller, request.scope.get(BODY_BYTES, 0))
-
-
-def _length(request: Request) -> int | None:
-    """The body's, as declared. Not by way of `headers`, which takes four times as long."""
-    for name, value in request.scope["headers"]:
-        if name == b"content-length":
-            return int(value)  # the server refuses what is no number
-    return None
+    """Spend what was read of the body, whether its reader got to its end or not."""
+    gateway.limits.spend_bytes(caller, request.scope.get(BODY_BYTES, 0))

@@ -97,8 +97,10 @@ class AskEndpoint:
 
         async def read() -> Question:
             caller = await admitted(request, gateway, interaction, self.task.scope)
-            question = await self._read(request, answering.questions, caller.tenant)
-            count_body(request, gateway, caller)
+            try:
+                question = await self._read(request, answering.questions, caller.tenant)
+            finally:
+                count_body(request, gateway, caller)
             disconnect.start()  # the body is complete: all that can follow is the disconnect
             return question
 

@@ -5,7 +5,7 @@ from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
 from contract.http import check_media_type, read_body
-from gateway.api.admission import admitted
+from gateway.api.admission import admitted_any_day, count_body
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.identity.scopes import VOTE
 
@@ -20,9 +20,12 @@ async def vote(request: Request) -> Response:
     interaction = new_interaction(request, "feedback", PATH)
 
     async def read() -> bytes:
-        await admitted(request, gateway, interaction, VOTE)
+        caller = await admitted_any_day(request, gateway, interaction, VOTE)
         check_media_type(request, "application/json")
-        return (await read_body(request)).data
+        try:
+            return (await read_body(request)).data
+        finally:
+            count_body(request, gateway, caller)
 
     try:
         receipt = await gateway.voting.vote(read, interaction)

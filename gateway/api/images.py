@@ -35,8 +35,10 @@ async def upload(request: Request) -> Response:
 
     async def read() -> tuple[EncodedImage, Consent | None]:
         caller = await admitted(request, gateway, interaction, UPLOAD)
-        photo, form = await _read(request)
-        count_body(request, gateway, caller)
+        try:
+            photo, form = await _read(request)
+        finally:
+            count_body(request, gateway, caller)
         interaction.caller = replace(caller, user=form.user)
         return photo, form.consent
 

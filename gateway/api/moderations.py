@@ -26,8 +26,10 @@ async def moderate(request: Request) -> Response:
     async def read() -> Sequence[ModerationInput]:
         caller = await admitted(request, gateway, interaction, MODERATE)
         check_media_type(request, "application/json")
-        body = await read_body(request)
-        count_body(request, gateway, caller)
+        try:
+            body = await read_body(request)
+        finally:
+            count_body(request, gateway, caller)
         return parse_moderation(body.data)
 
     try:

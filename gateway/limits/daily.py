@@ -61,13 +61,16 @@ class Days:
         """Report the account soon, and learn what others have spent of it."""
         self._wanted[account.name] = account
 
-    def spend(self, account: Account, tokens: float = 0, size: float = 0) -> None:
+    def spend(self, account: Account, tokens: float) -> None:
         account.tokens_used += tokens
         account.tokens_left -= tokens
+        if account.tokens_used >= account.report_tokens:
+            self._wanted[account.name] = account
+
+    def spend_bytes(self, account: Account, size: float) -> None:
         account.bytes_used += size
         account.bytes_left -= size
-        due = account.tokens_used >= account.report_tokens
-        if due or account.bytes_used >= account.report_bytes:
+        if account.bytes_used >= account.report_bytes:
             self._wanted[account.name] = account
 
     @property

@@ -30,23 +30,24 @@ class Limiter:
         self._days = days
         self._metrics = metrics
 
-    def admit(self, caller: Caller, size: int) -> Awaitable[None] | None:
-        """Count one request with a body of `size` bytes. Returns what is to be awaited where a
-        share is spent, None as a rule. Raises RateLimited."""
+    def admit(self, caller: Caller, *, any_day: bool = False) -> Awaitable[None] | None:
+        """Count one request, if anything is left of the day: its bytes and tokens are spent when
+        they have come. `any_day`: also if nothing is. Returns what is to be awaited where a share
+        is spent, None as a rule. Raises RateLimited, QuotaExceeded."""
         accounts = self._accounts.of(caller)
         for account in accounts:
-            if account.tokens_left <= 0 or account.bytes_left < size:
+            if (account.tokens_left <= 0 or account.bytes_left <= 0) and not any_day:
                 self._refuse_day(account, "tokens" if account.tokens_left <= 0 else "bytes")
             share = account.questions
             if share is not None and share.left < 1:
-                return self._admit_later(accounts, size)
-        self._spend(accounts, size)
+                return self._admit_later(accounts)
+        self._spend(accounts)
         return None
 
-    async def _admit_later(self, accounts: tuple[Account, ...], size: int) -> None:
+    async def _admit_later(self, accounts: tuple[Account, ...]) -> None:
         shares = [account.questions for account in accounts if account.questions is not None]
         await self._lease("requests", shares)
-        self._spend(accounts, size)
+        self._spend(accounts)
 
     async def _lease(self, what: str, shares: list[Share]) -> None:
         """Wait for a lease of those that are spent. Raises RateLimited where there is none."""
@@ -60,29 +61,25 @@ class Limiter:
                 wait_s = max(share.refused_until - time.monotonic(), 0.01)
                 raise RateLimited.of(what, share.burst, wait_s if share.rate > 0 else NEVER_S)
 
-    def _spend(self, accounts: tuple[Account, ...], size: int) -> None:
+    def _spend(self, accounts: tuple[Account, ...]) -> None:
         for account in accounts:
             share = account.questions
             if share is not None:
                 share.left -= 1
                 if share.left < share.low:
                     self._leasing.want(share)
-            account.bytes_left -= size
-            account.bytes_used += size
-            if account.bytes_used >= account.report_bytes:
-                self._days.want(account)
 
     def spend_bytes(self, caller: Caller, size: int) -> None:
-        """Of a body whose length was not known before it came."""
+        """Of what has come: a body may be shorter than it was said to be."""
         for account in self._accounts.of(caller):
-            self._days.spend(account, size=size)
+            self._days.spend_bytes(account, size)
 
     def computed(self, interaction: Interaction) -> None:
         """Count the tokens of an answer that was computed for its asker. Who follows another's, or
         gets one that is stored, pays nothing."""
         if interaction.cache == "miss":
             for account in self._accounts.of(interaction.caller):
-                self._days.spend(account, tokens=interaction.tokens)
+                self._days.spend(account, interaction.tokens)
 
     async def recompute(self, interaction: Interaction) -> None:
         """Let a request go past the answer cache. A shopper without a key has few of these, and its

@@ -116,8 +116,9 @@ class BatchLines:
         async def admit() -> None:
             caller = interaction.caller = self._caller(batch)
             caller.require(endpoint.scope)
-            if (waiting := self.limits.admit(caller, len(sent))) is not None:
+            if (waiting := self.limits.admit(caller)) is not None:
                 await waiting
+            self.limits.spend_bytes(caller, len(sent))
 
         try:
             answered = await endpoint.ask(sent, interaction, admit)

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
 from contract.http import check_media_type, read_body
-from gateway.api.admission import admitted, count_body
+from gateway.api.admission import admitted, admitted_any_day, count_body
 from gateway.api.batch.paging import After, BatchPage, listed, owner
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.api.page import READS
@@ -33,8 +33,10 @@ async def create(request: Request) -> Response:
     async def read() -> BatchRequest:
         caller = await admitted(request, gateway, interaction, BATCH)
         check_media_type(request, "application/json")
-        body = await read_body(request)
-        count_body(request, gateway, caller)
+        try:
+            body = await read_body(request)
+        finally:
+            count_body(request, gateway, caller)
         asked = parse_batch(body.data)
         if (endpoint := gateway.batching.endpoints.get(asked.endpoint)) is not None:
             caller.require(endpoint.scope)
@@ -72,7 +74,7 @@ async def cancel(batch_id: str, request: Request) -> Response:
     interaction = new_interaction(request, "batch", CANCEL)
 
     async def identify() -> Caller:
-        return await admitted(request, gateway, interaction, BATCH)
+        return await admitted_any_day(request, gateway, interaction, BATCH)
 
     try:
         batch = await gateway.batching.cancel(identify, batch_id, interaction)

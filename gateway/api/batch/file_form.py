@@ -83,6 +83,7 @@ async def read_on(request: Request) -> None:
         async with asyncio.timeout(DRAIN_S):
             async for chunk in request.stream():
                 seen += len(chunk)
+                request.scope[BODY_BYTES] = seen
                 if seen > MAX_DRAIN_BYTES:
                     return
 
@@ -134,10 +135,10 @@ class _FileFormParser(FormTextParser):
         seen = 0
         async for chunk in request.stream():
             seen += len(chunk)
+            request.scope[BODY_BYTES] = seen
             if seen > limit * (1 + DRAIN_SHARE):
                 break
             if seen <= limit:
                 yield chunk
-        request.scope[BODY_BYTES] = seen
         if seen > limit:
             raise FileTooLarge("file")

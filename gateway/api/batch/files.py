@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from contract.errors import ShopsightError
-from gateway.api.admission import admitted, count_body
+from gateway.api.admission import admitted, admitted_any_day, count_body
 from gateway.api.batch.file_form import declared_size, purpose_and_ttl, read_file_form, read_on
 from gateway.api.batch.paging import (
     MAX_FILES,
@@ -28,7 +28,7 @@ from gateway.errors import FileNotFound, FileStoreUnavailable, RangeNotSatisfiab
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import BATCH
-from gateway.log.interaction import Interaction
+from gateway.log.interaction import UNKNOWN, Interaction
 from gateway.usecases.batching import Uploaded
 
 PATH = "/v1/files"
@@ -67,6 +67,9 @@ async def upload(request: Request) -> Response:
         if not isinstance(error, RequestTimeout):  # then no more is to be expected
             await read_on(request)
         return error_response(error, request, gateway, interaction)
+    finally:
+        if interaction.caller is not UNKNOWN:
+            count_body(request, gateway, interaction.caller)
 
 
 async def _received(request: Request, gateway: Gateway, interaction: Interaction) -> Uploaded:
@@ -75,7 +78,6 @@ async def _received(request: Request, gateway: Gateway, interaction: Interaction
     half = await files.begin(caller.tenant, declared_size(request, files.max_bytes))
     try:
         name, fields = await read_file_form(request, half, files.max_bytes)
-        count_body(request, gateway, caller)
         seconds = purpose_and_ttl(fields)
         ttl = min(timedelta(seconds=seconds), files.ttl) if seconds is not None else None
         return Uploaded(half, name, ttl)
@@ -123,7 +125,7 @@ async def delete(file_id: str, request: Request) -> Response:
     interaction = new_interaction(request, "file", PATH + "/{id}")
 
     async def identify() -> Caller:
-        return await admitted(request, gateway, interaction, BATCH)
+        return await admitted_any_day(request, gateway, interaction, BATCH)
 
     try:
         await gateway.batching.delete_file(identify, file_id, interaction)

@@ -24,7 +24,7 @@ async def owner(request: Request, gateway: Gateway) -> Caller:
     again. Raises MissingScope, RateLimited."""
     caller = identify(request, gateway)
     caller.require(BATCH)
-    if (waiting := gateway.limits.admit(caller, 0)) is not None:
+    if (waiting := gateway.limits.admit(caller, any_day=True)) is not None:
         await waiting
     return caller
 

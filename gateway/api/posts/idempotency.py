@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contract.errors import InvalidField, ShopsightError
 from contract.http import bounded_stream
 from contract.sse import DONE
-from gateway.api.admission import identify
+from gateway.api.admission import count_body, identify
 from gateway.api.batch.batches import CANCEL
 from gateway.api.envelope import error_response, new_interaction
 from gateway.cache.retries import MAX_BYTES, Earlier
@@ -68,7 +68,11 @@ class IdempotentPosts:
                 if not _KEY.fullmatch(key):
                     raise InvalidField("Idempotency-Key")
                 if (owner := owner_of(caller)) is not None:
-                    body = await _read(request, gateway.answering.deadline_ms)
+                    try:
+                        body = await _read(request, gateway.answering.deadline_ms)
+                    except BaseException:  # nobody else will see what came of it
+                        count_body(request, gateway, caller)
+                        raise
                     fingerprint = _fingerprint(request, body)
                     earlier = await gateway.retries.begin(owner, key, fingerprint)
                     await _check(earlier, gateway, caller, len(body))
@@ -109,11 +113,12 @@ def owner_of(caller: Caller) -> str | None:
 
 
 async def _check(earlier: Earlier, gateway: Gateway, caller: Caller, size: int) -> None:
-    """What is sent again counts as one more. What is done is counted where it is done. Raises
-    IdempotencyConflict, RequestUnderWay, RateLimited."""
+    """What is sent again counts as one more, and asks no model. What is done is counted where it is
+    done. Raises IdempotencyConflict, RequestUnderWay, RateLimited."""
     if earlier.state in ("begun", "unknown"):
         return
-    if (waiting := gateway.limits.admit(caller, size)) is not None:
+    gateway.limits.spend_bytes(caller, size)
+    if (waiting := gateway.limits.admit(caller, any_day=True)) is not None:
         await waiting
     if earlier.state == "another":
         raise IdempotencyConflict

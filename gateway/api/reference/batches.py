@@ -12,8 +12,7 @@ from gateway.api.reference.operation import (
     FORM,
     FORMS,
     JSON,
-    LIMITED,
-    RECORDED,
+    ON_ANY_DAY,
     Errors,
     Operation,
 )
@@ -23,11 +22,11 @@ FILE_ID = "file-0199a2c41f0a7cc19d576f3a0c8e5b21"
 BATCH_ID = "batch_0199a2c41f0a7cc19d576f3a0c8e5b22"
 # Of whoever looks at something.
 READER: Errors = (
-    *(own.InvalidKey, own.KeysUnavailable, own.MissingScope, *LIMITED),
+    *(own.InvalidKey, own.KeysUnavailable, own.MissingScope, own.RateLimited),
     own.FileStoreUnavailable,
 )
 # Of whoever changes something.
-WRITER: Errors = (*CALLER, *RECORDED, own.FileStoreUnavailable)
+WRITER: Errors = (*CALLER, *ON_ANY_DAY, own.FileStoreUnavailable)
 
 BATCHES = (
     Operation(
@@ -36,7 +35,14 @@ BATCHES = (
         "Upload the lines of a batch, as a JSONL file",
         batch_answers.FileAnswer,
         (
-            *(*WRITER, *FORMS, own.FilesFull, own.RequestTimeout, own.FileTooLarge),
+            *(
+                *WRITER,
+                own.QuotaExceeded,
+                *FORMS,
+                own.FilesFull,
+                own.RequestTimeout,
+                own.FileTooLarge,
+            ),
             *(errors.LengthRequired, errors.UnsupportedMediaType, errors.InvalidField),
         ),
         bodies={FORM: (batch_answers.FileForm,)},
@@ -83,7 +89,10 @@ BATCHES = (
         "/v1/batches",
         "Ask all questions of a file within a day",
         batch_answers.BatchAnswer,
-        (*WRITER, *BODY, errors.InvalidJSON, own.FileNotFound, own.TooManyBatches),
+        (
+            *(*WRITER, own.QuotaExceeded, *BODY),
+            *(errors.InvalidJSON, own.FileNotFound, own.TooManyBatches),
+        ),
         bodies={JSON: (BatchRequest,)},
         examples=(
             {

@@ -21,8 +21,9 @@ Errors = tuple[type[ShopsightError], ...]
 HEAD: Errors = (errors.BadRequest, own.HostNotServed)
 # Of whoever sends something.
 CALLER: Errors = (own.InvalidKey, own.KeysUnavailable, own.MissingScope, own.CrossSiteRequest)
-LIMITED: Errors = (own.RateLimited, own.QuotaExceeded)
-RECORDED: Errors = (*LIMITED, own.LogUnavailable)
+# Of what may be done whatever is left of the day's allowance, and of all else.
+ON_ANY_DAY: Errors = (own.RateLimited, own.LogUnavailable)
+RECORDED: Errors = (*ON_ANY_DAY, own.QuotaExceeded)
 BODY: Errors = (
     *(own.RequestTimeout, errors.LengthRequired, errors.PayloadTooLarge),
     *(errors.UnsupportedMediaType, errors.InvalidField, errors.Overloaded),

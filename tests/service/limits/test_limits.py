@@ -1,5 +1,6 @@
 """Limits at running gateways: who is refused, what it is told, and that ops change them."""
 
+import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from gateway.identity.callers import hash_key
 from gateway.identity.scopes import USUAL
 from gateway.log.schema.access_tables import daily_use, key_audit
 from tests.support.asking import chat, photo, post, text_of
+from tests.support.batches import CHAT, jsonl, new_key, question, settings_of, shop
 from tests.support.command_line import shopsight
 from tests.support.migrating import migrate
 from tests.support.servers import wait_until
@@ -184,11 +186,11 @@ def test_a_day_s_allowance_ends_and_hits_cost_no_tokens(
     gateway = start_gateway(**settings)
     last: list[httpx.Response] = []
 
-    def used_up() -> bool:
+    def refuses() -> bool:
         last[:] = [post(gateway, chat(f"第{len(stub.calls)}个?"), **headers)]
         return last[0].status_code == 429
 
-    wait_until("the allowance is used up", used_up)
+    wait_until("the allowance is used up", refuses)
     if what == "tokens":
         assert len(stub.calls) == 5, "ten tokens each, the last one begun within it"
     (refused,) = last
@@ -208,6 +210,117 @@ def test_a_day_s_allowance_ends_and_hits_cost_no_tokens(
     wait_until(
         "the other one knows", lambda: post(again, chat("新问题?"), **headers).status_code == 429
     )
+
+
+def used_up(client: httpx.Client, url: str) -> httpx.Response:
+    """Ask until the day's allowance ends. The last answer of before."""
+    answers: list[httpx.Response] = []
+
+    def refused() -> bool:
+        body = chat(f"第{len(answers)}个?")
+        answers.append(client.post(f"{url}/v1/chat/completions", json=body))
+        return answers[-1].status_code == 429
+
+    wait_until("the allowance is used up", refused)
+    assert answers[-1].json()["error"]["code"] == "quota_exceeded"
+    return answers[-2]
+
+
+def test_who_has_used_up_the_day_may_still_vote_and_be_erased(
+    start_gateway: Start, stub: StubReplica
+) -> None:
+    gateway = start_gateway(replicas=stub.url, session_limits="tokens_per_day=15")
+    with httpx.Client() as shopper:
+        answer = used_up(shopper, gateway)
+        vote = {"interaction_id": answer.headers["x-interaction-id"], "vote": "up"}
+        headers = {"idempotency-key": "of this vote"}
+        for _ in range(2):
+            voted = shopper.post(f"{gateway}/v1/feedback", json=vote, headers=headers)
+            assert voted.status_code == 202, voted.text
+        erased = shopper.delete(f"{gateway}/v1/users/me/data")
+        assert erased.status_code in (200, 202), erased.text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_has_used_up_the_day_may_still_fetch_cancel_and_delete(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path, database_url: str
+) -> None:
+    key = new_key(database_url, "acme")
+    settings = settings_of(tmp_path, database_url, stub.url) | {"batch_concurrency": 0}
+    gateway = start_gateway(**settings, tenant_limits="tokens_per_day=15")
+    merchant = shop(gateway, key)
+    file = merchant.files.create(file=jsonl([question(1, "x")]), purpose="batch")
+    batch = merchant.batches.create(input_file_id=file.id, endpoint=CHAT, completion_window="24h")
+    with httpx.Client(headers={"authorization": f"Bearer {key}"}) as client:
+        used_up(client, gateway)
+    assert [each.id for each in merchant.files.list()] == [file.id]
+    assert merchant.files.content(file.id).content
+    assert merchant.batches.cancel(batch.id).status in ("cancelling", "cancelled")
+    assert merchant.files.delete(file.id).deleted
+
+
+def told_of(gateway: str, declared: int, sent: int = 0, fields: str = "") -> str:
+    """What is answered to the head of a question of so many bytes, of which so many come."""
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {declared}\r\n{fields}\r\n"
+    )
+    port = int(gateway.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(head.encode() + b" " * sent)
+        if sent < declared and "Expect" not in fields:
+            client.shutdown(socket.SHUT_WR)
+        told = b""
+        while b"\r\n\r\n" not in told and (piece := client.recv(4096)):
+            told += piece
+    return told.decode()
+
+
+def test_bytes_that_are_declared_and_never_come_are_not_charged(
+    start_gateway: Start, stub: StubReplica
+) -> None:
+    gateway = start_gateway(replicas=stub.url, address_limits="bytes_per_day=20e6")
+    for declared in (2_900_000_000, 19_000_000, 15_000_000, 21_000_000):
+        told = told_of(gateway, declared, fields="Expect: 100-continue\r\n")
+        assert told.startswith("HTTP/1.1 413 "), told
+    for _ in range(3):
+        told_of(gateway, 12_000_000, sent=100)
+    text_of(post(gateway, chat("真皮吗?")))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("fields", ["", "Idempotency-Key: of this question\r\n"])
+@pytest.mark.parametrize(("declared", "sent"), [(9_000_000, 4_000_000), (15_000_000, 15_000_000)])
+def test_bytes_that_have_come_are_charged_whether_the_body_was_read_or_refused(
+    start_gateway: Start,
+    stub: StubReplica,
+    database_url: str,
+    keys: Engine,
+    declared: int,
+    sent: int,
+    fields: str,
+) -> None:
+    limits = "bytes_per_day=100e6"
+    gateway = start_gateway(replicas=stub.url, database_url=database_url, address_limits=limits)
+    told_of(gateway, declared, sent, fields)
+
+    def charged() -> int:
+        with keys.connect() as connection:
+            return sum(row.bytes for row in connection.execute(select(daily_use)))
+
+    wait_until("it is in the table", lambda: charged() > 0)
+    assert charged() == sent
+
+
+def test_a_body_larger_than_what_is_left_is_the_day_s_last(
+    start_gateway: Start, stub: StubReplica
+) -> None:
+    gateway = start_gateway(replicas=stub.url, address_limits="bytes_per_day=900")
+    text_of(post(gateway, chat("真皮吗?" * 200)))
+    refused = post(gateway, chat("真皮吗?"))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "quota_exceeded")
+    assert refused.headers["x-ratelimit-limit-bytes"] == "900"
+    assert refused.headers["x-ratelimit-remaining-bytes"] == "0"
 
 
 @pytest.fixture
