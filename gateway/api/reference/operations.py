@@ -46,7 +46,7 @@ OPERATIONS = (
         "/v1/feedback",
         "Vote on an answer",
         answers.VoteAnswer,
-        (*CALLER, *RECORDED, *BODY, errors.InvalidJSON, own.ContentBlocked),
+        (*CALLER, *RECORDED, *BODY, errors.InvalidJSON),
         status=(202,),
         bodies={JSON: (VoteForm,)},
         examples=(
