@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from contract.request import told_in_the_language_of
 from gateway.feedback.form import Vote, parse_vote
 from gateway.feedback.limit import VoteLimit
 from gateway.log.interaction import Interaction
@@ -28,7 +29,8 @@ class Voting:
         async with self.recorder.recorded(interaction):
             vote = parse_vote(await arrived(read(), self.deadline_ms))
             caller = interaction.caller = replace(interaction.caller, user=vote.user)
-            self.limit.check(f"{caller.tenant} {caller.session or caller.user or ''}")
+            with told_in_the_language_of({"reason": vote.reason}):
+                self.limit.check(f"{caller.tenant} {caller.session or caller.user or ''}")
             if vote.reason is not None and not self.screening.text_passes(vote.reason, interaction):
                 # It may tell of a harmful answer in that answer's own words: the vote counts.
                 vote = replace(vote, reason=None)
