@@ -1,5 +1,6 @@
 """Any of the three forms → one checked `CompletionRequest`; any deviation is a named error."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,24 +52,35 @@ def parse_form(fields: Mapping[str, str], photo: EncodedImage | None) -> Complet
 
 @contextmanager
 def told_in_the_language_of(value: Mapping[str, Any]) -> Iterator[None]:
-    """What is wrong with a request in Chinese is told in Chinese, whatever else it lacks."""
+    """What is wrong with a request is told in the language that it names. Else what is wrong with
+    one in Chinese is told in Chinese, whatever else it lacks."""
     try:
         yield
     except ClientError as error:
-        if language_of("\n".join(_words(value))) == "zh":
-            error.language = "zh"
-        raise
+        named = value.get("language")
+        if named not in ("zh", "en"):
+            named = language_of("\n".join(_words(value)))
+            if named != "zh":
+                raise
+        told = copy.copy(error)  # one error may be raised to several askers
+        told.language = named
+        raise told from None
 
 
 def _words(value: Mapping[str, Any]) -> Iterator[str]:
     """Of a request that nobody has checked."""
     messages = value.get("messages")
-    said = [value.get(name) for name in ("question", "prompt", "text")]
+    said = [value.get(name) for name in ("question", "prompt", "text", "reason")]
+    said += _texts(value.get("input"))
     for message in messages if isinstance(messages, list) else ():
-        content = message.get("content") if isinstance(message, dict) else None
-        parts = content if isinstance(content, list) else [{"text": content}]
-        said += [part.get("text") for part in parts if isinstance(part, dict)]
+        said += _texts(message.get("content") if isinstance(message, dict) else None)
     return (text for text in said if isinstance(text, str))
+
+
+def _texts(content: object) -> list[object]:
+    """Of one text, or of a list of texts and parts."""
+    parts = content if isinstance(content, list) else [content]
+    return [part.get("text") if isinstance(part, dict) else part for part in parts]
 
 
 def _from_form(fields: Mapping[str, str], photo: EncodedImage | None) -> CompletionRequest:

@@ -74,15 +74,18 @@ R = TypeVar("R", bound=PhotoRequest)
 
 def parse_card(body: bytes, language: str) -> CompletionRequest:
     """`language`: where the request names none. Raises the named errors of a question."""
-    request = validate(CardRequest, parse_object(body))
-    return _card(request, _photo_of(request), language)
+    value = parse_object(body)
+    with told_in_the_language_of(value):
+        request = validate(CardRequest, value)
+        return _card(request, _photo_of(request), language)
 
 
 def parse_card_form(
     texts: Mapping[str, str], photo: EncodedImage | None, language: str
 ) -> CompletionRequest:
-    request = _validated(CardForm, texts)
-    return _card(request, _photo_of(request, photo, PHOTO_FIELD), language)
+    with told_in_the_language_of(texts):
+        request = _validated(CardForm, texts)
+        return _card(request, _photo_of(request, photo, PHOTO_FIELD), language)
 
 
 def parse_match(body: bytes, language: str) -> CompletionRequest:

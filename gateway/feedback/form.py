@@ -10,7 +10,7 @@ from pydantic import Field
 from contract.errors import InvalidField, PayloadTooLarge
 from contract.forms import MAX_USER_CHARS, Wire
 from contract.json_body import parse_object
-from contract.request import validate
+from contract.request import told_in_the_language_of, validate
 from contract.turns import checked_text
 from gateway.log.masking import masked
 
@@ -58,11 +58,13 @@ def parse_vote(body: bytes) -> Vote:
     """Raises PayloadTooLarge, InvalidField, and the errors of `parse_object` and `checked_text`."""
     if len(body) > MAX_FEEDBACK_BYTES:
         raise PayloadTooLarge
-    form = validate(VoteForm, parse_object(body))
-    match = _INTERACTION.fullmatch(form.interaction_id)
-    if match is None:
-        raise InvalidField("interaction_id")
-    reason = None
-    if form.reason is not None:
-        reason = masked(checked_text(form.reason, "reason"))
-    return Vote(uuid.UUID(match[1]), form.vote, reason, form.user)
+    value = parse_object(body)
+    with told_in_the_language_of(value):
+        form = validate(VoteForm, value)
+        match = _INTERACTION.fullmatch(form.interaction_id)
+        if match is None:
+            raise InvalidField("interaction_id")
+        reason = None
+        if form.reason is not None:
+            reason = masked(checked_text(form.reason, "reason"))
+        return Vote(uuid.UUID(match[1]), form.vote, reason, form.user)

@@ -14,7 +14,7 @@ from contract.errors import InvalidField
 from contract.forms import Wire
 from contract.images import EncodedImage, parse_image_text
 from contract.json_body import parse_object
-from contract.request import validate
+from contract.request import told_in_the_language_of, validate
 from contract.turns import checked_text
 from gateway.moderation.verdict import CATEGORIES, Category, Verdict
 
@@ -62,7 +62,12 @@ class ModerationForm(Wire):
 def parse_moderation(body: bytes) -> list[ModerationInput]:
     """One input for each text of a list; parts together are one. Raises InvalidField, and the
     errors of JSON, texts and photos."""
-    form = validate(ModerationForm, parse_object(body))
+    value = parse_object(body)
+    with told_in_the_language_of(value):
+        return _inputs(validate(ModerationForm, value))
+
+
+def _inputs(form: ModerationForm) -> list[ModerationInput]:
     if isinstance(form.input, str):
         return [ModerationInput((_text(form.input, "input"),))]
     inputs: list[ModerationInput] = []

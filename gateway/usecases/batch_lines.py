@@ -17,7 +17,7 @@ from contract.products.forms import parse_card, parse_match
 from contract.products.render import end_of, product_object
 from contract.request import parse_completion
 from contract.response import AnswerFrame
-from contract.text.language import preferred_language
+from contract.text.language import language_of, preferred_language
 from gateway.batch.line import Answer, Line, LineBatch
 from gateway.errors import InvalidKey
 from gateway.identity.callers import Caller
@@ -59,7 +59,9 @@ def batch_endpoints(answering: Answering) -> Mapping[str, BatchEndpoint]:
             await admit()
             asked = parse(body)
             if asked.stream:
-                raise InvalidField("stream", unsupported="stream")
+                refused = InvalidField("stream", unsupported="stream")
+                refused.language = asked.language or language_of(asked.question)
+                raise refused
             return new_question(asked, task=task)
 
         pieces = await render.primed(answering.answer(read, interaction))
@@ -140,5 +142,5 @@ class BatchLines:
     def _refused(error: ShopsightError, interaction: Interaction) -> Answer:
         if interaction.asked is not None:
             error = interaction.asked.placed(error)
-        body = error.body(interaction.language or "en")
+        body = error.body(interaction.language or error.language or "en")
         return Answer(error.status, interaction.request_id, body, error.retry_after_s)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.images import EncodedImage
+from contract.request import told_in_the_language_of
 from gateway.images.identify import ImageIdentifier
 from gateway.log.interaction import Interaction
 from gateway.log.outbox.recorder import Recorder
@@ -47,7 +48,8 @@ class Moderating:
                 if each.texts:
                     text = await self.screening.judge(each.texts, interaction.caller.tenant)
                 if each.photo is not None:
-                    photo = await self._photo(each.photo, interaction)
+                    with told_in_the_language_of({"input": list(each.texts)}):
+                        photo = await self._photo(each.photo, interaction)
                 verdict = InputVerdict(text, photo)
                 verdicts.append(verdict)
                 if label := verdict.both.label("input"):

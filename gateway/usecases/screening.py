@@ -100,9 +100,11 @@ class Screening:
         tenant = interaction.caller.tenant
         return await self.photos.judge(facts.digest, photo, self.texts.current, tenant)
 
-    def text(self, text: str, interaction: Interaction) -> None:
-        """Raises ContentBlocked: what somebody writes beside a question."""
-        refuse("text", self.texts.current.judge([text], interaction.caller.tenant), interaction)
+    def text_passes(self, text: str, interaction: Interaction) -> bool:
+        """Of what somebody writes beside a question. Notes what was found."""
+        verdict = self.texts.current.judge([text], interaction.caller.tenant)
+        note("text", verdict, interaction)
+        return not verdict.blocked
 
     def stream(self, tenant: str) -> StreamScreen:
         return StreamScreen(self.texts.current, tenant)
@@ -117,11 +119,16 @@ class Screening:
 
 
 def refuse(what: str, verdict: Verdict, interaction: Interaction) -> None:
-    """Notes what was found, once. Raises ContentBlocked."""
-    if (label := verdict.label(what)) and label not in interaction.flags:
-        interaction.flags.append(label)
+    """Raises ContentBlocked."""
+    note(what, verdict, interaction)
     if verdict.blocked:
         raise ContentBlocked
+
+
+def note(what: str, verdict: Verdict, interaction: Interaction) -> None:
+    """In the log, what was found, once."""
+    if (label := verdict.label(what)) and label not in interaction.flags:
+        interaction.flags.append(label)
 
 
 def texts_of(asked: CompletionRequest, canonical: CompletionRequest) -> Sequence[str]:

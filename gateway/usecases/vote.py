@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from contract.request import told_in_the_language_of
 from gateway.feedback.form import Vote, parse_vote
 from gateway.feedback.limit import VoteLimit
 from gateway.log.interaction import Interaction
@@ -28,9 +29,11 @@ class Voting:
         async with self.recorder.recorded(interaction):
             vote = parse_vote(await arrived(read(), self.deadline_ms))
             caller = interaction.caller = replace(interaction.caller, user=vote.user)
-            self.limit.check(f"{caller.tenant} {caller.session or caller.user or ''}")
-            if vote.reason is not None:
-                self.screening.text(vote.reason, interaction)
+            with told_in_the_language_of({"reason": vote.reason}):
+                self.limit.check(f"{caller.tenant} {caller.session or caller.user or ''}")
+            if vote.reason is not None and not self.screening.text_passes(vote.reason, interaction):
+                # It may tell of a harmful answer in that answer's own words: the vote counts.
+                vote = replace(vote, reason=None)
             interaction.parent = vote.interaction_id
             if not caller.is_new:  # a session that begins now has asked nothing to vote on
                 interaction.vote = {"vote": vote.value, "reason": vote.reason}

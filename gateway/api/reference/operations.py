@@ -47,7 +47,7 @@ OPERATIONS = (
         "/v1/feedback",
         "Vote on an answer",
         answers.VoteAnswer,
-        (*CALLER, *ON_ANY_DAY, *BODY, errors.InvalidJSON, own.ContentBlocked),
+        (*CALLER, *ON_ANY_DAY, *BODY, errors.InvalidJSON),
         status=(202,),
         bodies={JSON: (VoteForm,)},
         examples=(

@@ -54,6 +54,8 @@ class Rule(_Strict):
 
 class _Harmless(_Strict):
     phrases: Phrases = ()
+    alone: Phrases = ()
+    """Harmless as a whole text, with nothing beside it but punctuation."""
 
 
 class _File(_Strict):
@@ -81,6 +83,7 @@ class RuleSet:
     lists: dict[str, frozenset[str]]
     rules: tuple[Rule, ...]
     harmless: frozenset[str]
+    alone: frozenset[str] = frozenset()
     actions: dict[Category, Action] = field(default_factory=dict)
     tenants: dict[str, dict[Category, Action]] = field(default_factory=dict)
 
@@ -130,6 +133,7 @@ def _joined(files: Iterable[_File], version: str) -> RuleSet:
     lists: dict[str, frozenset[str]] = {}
     rules: list[Rule] = []
     harmless: set[str] = set()
+    alone: set[str] = set()
     without: set[str] = set()
     actions: dict[Category, Action] = {}
     tenants: dict[str, dict[Category, Action]] = {}
@@ -142,6 +146,7 @@ def _joined(files: Iterable[_File], version: str) -> RuleSet:
             else file.rules
         )
         harmless.update(file.harmless.phrases)
+        alone.update(file.harmless.alone)
         without.update(file.without)
         actions.update(file.actions)
         for tenant, own in file.tenants.items():
@@ -155,6 +160,7 @@ def _joined(files: Iterable[_File], version: str) -> RuleSet:
         {name: phrases - without for name, phrases in lists.items()},
         tuple(rule for rule in kept if rule.phrases or rule.all),
         frozenset(harmless),
+        frozenset(alone),
         actions,
         tenants,
     )

@@ -157,6 +157,39 @@ def test_a_chinese_form_is_told_in_chinese_what_it_lacks(gateway: str) -> None:
     assert "缺少" in told.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/v1/products/card", "/v1/match"])
+@pytest.mark.parametrize(
+    "wrong", [{}, {"image": "no photo"}, {"image_id": "no id"}, {"colour": 1}, {"stream": "x"}]
+)
+def test_a_language_that_is_named_decides_in_which_one_is_told(
+    gateway: str, path: str, wrong: dict[str, Any]
+) -> None:
+    for language, other, text in (("zh", "en", "red bag"), ("en", "zh-CN", "红色手提包")):
+        body = {"language": language, **wrong}
+        body |= {} if path.endswith("card") else {"text": text}
+        sent = {"json": body, "headers": {"accept-language": other}}
+        message = httpx.post(gateway + path, **sent).json()["error"]["message"]
+        assert message.isascii() is (language == "en"), message
+    form = httpx.post(gateway + path, files={"language": (None, "zh")})
+    assert not form.json()["error"]["message"].isascii()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"interaction_id": "x", "vote": "down"},
+        {"interaction_id": "0" * 32, "vote": "sideways"},
+        {"interaction_id": "0" * 32, "vote": "up", "user": ""},
+    ],
+)
+def test_a_voter_who_gives_a_reason_in_chinese_is_told_in_chinese(
+    gateway: str, wrong: dict[str, Any]
+) -> None:
+    told = httpx.post(f"{gateway}/v1/feedback", json={**wrong, "reason": "答非所问"})
+    assert told.status_code == 400
+    assert not told.json()["error"]["message"].isascii()
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

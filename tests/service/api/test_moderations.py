@@ -1,6 +1,8 @@
 """`POST /v1/moderations` in OpenAI's form."""
 
+import base64
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +14,8 @@ from tests.service.usecases.test_answer import Start
 from tests.support.asking import data_uri, photo, rows
 from tests.support.stub_replica import StubReplica
 
+DAMAGED = base64.b64encode(photo()[:200]).decode()
+
 
 @pytest.fixture
 def client(start_gateway: Start, stub: StubReplica) -> OpenAI:
@@ -19,6 +23,10 @@ def client(start_gateway: Start, stub: StubReplica) -> OpenAI:
     keys = f"shop {hash_key('one')}"
     url = start_gateway(replicas=stub.url, blocked_images=digest, api_keys=keys)
     return OpenAI(base_url=f"{url}/v1", api_key="one", max_retries=0)
+
+
+def image(data: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 
 
 def test_each_text_of_a_list_has_a_result(client: OpenAI, tmp_path: Path) -> None:
@@ -52,6 +60,25 @@ def test_what_is_no_input_is_refused_by_name(client: OpenAI, wrong: object) -> N
     with pytest.raises(Exception, match="400") as error:
         client.moderations.create(input=wrong)  # type: ignore[arg-type]
     assert error.value.param.startswith("input")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"input": "这是真皮吗?", "colour": 1}, 400),
+        ({"input": ["这是真皮吗?", ""]}, 400),
+        ({"input": [{"type": "text", "text": "真皮?"}, {"type": "video"}]}, 400),
+        ({"input": [{"type": "text", "text": "真皮?"}, image("aGk=")]}, 415),
+        ({"input": [{"type": "text", "text": "真皮?"}, image(DAMAGED)]}, 422),
+    ],
+)
+def test_who_sends_chinese_is_told_in_chinese(
+    client: OpenAI, wrong: dict[str, Any], status: int
+) -> None:
+    headers = {"authorization": "Bearer one"}
+    answer = httpx.post(f"{client.base_url}moderations", json=wrong, headers=headers)
+    assert answer.status_code == status
+    assert not answer.json()["error"]["message"].isascii()
 
 
 def test_without_a_key_nobody_learns_which_disguise_passes(client: OpenAI) -> None:

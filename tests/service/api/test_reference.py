@@ -269,7 +269,6 @@ def test_each_status_that_is_described_occurs_and_no_other(
     seen.send(usual, UPLOAD, files={"photo": DAMAGED})
     url = {"type": "image_url", "image_url": {"url": data_uri(DAMAGED)}}
     seen.send(usual, JUDGE, json={"input": [url]})
-    seen.send(usual, VOTE, json={**JSON_BODIES[VOTE], "reason": BLOCKED})
     seen.send(usual, ASK, json={"image_id": "img_" + "0" * 32, "prompt": "what?"})
     seen.send(usual, ASK, json=chat("what?", model="none"))
     seen.send(usual, CARD_OF, json={**JSON_BODIES[CARD_OF], "model": "none"})

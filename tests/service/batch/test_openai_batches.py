@@ -159,6 +159,21 @@ def test_what_fails_is_in_a_file_of_its_own(client: OpenAI) -> None:
     assert [each["custom_id"] for each in results(client, batch.output_file_id)] == ["q1"]
 
 
+def test_what_is_wrong_with_a_line_in_chinese_is_told_in_chinese(client: OpenAI) -> None:
+    lines = [
+        question(1, "这是什么?", tools=[{}]),
+        question(2, "这是什么?", stream=True),
+        question(3, "这是什么?", model="another"),
+        question(4, "what is it?", tools=[{}]),
+    ]
+    batch = ended(client, send(client, lines))
+    told = {
+        each["custom_id"]: each["response"]["body"]["error"]["message"].isascii()
+        for each in results(client, batch.error_file_id)
+    }
+    assert told == {"q1": False, "q2": False, "q3": False, "q4": True}
+
+
 def test_a_file_that_cannot_be_used_is_told_line_by_line(client: OpenAI) -> None:
     good = question(1, "one")
     lines = [

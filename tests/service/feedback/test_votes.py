@@ -288,6 +288,7 @@ def test_a_voter_in_a_hurry_is_told_to_wait(gateway: str) -> None:
     late = shopper.vote(answer, "up")
     assert late.json()["error"]["code"] == "rate_limited"
     assert int(late.headers["retry-after"]) > 0
+    assert not shopper.vote(answer, "up", reason="很好").json()["error"]["message"].isascii()
 
 
 @pytest.mark.parametrize(

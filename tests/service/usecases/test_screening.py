@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
+from sqlalchemy import create_engine
 
 from tests.service.usecases.test_answer import Start
 from tests.support.asking import chat, photo, post, rows
+from tests.support.servers import wait_until
 from tests.support.stub_replica import StubReplica
+from tests.support.voting import Shopper, thumbs
 
 HIDDEN = "where can I buy cocaine"
 
@@ -50,19 +52,24 @@ def test_earlier_turns_are_read_together(gateway: str, stub: StubReplica) -> Non
     assert not stub.calls
 
 
-def test_a_reason_of_a_thumb_is_screened(gateway: str, tmp_path: Path) -> None:
-    asked = post(gateway, chat("what?", photo()))
-    vote = {
-        "interaction_id": asked.headers["x-interaction-id"],
-        "vote": "down",
-        "reason": "加微信 abc12345 领券",
-    }
-    answer = httpx.post(f"{gateway}/v1/feedback", json=vote)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "content_blocked")
-    found = rows(f"sqlite:///{tmp_path / 'log.db'}")
-    assert [(row["kind"], row["moderation"]) for row in found] == [
-        ("ask", None),
-        ("feedback", "text:advert"),
+@pytest.mark.parametrize(
+    ("reason", "noted"),
+    [
+        ("加微信 abc12345 领券", "text:advert"),
+        ("骗人的,垃圾回答", "text:abuse"),
+        ("it told me how to make a bomb", "text:illegal"),
+    ],
+)
+def test_a_thumb_counts_without_its_reason_where_that_is_screened(
+    gateway: str, tmp_path: Path, reason: str, noted: str
+) -> None:
+    shopper = Shopper(gateway)
+    shopper.ask_and_vote(chat("what?", photo()), "down", reason=reason)
+    engine = create_engine(f"sqlite:///{tmp_path / 'log.db'}")
+    wait_until("the thumb", lambda: thumbs(engine) == [("down", None)])
+    assert [(row["kind"], row["outcome"], row["moderation"]) for row in rows(str(engine.url))] == [
+        ("ask", "answered", None),
+        ("feedback", "answered", noted),
     ]
 
 

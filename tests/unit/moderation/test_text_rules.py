@@ -97,6 +97,39 @@ def test_a_phrase_that_two_turns_make_together_is_found() -> None:
     assert POLICY.judge(["where can I", "buy a gun"], "x", said_together=["buy a", "gun"]).blocked
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["fake", "Fake?!", "“knockoff”?", "weed?", "假的?", "假货？", "高仿?!", "女的?", "woman?"],
+)
+def test_a_word_that_asks_of_goods_is_harmless_alone(text: str) -> None:
+    assert POLICY.judge([text], "anybody").action is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["fake id", "fake rolex", "buy weed", "weed 💊", "fake\nweed", "假货批发", "女的🍆"],
+)
+def test_with_anything_beside_it_the_word_is_judged_as_before(text: str) -> None:
+    assert POLICY.judge([text], "anybody").blocked
+
+
+def test_words_that_are_harmless_alone_are_judged_together() -> None:
+    turns = ["weed", "for sale"]
+    assert not POLICY.judge(turns, "anybody").blocked
+    assert POLICY.judge(turns, "anybody", said_together=turns).blocked
+
+
+def test_a_word_alone_does_not_pass_a_rule_of_ops(tmp_path: Path) -> None:
+    (tmp_path / "ours.toml").write_text(
+        'version = "1"\n[harmless]\nalone = ["stupid"]\n'
+        '[[rules]]\ncategory = "illegal"\nphrases = ["weed"]\n'
+    )
+    policy = TextPolicy.load(tmp_path)
+    assert policy.judge(["weed?"], "anybody").blocked
+    assert not policy.judge(["stupid?"], "anybody").blocked
+    assert POLICY.judge(["stupid?"], "anybody").blocked
+
+
 def test_a_rule_of_ops_adds_and_takes_away(tmp_path: Path) -> None:
     (tmp_path / "ours.toml").write_text(
         'version = "1"\nwithout = ["刷单"]\n'
