@@ -109,6 +109,7 @@ class BatchLines:
         interaction = Interaction(
             "", BATCH_LINE, f"batch {batch.endpoint}", parent=batch.key, caller=Caller(batch.tenant)
         )
+        interaction.uploaded_at = batch.uploaded_at
         interaction.request_id = f"batch_req_{interaction.id.hex}"
         endpoint = self.endpoints[batch.endpoint]
         sent = orjson.dumps(body)
