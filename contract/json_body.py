@@ -15,7 +15,7 @@ MAX_STRUCTURE = 50_000
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     """Parse a UTF-8 JSON object. Raises InvalidJSON for duplicate keys, NaN, a BOM, deep nesting,
     and a number that no float can hold."""
     if sum(map(body.count, (b"{", b"[", b","))) > MAX_STRUCTURE:
@@ -31,7 +31,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise InvalidJSON from None
     if not isinstance(value, dict):
         raise InvalidJSON
-    if _depth(value) > MAX_DEPTH:
+    if _depth(value, max_depth) > max_depth:
         raise InvalidJSON
     if _SURROGATE.search(body):
         _check_encodable(value)
@@ -64,9 +64,9 @@ def _no_constant(name: str) -> NoReturn:
     raise InvalidJSON
 
 
-def _depth(value: Any) -> int:
+def _depth(value: Any, enough: int) -> int:
     deepest, level = 0, [value]
-    while level and deepest <= MAX_DEPTH:
+    while level and deepest <= enough:
         deepest += 1
         level = [
             child

@@ -161,11 +161,15 @@ async def running_gateway(
     canary_metrics = CanaryMetrics(registry)
     canarying = Canarying(CanaryJournal(engine, canary_metrics), pool, warming)
     watching = Watching(canarying, canary_metrics)
-    lines = BatchLines(endpoints, keys, limits.limiter)
+    lines = BatchLines(endpoints, keys, limits.limiter, recorder)
     worker = None
     if batches:
         worker = lane.worker(
-            patient_engine, lines.ask, lambda: pool.ready and recorder.available, registry
+            patient_engine,
+            lines.ask,
+            lines.refuse,
+            lambda: pool.ready and recorder.available,
+            registry,
         )
     gateway = Gateway(
         callers=Callers(settings, keys),

@@ -1,6 +1,7 @@
 """An uploaded file → the lines of a batch, or all that is wrong with it, line by line."""
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from contract.errors import ShopsightError
 from contract.http import MAX_BODY_BYTES
+from contract.json_body import MAX_DEPTH, parse_object
 
 # Of one batch, as OpenAI has it.
 MAX_LINES = 50_000
@@ -90,8 +93,10 @@ def check_file(path: Path, endpoint: str, name_user: NameUser) -> list[CheckedLi
 
 def raw_lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
     """Number, position and bytes of each line. A line is read up to a bound, the rest of a longer
-    one is passed over: its bytes then have no end of line."""
-    number = position = 0
+    one is passed over: its bytes then have no end of line. So is a byte order mark at the file's
+    beginning, as Windows' editors and spreadsheets write it."""
+    number, position = 0, len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+    file.seek(position)
     while raw := file.readline(MAX_BODY_BYTES + 1):
         number += 1
         size = len(raw)
@@ -132,6 +137,11 @@ def _checked(raw: bytes, endpoint: str, seen: Collection[str]) -> dict[str, Any]
     value = parse_line(raw)
     if value is None:
         raise _BadLineError("invalid_json_line", "This line is not parseable as valid JSON.")
+    try:
+        parse_object(raw, MAX_DEPTH + 1)
+    except ShopsightError:
+        told = "This line has a key twice, nests too deep, or holds a number that is too large."
+        raise _BadLineError("invalid_json_line", told) from None
     custom_id = value.get("custom_id")
     if not isinstance(custom_id, str) or not 0 < len(custom_id) <= MAX_CUSTOM_ID_CHARS:
         told = f"Each line needs a custom_id of 1 to {MAX_CUSTOM_ID_CHARS} characters."

@@ -6,7 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gateway.batch.file import INPUT, StoredFile, path_of
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.log import tombstones
 from gateway.log.schema.batch_tables import batch_lines, batch_results, batches, files
+from gateway.log.schema.partitions import first_id_at
 
 # Rows of one transaction.
 CHUNK = 500
@@ -56,6 +57,8 @@ class BatchErasure:
             lines += len(found)
             for batch_key in self._batches_of(key) if found else ():
                 ids[batch_key] |= found
+        for batch_key in ids:
+            self._end_lease(batch_key)
         self._empty_lines(tenant, names, at)
         persons = _persons(result.user_pseudonym, tenant, names, at)
         with self._engine.begin() as connection:
@@ -124,14 +127,17 @@ class BatchErasure:
             if len(rows) < CHUNK:
                 return
 
-    def _scrub_outputs(self, key: uuid.UUID, custom_ids: Collection[str]) -> int:
-        """Who checks the file or writes what came of it just now loses the lease, and begins again
-        without the person. Then what was written before."""
+    def _end_lease(self, key: uuid.UUID) -> None:
+        """Who checks the file or writes what came of it just now has to begin again."""
+        lost = {"fence": batch.fence + 1, "leased_until": batch.created_at}
         with self._engine.begin() as connection:
-            is_it = batch.batch_id == key
-            lost = {"fence": batch.fence + 1, "leased_until": batch.created_at}
-            connection.execute(update(batches).where(is_it).values(lost))
-            row = connection.execute(select(batches).where(is_it)).first()
+            connection.execute(update(batches).where(batch.batch_id == key).values(lost))
+
+    def _scrub_outputs(self, key: uuid.UUID, custom_ids: Collection[str]) -> int:
+        """Out of what was written; who writes just now begins again without the person."""
+        self._end_lease(key)
+        with self._engine.connect() as connection:
+            row = connection.execute(select(batches).where(batch.batch_id == key)).first()
         written = () if row is None else (row.output_file_id, row.error_file_id)
 
         def is_persons(value: dict[str, Any]) -> bool:
@@ -174,7 +180,9 @@ def overwrite(
 def _persons(
     pseudonym: ColumnElement[Any], tenant: str, names: Collection[str], at: datetime
 ) -> ColumnElement[bool]:
+    """By the file's upload, not by the batch's making: that may have been during the erasure."""
     own: Select[Any] = select(batch.batch_id)
-    own = own.where(batch.tenant == tenant, batch.created_at <= at)
+    last = first_id_at(at + timedelta(milliseconds=1))
+    own = own.where(batch.tenant == tenant, batch.input_file_id < last)
     key = line.batch_id if pseudonym is line.user_pseudonym else result.batch_id
     return and_(pseudonym.in_(list(names)), key.in_(own))

@@ -15,7 +15,7 @@ from gateway.batch.lines import LineQueue
 from gateway.batch.metrics import BatchMetrics
 from gateway.batch.retention import Retention
 from gateway.batch.settings import BatchSettings
-from gateway.batch.worker import AskLine, BatchWorker
+from gateway.batch.worker import AskLine, BatchWorker, RefuseLine
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.quota import Quota
 from gateway.limits.accounts import Accounts
@@ -50,6 +50,7 @@ class BatchLane:
         self,
         engine: Engine,
         ask: AskLine,
+        refuse: RefuseLine,
         may_ask: Callable[[], bool],
         registry: CollectorRegistry,
     ) -> BatchWorker:
@@ -65,7 +66,7 @@ class BatchLane:
         )
         retention = Retention(engine, self.files, settings.batch_window_s)
         metrics = BatchMetrics(registry)
-        return BatchWorker(settings, jobs, queue, ask, may_ask, retention, metrics)
+        return BatchWorker(settings, jobs, queue, ask, refuse, may_ask, retention, metrics)
 
     def close(self) -> None:
         self.files.close()

@@ -4,7 +4,10 @@ Pure."""
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
+
+from gateway.log.schema.partitions import moment_of
 
 # A line that fails through its own fault or that of a replica, or whose worker dies, is tried so
 # often.
@@ -59,6 +62,11 @@ class LineBatch:
     key_id: str
     endpoint: str
     input_file: uuid.UUID
+
+    @property
+    def uploaded_at(self) -> datetime:
+        """When the file of its lines was."""
+        return moment_of(self.input_file)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,25 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from contract.errors import InternalError, ShopsightError
 from gateway.batch.check import parse_line
 from gateway.batch.file import path_of
 from gateway.batch.jobs import BatchJobs, Job
-from gateway.batch.line import MAX_TRIES, Answer, Line, LineBatch, Pause, pause_after, result_of
+from gateway.batch.line import (
+    MAX_TRIES,
+    NOT_ASKED,
+    Answer,
+    Line,
+    LineBatch,
+    Pause,
+    pause_after,
+    result_of,
+)
 from gateway.batch.lines import LineQueue
 from gateway.batch.metrics import BatchMetrics
 from gateway.batch.retention import Retention
 from gateway.batch.settings import BatchSettings
+from gateway.errors import FileNotFound, FileStoreUnavailable
 from gateway.log.faults import loggable
 
 log = logging.getLogger(__name__)
@@ -31,6 +42,8 @@ SWEEP_S = 600
 R = TypeVar("R")
 AskLine = Callable[[LineBatch, Line, dict[str, Any]], Awaitable[Answer]]
 """Asks the question in `body` of a line's JSON. It raises nothing but CancelledError."""
+RefuseLine = Callable[[LineBatch, ShopsightError], Awaitable[Answer]]
+"""Records a line that cannot be asked. Raises nothing but CancelledError."""
 
 
 class BatchWorker:
@@ -40,6 +53,7 @@ class BatchWorker:
         jobs: BatchJobs,
         queue: LineQueue,
         ask: AskLine,
+        refuse: RefuseLine,
         may_ask: Callable[[], bool],
         retention: Retention,
         metrics: BatchMetrics,
@@ -52,6 +66,7 @@ class BatchWorker:
         self._jobs = jobs
         self._queue = queue
         self._ask = ask
+        self._refuse = refuse
         self._may_ask = may_ask
         self._retention = retention
         self._metrics = metrics
@@ -142,17 +157,18 @@ class BatchWorker:
             self._metrics.lost.inc()
 
     async def _answer(self, batch: LineBatch, line: Line) -> Answer:
-        name = f"batch_req_{line.batch.hex}-{line.number}"
         if line.tries > MAX_TRIES:  # workers died of it
-            return Answer(500, name, _error("internal_error", "server_error"))
+            return await self._refuse(batch, InternalError())
+        name = f"batch_req_{line.batch.hex}-{line.number}"
         try:
             value = parse_line(await self._call(self._read, batch, line))
         except FileNotFoundError:
-            return Answer(404, name, _error("file_not_found", "invalid_request_error"))
-        except OSError:
-            return Answer(503, name, _error("file_store_unavailable", "server_error"), 10.0)
-        if value is None:  # erased, just now
-            return Answer(404, name, _error("erased", "invalid_request_error"))
+            return await self._refuse(batch, FileNotFound())
+        except OSError:  # no row, since it was not asked and is tried again
+            away = FileStoreUnavailable()
+            return Answer(away.status, name, away.body("en"), away.retry_after_s)
+        if value is None:  # erased, just now: as lines that waited it has no row
+            return Answer(404, name, _erased())
         return await self._ask(batch, line, value["body"])
 
     def _read(self, batch: LineBatch, line: Line) -> bytes:
@@ -220,5 +236,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _error(code: str, kind: str) -> dict[str, Any]:
-    return {"error": {"message": code, "type": kind, "code": code, "param": None}}
+def _erased() -> dict[str, Any]:
+    code, message = NOT_ASKED["erased"]
+    kind = "invalid_request_error"
+    return {"error": {"message": message, "type": kind, "code": code, "param": None}}

@@ -80,12 +80,13 @@ class LogErasure:
         one value of one index: such an index returns keys in order, so a page reads only its own
         rows. The time is compared here, because MariaDB would use its index of times and sort."""
         key = column.interaction_id
-        query = select(key, wanted, column.asked_at).where(which).order_by(key).limit(PAGE_ROWS)
+        before = self._person.before().label("before")
+        query = select(key, wanted, before).where(which).order_by(key).limit(PAGE_ROWS)
         page = query
         while True:
             with self._engine.connect() as connection:
                 rows = connection.execute(page).all()
-            yield from {value for _, value, at in rows if value is not None and at <= self._at}
+            yield from {value for _, value, before in rows if value is not None and before}
             if len(rows) < PAGE_ROWS:
                 return
             page = query.where(key > rows[-1][0])

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Table, and_, or_
+from sqlalchemy import ColumnElement, Table, and_, or_, select
 
-from gateway.log.products import ABOUT_PHOTOS
+from gateway.log.products import ABOUT_PHOTOS, BATCH_LINE
+from gateway.log.schema.batch_tables import batches
+from gateway.log.schema.partitions import first_id_at
 from gateway.log.schema.tables import images, interactions
 from gateway.log.tombstones import Subject
 
@@ -61,7 +63,15 @@ class Person:
         return [*uploads, *by_session, *(self._until_erasure(which) for which in by_identity)]
 
     def _until_erasure(self, which: ColumnElement[bool]) -> ColumnElement[bool]:
-        return and_(column.tenant == self.tenant, which, column.asked_at <= self.at)
+        return and_(column.tenant == self.tenant, which, self.before())
+
+    def before(self) -> ColumnElement[bool]:
+        """Of an interaction, whether it is from before the erasure. A batch's line is if its file
+        is: it may have been asked while the erasure went on."""
+        last = first_id_at(self.at + timedelta(milliseconds=1))
+        uploaded = and_(batches.c.tenant == self.tenant, batches.c.input_file_id < last)
+        in_file = column.parent_interaction_id.in_(select(batches.c.batch_id).where(uploaded))
+        return or_(column.asked_at <= self.at, and_(column.kind == BATCH_LINE, in_file))
 
     def _unnamed_uploads(self, photos: Sequence[str]) -> ColumnElement[bool]:
         """Uploads of these photos without a user and a session."""

@@ -38,6 +38,8 @@ class Interaction:
     """The interaction that this one follows up."""
     id: UUID = field(default_factory=lambda: UUID(int=uuid7().int))
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    uploaded_at: datetime | None = None
+    """Of a line of a batch: when its file was. An erasure since then is one of this line, too."""
     started: float = field(default_factory=time.monotonic)
     caller: Caller = UNKNOWN
     control: CacheControl = NO_DIRECTIVES
@@ -189,6 +191,7 @@ class Interaction:
             "prompt_version": self.prompt_version,
             "cannot_see": cannot_see(answer, self.product),
             "vote": self.vote,
+            "uploaded_at": self.uploaded_at,
         }
 
     @property

@@ -25,6 +25,7 @@ from gateway.identity.keys import KeyRing
 from gateway.identity.scopes import ASK, CARD, MATCH
 from gateway.limits.limiter import Limiter
 from gateway.log.interaction import Interaction
+from gateway.log.outbox.recorder import Recorder
 from gateway.log.products import BATCH_LINE
 from gateway.usecases.answer import Answering
 from gateway.usecases.question import Question, new_question
@@ -104,14 +105,12 @@ class BatchLines:
     endpoints: Mapping[str, BatchEndpoint]
     keys: KeyRing
     limits: Limiter
+    recorder: Recorder
 
     async def ask(self, batch: LineBatch, line: Line, body: dict[str, Any]) -> Answer:
         """One try of a line. Its row in the log has the batch as its parent. Raises nothing but
         CancelledError."""
-        interaction = Interaction(
-            "", BATCH_LINE, f"batch {batch.endpoint}", parent=batch.key, caller=Caller(batch.tenant)
-        )
-        interaction.request_id = f"batch_req_{interaction.id.hex}"
+        interaction = _interaction_of(batch)
         endpoint = self.endpoints[batch.endpoint]
         sent = orjson.dumps(body)
 
@@ -131,6 +130,15 @@ class BatchLines:
             return self._refused(InternalError(), interaction)
         return Answer(200, interaction.request_id, answered)
 
+    async def refuse(self, batch: LineBatch, error: ShopsightError) -> Answer:
+        """A line that cannot be asked has its row, too. Raises nothing but CancelledError."""
+        interaction = _interaction_of(batch)
+        try:
+            async with self.recorder.recorded(interaction):
+                raise error
+        except ShopsightError as told:  # or that nothing can be recorded
+            return self._refused(told, interaction)
+
     def _caller(self, batch: LineBatch) -> Caller:
         """As the key is now: it may have been revoked, or have lost a scope. Raises InvalidKey."""
         key = self.keys.by_id(batch.key_id)
@@ -144,3 +152,11 @@ class BatchLines:
             error = interaction.asked.placed(error)
         body = error.body(interaction.language or error.language or "en")
         return Answer(error.status, interaction.request_id, body, error.retry_after_s)
+
+
+def _interaction_of(batch: LineBatch) -> Interaction:
+    route, tenant = f"batch {batch.endpoint}", Caller(batch.tenant)
+    interaction = Interaction("", BATCH_LINE, route, parent=batch.key, caller=tenant)
+    interaction.request_id = f"batch_req_{interaction.id.hex}"
+    interaction.uploaded_at = batch.uploaded_at
+    return interaction

@@ -148,7 +148,15 @@ class Erasing:
         return await asyncio.get_running_loop().run_in_executor(self._sql, call, *arguments)
 
     async def _erase_everywhere(self, erasure: LogErasure, receipt: Receipt) -> None:
-        """Each place after what is found by means of it: a row names answers and photos."""
+        """Lines of batches first: workers go on asking them. Then each place after what is found by
+        means of it: a row names answers and photos."""
+        persons = erasure.subjects
+        names = {subject.name for subject in persons if subject.kind == "user"}
+        if names:
+            tenant, at = persons[0].tenant, receipt.erased_at
+            found = await self._in_thread(self.batches.erase, tenant, names, at)
+            receipt.batch_lines, receipt.batch_results = found.lines, found.results
+
         events, letters = await self._in_thread(self._events, erasure)
         texts = [*events, *letters.values()]
         seen = {digest for text in texts if (digest := _photo_of(text))}
@@ -165,13 +173,6 @@ class Erasing:
                 given = [answer for answer in batch.values() if answer is not None]
                 receipt.cached_answers += await self._delete_own(erasure, given)
                 receipt.interactions += await self._in_thread(erasure.redact_rows, batch)
-
-        persons = erasure.subjects
-        names = {subject.name for subject in persons if subject.kind == "user"}
-        if names:
-            tenant, at = persons[0].tenant, receipt.erased_at
-            found = await self._in_thread(self.batches.erase, tenant, names, at)
-            receipt.batch_lines, receipt.batch_results = found.lines, found.results
 
         redacted = await self._in_thread(redact_spools, self.spool_dir, erasure.tombstones)
         receipt.spooled_events, receipt.pending = redacted.events, redacted.pending

@@ -36,6 +36,8 @@ class StubReplica:
         self.first_delay_s = 0.0
         """Before the first piece of questions that say "patience", or of all when `slow`."""
         self.slow = False
+        self.held: set[str] = set()
+        """Words: a question with one of them has no answer until it is taken out."""
         self.answer: str | None = None
         self.tokens: list[tuple[str, dict[str, float]]] = []
         """The whole answer instead, each token with the probabilities of the likeliest there."""
@@ -111,6 +113,8 @@ class StubReplica:
                 await asyncio.sleep(3600)
             if self.slow or "patience" in question:
                 await asyncio.sleep(self.first_delay_s)
+            while any(word in question for word in self.held):  # noqa: ASYNC110 - a test's thread
+                await asyncio.sleep(0.01)
             yield sse.frame(frame.opening_chunk())
             if self.behaviour == "cut_early":
                 return

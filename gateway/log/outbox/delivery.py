@@ -16,7 +16,7 @@ from gateway.log.outbox.spool import SpooledEvent
 from gateway.log.redaction import fields_of, without_person
 from gateway.log.schema.privacy_tables import tombstones as tombstones_table
 from gateway.log.schema.tables import interactions, votes
-from gateway.log.tombstones import Tombstones
+from gateway.log.tombstones import UPLOADED_FIELD, Subject, Tombstones
 from gateway.log.votes import VOTE_FIELD, vote_row
 
 # A deadlock's victim tries again after 5-10 ms, 10-20 ms, 20-40 ms: the winner needs about as long.
@@ -29,6 +29,8 @@ TABLE_SHAPE_AGE_S = 10
 # An event is committed at the end of its request, whose deadline is 30 s. Its `asked_at` is at most
 # so much earlier. With a larger value each batch would read the tombstones of a mass erasure.
 LONGEST_REQUEST_S = 300
+# Fields of events that are no columns.
+NO_COLUMNS = {VOTE_FIELD, UPLOADED_FIELD}
 
 
 class ServerFault(Exception):
@@ -63,6 +65,7 @@ class Delivery:
         self._shape_read_at = 0.0
         self._has_tombstones = False
         self._since = datetime.now(UTC)
+        self._in_lines: set[Subject] = set()
         self._tombstones = Tombstones()
         self._last_inserted: Row | None = None
 
@@ -101,6 +104,7 @@ class Delivery:
         self._table_shape()
         oldest = min((spooled.at for spooled in events), default=0.0) - LONGEST_REQUEST_S
         self._since = datetime.fromtimestamp(max(0.0, oldest), UTC)
+        self._in_lines = tombstones.named_in_lines(spooled.event for spooled in events)
         with self._engine.connect() as connection:
             self._tombstones = self._read_tombstones(connection)
         if not self._tombstones:
@@ -110,7 +114,7 @@ class Delivery:
     def _read_tombstones(self, connection: Connection) -> Tombstones:
         if not self._has_tombstones:
             return Tombstones()
-        return tombstones.read_since(connection, self._since)
+        return tombstones.read_since(connection, self._since, self._in_lines)
 
     def _redact_if_erased(self, spooled: SpooledEvent, result: DeliveryResult) -> SpooledEvent:
         try:
@@ -131,7 +135,7 @@ class Delivery:
             except BadEvent as error:
                 result.rejected.append((spooled, error))
                 continue
-            result.unknown_fields |= unknown_fields - {VOTE_FIELD}  # votes have their own table
+            result.unknown_fields |= unknown_fields - NO_COLUMNS
             if row["interaction_id"] in event_rows:  # twice in a batch: one row stands for both
                 result.accepted.append(spooled)
             else:

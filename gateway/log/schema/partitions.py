@@ -23,6 +23,11 @@ def first_id_at(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
+def moment_of(key: UUID) -> datetime:
+    """When this UUIDv7 was made."""
+    return datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
+
+
 def month_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 

@@ -1,6 +1,8 @@
 """A person is erased from files, lines and results, whatever became of them, and nobody else is."""
 
+import codecs
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from sqlalchemy import create_engine, select
 from gateway.batch import jobs
 from gateway.batch.files import Files
 from gateway.batch.outputs import Outputs
+from gateway.erasure.log import LogErasure
 from gateway.log.schema.batch_tables import batch_lines, batch_results
+from gateway.log.schema.tables import interactions
 from tests.support.asking import rows
 from tests.support.batches import (
     ended,
@@ -91,13 +95,14 @@ def test_a_file_without_a_batch_loses_the_person_s_lines(here: Shop) -> None:
     data = jsonl(lines())
     file = here.client.files.create(file=data, purpose="batch")
     # A name that is written otherwise is the same name.
-    odd = jsonl(lines()).replace(b'"user": "u-1"', b'"us\\u0065r": "u\\u002d1"')
+    odd = codecs.BOM_UTF8 + jsonl(lines()).replace(b'"user": "u-1"', b'"us\\u0065r": "u\\u002d1"')
     other = here.client.files.create(file=odd, purpose="batch")
     assert here.erase("u-1")["batch_lines"] == 4
     assert here.traces() == []
     for name in (file.id, other.id):
         left = here.client.files.content(name).read()
         assert len(left) in (len(data), len(odd)), "the other lines are where they were"
+        left = left.removeprefix(codecs.BOM_UTF8)
         assert [line for line in left.splitlines() if line.strip()] == [
             line for line in data.splitlines() if CANARY.encode() not in line
         ]
@@ -130,6 +135,62 @@ def test_lines_that_wait_or_are_under_way_have_no_result(here: Shop, stub: StubR
     assert custom_ids(here.client, batch) == ["q1", "q2", "q4", "q5", "q7", "q8"]
     assert results(here.client, batch.error_file_id) == []
     assert here.traces() == []
+
+
+@pytest.mark.parametrize("made", ["before", "meanwhile"])
+def test_lines_that_are_asked_while_their_person_is_erased_leave_nothing(
+    here: Shop, stub: StubReplica, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    """One is in the log before the tombstone is there, one ends behind it, one after it all."""
+    begin, stack = LogErasure.begin, ExitStack()
+    turns = ["first", "second", "third", "fourth"]
+    mine = [question(n, f"{CANARY} {turn}", user="u-1") for n, turn in enumerate(turns)]
+    data = jsonl([*mine, question(9, "other", user="u-2")])
+    file = here.client.files.create(file=("x.jsonl", data), purpose="batch")
+
+    def make() -> Batch:
+        return here.client.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+
+    batches = [make()] if made == "before" else []
+    stub.held = {"second", "third"}
+
+    def asked(turn: str) -> bool:
+        return f"{CANARY} {turn}" in str(stub.calls).lower()
+
+    def begin_in_the_middle(self: LogErasure, actor: str) -> None:
+        if made == "meanwhile":
+            batches.append(make())
+        stack.enter_context(worker(here.folder, **here.known, batch_concurrency=1))
+        wait_until("a row", lambda: len(lines_in_log(here)) == 1)
+        wait_until("the second line", lambda: asked("second"))
+        begin(self, actor)
+        stub.held = {"third"}
+        wait_until("the third line", lambda: asked("third"))
+
+    monkeypatch.setattr(LogErasure, "begin", begin_in_the_middle)
+    with stack:
+        here.erase("u-1")
+        assert not asked("fourth"), "it was waiting"
+        stub.held = set()
+        batch = ended(here.client, batches[0])
+        assert custom_ids(here.client, batch) == ["q9"]
+        wait_until("rows", lambda: len(lines_in_log(here)) == 4)
+        kept = [row["question"] for row in lines_in_log(here)]
+        assert sorted(map(str, kept)) == ["None", "None", "None", "other"]
+        assert CANARY not in str(lines_in_log(here)).lower()
+        assert [row["user_pseudonym"] for row in lines_in_log(here)].count(None) == 3
+        assert here.traces() == []
+
+
+def lines_in_log(here: Shop) -> list[dict[str, Any]]:
+    engine = create_engine(here.known["database_url"])
+    with engine.connect() as connection:
+        query = select(interactions).where(interactions.c.kind == "batch line")
+        found = [dict(row) for row in connection.execute(query).mappings()]
+    engine.dispose()
+    return found
 
 
 def test_what_was_written_of_a_batch_loses_the_person(here: Shop, stub: StubReplica) -> None:

@@ -15,8 +15,10 @@ import pytest
 from openai import OpenAI
 from sqlalchemy import create_engine, func, select, update
 
+from contract.errors import InternalError
 from gateway.access.key_table import revoke_key
 from gateway.batch.file import path_of
+from gateway.errors import FileNotFound
 from gateway.identity.keys import hash_key
 from gateway.log.schema.batch_tables import batch_lines, batch_results, batches, files
 from tests.support.asking import chat, post, rows, text_of
@@ -288,7 +290,10 @@ def test_a_line_that_workers_die_of_is_given_up(lane: Lane, stub: StubReplica) -
     batch = ended(lane.client, batch)
     (failed,) = results(lane.client, batch.error_file_id)
     assert failed["custom_id"] == "q7"
-    assert failed["response"]["body"]["error"]["code"] == "internal_error"
+    assert failed["response"]["body"] == InternalError().body("en")
+    (logged,) = (row for row in rows(lane.database_url) if row["error_code"] == "internal_error")
+    assert (logged["kind"], logged["outcome"]) == ("batch line", "failed")
+    assert logged["request_id"] == failed["response"]["request_id"]
     assert [each["custom_id"] for each in results(lane.client, batch.output_file_id)] == ["q8"]
 
 
@@ -301,7 +306,13 @@ def test_a_file_that_is_deleted_too_soon_fails_its_lines(lane: Lane, stub: StubR
     lane.client.files.delete(batch.input_file_id)
     batch = ended(lane.client, batch)
     failed = results(lane.client, batch.error_file_id)
-    assert {each["response"]["body"]["error"]["code"] for each in failed} == {"file_not_found"}
+    told = FileNotFound().body("en")
+    assert [each["response"]["body"] for each in failed] == [told] * len(failed)
+    logged = [row for row in rows(lane.database_url) if row["kind"] == "batch line"]
+    assert len(logged) == 8, "each line has a row"
+    refused = {row["request_id"] for row in logged if row["error_code"] == "file_not_found"}
+    assert refused == {each["response"]["request_id"] for each in failed}
+    assert {row["outcome"] for row in logged} == {"answered", "refused"}
     gone = send(lane.client, numbered(1))
     assert ended(lane.client, gone).status == "completed"
 

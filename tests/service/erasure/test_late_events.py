@@ -58,6 +58,18 @@ def test_a_spool_adopted_after_the_erasure_brings_back_nothing_but_the_fact(
     wait_until("the spool is empty", lambda: running.forwarder.depth == 0)
 
 
+def test_a_line_of_a_batch_is_as_old_as_its_file(migrated: str, engine: Engine) -> None:
+    now = datetime.now(UTC)
+    before, after = now - timedelta(days=20), now - timedelta(hours=2)
+    erase(engine, at=now - timedelta(hours=3))  # longer ago than any request takes
+    texts = [hers(asked_at=now, uploaded_at=moment) for moment in (before, after)]
+    batch = [SpooledEvent(n, now.timestamp(), text) for n, text in enumerate(texts)]
+    outcome = Delivery(engine, lambda _: None).deliver(batch)
+    assert [row(engine, text)["question"] for text in texts] == [None, "canary"]
+    assert [spooled.event for spooled in outcome.erased] == texts[:1]
+    assert outcome.unknown_fields == set()
+
+
 @pytest.mark.parametrize(
     ("kind", "user", "gone"),
     [

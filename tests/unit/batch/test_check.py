@@ -1,5 +1,6 @@
 """From an uploaded file to the lines of a batch: places, order, persons."""
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from contract.http import MAX_BODY_BYTES
+from contract.json_body import MAX_DEPTH, parse_object
 from gateway.batch import check
 from gateway.batch.check import UnusableFileError, check_file, photo_of, raw_lines
 
@@ -43,6 +45,48 @@ def test_each_line_is_where_it_says(tmp_path: Path) -> None:
     for each in found:
         raw = data[each.position : each.position + each.length]
         assert json.loads(raw)["custom_id"] == each.custom_id
+
+
+def test_a_mark_of_byte_order_before_the_first_line_is_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path / "f", codecs.BOM_UTF8 + json.dumps(line("a")).encode(), line("b"))
+    found = check_file(path, CHAT, str)
+    assert [(each.number, each.custom_id) for each in found] == [(1, "a"), (2, "b")]
+    data = path.read_bytes()
+    for each in found:
+        raw = data[each.position : each.position + each.length]
+        assert json.loads(raw)["custom_id"] == each.custom_id
+    path.write_bytes(codecs.BOM_UTF8)
+    assert codes(path) == [(None, "empty_file")]
+    path.write_bytes(b"\n" + codecs.BOM_UTF8 + json.dumps(line("a")).encode())
+    assert codes(path) == [(2, "invalid_json_line")], "elsewhere it is none"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (b'"custom_id": "a"', b'"custom_id": "b", "custom_id": "a"'),
+        (b'"temperature": 1', b'"temperature": 2, "temperature": 1'),
+        (b'"temperature": 1', b'"t\\u0065mperature": 2, "temperature": 1'),
+        (b'"temperature": 1', b'"temperature": 1e400'),
+        (b'"temperature": 1', b'"temperature": ' + b"[" * 32 + b"]" * 32),
+    ],
+)
+def test_a_line_that_no_live_request_could_be_is_an_error(
+    tmp_path: Path, right: bytes, wrong: bytes
+) -> None:
+    raw = json.dumps(line("a", temperature=1)).encode()
+    assert right in raw
+    path = written(tmp_path / "f", line("0"), raw.replace(right, wrong))
+    assert codes(path) == [(2, "invalid_json_line")]
+
+
+def test_a_line_may_be_as_deep_as_its_body_may_be_live(tmp_path: Path) -> None:
+    deep: Any = 1
+    for _ in range(MAX_DEPTH - 2):
+        deep = [deep]
+    value = line("a", temperature=deep)
+    parse_object(json.dumps(value["body"]).encode())
+    assert len(check_file(written(tmp_path / "f", value), CHAT, str)) == 1
 
 
 def test_lines_about_one_photo_stand_behind_its_first(tmp_path: Path) -> None:
