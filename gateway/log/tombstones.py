@@ -86,9 +86,12 @@ def read_since(
 ) -> Tombstones:
     """Tombstones that may cover a request of `moment` or later, and all those `of` somebody."""
     column = tombstones.c
+    names: dict[tuple[str, str], list[str]] = {}
+    for who in of:
+        names.setdefault((who.tenant, who.kind), []).append(who.name)
     own = [
-        and_(column.tenant == who.tenant, column.kind == who.kind, column.subject == who.name)
-        for who in of
+        and_(column.tenant == tenant, column.kind == kind, column.subject.in_(some))
+        for (tenant, kind), some in names.items()
     ]
     query = select(tombstones).where(or_(column.erased_at >= moment, *own))
     return Tombstones(

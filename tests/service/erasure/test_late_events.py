@@ -63,7 +63,9 @@ def test_a_line_of_a_batch_is_as_old_as_its_file(migrated: str, engine: Engine) 
     before, after = now - timedelta(days=20), now - timedelta(hours=2)
     erase(engine, at=now - timedelta(hours=3))  # longer ago than any request takes
     texts = [hers(asked_at=now, uploaded_at=moment) for moment in (before, after)]
-    batch = [SpooledEvent(n, now.timestamp(), text) for n, text in enumerate(texts)]
+    others = [hers(user_pseudonym=f"{n:032}", uploaded_at=now) for n in range(1, 2_000)]
+    events = [*texts, *others]
+    batch = [SpooledEvent(n, now.timestamp(), text) for n, text in enumerate(events)]
     outcome = Delivery(engine, lambda _: None).deliver(batch)
     assert [row(engine, text)["question"] for text in texts] == [None, "canary"]
     assert [spooled.event for spooled in outcome.erased] == texts[:1]
