@@ -93,6 +93,7 @@ def _by(name: str, among: tuple[str, ...], otherwise: str) -> Discriminator:
     return Discriminator(tag)
 
 
+_TEXT_OR_LIST = Discriminator(lambda value: "<list>" if isinstance(value, list) else "<str>")
 Part = Annotated[
     Annotated[TextPart, Tag("<text>")]
     | Annotated[ImagePart, Tag("<image_url>")]
@@ -102,7 +103,7 @@ Part = Annotated[
 Content = Annotated[
     Annotated[str, Tag("<str>")]
     | Annotated[list[Part], Field(max_length=MAX_PARTS), Tag("<list>")],
-    Discriminator(lambda value: "<list>" if isinstance(value, list) else "<str>"),
+    _TEXT_OR_LIST,
 ]
 
 
@@ -163,6 +164,11 @@ ResponseFormat = Annotated[
 
 
 StopText = Annotated[str, Field(min_length=1, max_length=100)]
+StopTexts = Annotated[
+    Annotated[StopText, Tag("<str>")]
+    | Annotated[list[StopText], Field(max_length=4), Tag("<list>")],
+    _TEXT_OR_LIST,
+]
 
 
 class SampledRequest(Wire):
@@ -178,7 +184,7 @@ class SampledRequest(Wire):
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
     repetition_penalty: Annotated[float, Field(ge=0.1, le=2)] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
-    stop: StopText | Annotated[list[StopText], Field(max_length=4)] | None = None
+    stop: StopTexts | None = None
     stream: bool | None = None
     user: Annotated[str, Field(max_length=MAX_USER_CHARS)] | None = None
 

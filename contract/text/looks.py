@@ -84,17 +84,21 @@ _RIGHT_TO_LEFT = re.compile(
 # family, the tags of a region's flag, joiners within Arabic and Indian words, Mongolian variants.
 _SEEN = "\U0001f000-\U0001faff\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff"
 _JOINING = "\u0600-\u109f\u1780-\u18af"
+# The tags of a flag and the variants of a letter need what is before them, and are one run.
+_FLAG, _TAGS = "\U0001f3f4\U000e0020-\U000e007e", "\U000e0020-\U000e007f"
+_MONGOLIAN, _VARIANTS = "\u1800-\u18af", "\u180b-\u180d\u180f"
+_RUNS = f"(?<![{_FLAG}])[{_TAGS}]+|(?<![{_MONGOLIAN}])[{_VARIANTS}]+"
 _NEEDED = (
     f"(?<=[{TEXT_EMOJI}])\ufe0f"
     "|(?<=[#*])\ufe0f(?=\u20e3)"
     f"|(?<=[{_SEEN}\ufe0f])\u200d(?=[{_SEEN}])"
-    "|(?<=[\U0001f3f4\U000e0020-\U000e007e])[\U000e0020-\U000e007f]"
+    f"|(?<=[{_FLAG}])[{_TAGS}]"
     f"|(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])"
-    "|(?<=[\u1800-\u18af])[\u180b-\u180d\u180f]"
+    f"|(?<=[{_MONGOLIAN}])[{_VARIANTS}]"
 )
 _DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-_UNSEEN_OR_NEEDED = re.compile(f"({_NEEDED})|[{_UNSEEN}]")
-_UNSEEN_OR_NEEDED_RTL = re.compile(f"({_NEEDED}|[{_DIRECTIONS}])|[{_UNSEEN}]")
+_UNSEEN_OR_NEEDED = re.compile(f"({_NEEDED})|{_RUNS}|[{_UNSEEN}]")
+_UNSEEN_OR_NEEDED_RTL = re.compile(f"({_NEEDED}|[{_DIRECTIONS}])|{_RUNS}|[{_UNSEEN}]")
 
 
 def without_unseen(text: str) -> str:

@@ -13,6 +13,7 @@ from contract.errors import InvalidField
 from contract.fields import is_plain_name
 from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
+from contract.text.language import language_of
 from gateway.errors import InvalidMultipart, UndecodableText
 
 # With `_charset_`, which says how the others are written.
@@ -43,7 +44,8 @@ _OTHER_NAMES = {
 
 async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | None]:
     """The text fields and the photo. Raises InvalidMultipart for a bad or missing boundary, an
-    incomplete body, a second photo; UndecodableText; InvalidField for a file in another field."""
+    incomplete body, a second photo; UndecodableText; InvalidField for a file in another field, and
+    for a text that is too long."""
     check_media_type(request, "multipart/form-data")
     parser = FormTextParser(
         request.headers,
@@ -55,7 +57,7 @@ async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | No
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError, UnicodeError):
-        raise InvalidMultipart from None
+        raise parser.too_long or InvalidMultipart() from None
     try:
         if not parser.ended:
             raise InvalidMultipart
@@ -102,6 +104,8 @@ class FormTextParser(MultiPartParser):
         super().__init__(*args, **options)  # type: ignore[arg-type]
         self.ended = False
         """Whether the closing boundary was read: what stands behind it counts for nothing."""
+        self.too_long: InvalidField | None = None
+        """Of a text that was not read to its end."""
         self._bytes: list[tuple[str, bytes, bytes | None]] = []
 
     def on_headers_finished(self) -> None:
@@ -113,6 +117,17 @@ class FormTextParser(MultiPartParser):
         if disposition is not None and photo and b"filename" not in options:
             part.content_disposition = disposition + b'; filename="photo"'
         super().on_headers_finished()
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        part = self._current_part
+        if part.file is None and len(part.data) + end - start > self.max_part_size:
+            self.too_long = InvalidField(
+                part.field_name if is_plain_name(part.field_name) else None
+            )
+            words = bytes(part.data[:MAX_FIELD_BYTES]) + data[start : min(end, start + 1000)]
+            if language_of(words.decode("utf-8", "ignore")) == "zh":
+                self.too_long.language = "zh"
+        super().on_part_data(data, start, end)
 
     def on_part_end(self) -> None:
         super().on_part_end()

@@ -1,12 +1,16 @@
 """The shopper's page as static files, for the embedded default. In compose nginx serves it."""
 
+from os import stat_result
 from pathlib import Path
 from typing import Any
 
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
-from starlette.types import Scope
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.errors import RangeNotSatisfiable
 
 # Methods of what is only looked at.
 READS = ("GET", "HEAD")
@@ -24,6 +28,21 @@ HEADERS = {
 }
 
 
+class FileContent(FileResponse):
+    """Starlette refuses a `Range` in plain text. Here that is an error like all others."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_part(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                error = RangeNotSatisfiable()
+                if length := Headers(raw=message["headers"]).get("content-range"):
+                    error.headers = {"content-range": length}
+                raise error
+            await send(message)
+
+        await super().__call__(scope, receive, send_part)
+
+
 class Page(StaticFiles):
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, html=True)
@@ -39,7 +58,11 @@ class Page(StaticFiles):
             raise HTTPException(405, headers={"allow": ", ".join(READS)})
         return response
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
+    def file_response(
+        self, path: Any, stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(path, stat_result, scope, status_code)
+        if isinstance(response, FileResponse):  # else it has not changed
+            response = FileContent(path, status_code, stat_result=stat_result)
         response.headers.update(HEADERS)
         return response

@@ -32,7 +32,7 @@ _CHINESE, _LATIN = re.compile("[、。\u3400-\u9fff]"), re.compile("[a-z]")
 # English within a Chinese clause: a name or "XL" is no sentence.
 _WORDS = re.compile(r"[a-z']+ [a-z']+ [a-z']+")
 # What is longer is no clause of an answer. Rules take time by its square, so the rest is not read.
-_CLAUSE_CHARS = 1_000
+_CLAUSE_CHARS = 400
 
 
 def claims_in(text: str) -> dict[ClaimName, str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from contract.errors import InvalidField
 from contract.forms import Wire
@@ -50,12 +50,23 @@ class ModeratedPart(Wire):
     image_url: ModeratedPhoto | None = None
 
 
+_INPUTS = Field(min_length=1, max_length=MAX_INPUTS)
+
+
+def _kind(value: Any) -> str:
+    """A list is one of texts or of parts by its first item."""
+    if not isinstance(value, list):
+        return "<text>"
+    return "<parts>" if value and isinstance(value[0], dict) else "<texts>"
+
+
 class ModerationForm(Wire):
-    input: (
-        str
-        | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
-        | Annotated[list[ModeratedPart], Field(min_length=1, max_length=MAX_INPUTS)]
-    )
+    input: Annotated[
+        Annotated[str, Tag("<text>")]
+        | Annotated[list[str], _INPUTS, Tag("<texts>")]
+        | Annotated[list[ModeratedPart], _INPUTS, Tag("<parts>")],
+        Discriminator(_kind),
+    ]
     model: Annotated[str, Field(max_length=128)] | None = None
 
 

@@ -5,6 +5,9 @@ import re
 
 # What may begin a link, or a picture, at the end of a growing text; more is not waited for.
 MOST_HELD = 400
+# Links within links that are taken out one by one.
+_MOST_WITHIN = 8
+_BRACKETS = re.compile(r"[<>()\[\]]")
 _URL = r"(?:https?://|www\.)[^\s<>\"'`\\)\]}，。！？；、）】》]+"
 _LINK = re.compile(
     r"!\[[^\]\n]{0,200}\]\([^)\n]{0,300}\)"  # a picture goes altogether
@@ -21,9 +24,13 @@ _OPEN = re.compile(
 
 
 def without_links(text: str) -> str:
-    while (less := _LINK.sub(lambda found: found["text"] or "", text)) != text:
+    for _ in range(_MOST_WITHIN):
+        less = _LINK.sub(lambda found: found["text"] or "", text)
+        if less == text:
+            return text
         text = less  # what was within another may stand free now
-    return text
+    # Nobody writes like that: without brackets no link stands within another.
+    return _LINK.sub("", _BRACKETS.sub("", text))
 
 
 def open_from(text: str) -> int:

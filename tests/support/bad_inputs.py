@@ -145,6 +145,8 @@ FORMS: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("2,000 parts", multipart(*[QUESTION] * 2000), FORM, 400, "invalid_multipart"),
     ("long question", multipart(FILE, ('name="question"', b"x" * 3000)), FORM, 400,
      "invalid_field"),
+    ("longer question", multipart(FILE, ('name="question"', b"x" * 100_000)), FORM, 400,
+     "invalid_field"),
     ("no question", multipart(FILE), FORM, 400, "invalid_field"),
     ("no photo", multipart(QUESTION), FORM, 400, "invalid_field"),
     ("unknown field", multipart(FILE, QUESTION, ('name="zz"', b"1")), FORM, 400, "invalid_field"),

@@ -5,9 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
-from starlette.datastructures import Headers
-from starlette.types import Message, Receive, Scope, Send
+from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
 from gateway.api.admission import admitted, admitted_any_day, count_body
@@ -22,9 +20,9 @@ from gateway.api.batch.paging import (
     owner,
 )
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
-from gateway.api.page import READS
+from gateway.api.page import READS, FileContent
 from gateway.batch.file import StoredFile
-from gateway.errors import FileNotFound, FileStoreUnavailable, RangeNotSatisfiable, RequestTimeout
+from gateway.errors import FileNotFound, FileStoreUnavailable, RequestTimeout
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import BATCH
@@ -34,21 +32,6 @@ from gateway.usecases.batching import Uploaded
 PATH = "/v1/files"
 
 router = APIRouter()
-
-
-class FileContent(FileResponse):
-    """Starlette refuses a `Range` in plain text. Here that is an error like all others."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_part(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= 400:
-                error = RangeNotSatisfiable()
-                if length := Headers(raw=message["headers"]).get("content-range"):
-                    error.headers = {"content-range": length}
-                raise error
-            await send(message)
-
-        await super().__call__(scope, receive, send_part)
 
 
 @router.post(PATH)

@@ -51,13 +51,15 @@ _MAILERS = (
     r"(?:qq|163|126|139|189|gmail|outlook|hotmail|yahoo|icloud|foxmail|sina|sohu|aliyun|live)"
 )
 _HOST = r"[a-z0-9\u00c0-\u024f\u3400-\u9fff\-]{1,63}"
+# 点 is one of the dots below: in a name, too, there would be millions of ways to read 点点点点.
+_NAME = r"[a-z0-9\u00c0-\u024f\u3400-\u70b8\u70ba-\u9fff\-]{1,63}"
 _CHINESE_DOMAIN = (
     "(?:中国|中國|公司|网络|網絡|网址|网站|集团|商城|商店|在线|中文网|我爱你|香港|台湾|台灣|手机)"
 )
 _DOT = r"\s?(?:[.。点]|\(dot\)|\[dot\]|\bdot\b)\s?"
 # A sign for `@`, and the host behind it.
 _AT = re.compile(
-    rf"\s?(?:@|艾特)\s?(?:{_HOST}[.。点]){{1,4}}(?:[a-z]{{2,24}}(?![a-z\d])|{_CHINESE_DOMAIN})"
+    rf"\s?(?:@|艾特)\s?(?:{_NAME}[.。点]){{1,6}}(?:[a-z]{{2,24}}(?![a-z\d])|{_CHINESE_DOMAIN})"
     rf"|\s?(?:\(at\)|\[at\]|\{{at\}})\s?{_HOST}(?:{_DOT}[a-z0-9\-]{{2,63}}){{1,3}}"
     rf"| at {_HOST}(?: dot [a-z0-9\-]{{2,63}}){{1,3}}"
     rf"| at {_MAILERS}(?:{_DOT}[a-z]{{2,10}}){{1,2}}"

@@ -9,10 +9,13 @@ from gateway.log.personal.legible import CHINESE
 _GAP = 4
 # Enough for a number or a name with signs in it; a longer text without a space is searched so far.
 _REACH = 300
-# `name at gmail dot com`, and all that may still come of it.
-_SPOKEN = re.compile(r"\S+ ?(?:at|\(at\)|\[at\])(?: \S*){0,7}\Z", re.IGNORECASE)
-# An address of mail, whose host may have Chinese full stops in it.
-_MAIL = re.compile(r"[^\s，！？；：]{0,64}[@＠]\S{0,80}\Z")
+# `name at gmail dot com`, and all that may still come of it. It is tried where a word begins only.
+_SPOKEN = re.compile(r"(?<!\S)\S+ ?(?:at|\(at\)|\[at\])(?: \S*+){0,7}+\Z", re.IGNORECASE)
+# An address of mail: its host, which may have Chinese full stops in it, and what is not before it.
+_HOST = re.compile(r"[@＠]\S*\Z")
+_LONGEST_HOST = 80
+_LONGEST_NAME = 64
+_NOT_OF_NAME = "，！？；："
 _END_OF_WORD = "，。！？、；：“”‘’《》「」…"
 
 
@@ -23,8 +26,20 @@ def settled(text: str) -> int:
     at = _beginning(text, len(text), least)
     if at == len(text) and at > least and text[at - 1] == " ":
         at = _beginning(text, at - 1, least)  # ` at ` may follow
-    begun = (pattern.search(text, least) for pattern in (_SPOKEN, _MAIL))
-    return min([at, *(found.start() for found in begun if found)])
+    spoken = _SPOKEN.search(text[least:])
+    return min(at, _mail(text, least), least + spoken.start() if spoken else at)
+
+
+def _mail(text: str, least: int) -> int:
+    """Where an address of mail may have begun; the text's length if nowhere."""
+    host = _HOST.search(text, max(least, len(text) - _LONGEST_HOST - 1))
+    if host is None:
+        return len(text)
+    at = host.start()
+    least = max(least, at - _LONGEST_NAME)
+    while at > least and not (text[at - 1].isspace() or text[at - 1] in _NOT_OF_NAME):
+        at -= 1
+    return at
 
 
 def _beginning(text: str, at: int, least: int) -> int:

@@ -36,7 +36,8 @@ _LEET = {"0": "o", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "@": "a", "
 _LEET_TABLES = tuple(
     str.maketrans({**_LEET, **dict.fromkeys("1!|", letter)}) for letter in ("i", "l")
 )
-_LEET_TOKEN = re.compile(r"[a-z0-9@$!|€]*(?:[a-z][0-9@$!|€]|[0-9@$!|€][a-z])[a-z0-9@$!|€]*")
+_LEET_TOKEN = re.compile(r"[a-z0-9@$!|€]+")
+_MIXED = re.compile(r"[a-z][0-9@$!|€]|[0-9@$!|€][a-z]")
 
 
 def is_han(char: str) -> bool:
@@ -52,7 +53,7 @@ class Plain:
 
     def leet(self) -> list["Plain"]:
         """The readings in which digits and signs within words are letters."""
-        if not _LEET_TOKEN.search(self.text):
+        if not _MIXED.search(self.text):
             return []
         found: list[Plain] = []
         for table in _LEET_TABLES:
@@ -135,6 +136,7 @@ def _with_plus(text: str) -> str:
 
 
 def _letters(token: str, table: dict[int, str]) -> str:
-    """A token with more letters than signs; `a55` and `m3` are models of something."""
+    """A token with more letters than signs; `a55` and `m3` are models of something. Without signs
+    it stays as it is."""
     letters = sum(char.isalpha() for char in token)
     return token.translate(table) if letters * 2 >= len(token) and letters > 1 else token

@@ -1,6 +1,7 @@
 """Words of several lists that stand close to each other. Pure."""
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -29,9 +30,11 @@ class TextSpan:
 def combined(rule: Rule, lists: list[list[TextSpan]]) -> Iterator[Hit]:
     """The closest words of all lists, where they are close enough."""
     reach = len(lists) * (rule.within + LONGEST_WORD)
+    others_in_order = [sorted(spans, key=_start) for spans in lists[1:]]
     for first in lists[0]:
-        near = [[at for at in spans if abs(at.start - first.start) <= reach] for spans in lists[1:]]
-        for others in product(*(spans[:MOST_NEAR] for spans in near)):
+        least, most = first.start - reach, first.start + reach
+        near = (starting(spans, least, most)[:MOST_NEAR] for spans in others_in_order)
+        for others in product(*near):
             spans = [first, *others]
             inorder = sorted(spans, key=lambda at: at.start)
             if rule.ordered and inorder != spans:
@@ -40,3 +43,12 @@ def combined(rule: Rule, lists: list[list[TextSpan]]) -> Iterator[Hit]:
             if all(0 <= gap <= rule.within for gap in between):
                 yield Hit(rule, inorder[0].start, inorder[-1].end)
                 break
+
+
+def starting(spans: Sequence[TextSpan], least: int, most: int) -> Sequence[TextSpan]:
+    """Those of spans in order that start from `least` to `most`."""
+    return spans[bisect_left(spans, least, key=_start) : bisect_right(spans, most, key=_start)]
+
+
+def _start(span: TextSpan) -> int:
+    return span.start

@@ -3,14 +3,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.moderation.reading.plain import Plain, Squeezed, is_han, plain, squeezed
 from gateway.moderation.reading.sounds import Sounds, sounds, syllable
 from gateway.moderation.reading.words import Words
-from gateway.moderation.rules.combinations import Hit, TextSpan, combined
+from gateway.moderation.rules.combinations import Hit, TextSpan, combined, starting
 from gateway.moderation.rules.contacts import contacts
 from gateway.moderation.rules.index import Index
 from gateway.moderation.rules.ruleset import Rule, RuleSet
@@ -31,6 +31,7 @@ class Terms:
 
     found: list[tuple[Rule | str, TextSpan]]
     harmless: list[TextSpan]
+    """In order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,9 @@ class Matcher:
         )
         self.sound_index = Index(_sounding(rules))
         self.combinations = [rule for rule in rules.rules if rule.all]
-        self._latin: dict[int, list[str]] = defaultdict(list)
+        self._latin: dict[tuple[int, str, str], list[str]] = defaultdict(list)
         for word in sorted({word for written in uses for word in _LATIN.findall(written.lower())}):
-            self._latin[len(word)].append(word)
+            self._latin[_ends(word)].append(word)
         self.find = lru_cache(256)(self._find)
         # Of the text at hand: rules and classifier read it one after the other.
         self.reading = lru_cache(4)(self._reading)
@@ -82,9 +83,8 @@ class Matcher:
     def rest(self, text: str) -> Plain:
         """The text without what is harmless: a classifier would take it for what it names."""
         read = self.reading(text).plain
-        spans = sorted(self.reading(text).terms.harmless, key=lambda at: at.start)
         parts, end = [], 0
-        for at in spans:
+        for at in self.reading(text).terms.harmless:
             if at.start >= end:
                 parts.append(read.text[end : at.start])
             end = max(end, at.end)
@@ -124,8 +124,10 @@ class Matcher:
                     found[id(use), at] = use, at
         for use, at in self._sounding(whole):
             found[id(use), at] = use, at
+        harmless.sort(key=lambda at: at.start)
+        longest = max((at.end - at.start for at in harmless), default=0)
         return Terms(
-            [(use, at) for use, at in found.values() if not _excused(at, harmless)], harmless
+            [each for each in found.values() if not _excused(each[1], harmless, longest)], harmless
         )
 
     def _starred(self, read: Plain) -> Iterator[Plain]:
@@ -134,9 +136,8 @@ class Matcher:
             return
 
         def word(found: re.Match[str]) -> str:
-            pattern = re.compile(found[0].replace("*", "[a-z]"))
-            known = self._latin.get(len(found[0]), ())
-            return next((each for each in known if pattern.fullmatch(each)), found[0])
+            known = self._latin.get(_ends(found[0]), ())
+            return next((each for each in known if _is_with_stars(each, found[0])), found[0])
 
         text = _STARRED.sub(word, read.text)
         if text != read.text:
@@ -203,15 +204,26 @@ def _sounding(rules: RuleSet) -> dict[str, set[Rule | str]]:
     return uses
 
 
+def _ends(word: str) -> tuple[int, str, str]:
+    """What a word has in common with what is written for it with stars."""
+    return len(word), word[0], word[-1]
+
+
+def _is_with_stars(word: str, starred: str) -> bool:
+    return all(there in ("*", char) for char, there in zip(word, starred, strict=True))
+
+
 def _whole_syllables(heard: Sounds, start: int, end: int) -> bool:
     places = heard.places
     begins = start == 0 or places[start - 1] != places[start]
     return begins and (end == len(places) or places[end - 1] != places[end])
 
 
-def _excused(at: TextSpan, harmless: Iterable[TextSpan]) -> bool:
-    """Within a harmless phrase, or across the edge of one that is as long."""
+def _excused(at: TextSpan, harmless: Sequence[TextSpan], longest: int) -> bool:
+    """Within a harmless phrase, or across the edge of one that is as long. `harmless`: in order,
+    none longer than `longest`."""
     length = at.end - at.start
     return any(
-        at.start < it.end and it.start < at.end and length <= it.end - it.start for it in harmless
+        at.start < it.end and length <= it.end - it.start
+        for it in starting(harmless, at.start - longest, at.end - 1)
     )

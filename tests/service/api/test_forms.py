@@ -119,3 +119,18 @@ def test_the_id_of_an_upload_in_the_place_of_a_photo_is_told_where_it_belongs(ga
             "image",
         )
         assert word in error["message"]
+
+
+@pytest.mark.parametrize("word", ["x", "长"])
+@pytest.mark.parametrize("chars", [3_000, 6_000, 400_000])
+def test_a_question_that_is_too_long_is_told_by_its_name(
+    gateway: str, word: str, chars: int
+) -> None:
+    """As in JSON, in its own language."""
+    question = part("question", (word * chars).encode())
+    for parts in ((question, part("photo", photo())), (part("photo", photo()), question)):
+        answer = asked(gateway, *parts)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (400, "invalid_field")
+        assert error["param"] == "question"
+        assert error["message"].isascii() == (word == "x")

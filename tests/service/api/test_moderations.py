@@ -55,11 +55,24 @@ def test_a_photo_and_its_text_are_one_input(client: OpenAI) -> None:
     assert result.category_applied_input_types.illicit == ["text", "image"]
 
 
-@pytest.mark.parametrize("wrong", ["", [], [{"type": "video"}], ["x"] * 33, 3])
-def test_what_is_no_input_is_refused_by_name(client: OpenAI, wrong: object) -> None:
+TEXT = {"type": "text", "text": "x"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        *(("", "input"), (3, "input"), ({}, "input"), ([], "input"), (["x"] * 33, "input")),
+        *(([TEXT] * 33, "input"), ([1, 2], "input.0"), (["x", 1], "input.1"), ([[]], "input.0")),
+        *((["x", TEXT], "input.1"), ([TEXT, "x"], "input.1"), ([{"type": "x"}], "input.0.type")),
+        ([{"type": "image_url", "image_url": {"url": 1}}], "input.0.image_url.url"),
+    ],
+)
+def test_what_is_no_input_is_refused_by_its_place(
+    client: OpenAI, wrong: object, place: str
+) -> None:
     with pytest.raises(Exception, match="400") as error:
         client.moderations.create(input=wrong)  # type: ignore[arg-type]
-    assert error.value.param.startswith("input")  # type: ignore[attr-defined]
+    assert error.value.param == place  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

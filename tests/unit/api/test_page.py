@@ -35,3 +35,15 @@ async def test_a_file_that_has_not_changed_is_not_sent_again(page: httpx.AsyncCl
     first = await page.get("/app.js")
     again = await page.get("/app.js", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("wrong", ["bytes=abc", "bytes=9999999-", "bytes=5-2"])
+async def test_a_part_that_a_file_does_not_have_is_an_error_like_others(
+    page: httpx.AsyncClient, wrong: str
+) -> None:
+    part = await page.get("/app.js", headers={"range": "bytes=0-9", "accept-encoding": "identity"})
+    assert (part.status_code, len(part.content)) == (206, 10)
+    for path in ("/", "/app.js", "/samples/brown-leather-handbag.jpg"):
+        response = await page.get(path, headers={"range": wrong})
+        assert response.status_code == 416, path
+        assert response.json()["error"]["code"] == "range_not_satisfiable"
