@@ -72,11 +72,11 @@ length. For real photos load `Qwen/Qwen3-VL-8B-Instruct` (or -2B, -4B) with the 
 
 **How it was trained.** By `python -m demo_model.training.train`, on one CPU thread: the vision \
 tower first, with a classification head for each attribute; then the language model on top of it, \
-loss on the answers only. These weights began from those of version 1.0 (`docs/demo-model.md`). \
+loss on the answers only. These weights began from those of version 2.0 (`docs/demo-model.md`). \
 Besides its own drawings it saw pictures from Debian packages, to learn what it does not know.
 
 **How well it does** on pictures that training never saw (greedy, free-text answers judged by the \
-facts they state; `python -m demo_model.evaluation.evaluate`). Phrasings are held out in \
+facts they state; `python -m demo_model.evaluation.evaluate`{measured}). Phrasings are held out in \
 four ways: sentences, branches of a grammar, words, and 840 questions that people wrote by hand \
 who saw only the list of intents:
 
@@ -95,9 +95,10 @@ def model_card(model: Qwen3VLForConditionalGeneration, work: Path) -> str:
     total = sum(parameter.numel() for parameter in model.parameters())
     vision = sum(parameter.numel() for parameter in model.model.visual.parameters())
     result = work / RESULT
-    table = "not measured yet"
+    table, measured = "not measured yet", ""
     if result.exists():
         figures = json.loads(result.read_text(encoding="utf-8"))
+        measured = " ({pictures:,} pictures, {questions:,} questions)".format_map(figures)
         rows = [
             f"| {name} | {value:.3f} | {MEANINGS[name]} |"
             for name, value in figures.items()
@@ -113,6 +114,7 @@ def model_card(model: Qwen3VLForConditionalGeneration, work: Path) -> str:
         materials=len(MATERIALS),
         patterns=len(PATTERNS),
         table=table,
+        measured=measured,
         mistakes=_mistakes(work),
         names=", ".join(kind.name.en for kind in KINDS.values()),
     )
