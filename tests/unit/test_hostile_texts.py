@@ -28,6 +28,8 @@ from gateway.moderation.rules.contacts import contacts
 from gateway.moderation.stream import StreamScreen
 from gateway.moderation.text import TextPolicy
 
+pytestmark = pytest.mark.long
+
 # A quadratic step grows by 16 where a linear one does by 4.
 MOST_GROWTH = 9
 # By how much a text may cost more than an ordinary one.
