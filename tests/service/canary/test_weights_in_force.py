@@ -25,6 +25,7 @@ def test_without_redis_the_database_carries_them(start: Start, mariadb_url: str)
     print(f"in force after {took_s:.1f} s and {back_s:.1f} s")
 
 
+@pytest.mark.long
 def test_without_the_database_redis_carries_them_and_a_file_starts_a_gateway_without_both(
     start: Start, redis_url: str, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ async def test_a_start_without_redis_and_database_remembers_them(tmp_path: Path)
         engine.dispose()
 
 
+@pytest.mark.long
 def test_weights_that_somebody_sets_by_hand_end_a_canary(start: Start) -> None:
     gateway = start()
     canary(gateway, "start", "new", "--percent", "20", "--promote", "--after", "1")

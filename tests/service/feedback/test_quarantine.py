@@ -145,6 +145,7 @@ def test_a_quarantine_ends_when_its_row_is_taken_away(
     assert wait_for_answer(gateway, "first")[-1].headers["x-cache"] == "hit"
 
 
+@pytest.mark.long
 def test_questions_of_different_attempts_never_share_a_computation(
     gateway: str, stub: StubReplica, engine: Engine
 ) -> None:

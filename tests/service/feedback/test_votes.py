@@ -170,9 +170,9 @@ def test_a_vote_that_comes_late_does_not_undo_a_later_one(migrated: str, engine:
     parent = uuid.UUID(ids_of([asked])[0])
     tally = tally_of(migrated, engine)
     delivery = Delivery(engine, lambda _: None)
-    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    later = datetime.now(UTC)
     delivery.deliver([SpooledEvent(1, 0.0, asked)])
-    for vote, at in (("up", noon), ("down", noon - timedelta(seconds=1))):
+    for vote, at in (("up", later), ("down", later - timedelta(seconds=1))):
         cast = {"vote": vote, "reason": None}
         about = {"parent_interaction_id": parent, "asked_at": at, "session_id": "s" * 32}
         delivery.deliver([SpooledEvent(2, 0.0, event(kind="feedback", vote=cast, **about))])
