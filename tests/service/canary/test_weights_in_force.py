@@ -4,6 +4,7 @@ without both. What ops decide meanwhile is done."""
 from pathlib import Path
 
 import httpx
+import pytest
 from sqlalchemy import create_engine
 
 from gateway.canary.weights_table import WeightsTable
