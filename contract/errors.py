@@ -60,8 +60,8 @@ class ShopsightError(Exception):
         return {"error": {"message": self.message(language), **named}}
 
     def at(self, param: str | None) -> Self:
-        """A copy that names another field: one error may be raised to several askers."""
-        error = copy.copy(self)
+        """A copy that names another field, for one of several askers. The traceback is let go."""
+        error = copy.copy(self.with_traceback(None))
         error.param = param
         return error
 

@@ -1,0 +1,66 @@
+"""What is refused leaves no photo behind, without a collection of garbage: that comes late, and a
+photo may have 10 MB."""
+
+import gc
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from contract.images import EncodedImage
+from tests.support import bad_inputs
+from tests.support.asking import chat, photo, post
+from tests.support.servers import wait_until
+from tests.support.stub_replica import StubReplica
+
+Start = Callable[..., str]
+
+COSTLY = [each[0] for each in bad_inputs.PHOTOS if each[3] == "image_too_complex"]
+PHOTOS = [(each[0], each[1]) for each in bad_inputs.PHOTOS if each[0] not in (*COSTLY, "100 MP")]
+
+
+def held() -> int:
+    return sum(isinstance(each, EncodedImage) for each in gc.get_objects())
+
+
+@pytest.fixture(autouse=True)
+def _no_collections() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("way", ["upload", "chat", "form"])
+def test_a_photo_that_cannot_be_used_is_not_held(start_gateway: Start, way: str) -> None:
+    url, before = start_gateway(), held()
+    for _, make in PHOTOS:
+        if way == "upload":
+            answer = httpx.post(f"{url}/v1/images", content=make())
+        elif way == "chat":
+            answer = post(url, chat("what?", make()))
+        else:
+            form = {"question": "what?"}
+            answer = httpx.post(f"{url}/v1/ask", data=form, files={"photo": make()})
+        assert answer.is_client_error, answer.text
+    wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
+
+
+def test_the_second_of_two_photos_is_not_held_either(start_gateway: Start) -> None:
+    url, before = start_gateway(), held()
+    body = chat("which?", photo())
+    (turn,) = body["messages"]
+    turn["content"] += chat("which?", photo()[:600])["messages"][0]["content"]
+    assert post(url, body).status_code == 422
+    wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_photo_that_no_replica_answers_about_is_not_held(
+    start_gateway: Start, stub: StubReplica, stream: bool
+) -> None:
+    url, before = start_gateway(replicas=stub.url), held()
+    for behaviour in ("500", "503", "garbage", "empty", "cut", "error_event", "late_error_event"):
+        stub.behaviour = behaviour
+        post(url, chat(f"what is it, {behaviour}?", photo(), stream=stream))
+    wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
