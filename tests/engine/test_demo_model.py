@@ -243,6 +243,7 @@ def test_what_the_page_and_the_readme_suggest_is_asked_of_each_sample_photo() ->
     assert all(words in readme for words in next(each for each in BASICS if "?" in each[0])[:2])
 
 
+@pytest.mark.long
 def test_the_shipped_checkpoint_answers_what_is_asked_first_of_each_sample_photo() -> None:
     torch.set_num_threads(1)
     chat = DemoChat(CHECKPOINT)

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from contract.process.traces import Traces
@@ -64,6 +65,7 @@ def collector() -> Iterator[Collector]:
         server.server_close()
 
 
+@pytest.mark.long
 def test_a_question_is_one_trace_through_gateway_and_replica(tmp_path: Path) -> None:
     with collector() as kept:
         settings = {**ROOMY, "TRACES_ENDPOINT": kept.url, "TRACES_SHARE": "1"}

@@ -24,6 +24,7 @@ TOGETHER = {
     "the embedded stack": (
         "tests/browser/",
         "tests/service/cli/test_embedded.py",
+        "tests/service/cli/test_evaluate.py",
         "tests/service/inference/",
         "tests/service/monitoring/test_metrics.py",
         "tests/service/test_costly_inputs.py",

@@ -17,6 +17,8 @@ from tests.support.asking import chat, photo, post, text_of
 from tests.support.redis_servers import Watched, redis_behind_sentinels
 from tests.support.stub_replica import StubReplica
 
+pytestmark = pytest.mark.long
+
 Start = Callable[..., str]
 
 

@@ -95,7 +95,7 @@ def test_an_event_that_cannot_even_be_sent_is_a_dead_letter_too(
     assert ids(engine) == ids_of([good])
 
 
-@pytest.mark.parametrize("number", [3, 30])
+@pytest.mark.parametrize("number", [3, pytest.param(30, marks=pytest.mark.long)])
 def test_a_database_that_takes_nothing_makes_no_dead_letters(
     start: Start, engine: Engine, number: int
 ) -> None:
