@@ -12,6 +12,7 @@ import certifi
 import hypothesis
 import pytest
 
+from gateway.__main__ import GC_THRESHOLDS
 from gateway.cli.embedded import Stack, embedded_stack
 from tests.support import ROOT, fork_server
 from tests.support.limits import ROOMY
@@ -52,9 +53,10 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """What has been imported stays: a collector that looked through torch and transformers again
-    and again took a twentieth of the CPU."""
+    and again took a twentieth of the CPU. It looks at young objects as seldom as a gateway's."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 @pytest.fixture(scope="session", name="embedded_stack")

@@ -84,7 +84,9 @@ def test_the_keyboard_alone_votes_and_gives_a_reason(open_page: OpenPage) -> Non
     ]
 
 
-@pytest.mark.parametrize("viewport", [SMALL, {"width": 390, "height": 844}])
+@pytest.mark.parametrize(
+    "viewport", [SMALL, pytest.param({"width": 390, "height": 844}, marks=pytest.mark.long)]
+)
 def test_nothing_moves_that_the_shopper_has_not_moved(
     open_page: OpenPage, viewport: dict[str, int]
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.asking import chat, photo, post
 from tests.support.servers import gateway_process, wait_until
@@ -42,6 +43,7 @@ def test_the_last_hour_is_that_of_the_gateway(tmp_path: Path) -> None:
         assert httpx.get(f"{gateway.url}/admin/last-hour").status_code == 404
 
 
+@pytest.mark.long
 def test_a_canary_is_told_with_the_last_hour(tmp_path: Path) -> None:
     with (
         stub_process(tmp_path, revision="old") as old,

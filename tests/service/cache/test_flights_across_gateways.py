@@ -144,6 +144,7 @@ def doomed(tmp_path: Path, stub: StubReplica, redis_url: str) -> Iterator[Server
         yield server
 
 
+@pytest.mark.long
 def test_when_the_leader_s_process_is_killed_a_survivor_leads(
     doomed: Server, pair: list[str], stub: StubReplica
 ) -> None:
@@ -164,6 +165,7 @@ def test_when_the_leader_s_process_is_killed_a_survivor_leads(
     assert len(stub.calls) == 2
 
 
+@pytest.mark.long
 def test_what_a_second_leader_says_otherwise_ends_a_stream_with_an_error(
     doomed: Server, pair: list[str], stub: StubReplica
 ) -> None:

@@ -144,6 +144,7 @@ class OneGpu:
         return SimpleNamespace(used=1, total=2)
 
 
+@pytest.mark.long
 def test_each_metric_that_is_asked_for_is_exported(
     targets: dict[str, list[str]], prometheus: Prometheus
 ) -> None:

@@ -55,7 +55,7 @@ async def test_work_of_any_size_goes_there_and_back(helpers: HelperProcesses) ->
     ("what", "head"),
     [
         ("compute", {"seconds": 60}),
-        ("sleep", {"seconds": 60}),
+        pytest.param("sleep", {"seconds": 60}, marks=pytest.mark.long),
         ("allocate", {"bytes": 100 * MB}),
         ("die", {}),
         ("fail", {}),
