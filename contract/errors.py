@@ -55,12 +55,12 @@ class ShopsightError(Exception):
         return self.zh if language == "zh" else self.en
 
     def body(self, language: str) -> dict[str, Any]:
-        """The JSON shape of OpenAI's errors."""
+        """The JSON shape of OpenAI's errors. Lets the traceback go: it keeps photos in circles."""
         named = {"type": self.type, "code": self.code, "param": self.param}
-        return {"error": {"message": self.message(language), **named}}
+        return {"error": {"message": self.with_traceback(None).message(language), **named}}
 
     def at(self, param: str | None) -> Self:
-        """A copy that names another field, for one of several askers. The traceback is let go."""
+        """A copy that names another field, for one of several askers. Lets go, as `body` does."""
         error = copy.copy(self.with_traceback(None))
         error.param = param
         return error

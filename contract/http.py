@@ -145,14 +145,12 @@ def request_id(headers: Mapping[str, str]) -> str:
 def json_error(
     error: ShopsightError, language: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """Lets go of the error's traceback. Its frames hold what they awaited, and that the error: in
-    this circle a photo would stay until a collection finds it."""
     headers = {**(headers or {}), **error.headers}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(error.retry_after_s)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
-    return JSONResponse(error.with_traceback(None).body(language), error.status, headers)
+    return JSONResponse(error.body(language), error.status, headers)
 
 
 def _methods_at(scope: Scope, routes: Sequence[BaseRoute]) -> set[str]:

@@ -55,7 +55,7 @@ async def stream(
                     yield sse.frame(frame.usage_chunk(event))
                 yield sse.DONE
         except ShopsightError as error:
-            yield sse.frame(asked.placed(error).with_traceback(None).body(language))
+            yield sse.frame(asked.placed(error).body(language))
         except Exception:
             log.exception("failed in mid-stream")
             yield sse.frame(InternalError().body(language))

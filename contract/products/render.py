@@ -79,7 +79,7 @@ async def card_stream(
                     yield sse.frame(whole(piece))
                     yield sse.DONE
         except ShopsightError as error:
-            yield sse.frame(asked.placed(error).with_traceback(None).body(language))
+            yield sse.frame(asked.placed(error).body(language))
         except Exception:
             log.exception("failed in mid-stream")
             yield sse.frame(InternalError().body(language))

@@ -1,5 +1,5 @@
 """What is refused leaves no photo behind, without a collection of garbage: that comes late, and a
-photo may have 10 MB."""
+photo may have 10 MB. A traceback holds frames, these what they awaited, and that the error."""
 
 import gc
 from collections.abc import Callable, Iterator
