@@ -3,6 +3,7 @@ photo may have 10 MB. A traceback holds frames, these what they awaited, and tha
 
 import gc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from contract.images import EncodedImage
 from tests.support import bad_inputs
 from tests.support.asking import chat, photo, post
+from tests.support.batches import CHAT, ended, line_to, new_key, send, settings_of, shop
 from tests.support.servers import wait_until
 from tests.support.stub_replica import StubReplica
 
@@ -63,4 +65,19 @@ def test_a_photo_that_no_replica_answers_about_is_not_held(
     for behaviour in ("500", "503", "garbage", "empty", "cut", "error_event", "late_error_event"):
         stub.behaviour = behaviour
         post(url, chat(f"what is it, {behaviour}?", photo(), stream=stream))
+    wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
+
+
+def test_lines_of_a_batch_hold_none_either(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path
+) -> None:
+    database = f"sqlite:///{tmp_path / 'log.db'}"
+    client_key = new_key(database, "shop")
+    url, before = start_gateway(**settings_of(tmp_path, database, stub.url)), held()
+    photos = [make() for name, make in PHOTOS if name in ("half a JPEG", "bad CRC", "GIF", "1x1")]
+    lines = [line_to(CHAT, number, **chat("what?", data)) for number, data in enumerate(photos)]
+    client = shop(url, client_key)
+    counts = ended(client, send(client, lines)).request_counts
+    assert counts is not None
+    assert counts.failed == len(photos) == 4
     wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
