@@ -64,7 +64,8 @@ def test_a_photo_that_no_replica_answers_about_is_not_held(
     url, before = start_gateway(replicas=stub.url), held()
     for behaviour in ("500", "503", "garbage", "empty", "cut", "error_event", "late_error_event"):
         stub.behaviour = behaviour
-        post(url, chat(f"what is it, {behaviour}?", photo(), stream=stream))
+        answer = post(url, chat(f"what is it, {behaviour}?", photo(), stream=stream))
+        assert answer.is_server_error or "error" in answer.text
     wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
 
 
