@@ -66,13 +66,13 @@ def _is_utf8(charset: str) -> bool:
         return False
 
 
-async def bounded_stream(request: Request) -> AsyncIterator[bytes]:
-    """The body's chunks; PayloadTooLarge past MAX_BODY_BYTES, and the rest is not kept."""
+async def bounded_stream(request: Request, max_bytes: int = MAX_BODY_BYTES) -> AsyncIterator[bytes]:
+    """The body's chunks; PayloadTooLarge past `max_bytes`, and the rest is not kept."""
     headers = request.headers
     if "content-length" not in headers and "transfer-encoding" not in headers:
         raise errors.LengthRequired
     declared = int(headers.get("content-length", 0))  # the server refuses what is no number
-    if declared > MAX_BODY_BYTES and expects_continue(headers):
+    if declared > max_bytes and expects_continue(headers):
         raise errors.PayloadTooLarge  # its sender waits for leave to send it
     seen = 0
     async for chunk in request.stream():
@@ -80,9 +80,9 @@ async def bounded_stream(request: Request) -> AsyncIterator[bytes]:
         request.scope[BODY_BYTES] = seen
         if seen > MAX_DRAIN_BYTES:
             break
-        if max(seen, declared) <= MAX_BODY_BYTES:
+        if max(seen, declared) <= max_bytes:
             yield chunk
-    if max(seen, declared) > MAX_BODY_BYTES:
+    if max(seen, declared) > max_bytes:
         raise errors.PayloadTooLarge
 
 
@@ -102,13 +102,13 @@ class Body:
         return b"".join(self.pieces)
 
 
-async def read_body(request: Request) -> Body:
+async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> Body:
     """Hashed as it streams in: a body already seen need not even be put together."""
     hasher = blake3()
     gathered = bytearray()
     pieces: list[bytes] = []
     waiting = 0
-    async for chunk in bounded_stream(request):
+    async for chunk in bounded_stream(request, max_bytes):
         hasher.update(chunk)
         pieces.append(chunk)
         waiting += len(chunk)

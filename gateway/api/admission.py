@@ -6,6 +6,7 @@ from fastapi import Request
 from contract.http import BODY_BYTES
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
+from gateway.limits.limiter import OfDay
 from gateway.log.interaction import Interaction
 
 
@@ -16,24 +17,18 @@ def identify(request: Request, gateway: Gateway) -> Caller:
 
 
 async def admitted(
-    request: Request, gateway: Gateway, interaction: Interaction, scope: str
+    request: Request,
+    gateway: Gateway,
+    interaction: Interaction,
+    scope: str,
+    of_day: OfDay = OfDay.TOKENS,
 ) -> Caller:
-    """The caller, who is noted in the interaction. Raises MissingScope, RateLimited besides."""
+    """The caller, who is noted in the interaction. What asks no model needs no tokens of the day.
+    Whoever has used up the day may still erase, vote, delete, cancel: that needs nothing. Raises
+    MissingScope, RateLimited, QuotaExceeded besides."""
     caller = interaction.caller = identify(request, gateway)
     caller.require(scope)
-    if (waiting := gateway.limits.admit(caller)) is not None:
-        await waiting
-    return caller
-
-
-async def admitted_any_day(
-    request: Request, gateway: Gateway, interaction: Interaction, scope: str
-) -> Caller:
-    """As `admitted`, for what a person may do who has used up the day: erase, vote, delete, cancel.
-    It asks no model."""
-    caller = interaction.caller = identify(request, gateway)
-    caller.require(scope)
-    if (waiting := gateway.limits.admit(caller, any_day=True)) is not None:
+    if (waiting := gateway.limits.admit(caller, of_day)) is not None:
         await waiting
     return caller
 

@@ -5,9 +5,11 @@ from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
 from contract.http import check_media_type, read_body
-from gateway.api.admission import admitted_any_day, count_body
+from gateway.api.admission import admitted, count_body
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
+from gateway.feedback.form import MAX_FEEDBACK_BYTES
 from gateway.identity.scopes import VOTE
+from gateway.limits.limiter import OfDay
 
 PATH = "/v1/feedback"
 
@@ -20,10 +22,10 @@ async def vote(request: Request) -> Response:
     interaction = new_interaction(request, "feedback", PATH)
 
     async def read() -> bytes:
-        caller = await admitted_any_day(request, gateway, interaction, VOTE)
+        caller = await admitted(request, gateway, interaction, VOTE, OfDay.NOTHING)
         check_media_type(request, "application/json")
         try:
-            return (await read_body(request)).data
+            return (await read_body(request, MAX_FEEDBACK_BYTES)).data
         finally:
             count_body(request, gateway, caller)
 

@@ -20,6 +20,7 @@ from gateway.api.envelope import (
 from gateway.api.multipart import read_form
 from gateway.identity.scopes import UPLOAD
 from gateway.images.upload import Consent, UploadForm
+from gateway.limits.limiter import OfDay
 
 PATH = "/v1/images"
 
@@ -34,7 +35,7 @@ async def upload(request: Request) -> Response:
     interaction = new_interaction(request, "upload", PATH)
 
     async def read() -> tuple[EncodedImage, Consent | None]:
-        caller = await admitted(request, gateway, interaction, UPLOAD)
+        caller = await admitted(request, gateway, interaction, UPLOAD, OfDay.BYTES)
         try:
             photo, form = await _read(request)
         finally:

@@ -11,6 +11,7 @@ from contract.http import check_media_type, read_body
 from gateway.api.admission import admitted, count_body
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.identity.scopes import MODERATE
+from gateway.limits.limiter import OfDay
 from gateway.moderation.form import ModerationInput, parse_moderation, wire
 
 PATH = "/v1/moderations"
@@ -24,7 +25,7 @@ async def moderate(request: Request) -> Response:
     interaction = new_interaction(request, "moderation", PATH)
 
     async def read() -> Sequence[ModerationInput]:
-        caller = await admitted(request, gateway, interaction, MODERATE)
+        caller = await admitted(request, gateway, interaction, MODERATE, OfDay.BYTES)
         check_media_type(request, "application/json")
         try:
             body = await read_body(request)

@@ -5,10 +5,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
-from gateway.api.admission import admitted_any_day
+from gateway.api.admission import admitted
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import ERASE
+from gateway.limits.limiter import OfDay
 
 ROUTE = "/v1/users/{id}/data"
 
@@ -24,7 +25,7 @@ async def erase(user: str, request: Request) -> Response:
     interaction = new_interaction(request, "erasure", ROUTE)
 
     async def identify() -> Caller:
-        return await admitted_any_day(request, gateway, interaction, ERASE)
+        return await admitted(request, gateway, interaction, ERASE, OfDay.NOTHING)
 
     try:
         receipt = await gateway.erasing.on_request(identify, user, interaction)

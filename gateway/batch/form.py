@@ -9,6 +9,8 @@ from contract.json_body import parse_object
 from contract.request import validate
 
 MAX_LABELS = 16
+# Size of a body: all labels at their longest, with every character escaped, and the other fields.
+MAX_BATCH_BYTES = 64 * 1024
 # As OpenAI has them: an hour to 30 days.
 SHORTEST_S, LONGEST_S = 3_600, 2_592_000
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from contract.errors import InvalidField, PayloadTooLarge
+from contract.errors import InvalidField
 from contract.forms import MAX_USER_CHARS, Wire
 from contract.json_body import parse_object
 from contract.request import told_in_the_language_of, validate
@@ -55,9 +55,7 @@ class VoteForm(Wire):
 
 
 def parse_vote(body: bytes) -> Vote:
-    """Raises PayloadTooLarge, InvalidField, and the errors of `parse_object` and `checked_text`."""
-    if len(body) > MAX_FEEDBACK_BYTES:
-        raise PayloadTooLarge
+    """Raises InvalidField, and the errors of `parse_object` and `checked_text`."""
     value = parse_object(body)
     with told_in_the_language_of(value):
         form = validate(VoteForm, value)

@@ -4,6 +4,7 @@ no I/O: it spends shares that this gateway holds."""
 import time
 from collections.abc import Awaitable
 from dataclasses import replace
+from enum import IntEnum
 
 from gateway.errors import QuotaExceeded, RateLimited
 from gateway.identity.callers import Caller
@@ -19,6 +20,15 @@ from gateway.pool.queue.fairness import Asker
 NEVER_S = 60.0
 
 
+class OfDay(IntEnum):
+    """What of the day's allowance has to be left for a request. Who needs tokens needs bytes, too:
+    a question is brought."""
+
+    NOTHING = 0
+    BYTES = 1
+    TOKENS = 2
+
+
 class Limiter:
     """Made by `app`, which starts and closes `leasing` and `days`."""
 
@@ -30,14 +40,16 @@ class Limiter:
         self._days = days
         self._metrics = metrics
 
-    def admit(self, caller: Caller, *, any_day: bool = False) -> Awaitable[None] | None:
-        """Count one request, if anything is left of the day: its bytes and tokens are spent when
-        they have come. `any_day`: also if nothing is. Returns what is to be awaited where a share
-        is spent, None as a rule. Raises RateLimited, QuotaExceeded."""
+    def admit(self, caller: Caller, of_day: OfDay = OfDay.TOKENS) -> Awaitable[None] | None:
+        """Count one request, if what it needs is left of the day: its bytes and tokens are spent
+        when they have come. Returns what is to be awaited where a share is spent, None as a rule.
+        Raises RateLimited, QuotaExceeded."""
         accounts = self._accounts.of(caller)
         for account in accounts:
-            if (account.tokens_left <= 0 or account.bytes_left <= 0) and not any_day:
-                self._refuse_day(account, "tokens" if account.tokens_left <= 0 else "bytes")
+            if of_day == OfDay.TOKENS and account.tokens_left <= 0:
+                self._refuse_day(account, "tokens")
+            if of_day and account.bytes_left <= 0:
+                self._refuse_day(account, "bytes")
             share = account.questions
             if share is not None and share.left < 1:
                 return self._admit_later(accounts)

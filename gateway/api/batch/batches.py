@@ -7,14 +7,15 @@ from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
 from contract.http import check_media_type, read_body
-from gateway.api.admission import admitted, admitted_any_day, count_body
+from gateway.api.admission import admitted, count_body
 from gateway.api.batch.paging import After, BatchPage, listed, owner
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.api.page import READS
 from gateway.batch.batch import wire
-from gateway.batch.form import BatchRequest, parse_batch
+from gateway.batch.form import MAX_BATCH_BYTES, BatchRequest, parse_batch
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import BATCH
+from gateway.limits.limiter import OfDay
 
 PATH = "/v1/batches"
 # As the log names it.
@@ -31,10 +32,10 @@ async def create(request: Request) -> Response:
     interaction = new_interaction(request, "batch", PATH)
 
     async def read() -> BatchRequest:
-        caller = await admitted(request, gateway, interaction, BATCH)
+        caller = await admitted(request, gateway, interaction, BATCH, OfDay.BYTES)
         check_media_type(request, "application/json")
         try:
-            body = await read_body(request)
+            body = await read_body(request, MAX_BATCH_BYTES)
         finally:
             count_body(request, gateway, caller)
         asked = parse_batch(body.data)
@@ -74,7 +75,7 @@ async def cancel(batch_id: str, request: Request) -> Response:
     interaction = new_interaction(request, "batch", CANCEL)
 
     async def identify() -> Caller:
-        return await admitted_any_day(request, gateway, interaction, BATCH)
+        return await admitted(request, gateway, interaction, BATCH, OfDay.NOTHING)
 
     try:
         batch = await gateway.batching.cancel(identify, batch_id, interaction)

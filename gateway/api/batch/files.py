@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
-from gateway.api.admission import admitted, admitted_any_day, count_body
+from gateway.api.admission import admitted, count_body
 from gateway.api.batch.file_form import declared_size, purpose_and_ttl, read_file_form, read_on
 from gateway.api.batch.paging import (
     MAX_FILES,
@@ -26,6 +26,7 @@ from gateway.errors import FileNotFound, FileStoreUnavailable, RequestTimeout
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import BATCH
+from gateway.limits.limiter import OfDay
 from gateway.log.interaction import UNKNOWN, Interaction
 from gateway.usecases.batching import Uploaded
 
@@ -56,7 +57,7 @@ async def upload(request: Request) -> Response:
 
 
 async def _received(request: Request, gateway: Gateway, interaction: Interaction) -> Uploaded:
-    caller = await admitted(request, gateway, interaction, BATCH)
+    caller = await admitted(request, gateway, interaction, BATCH, OfDay.BYTES)
     files = gateway.batching.files
     half = await files.begin(caller.tenant, declared_size(request, files.max_bytes))
     try:
@@ -108,7 +109,7 @@ async def delete(file_id: str, request: Request) -> Response:
     interaction = new_interaction(request, "file", PATH + "/{id}")
 
     async def identify() -> Caller:
-        return await admitted_any_day(request, gateway, interaction, BATCH)
+        return await admitted(request, gateway, interaction, BATCH, OfDay.NOTHING)
 
     try:
         await gateway.batching.delete_file(identify, file_id, interaction)

@@ -8,6 +8,7 @@ from gateway.api.admission import identify
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import BATCH
+from gateway.limits.limiter import OfDay
 
 MAX_FILES = 10_000
 MAX_BATCHES = 100
@@ -24,7 +25,7 @@ async def owner(request: Request, gateway: Gateway) -> Caller:
     again. Raises MissingScope, RateLimited."""
     caller = identify(request, gateway)
     caller.require(BATCH)
-    if (waiting := gateway.limits.admit(caller, any_day=True)) is not None:
+    if (waiting := gateway.limits.admit(caller, OfDay.NOTHING)) is not None:
         await waiting
     return caller
 

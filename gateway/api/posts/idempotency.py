@@ -23,6 +23,7 @@ from gateway.errors import IdempotencyConflict, RequestTimeout, RequestUnderWay
 from gateway.gateway import Gateway
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import ASK, CARD, MATCH
+from gateway.limits.limiter import OfDay
 
 HEADER = b"idempotency-key"
 # Printable ASCII, as the draft's structured fields are; a UUID has 36 characters.
@@ -118,7 +119,7 @@ async def _check(earlier: Earlier, gateway: Gateway, caller: Caller, size: int) 
     if earlier.state in ("begun", "unknown"):
         return
     gateway.limits.spend_bytes(caller, size)
-    if (waiting := gateway.limits.admit(caller, any_day=True)) is not None:
+    if (waiting := gateway.limits.admit(caller, OfDay.NOTHING)) is not None:
         await waiting
     if earlier.state == "another":
         raise IdempotencyConflict

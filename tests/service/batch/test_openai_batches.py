@@ -257,6 +257,7 @@ def test_what_a_file_or_a_batch_may_not_be_is_refused_by_name(client: OpenAI) ->
     assert create(input_file_id="nonsense") == (404, "file_not_found", "file_id")
     many = {str(n): "x" for n in range(17)}
     assert create(metadata=many) == (400, "invalid_field", "metadata")
+    assert create(metadata={"shop": "x" * 70_000}) == (413, "payload_too_large", None)
     assert refusal(lambda: client.batches.retrieve("batch_" + "0" * 32)) == (
         *(404, "batch_not_found", "batch_id"),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 from redis import Redis
 from sqlalchemy import Engine, create_engine, select
@@ -18,7 +19,7 @@ from gateway.identity.callers import hash_key
 from gateway.identity.scopes import USUAL
 from gateway.log.schema.access_tables import daily_use, key_audit
 from tests.support.asking import chat, photo, post, text_of
-from tests.support.batches import CHAT, jsonl, new_key, question, settings_of, shop
+from tests.support.batches import CHAT, jsonl, new_key, question, send, settings_of, shop
 from tests.support.command_line import shopsight
 from tests.support.migrating import migrate
 from tests.support.servers import wait_until
@@ -257,6 +258,31 @@ def test_who_has_used_up_the_day_may_still_fetch_cancel_and_delete(
     assert merchant.files.content(file.id).content
     assert merchant.batches.cancel(batch.id).status in ("cancelling", "cancelled")
     assert merchant.files.delete(file.id).deleted
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_asks_no_model_now_needs_no_tokens_of_the_day_but_its_bytes(
+    start_gateway: Start, stub: StubReplica, tmp_path: Path, database_url: str
+) -> None:
+    """A batch has a day's tokens of its own, and photos may be brought for one."""
+    key = new_key(database_url, "acme")
+    settings = settings_of(tmp_path, database_url, stub.url) | {"batch_concurrency": 0}
+    gateway = start_gateway(**settings, tenant_limits="tokens_per_day=15 bytes_per_day=60000")
+    merchant = shop(gateway, key)
+    with httpx.Client(headers={"authorization": f"Bearer {key}"}) as client:
+        used_up(client, gateway)
+        uploaded = client.post(f"{gateway}/v1/images", content=photo())
+        assert uploaded.status_code == 201, uploaded.text
+    assert not merchant.moderations.create(input="真皮吗?").results[0].flagged
+    made = send(merchant, [question(1, "x")])
+    assert made.status == "validating"
+    merchant.files.create(file=jsonl([question(1, "x" * 60_000)]), purpose="batch")
+    with pytest.raises(openai.RateLimitError) as refused:
+        merchant.batches.create(
+            input_file_id=made.input_file_id, endpoint=CHAT, completion_window="24h"
+        )
+    assert refused.value.code == "quota_exceeded"
+    assert refused.value.response.headers["x-ratelimit-limit-bytes"] == "60000"
 
 
 def told_of(gateway: str, declared: int, sent: int = 0, fields: str = "") -> str:
