@@ -1,6 +1,6 @@
 """HTTP at the rim of both services: bodies read with a bound, every error in the one JSON shape."""
 
-import codecs
+import asyncio
 import logging
 import re
 import secrets
@@ -22,6 +22,7 @@ from contract import errors
 from contract.errors import ShopsightError
 from contract.fields import fault_of, is_plain_name
 from contract.images import MAX_IMAGE_BYTES
+from contract.text.charsets import charset_named
 from contract.text.language import preferred_language
 
 # The largest photo as base64, with room for the turns around it.
@@ -35,6 +36,8 @@ GATHER_BYTES = 320 * 1024
 BODY_BYTES = "shopsight.body_bytes"
 
 _ROUTING = {404: errors.NotFound, 405: errors.MethodNotAllowed}
+# ASCII is a part of it.
+UTF8 = ("utf_8", "ascii")
 _OTHER_NAMES = {"text/json": "application/json"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -54,16 +57,8 @@ def check_media_type(request: Request, expected: str) -> None:
     encoding = request.headers.get("content-encoding", "identity").lower()
     if media_type(request) != expected or encoding != "identity":
         raise errors.UnsupportedMediaType
-    if any(not _is_utf8(charset) for charset in charsets):
+    if any(charset_named(charset) not in UTF8 for charset in charsets):
         raise errors.UnsupportedMediaType
-
-
-def _is_utf8(charset: str) -> bool:
-    """Whatever it is called: `utf8` is common. ASCII is a part of it."""
-    try:
-        return codecs.lookup(charset).name in ("utf-8", "ascii")
-    except LookupError:
-        return False
 
 
 async def bounded_stream(request: Request, max_bytes: int = MAX_BODY_BYTES) -> AsyncIterator[bytes]:
@@ -124,6 +119,9 @@ class EventStream(StreamingResponse):
     garbage collector: slots, followers and log rows hang on it."""
 
     media_type = "text/event-stream"
+    longest_s = 180.0
+    """Then a reader who takes it slowly is cut off: an answer is computed within its deadline, and
+    the log waits for the end (`gateway.log.outbox.delivery.LONGEST_REQUEST_S`)."""
 
     def __init__(self, body: AsyncGenerator[bytes], headers: dict[str, str]) -> None:
         # x-accel-buffering: a proxy that does not know better would hold the stream back.
@@ -132,8 +130,13 @@ class EventStream(StreamingResponse):
         self._body = body
 
     async def stream_response(self, send: Send) -> None:
-        async with aclosing(self._body):
-            await super().stream_response(send)
+        timer = asyncio.timeout(self.longest_s)
+        try:
+            async with aclosing(self._body), timer:
+                await super().stream_response(send)
+        except TimeoutError:  # without its last byte the server closes the connection
+            if not timer.expired():
+                raise
 
 
 def request_id(headers: Mapping[str, str]) -> str:

@@ -1,7 +1,6 @@
 """Reads a multipart body within limits: one photo and a few short fields. Texts are decoded by the
 charset that the part or the form declares, which is UTF-8 where neither does."""
 
-import codecs
 from collections.abc import AsyncGenerator
 
 from python_multipart.multipart import parse_options_header
@@ -13,6 +12,7 @@ from contract.errors import InvalidField
 from contract.fields import is_plain_name
 from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
+from contract.text.charsets import charset_named
 from contract.text.language import language_of
 from gateway.errors import InvalidMultipart, UndecodableText
 
@@ -28,10 +28,10 @@ CHARSET_FIELD = "_charset_"
 # Charsets that texts come in, by Python's names; the second one is what it is read as. GB 18030
 # holds all of the two before it. Not those in which ASCII is written otherwise: they hide words.
 _CHARSETS = {
-    **{name: name for name in ("utf-8", "ascii", "big5", "big5hkscs", "gb18030")},
+    **{name: name for name in ("utf_8", "ascii", "big5", "big5hkscs", "gb18030")},
     **{"gbk": "gb18030", "gb2312": "gb18030"},
     **{name: name for name in ("shift_jis", "cp932", "euc_jp", "euc_kr", "cp949")},
-    **{name: name for name in ("iso8859-1", "iso8859-15", "cp1250", "cp1251", "cp1252", "koi8-r")},
+    **{name: name for name in ("latin_1", "iso8859_15", "cp1250", "cp1251", "cp1252", "koi8_r")},
 }
 _LONGEST_NAME = 40
 # Names that Python does not know: of browsers (https://encoding.spec.whatwg.org), Windows, Java.
@@ -156,8 +156,7 @@ def _charset_of(content_type: bytes | None) -> bytes | None:
 def _decode(data: bytes, charset: bytes) -> str:
     try:
         named = charset[:_LONGEST_NAME].decode("ascii").strip().lower()
-        name = codecs.lookup(_OTHER_NAMES.get(named, named)).name
-        return data.decode(_CHARSETS[name])
+        return data.decode(_CHARSETS[charset_named(_OTHER_NAMES.get(named, named))])
     except (LookupError, ValueError):  # an unknown charset, or bytes that are none of its own
         raise UndecodableText(_language_of(data)) from None
 

@@ -74,7 +74,7 @@ def freshness(headers: Mapping[str, str], max_fresh_s: float) -> float | None:
     if found is None or "no-cache" in control:
         return 0.0
     age = headers.get("age", "0")
-    spent = int(age[:10]) if age.isdigit() else 0
+    spent = int(age[:10]) if age.isascii() and age.isdigit() else 0  # `²` is a digit, too
     return float(min(max(int(found[1]) - spent, 0), max_fresh_s))
 
 

@@ -1,15 +1,18 @@
 """contract/sse.py and contract/render.py: an answer as bytes, and back."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from starlette.types import Message
 
 from contract import render, sse
 from contract.completion import CompletionRequest, Turn
 from contract.errors import ContextLengthExceeded, InternalError, ReplicaFailed
+from contract.http import EventStream
 from contract.render import AnswerPiece
 from contract.response import (
     AnswerFrame,
@@ -19,6 +22,8 @@ from contract.response import (
     Usage,
     fingerprint,
 )
+from gateway.config import Settings
+from gateway.log.outbox.delivery import LONGEST_REQUEST_S
 
 FRAME = AnswerFrame("chatcmpl-1", "shopsight", "r1", counts_tokens=True)
 ASKED = CompletionRequest((Turn("user", "?"),), None, include_usage=True)
@@ -151,3 +156,42 @@ async def test_leaving_a_stream_closes_its_source() -> None:
 async def test_an_error_before_the_first_event_is_raised_at_once() -> None:
     with pytest.raises(ReplicaFailed):
         await render.primed(events(ReplicaFailed()))
+
+
+async def test_a_reader_who_takes_it_slowly_is_cut_off_and_the_answer_is_closed() -> None:
+    closed: list[bool] = []
+    sent: list[Message] = []
+
+    async def body() -> AsyncGenerator[bytes]:
+        try:
+            for number in range(9):
+                yield b"data: %d" % number
+        finally:
+            closed.append(True)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if len(sent) == 2:
+            await asyncio.Event().wait()
+
+    stream = EventStream(body(), {})
+    stream.longest_s = 0.01
+    await stream.stream_response(send)
+    assert closed == [True]
+    assert [message.get("more_body") for message in sent] == [None, True], "no last byte"
+
+
+async def test_a_stream_s_own_failure_is_not_taken_for_a_slow_reader() -> None:
+    async def body() -> AsyncGenerator[bytes]:
+        yield b"data: 1"
+        raise TimeoutError
+
+    async def send(_: Message) -> None: ...
+
+    with pytest.raises(TimeoutError):
+        await EventStream(body(), {}).stream_response(send)
+
+
+def test_the_log_waits_for_the_slowest_reader() -> None:
+    deadline_s = Settings.model_fields["deadline_ms"].default / 1000
+    assert deadline_s + EventStream.longest_s < LONGEST_REQUEST_S

@@ -157,6 +157,7 @@ def test_the_rest_of_the_internet_is_public(address: str) -> None:
         ({"cache-control": "Private, max-age=60"}, None),
         ({"cache-control": "max-age=-1"}, 0),
         ({"cache-control": "max-age=60", "age": "x"}, 60),
+        ({"cache-control": "max-age=60", "age": "\xb2"}, 60),
     ],
 )
 def test_a_photo_is_fresh_as_long_as_its_server_says(
