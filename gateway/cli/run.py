@@ -36,6 +36,7 @@ def _stay_up(bind: str, port: int) -> NoReturn:
         "DATABASE_URL": settings.database_url,
         "SPOOL_DIR": str(settings.spool_dir),
         "IMAGE_DIR": str(settings.image_dir),
+        "FILE_DIR": str(settings.file_dir),
     }
 
     def loading() -> None:

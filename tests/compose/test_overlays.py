@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contract.turns import MAX_PHOTOS
 from gateway.images.remote.settings import ImageUrlSettings
 from gateway.pool.settings import PoolSettings
 from gateway.pool.upstreams.upstream import Upstream
@@ -95,7 +96,7 @@ def check_options(told: dict[str, str], upstream: Upstream) -> int:
     assert upstream.priorities == (told["--scheduling-policy"] == "priority")
     processor = json.loads(told["--mm-processor-kwargs"])
     assert processor["images_kwargs"]["size"]["longest_edge"] == upstream.max_image_pixels
-    assert json.loads(told["--limit-mm-per-prompt"]) == {"image": 1, "video": 0}
+    assert json.loads(told["--limit-mm-per-prompt"]) == {"image": MAX_PHOTOS, "video": 0}
     return upstream.max_image_pixels
 
 

@@ -23,6 +23,7 @@ from gateway.log.event import BadEvent
 from gateway.log.redaction import CONTENT, WITHOUT_CONTENT, without_content
 from gateway.log.rollups.tables import rollup_state
 from gateway.log.schema.access_tables import key_audit
+from gateway.log.schema.canary_tables import warmed_answers
 from gateway.log.schema.columns import utc_now
 from gateway.log.schema.partitions import first_id_at
 from gateway.log.schema.privacy_tables import audit, tombstones
@@ -51,8 +52,9 @@ def content_dropped_until(connection: Connection) -> datetime | None:
 
 
 def drop_content(engine: Engine, before: datetime) -> int:
-    """Clear the content of interactions, votes and dead letters from before `before`. Returns how
-    many interactions had content. Their roll-ups must have been made."""
+    """Clear the content of interactions, votes and dead letters from before `before`, and notes of
+    answers computed ahead. Returns how many interactions had content. Their roll-ups must have
+    been made."""
     with engine.connect() as connection:
         now = connection.scalar(select(utc_now())) or before
         asked, arrived = _state(connection, ASKED), _state(connection, ARRIVED)
@@ -69,6 +71,8 @@ def drop_content(engine: Engine, before: datetime) -> int:
             change = update(feedback).where(feedback.c.interaction_id.in_(keys))
             connection.execute(change.values(reason=None, answer_key=None))
     _clear_dead_letters(engine, before)
+    with engine.begin() as connection:  # one batch: a canary warms some thousands at most
+        connection.execute(delete(warmed_answers).where(warmed_answers.c.warmed_at < before))
     _save_state(engine, ASKED, before)
     _save_state(engine, ARRIVED, now - OVERLAP)
     return cleared

@@ -9,6 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, func, insert, select
 
+from gateway.cache.answers import GivenAnswer
+from gateway.canary.hottest import note_warmed
 from gateway.config import Settings
 from gateway.log.event import id_of
 from gateway.log.outbox import dead_letters
@@ -23,6 +25,7 @@ from gateway.log.rollups.tables import (
     daily_reach,
 )
 from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
+from gateway.log.schema.canary_tables import warmed_answers
 from gateway.log.schema.partitions import first_id_at
 from gateway.log.schema.privacy_tables import tombstones
 from gateway.log.schema.tables import dead_letters as letters
@@ -163,6 +166,19 @@ def test_thumbs_and_dead_letters_and_tombstones_have_the_same_terms(
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(feedback)) == 1
         assert connection.scalar(select(func.count()).select_from(tombstones)) == 0
+
+
+def test_notes_of_answers_computed_ahead_go_with_the_content(migrated: str, engine: Engine) -> None:
+    """They name a photo by its digest. Else they would stay until another canary begins."""
+    for moment in (OLD, NOW):
+        note_warmed(engine, GivenAnswer("r1", "d" * 64, "a"), GivenAnswer("r2", "d" * 64, "b"))
+        with engine.begin() as connection:
+            fresh = warmed_answers.c.warmed_at > OLD
+            connection.execute(warmed_answers.update().where(fresh).values(warmed_at=moment))
+    upkeep(migrated, engine).round()
+    with engine.connect() as connection:
+        (kept,) = connection.scalars(select(warmed_answers.c.warmed_at))
+    assert kept > OLD
 
 
 def test_a_gateway_keeps_its_file_in_order_without_a_worker(
