@@ -25,7 +25,7 @@ from demo_model.pictures.facts import Scene, scene_of
 
 SECOND_TURN = 0.14
 WITHOUT_PHOTO = 0.04
-TURNS = 0.16
+TURNS = 0.22
 INSTRUCTED = 0.14
 PLACES = 0.45  # of the talks about two products
 

@@ -19,14 +19,14 @@ from demo_model.language.tasks.talk import Talk
 from demo_model.pictures.facts import Scene
 from demo_model.training.conversations import Conversation, Transcriber, converse, second_photo
 
-CONVERSATIONS = 4
+CONVERSATIONS = 3
 # Without the photo's own. A second photo counts as one, since it is spread later.
 ROW_TOKENS = 380
 # Shoppers ask these most, in the most different words.
 OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift")
 # How often a picture is used for each of these.
-VERDICTS, NAMES, BY_HAND, PEOPLE = 2, 2, 4, 2
-CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES = 0.35, 0.5, 0.4, 0.25, 0.4
+VERDICTS, NAMES, BY_HAND, PEOPLE = 1, 3, 4, 4
+CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES = 0.3, 0.7, 0.4, 0.2, 0.3
 
 
 def rows_of(
