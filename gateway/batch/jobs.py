@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 CHUNK = 1_000
 # Of a batch whose lines are still under way: it is looked at again after this.
 LATER_S = 0.5
+# Lines that are under way when their batch is cancelled or expires may still be answered for so
+# long: an answer takes seconds, but who waits behind shoppers may wait for an hour.
+PATIENCE = timedelta(minutes=2)
 
 batch, line = batches.c, batch_lines.c
 
@@ -62,12 +65,8 @@ class BatchJobs:
         store: Files,
         queue: LineQueue,
         pseudonyms: Pseudonyms,
-        *,
         lease_s: float,
-        patience_s: float,
     ) -> None:
-        """`patience_s`: how long lines that are under way may take when a batch is cancelled or
-        expires."""
         mysql = engine.dialect.name in MYSQL
         self._engine = (
             engine.execution_options(isolation_level="READ COMMITTED") if mysql else engine
@@ -77,7 +76,6 @@ class BatchJobs:
         self._pseudonyms = pseudonyms
         self._outputs = Outputs(self._engine, store)
         self._lease = timedelta(seconds=lease_s)
-        self._patience = timedelta(seconds=patience_s)
 
     def claim(self) -> Job | None:
         """Lease the oldest batch that waits for something to be done to it as a whole."""
@@ -123,7 +121,7 @@ class BatchJobs:
 
     def _has_lines_under_way(self, connection: Connection, row: Row[Any], now: datetime) -> bool:
         since: datetime = row.cancelling_at or row.expires_at
-        if now > since + self._patience:
+        if now > since + PATIENCE:
             return False
         leased = exists().where(line.batch_id == row.batch_id, line.leased_until > now)
         return bool(connection.scalar(select(leased)))

@@ -56,14 +56,8 @@ class BatchLane:
     ) -> BatchWorker:
         settings = self._settings
         queue = LineQueue(engine, settings.batch_lease_s)
-        jobs = BatchJobs(
-            engine,
-            self.files,
-            queue,
-            self._pseudonyms,
-            lease_s=settings.batch_lease_s,
-            patience_s=settings.batch_line_deadline_ms / 1000,
-        )
+        lease_s = settings.batch_lease_s
+        jobs = BatchJobs(engine, self.files, queue, self._pseudonyms, lease_s)
         retention = Retention(engine, self.files, settings.batch_window_s)
         metrics = BatchMetrics(registry)
         return BatchWorker(settings, jobs, queue, ask, refuse, may_ask, retention, metrics)

@@ -25,7 +25,10 @@ class BatchSettings(BaseModel):
         description="Lines that one worker has under way. The rest of the places is shoppers'.",
     )
     batch_line_deadline_ms: int = Field(
-        120_000, ge=1_000, description="For one try of a line, which waits behind shoppers."
+        3_600_000,
+        ge=1_000,
+        description="For one try of a line, which waits behind shoppers. A replica where they take"
+        " all slots gives its lane one a minute, and has half of this time if there is another.",
     )
     batch_window_s: int = Field(
         86_400, ge=1, description="What a batch has not done by then has expired."

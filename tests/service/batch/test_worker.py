@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,24 @@ def test_a_cancelled_batch_keeps_what_was_done(lane: Lane, stub: StubReplica) ->
     assert len(done) + len(left) == 20
     assert not done & {each["custom_id"] for each in left}
     assert {each["error"]["code"] for each in left} == {"batch_cancelled"}
+
+
+@ON_ONE
+def test_a_cancelled_batch_does_not_wait_as_long_as_its_lines_may(
+    lane: Lane, stub: StubReplica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.batch.jobs.PATIENCE", timedelta(seconds=1))
+    stub.delay_s = 30
+    lane.work(batch_concurrency=1)
+    batch = send(lane.client, numbered(2))
+    wait_until("a line under way", lambda: stub.calls)
+    lane.client.batches.cancel(batch.id)
+    begun = time.monotonic()
+    batch = ended(lane.client, batch)
+    assert 1 < time.monotonic() - begun < 15
+    assert batch.status == "cancelled"
+    left = results(lane.client, batch.error_file_id)
+    assert [each["error"]["code"] for each in left] == ["batch_cancelled"] * 2
 
 
 def test_a_batch_that_nobody_has_checked_can_be_cancelled(lane: Lane) -> None:
