@@ -11,11 +11,10 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Engine,
-    Row,
     and_,
     exists,
+    func,
     or_,
     select,
     update,
@@ -34,8 +33,6 @@ log = logging.getLogger(__name__)
 
 # Lines of one transaction.
 CHUNK = 1_000
-# Of a batch whose lines are still under way: it is looked at again after this.
-LATER_S = 0.5
 # Lines that are under way when their batch is cancelled or expires may still be answered for so
 # long: an answer takes seconds, but who waits behind shoppers may wait for an hour.
 PATIENCE = timedelta(minutes=2)
@@ -78,23 +75,20 @@ class BatchJobs:
         self._lease = timedelta(seconds=lease_s)
 
     def claim(self) -> Job | None:
-        """Lease the oldest batch that waits for something to be done to it as a whole."""
+        """Lease the oldest batch that waits for something to be done to it as a whole. Those with
+        lines under way are passed over: their lines may take PATIENCE."""
         with self._engine.begin() as connection:
             now = connection.scalar(select(utc_now()))
             assert now is not None
-            query = select(batches).where(self._waits(now), batch.leased_until <= now)
+            free = and_(batch.leased_until <= now, ~_has_lines_under_way(now))
+            query = select(batches).where(_waits(now), free)
             query = query.order_by(batch.created_at).limit(1)
             row = connection.execute(query.with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
-            under_way = row.status != "validating" and self._has_lines_under_way(
-                connection, row, now
-            )
-            until = now + (timedelta(seconds=LATER_S) if under_way else self._lease)
             change = update(batches).where(batch.batch_id == row.batch_id, batch.fence == row.fence)
-            values = {"fence": row.fence + 1, "leased_until": until}
-            won = connection.execute(change.values(values)).rowcount
-            if under_way or not won:
+            values = {"fence": row.fence + 1, "leased_until": now + self._lease}
+            if not connection.execute(change.values(values)).rowcount:
                 return None
         whose = row.batch_id, row.tenant, row.endpoint, row.status, row.input_file_id
         return Job(*whose, timedelta(seconds=row.output_ttl_s), row.fence + 1)
@@ -111,20 +105,6 @@ class BatchJobs:
             self._check(job)
         else:
             self._outputs.write(job.key, job.tenant, job.fence, job.output_ttl)
-
-    def _waits(self, now: datetime) -> ColumnElement[bool]:
-        done = or_(batch.completed + batch.failed >= batch.total, batch.expires_at <= now)
-        return or_(
-            batch.status.in_(("validating", "cancelling", "finalizing")),
-            and_(batch.status == "in_progress", done),
-        )
-
-    def _has_lines_under_way(self, connection: Connection, row: Row[Any], now: datetime) -> bool:
-        since: datetime = row.cancelling_at or row.expires_at
-        if now > since + PATIENCE:
-            return False
-        leased = exists().where(line.batch_id == row.batch_id, line.leased_until > now)
-        return bool(connection.scalar(select(leased)))
 
     def _check(self, job: Job) -> None:
         """The batch goes on, or has failed. A batch that was cancelled meanwhile stays so."""
@@ -161,6 +141,21 @@ class BatchJobs:
         with self._engine.begin() as connection:
             change = update(batches).where(is_still)
             connection.execute(change.values(leased_until=batch.created_at, **values))
+
+
+def _waits(now: datetime) -> ColumnElement[bool]:
+    done = or_(batch.completed + batch.failed >= batch.total, batch.expires_at <= now)
+    return or_(
+        batch.status.in_(("validating", "cancelling", "finalizing")),
+        and_(batch.status == "in_progress", done),
+    )
+
+
+def _has_lines_under_way(now: datetime) -> ColumnElement[bool]:
+    """And may still wait for them. Of a batch that is being checked none can be."""
+    since = func.coalesce(batch.cancelling_at, batch.expires_at)
+    leased = exists().where(line.batch_id == batch.batch_id, line.leased_until > now)
+    return and_(batch.status != "validating", since >= now - PATIENCE, leased)
 
 
 def _held(job: Job) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, insert, select
 
+from gateway.batch.jobs import BatchJobs
 from gateway.batch.line import Line
 from gateway.batch.lines import LineQueue
 from gateway.config import Settings
@@ -34,13 +35,14 @@ def engine(database_url: str) -> Iterator[Engine]:
 def fill(engine: Engine, lines: int, **changes: Any) -> None:
     """A batch in progress."""
     now = datetime.now(UTC)
+    key: uuid.UUID = changes.get("batch_id", KEY)
     row = {
-        "batch_id": KEY,
+        "batch_id": key,
         "tenant": "acme",
         "key_id": "k",
         "endpoint": "/v1/chat/completions",
         "status": "in_progress",
-        "input_file_id": KEY,
+        "input_file_id": key,
         "created_at": now,
         "expires_at": now + timedelta(hours=1),
         "total": lines,
@@ -53,11 +55,13 @@ def fill(engine: Engine, lines: int, **changes: Any) -> None:
     }
     with engine.begin() as connection:
         connection.execute(insert(batches), row)
+    if not lines:
+        return
     rows = [
         {"place": n, "number": n + 1, "custom_id": f"q{n}", "position": n * 10, "length": 10}
         for n in range(lines)
     ]
-    LineQueue(engine, 1).put(KEY, [{**each, "user_pseudonym": None} for each in rows])
+    LineQueue(engine, 1).put(key, [{**each, "user_pseudonym": None} for each in rows])
 
 
 def counted(engine: Engine) -> tuple[int, int, int]:
@@ -188,6 +192,31 @@ def test_a_batch_in_progress_says_how_many_lines_it_has_left(engine: Engine) -> 
     finish(queue, queue.take(KEY, 1)[0])
     (found,), left = queue.batches()
     assert (found.key, found.tenant, left) == (KEY, "acme", 2)
+
+
+def test_a_batch_with_lines_under_way_keeps_no_other_waiting(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    first, expired, young = KEY, uuid.UUID(int=8), uuid.UUID(int=9)
+    ended = {"expires_at": now - timedelta(seconds=5)}
+    fill(engine, 2, status="cancelling", cancelling_at=now, created_at=now - timedelta(hours=2))
+    fill(engine, 2, batch_id=expired, created_at=now - timedelta(hours=1), **ended)
+    fill(engine, 0, batch_id=young, status="validating")
+    queue = LineQueue(engine, 60)
+    lines = [queue.take(key, 1)[0] for key in (first, expired)]
+    jobs = BatchJobs(engine, None, queue, None, 0.5)  # type: ignore[arg-type]  # not for claiming
+    job = jobs.claim()
+    assert job is not None
+    assert job.key == young
+    assert jobs.claim() is None, "the others wait for their lines"
+    queue.put_back(lines[1], 0, counts=False)
+    assert (job := jobs.claim()) is not None
+    assert job.key == expired
+    time.sleep(0.6)
+    monkeypatch.setattr("gateway.batch.jobs.PATIENCE", timedelta(seconds=0.1))
+    assert (job := jobs.claim()) is not None
+    assert job.key == first, "and not for ever"
 
 
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
