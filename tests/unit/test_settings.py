@@ -2,11 +2,12 @@
 
 import inspect
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings
 
 from contract.process.home import Place, home
@@ -63,10 +64,27 @@ def test_the_defaults_in_the_example_are_the_real_ones(monkeypatch: pytest.Monke
 
 def test_defaults_of_compose_are_those_that_the_example_shows() -> None:
     text = "".join(path.read_text() for path in ROOT.glob("docker-compose*.yml"))
-    given = dict(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", text))
+    given = dict(re.findall(r"\$\{([A-Z_]+):?-([^}]*)\}", text))
     for name, value in documented().items():
         if name in {"METRICS_RETENTION", "GRAFANA_PORT"} or name.startswith(("ALERTM", "AUTOSC")):
             assert value == given[name], name
+
+
+def test_compose_hands_on_what_is_empty_where_that_means_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`:-` would put the default in its place. To a replica what is empty is unset."""
+    folders = ROOT, ROOT / "deploy" / "swarm"
+    files = [path for folder in folders for path in folder.glob("docker-compose*.yml")]
+    text = "".join(path.read_text() for path in files)
+    for name, default in re.findall(r"\$\{([A-Z_]+):-([^}]+)\}", text):
+        if (field := name.lower()) in GatewaySettings.model_fields:
+            monkeypatch.setenv(name, default)
+            usual = getattr(GatewaySettings(_env_file=None), field)
+            monkeypatch.setenv(name, "")
+            with suppress(ValidationError):  # such as of a number, where the default is in place
+                assert getattr(GatewaySettings(_env_file=None), field) == usual, name
+            monkeypatch.delenv(name)
 
 
 def test_lists_come_as_commas_and_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
