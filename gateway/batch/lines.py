@@ -64,13 +64,16 @@ class LineQueue:
                     taken.append(own)
             return taken
 
-    def renew(self, held: Iterable[Line]) -> None:
-        """Lengthen the leases. One that is lost already stays lost."""
+    def renew(self, held: Iterable[Line]) -> set[Line]:
+        """Lengthen the leases. Returns those that are lost: they stay so."""
+        lost = set()
         with self._engine.begin() as connection:
             until = _now(connection) + self._lease
             for own in held:
                 change = update(batch_lines).where(_held(own))
-                connection.execute(change.values(leased_until=until))
+                if not connection.execute(change.values(leased_until=until)).rowcount:
+                    lost.add(own)
+        return lost
 
     def put_back(self, own: Line, after_s: float, counts: bool) -> None:
         """End the lease without a result. The line is due again after `after_s`."""

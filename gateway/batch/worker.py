@@ -139,10 +139,11 @@ class BatchWorker:
         self._metrics.under_way.set(len(self._lines))
         try:
             answer = await self._answer(batch, line)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             # Not by the executor, whose threads may be ending: this is the last word of a worker.
-            with contextlib.suppress(SQLAlchemyError):
-                self._queue.put_back(line, 0.0, counts=False)
+            if error.args != ("lost",):
+                with contextlib.suppress(SQLAlchemyError):
+                    self._queue.put_back(line, 0.0, counts=False)
             raise
         pause = pause_after(answer, line.tries)
         if pause is not None:
@@ -196,7 +197,11 @@ class BatchWorker:
             await asyncio.sleep(self._renew_s)
             try:
                 if held := [line for _, line in self._lines.values()]:
-                    await self._call(self._queue.renew, held)
+                    lost = await self._call(self._queue.renew, held)
+                    self._metrics.lost.inc(len(lost))
+                    for task, (_, line) in self._lines.items():
+                        if line in lost:  # nobody wants its answer, which may be an hour away
+                            task.cancel("lost")
                 if self._job is not None:
                     await self._call(self._jobs.renew, self._job[0])
             except SQLAlchemyError as error:

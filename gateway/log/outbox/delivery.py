@@ -28,7 +28,6 @@ MAX_UNKNOWN_FAULTS = 8
 TABLE_SHAPE_AGE_S = 10
 # An event is committed at the end of its request, whose deadline is 30 s. Its `asked_at` is at most
 # so much earlier. With a larger value each batch would read the tombstones of a mass erasure.
-# A batch's line may take an hour: for those whom lines name, tombstones of any age are read.
 LONGEST_REQUEST_S = 300
 # Fields of events that are no columns.
 NO_COLUMNS = {VOTE_FIELD, UPLOADED_FIELD}

@@ -129,7 +129,7 @@ def test_who_is_late_writes_nothing(engine: Engine) -> None:
     assert not finish(slow, late, '"late"')
     slow.put_back(late, 0, counts=False)
     assert quick.take(KEY, 5) == [], "nor can it give away what it lost"
-    slow.renew([late])
+    assert slow.renew([late]) == {late}
     assert finish(quick, line, '"right"')
     assert not finish(quick, line, '"twice"')
     with engine.connect() as connection:

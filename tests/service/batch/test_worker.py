@@ -228,7 +228,7 @@ def test_a_cancelled_batch_does_not_wait_as_long_as_its_lines_may(
 ) -> None:
     monkeypatch.setattr("gateway.batch.jobs.PATIENCE", timedelta(seconds=1))
     stub.delay_s = 30
-    lane.work(batch_concurrency=1)
+    at_work = lane.work(batch_concurrency=1)
     batch = send(lane.client, numbered(2))
     wait_until("a line under way", lambda: stub.calls)
     lane.client.batches.cancel(batch.id)
@@ -238,6 +238,9 @@ def test_a_cancelled_batch_does_not_wait_as_long_as_its_lines_may(
     assert batch.status == "cancelled"
     left = results(lane.client, batch.error_file_id)
     assert [each["error"]["code"] for each in left] == ["batch_cancelled"] * 2
+    stub.delay_s = 0
+    assert ended(lane.client, send(lane.client, numbered(1)), 15).status == "completed"
+    assert at_work.count("batch_leases_lost_total") == 1, "nobody waits for its answer"
 
 
 def test_a_batch_that_nobody_has_checked_can_be_cancelled(lane: Lane) -> None:
