@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import socket
 import ssl
 import time
 from collections import deque
@@ -13,6 +14,9 @@ from gateway.pool.http.connection import Connection, UpstreamError
 
 # A replica in the same network accepts a connection in microseconds, or is not there.
 CONNECT_TIMEOUT_S = 1.0
+# A line of a batch may wait in silence for half an hour. Whether the other machine is still there
+# is asked after 30 s, and then every 10 s. After 3 without an answer the connection fails.
+KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 # uvicorn and llama.cpp close idle connections after 5 s. A request must not be sent at that moment.
 MAX_IDLE_S = 4.0
 
@@ -78,12 +82,13 @@ class ConnectionPool:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                _, connection = await loop.create_connection(
+                transport, connection = await loop.create_connection(
                     lambda: Connection(self._on_data, self._on_idle, self._on_closed),
                     self._host,
                     self._port,
                     ssl=self._tls,
                 )
+            _keep_alive(transport.get_extra_info("socket"))
         except (OSError, TimeoutError) as error:
             raise UpstreamError("connect", repr(error)) from None
         return connection
@@ -100,6 +105,13 @@ class ConnectionPool:
     def _on_closed(self, connection: Connection) -> None:
         if connection in self._idle:
             self._idle.remove(connection)
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if (option := getattr(socket, name, None)) is not None:  # not every system has each
+            connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 @functools.cache

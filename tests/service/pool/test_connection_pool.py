@@ -1,6 +1,7 @@
 """The connection to a replica against servers that do to HTTP what networks do to it."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
@@ -8,7 +9,7 @@ import pytest
 
 from gateway.pool.http import connection as wire
 from gateway.pool.http.connection import UpstreamError
-from gateway.pool.http.connection_pool import ConnectionPool
+from gateway.pool.http.connection_pool import KEEP_ALIVE, ConnectionPool
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BODY = [b"photo" * 100_000, b"end"]
@@ -282,3 +283,16 @@ async def test_the_head_of_an_answer_is_no_sign_of_life_and_its_body_is() -> Non
             go_on.set()
             assert [chunk async for chunk in response.chunks()] == [b"hi"]
             assert pool.last_byte_at > before
+
+
+async def test_the_kernel_asks_whether_a_silent_machine_is_still_there() -> None:
+    async with (
+        pool_to(says(OK + b"content-length: 2\r\n\r\n", b"ok")) as (pool, _),
+        pool.request("POST", "/v1/x", {"a": "b"}, BODY) as answer,
+    ):
+        assert answer._transport is not None
+        connected = answer._transport.get_extra_info("socket")
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        asked = [connected.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+        assert asked == list(KEEP_ALIVE.values())
