@@ -2,10 +2,13 @@
 no I/O: it spends shares that this gateway holds."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
 from dataclasses import replace
 from enum import IntEnum
 
+from contract.render import AnswerPiece, AnswerPieces
+from contract.response import Finished
 from gateway.errors import QuotaExceeded, RateLimited
 from gateway.identity.callers import Caller
 from gateway.limits.accounts import Account, Accounts
@@ -86,12 +89,22 @@ class Limiter:
         for account in self._accounts.of(caller):
             self._days.spend_bytes(account, size)
 
-    def computed(self, interaction: Interaction) -> None:
-        """Count the tokens of an answer that was computed for its asker. Who follows another's, or
-        gets one that is stored, pays nothing."""
-        if interaction.cache == "miss":
-            for account in self._accounts.of(interaction.caller):
-                self._days.spend(account, interaction.tokens)
+    async def paid(self, caller: Caller, pieces: AnswerPieces) -> AsyncGenerator[AnswerPiece]:
+        """The pieces of a computation, whose tokens are counted for who began it: at its end, of
+        prompt and answer. Where it breaks off, as many as there were pieces."""
+        tokens = 0
+        async with aclosing(pieces):
+            try:
+                async for piece in pieces:
+                    if isinstance(piece, Finished):
+                        used = piece.usage
+                        tokens = used.prompt_tokens + used.completion_tokens
+                    else:
+                        tokens += 1
+                    yield piece
+            finally:
+                for account in self._accounts.of(caller):
+                    self._days.spend(account, tokens)
 
     async def recompute(self, interaction: Interaction) -> None:
         """Let a request go past the answer cache. A shopper without a key has few of these, and its

@@ -111,13 +111,6 @@ class Interaction:
         return joined(self._answer)
 
     @property
-    def tokens(self) -> int:
-        """Of prompt and answer. Of an answer that broke off as many as it had pieces."""
-        if self.end is None:
-            return len(self._answer)
-        return self.end.usage.prompt_tokens + self.end.usage.completion_tokens
-
-    @property
     def elapsed_ms(self) -> float:
         return (time.monotonic() - self.started) * 1000
 

@@ -91,14 +91,11 @@ class Answering:
             else:  # 5 join whoever is being answered the same, or lead
                 events = self._computed(question, key, interaction)
 
-            try:
-                async with aclosing(events):
-                    async for event in events:
-                        interaction.add_piece(event)
-                        if isinstance(event, Delta):
-                            yield event
-            finally:
-                self.limits.computed(interaction)
+            async with aclosing(events):
+                async for event in events:
+                    interaction.add_piece(event)
+                    if isinstance(event, Delta):
+                        yield event
             if interaction.end is None:
                 raise ReplicaFailed
             if (read_product := question.known.task.read_product) is not None:
@@ -166,7 +163,7 @@ class Answering:
         is known to name a person."""
         control = interaction.control
         shared = question.known.shareable and control.share and not alone
-        compute = partial(self.compute, question, key, shared, interaction)
+        compute = partial(self.compute, question, key, shared, interaction, not refresh)
         lane = "batch " if interaction.caller.batch else ""  # no shopper follows who may wait
 
         def stored(value: bytes) -> list[AnswerPiece] | None:
@@ -196,9 +193,10 @@ class Answering:
             self._refreshes.watch(flight)
 
     async def compute(
-        self, question: Question, key: AnswerKey, keep: bool, interaction: Interaction
+        self, question: Question, key: AnswerKey, keep: bool, interaction: Interaction, paid: bool
     ) -> AsyncGenerator[AnswerPiece]:
-        """Steps 6, 7 and the storing half of 8: once for everybody who asks the same now."""
+        """Steps 6, 7 and the storing half of 8: once for everybody who asks the same now. `paid`:
+        by who began it, even where it has left since."""
         screen = self.screening.stream(key.namespace)
         pieces: list[Delta] = []
         end: Finished | None = None
@@ -219,6 +217,8 @@ class Answering:
             system=question.known.task.system,
             priority="batch" if interaction.caller.batch else "interactive",
         )
+        if paid:
+            events = self.limits.paid(interaction.caller, events)
         async with aclosing(events):
             async for event in events:
                 photo = await question.verdict_on_photo()  # 7 may it be answered

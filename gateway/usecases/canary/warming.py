@@ -129,7 +129,7 @@ class Warming:
 
         answer = GivenAnswer(revision, key.image, key.digest)
         await asyncio.to_thread(note_warmed, self.engine, source, answer)
-        async with aclosing(answering.compute(question, key, True, interaction)) as pieces:
+        async with aclosing(answering.compute(question, key, True, interaction, False)) as pieces:
             async for _ in pieces:
                 pass
         # Whoever was erased meanwhile has taken the source along, and perhaps looked for this one
