@@ -48,14 +48,17 @@ class Limiter:
         when they have come. Returns what is to be awaited where a share is spent, None as a rule.
         Raises RateLimited, QuotaExceeded."""
         accounts = self._accounts.of(caller)
-        for account in accounts:
+        spent = False
+        for account in accounts:  # the day of each, also behind one whose share is spent
             if of_day == OfDay.TOKENS and account.tokens_left <= 0:
                 self._refuse_day(account, "tokens")
             if of_day and account.bytes_left <= 0:
                 self._refuse_day(account, "bytes")
             share = account.questions
             if share is not None and share.left < 1:
-                return self._admit_later(accounts)
+                spent = True
+        if spent:
+            return self._admit_later(accounts)
         self._spend(accounts)
         return None
 

@@ -9,11 +9,12 @@ from sqlalchemy import create_engine
 
 from contract.render import AnswerPiece
 from contract.response import Delta, Finished, Usage
+from gateway.errors import QuotaExceeded
 from gateway.identity.callers import Caller
 from gateway.limits.accounts import Account, Accounts
 from gateway.limits.daily import Days
 from gateway.limits.leasing import Leasing
-from gateway.limits.limiter import Limiter
+from gateway.limits.limiter import Limiter, OfDay
 from gateway.limits.metrics import LimitMetrics
 from gateway.limits.settings import LimitSettings
 
@@ -25,6 +26,25 @@ def made(**limits: str) -> tuple[Limiter, Accounts]:
     accounts = Accounts(LimitSettings(**limits), lambda session: session, lambda _: None)
     days = Days(create_engine("sqlite://"), lambda: 1, accounts.begin_anew)
     return Limiter(accounts, Leasing(None), days, LimitMetrics(CollectorRegistry())), accounts
+
+
+@pytest.mark.parametrize("spent", ["session", "address"])
+@pytest.mark.parametrize("left", ["tokens_left", "bytes_left"])
+async def test_a_day_that_is_used_up_counts_though_another_account_s_share_is_spent(
+    spent: str, left: str
+) -> None:
+    limiter, accounts = made(session_limits=PLENTY, address_limits=PLENTY)
+    session, address = accounts.of(SHOPPER)
+    with_share, with_day = (session, address) if spent == "session" else (address, session)
+    assert with_share.questions is not None
+    with_share.questions.left = 0
+    setattr(with_day, left, 0)
+    with pytest.raises(QuotaExceeded):
+        limiter.admit(SHOPPER, OfDay.TOKENS)
+    setattr(with_day, left, 1)
+    waiting = limiter.admit(SHOPPER, OfDay.TOKENS)
+    assert waiting is not None
+    await waiting
 
 
 class Computing:
