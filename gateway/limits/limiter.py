@@ -94,14 +94,14 @@ class Limiter:
 
     async def paid(self, caller: Caller, pieces: AnswerPieces) -> AsyncGenerator[AnswerPiece]:
         """The pieces of a computation, whose tokens are counted for who began it: at its end, of
-        prompt and answer. Where it breaks off, as many as there were pieces."""
+        prompt and answer. Where it breaks off or tells none, as many as there were pieces."""
         tokens = 0
         async with aclosing(pieces):
             try:
                 async for piece in pieces:
                     if isinstance(piece, Finished):
                         used = piece.usage
-                        tokens = used.prompt_tokens + used.completion_tokens
+                        tokens = used.prompt_tokens + used.completion_tokens or tokens
                     else:
                         tokens += 1
                     yield piece

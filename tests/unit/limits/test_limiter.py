@@ -71,6 +71,7 @@ END = Finished("stop", Usage(7, 3))
         ([Delta("a"), Delta("b"), END], 3, 10),
         ([Delta("a"), Delta("b"), END], 2, 2),  # it is cancelled midway
         ([Delta("a"), Delta("b")], 2, 2),  # the replica dies
+        ([Delta("a"), Finished("stop")], 2, 1),  # a server that tells no usage
         ([], 0, 0),
     ],
 )
