@@ -3,6 +3,7 @@ Pure."""
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,11 +15,16 @@ from gateway.log.schema.partitions import moment_of
 MAX_TRIES = 5
 # Between the tries of one line, in seconds; the last one repeats.
 PAUSES_S = (1, 2, 4, 8)
+# Of a line that alone has no replica, or whose photo cannot be looked at: 36 minutes in all. A
+# revision that restarts is back by then, and one that is gone lets its lines end.
+AWAY_PAUSES_S = (15, 60, 300, 1800)
 MAX_PAUSE_S = 60.0
 # A limit of the day is asked about again after so long at most: ops may have raised it.
 MAX_LIMITED_S = 300.0
 # Statuses that say nothing about the line itself.
 BUSY, LIMITED = 503, 429
+# What of BUSY keeps everybody waiting. A line that named a revision says so of that one alone.
+BUSY_FOR_ALL = ("overloaded", "no_replica", "log_unavailable")
 # Statuses of a failure that another replica, or the same one later, may not have.
 MAY_PASS = (500, 502, 504)
 # And of a photo's own server.
@@ -77,6 +83,8 @@ class Answer:
     request_id: str
     body: dict[str, Any]
     retry_after_s: float | None = None
+    named_revision: bool = False
+    """Whether the line did, and left no choice of the replicas."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +99,25 @@ class Pause:
 
 def pause_after(answer: Answer, tries: int) -> Pause | None:
     """None where the answer is the line's last."""
+    code = answer.body.get("error", {}).get("code")
     if answer.status == BUSY:
-        return Pause(min(answer.retry_after_s or 1.0, MAX_PAUSE_S), False, "all")
+        named = answer.named_revision and code != "log_unavailable"
+        if code == "moderation_unavailable" or (named and code == "no_replica"):
+            return _next_try(AWAY_PAUSES_S, tries)
+        for_all = code in BUSY_FOR_ALL and not named
+        wait_s = min(answer.retry_after_s or 1.0, MAX_PAUSE_S)
+        return Pause(wait_s, False, "all" if for_all else "tenant")
     if answer.status == LIMITED:
         return Pause(min(answer.retry_after_s or 1.0, MAX_LIMITED_S), False, "tenant")
-    code = answer.body.get("error", {}).get("code")
-    if (answer.status in MAY_PASS or code in MAY_PASS_CODES) and tries < MAX_TRIES:
-        return Pause(PAUSES_S[min(tries, len(PAUSES_S)) - 1], True, "line")
+    if answer.status in MAY_PASS or code in MAY_PASS_CODES:
+        return _next_try(PAUSES_S, tries)
     return None
+
+
+def _next_try(pauses_s: Sequence[float], tries: int) -> Pause | None:
+    if tries >= MAX_TRIES:
+        return None
+    return Pause(pauses_s[min(tries, len(pauses_s)) - 1], True, "line")
 
 
 def result_of(custom_id: str, answer: Answer) -> tuple[Outcome, str]:

@@ -148,10 +148,12 @@ class BatchLines:
 
     @staticmethod
     def _refused(error: ShopsightError, interaction: Interaction) -> Answer:
-        if interaction.asked is not None:
-            error = interaction.asked.placed(error)
+        asked = interaction.asked
+        if asked is not None:
+            error = asked.placed(error)
         body = error.body(interaction.language or error.language or "en")
-        return Answer(error.status, interaction.request_id, body, error.retry_after_s)
+        named = asked is not None and asked.model != MODEL_ALIAS
+        return Answer(error.status, interaction.request_id, body, error.retry_after_s, named)
 
 
 def _interaction_of(batch: LineBatch) -> Interaction:

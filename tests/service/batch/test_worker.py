@@ -36,7 +36,7 @@ from tests.support.batches import (
 )
 from tests.support.limits import ROOMY
 from tests.support.servers import running, wait_until
-from tests.support.stub_replica import StubReplica
+from tests.support.stub_replica import StubReplica, stub_replica
 
 Start = Callable[..., str]
 # Says nothing about a database.
@@ -296,6 +296,36 @@ def test_a_shop_s_limit_stops_its_lines_and_nobody_else_s(lane: Lane, stub: Stub
     time.sleep(0.5)
     assert counts(lane.client, batch.id) == (6, 3, 0), "10 tokens a line: the rest waits"
     assert text_of(post(lane.url, chat("live"), authorization=f"Bearer {lane.key}"))
+
+
+@ON_ONE
+@pytest.mark.parametrize("back", [True, False])
+def test_lines_of_a_revision_that_is_away_stop_nobody_else_s_and_end(
+    lane: Lane, stub: StubReplica, monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    monkeypatch.setattr("gateway.batch.line.AWAY_PAUSES_S", (4.0 if back else 0.05,))
+    rival = lane.another("rival")
+    with stub_replica("stub-2") as away:
+        at_work = lane.work(replicas=f"{stub.url},{away.url}")
+
+        def ready() -> int:
+            return sum(each.ready for each in at_work.parts.pool.replicas)
+
+        wait_until("both", lambda: ready() == 2)
+        away.ready = False
+        wait_until("it is away", lambda: ready() == 1)
+        named = [question(n, f"question {n}", model="stub-2") for n in range(2)]
+        batch = send(lane.client, [*named, question(9, "of any")])
+        wait_until("a pause", lambda: at_work.count("batch_line_retries_total", status="503") > 1)
+        other = send(rival, [question(1, "one")])
+        assert ended(rival, other, 8).status == "completed"
+        wait_until("the line of any", lambda: counts(lane.client, batch.id)[1] == 1, 8)
+        away.ready = back
+        batch = ended(lane.client, batch)
+    assert counts(lane.client, batch.id) == ((3, 3, 0) if back else (3, 1, 2))
+    failed = results(lane.client, batch.error_file_id)
+    codes = [each["response"]["body"]["error"]["code"] for each in failed]
+    assert codes == ([] if back else ["no_replica"] * 2)
 
 
 def test_a_line_that_workers_die_of_is_given_up(lane: Lane, stub: StubReplica) -> None:

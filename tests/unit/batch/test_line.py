@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from gateway.batch.line import (
+    AWAY_PAUSES_S,
     MAX_TRIES,
     PAUSES_S,
     Answer,
@@ -50,10 +51,41 @@ def test_a_failure_is_tried_again_with_growing_pauses_and_not_for_ever(status: i
     assert all(pause.counts and pause.whose == "line" for pause in told)
 
 
-def test_a_busy_service_costs_no_try_and_everybody_waits() -> None:
+def busy(code: str, retry_after_s: float = 10.0, named_revision: bool = False) -> Answer:
+    body = {"error": {"code": code}}
+    return Answer(503, "batch_req_1", body, retry_after_s, named_revision)
+
+
+@pytest.mark.parametrize("code", ["overloaded", "no_replica", "log_unavailable"])
+def test_a_busy_service_costs_no_try_and_everybody_waits(code: str) -> None:
     for tries in (1, 100):
-        assert pause_after(answer(503, 10.0), tries) == Pause(10.0, False, "all")
-    assert pause_after(answer(503, 9_999.0), 1) == Pause(60.0, False, "all")
+        assert pause_after(busy(code), tries) == Pause(10.0, False, "all")
+    assert pause_after(busy(code, 9_999.0), 1) == Pause(60.0, False, "all")
+    assert pause_after(busy("log_unavailable", named_revision=True), 1) == Pause(10.0, False, "all")
+
+
+@pytest.mark.parametrize(
+    ("code", "named_revision"),
+    [("overloaded", True), ("image_store_unavailable", False), ("file_store_unavailable", False)],
+)
+def test_what_may_be_busy_for_one_tenant_alone_lets_the_others_go_on(
+    code: str, named_revision: bool
+) -> None:
+    for tries in (1, 100):
+        waits = pause_after(busy(code, named_revision=named_revision), tries)
+        assert waits == Pause(10.0, False, "tenant")
+
+
+@pytest.mark.parametrize(
+    ("code", "named_revision"), [("no_replica", True), ("moderation_unavailable", False)]
+)
+def test_a_line_that_alone_cannot_be_asked_waits_alone_and_not_for_ever(
+    code: str, named_revision: bool
+) -> None:
+    failed = busy(code, named_revision=named_revision)
+    pauses = [pause_after(failed, tries) for tries in range(1, MAX_TRIES + 1)]
+    assert pauses == [*[Pause(s, True, "line") for s in AWAY_PAUSES_S], None]
+    assert sum(AWAY_PAUSES_S[:2]) > 60, "a restart of a minute costs no line"
 
 
 def test_a_limit_stops_its_tenant_and_is_asked_about_again() -> None:
