@@ -147,7 +147,14 @@ SHAPED: dict[str, Callable[[int], str]] = {
     "all characters": lambda n: "".join(chr(0x4E00 + at * 7 % 20_000) for at in range(n)),
     "a link cut off": lambda n: "https://" + "a" * n,
     "a word and its end": lambda n: "a" * n + "!" * 20,
+    "words too far apart": lambda n: _too_far_apart(n),
 }
+
+
+def _too_far_apart(n: int) -> str:
+    """Words of all three lists of a rule, never close enough: each goes with many others."""
+    lists = ("see rub ", "she her ", "butt ass ")
+    return _repeated("".join(words * 6 + "x" * 10 + " " for words in lists))(n)
 
 
 def _repeated(unit: str) -> Callable[[int], str]:
@@ -186,3 +193,15 @@ def test_no_text_costs_much_more_than_its_length(name: str) -> None:
             long = cpu_s(step, text(4 * CHARS), 2)
         assert long <= bound, (kind, long, ordinary)
         assert long <= MOST_GROWTH * short, (kind, long, short)
+
+
+def test_words_too_far_apart_for_their_rule_cost_what_others_do() -> None:
+    """All with all they took four times an ordinary text."""
+
+    def found(text: str) -> None:
+        POLICY.forget()
+        assert not any(hit.rule.all for hit in POLICY.matcher.find(text))
+
+    found(ORDINARY.split("？")[0])
+    ordinary = cpu_s(found, _repeated("这个包是真皮的吗？ Is it made of leather? ")(4 * CHARS), 3)
+    assert cpu_s(found, _too_far_apart(4 * CHARS), 3) < 2 * ordinary
