@@ -13,7 +13,12 @@ from contract.images import MAX_IMAGE_BYTES, CheckedImage, EncodedImage, ImageFa
 from contract.pixels.jobs import FACTS, PIXELS
 from contract.pixels.prescan import cost_of
 from contract.sandbox.limits import Limits
-from contract.sandbox.processes import HelperProcesses, RefusedError, TooCostlyError
+from contract.sandbox.processes import (
+    HelperProcesses,
+    NoHelperError,
+    RefusedError,
+    TooCostlyError,
+)
 from contract.sandbox.spawning import ForkServer
 
 MB = 1024 * 1024
@@ -112,6 +117,8 @@ class PhotoDecoder:
             return Decoded(_facts(result["facts"]), _size(result["size"]), data)
         except TooCostlyError:
             raise ImageTooComplex from None
+        except NoHelperError:
+            raise errors.Overloaded from None
         except RefusedError as error:
             raise _ERRORS.get(error.code, ImageUndecodable) from None
         except (KeyError, TypeError, ValueError):  # no result of ours

@@ -14,8 +14,16 @@ from contract.sandbox.spawning import GONE, ForkServer, Helper
 log = logging.getLogger(__name__)
 
 
+# A fork takes milliseconds, a fork server's start with its models some seconds on a busy machine.
+START_S = 20
+
+
 class TooCostlyError(Exception):
     """The work went beyond its limits, or its helper died of it."""
+
+
+class NoHelperError(Exception):
+    """No process can be started."""
 
 
 class RefusedError(Exception):
@@ -28,7 +36,8 @@ class RefusedError(Exception):
 
 class HelperProcesses:
     """Up to `count` helpers of one fork server. `works_each`: after so many pieces of work a helper
-    is replaced. `max_waiting`: pieces of work that wait for one."""
+    is replaced. `max_waiting`: pieces of work that wait for one, `max_waiting_bytes`: of their
+    bodies together."""
 
     def __init__(
         self,
@@ -40,6 +49,7 @@ class HelperProcesses:
         max_body_bytes: int,
         max_result_bytes: int,
         works_each: int,
+        max_waiting_bytes: int | None = None,
     ) -> None:
         self._server = server
         self._limits = limits
@@ -49,7 +59,8 @@ class HelperProcesses:
         self._max_result_bytes = max_result_bytes
         self._works_each = works_each
         self._free = asyncio.Semaphore(count)
-        self._waiting = 0
+        self._max_waiting_bytes = max_waiting_bytes
+        self._waiting = self._waiting_bytes = 0
         self._idle: list[Helper] = []
 
     async def start(self) -> None:
@@ -62,19 +73,27 @@ class HelperProcesses:
             self._server.end(self._idle.pop())
 
     async def run(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
-        """The result of one piece of work. Raises TooCostlyError, RefusedError, Overloaded. Who is
-        cancelled takes the helper with them: the work ends at once."""
-        if self._free.locked() and self._waiting >= self._max_waiting:
+        """The result of one piece of work. Raises TooCostlyError, RefusedError, NoHelperError;
+        Overloaded where too many wait. Who is cancelled takes the helper with them: the work ends
+        at once."""
+        if self._free.locked() and self._is_full(len(body)):
             raise Overloaded
         self._waiting += 1
+        self._waiting_bytes += len(body)
         try:
             await self._free.acquire()
         finally:
             self._waiting -= 1
+            self._waiting_bytes -= len(body)
         try:
             return await self._run(head, body)
         finally:
             self._free.release()
+
+    def _is_full(self, more_bytes: int) -> bool:
+        most = self._max_waiting_bytes
+        many_bytes = most is not None and self._waiting_bytes + more_bytes > most
+        return self._waiting >= self._max_waiting or many_bytes
 
     async def _run(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         helper = await self._helper()
@@ -103,17 +122,18 @@ class HelperProcesses:
         return result, data
 
     async def _helper(self) -> Helper:
-        """One that waits, and has not died while waiting; else a new one. Raises Overloaded."""
+        """One that waits, and has not died while waiting; else a new one. Raises NoHelperError."""
         while self._idle:
             helper = self._idle.pop()
             if _is_quiet(helper.connection):
                 return helper
             self._server.end(helper)
         try:
-            return await self._server.fork(self._limits, self._max_body_bytes)
+            async with asyncio.timeout(START_S):  # its TimeoutError is an OSError
+                return await self._server.fork(self._limits, self._max_body_bytes)
         except (OSError, EOFError) as error:
             log.error("no helper process", extra={"fields": {"why": type(error).__name__}})
-            raise Overloaded from None
+            raise NoHelperError from None
 
 
 def _is_quiet(connection: socket.socket) -> bool:

@@ -23,13 +23,13 @@ class ModerationSettings(BaseModel):
         " (a second of CPU for each new photo). Empty: nothing.",
     )
     photo_check_timeout_s: float = Field(
-        10, description="Longer a photo neither waits for a helper process nor occupies one."
+        10, description="A photo that occupies a helper process for longer is refused."
     )
     photo_check_helpers: int = Field(
         2, ge=1, description="Processes that look at photos: 60 ms of CPU for each new one."
     )
     photo_check_down: Literal["allow", "refuse"] = Field(
-        "allow", description="What becomes of photos while the process does not answer."
+        "allow", description="What becomes of photos while no helper process can be started."
     )
     nsfw_threshold: float = Field(
         0.8, description="From this likelihood on a photo is sexual: of our pictures none has 0.05."

@@ -77,7 +77,7 @@ class Question:
         return self.known.asked
 
     async def verdict_on_photo(self) -> Verdict:
-        """The verdict on its photos, once they were looked at. Raises ModerationUnavailable."""
+        """The verdict on its photos, once they were looked at. Raises what a look does."""
         for look in self.looks:
             # Shielded: who leaves must not take it from those who have joined the computation.
             self.photo_verdict = stronger(self.photo_verdict, await asyncio.shield(look))

@@ -14,7 +14,7 @@ from contract.pixels.jobs import warm_up
 from contract.sandbox.fork_server import Work
 from gateway.moderation.photos.perceptual_hash import perceptual_hash
 
-# A share of a busy core is left to it: what is not looked at in time may be let through.
+# A share of a busy core is left to it: what is not looked at in time is refused.
 NICENESS = 5
 
 # What the classifier shrinks a picture to. Whole pixels are averaged first, down to so many times

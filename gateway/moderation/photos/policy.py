@@ -3,11 +3,14 @@ tenant and the photo's digest: how long a look takes would tell one tenant what 
 The verdict is made of it anew, so a new policy needs no new look."""
 
 import asyncio
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from contract.errors import DeadlineExceeded
 from contract.images import EncodedImage
 from gateway.errors import ModerationUnavailable
 from gateway.moderation.photos.examiner import ExaminerDownError, PhotoExaminer
@@ -65,16 +68,19 @@ class PhotoPolicy:
         return seen.verdict
 
     def look(
-        self, digest: str, photo: Photo, texts: TextPolicy, tenant: str
+        self, digest: str, photo: Photo, texts: TextPolicy, tenant: str, deadline: float = math.inf
     ) -> asyncio.Task[Verdict]:
-        """Have it looked at, from now on. Its result raises ModerationUnavailable where the setting
-        says so."""
-        looking = asyncio.create_task(self.judge(digest, photo, texts, tenant))
+        """Have it looked at, from now on. Its result raises what `judge` does."""
+        looking = asyncio.create_task(self.judge(digest, photo, texts, tenant, deadline))
         looking.add_done_callback(_retrieve)
         return looking
 
-    async def judge(self, digest: str, photo: Photo, texts: TextPolicy, tenant: str) -> Verdict:
-        """Raises ModerationUnavailable where the setting says so."""
+    async def judge(
+        self, digest: str, photo: Photo, texts: TextPolicy, tenant: str, deadline: float = math.inf
+    ) -> Verdict:
+        """Raises ImageTooComplex, Overloaded where too many photos wait, DeadlineExceeded
+        (`deadline` in time.monotonic seconds); ModerationUnavailable where nothing can look at
+        photos and the setting says so."""
         verdict = self.known(digest, texts, tenant)
         if verdict is not None:
             return verdict
@@ -86,10 +92,12 @@ class PhotoPolicy:
             self._looking[owned] = looking
             looking.add_done_callback(lambda done: self._keep(owned, done))
         try:
-            async with asyncio.timeout(self._examiner.timeout_s):  # those before it, too
+            async with asyncio.timeout(deadline - time.monotonic()):  # those before it, too
                 # Shielded: one asker who leaves must not take the photo from the others.
                 found = await asyncio.shield(looking)
-        except (ExaminerDownError, TimeoutError):
+        except TimeoutError:
+            raise DeadlineExceeded from None
+        except ExaminerDownError:
             if self._when_down == "refuse":
                 raise ModerationUnavailable from None
             return NOTHING

@@ -4,20 +4,34 @@ import asyncio
 import os
 import signal
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
+from contract.errors import DeadlineExceeded, ImageTooComplex, Overloaded
 from contract.images import EncodedImage, check_image
+from contract.sandbox.processes import HelperProcesses
+from contract.sandbox.spawning import ForkServer
 from gateway.identity.keys import hash_key
-from gateway.moderation.photos.examiner import ExaminerDownError, PhotoExaminer
+from gateway.moderation.photos import examiner as examining
+from gateway.moderation.photos.examiner import (
+    MOST_LARGE_WAITING,
+    PhotoExaminer,
+)
 from gateway.moderation.photos.findings import Findings, looks_like
 from gateway.moderation.photos.perceptual_hash import perceptual_hash
+from gateway.moderation.photos.policy import PhotoPolicy
+from gateway.moderation.text import TextPolicy
+from gateway.moderation.verdict import Verdict
 from tests.service.usecases.test_answer import Start
 from tests.support import ROOT
 from tests.support.asking import chat, post, rows
@@ -26,6 +40,28 @@ from tests.support.stub_replica import StubReplica
 
 SAMPLES = sorted((ROOT / "web" / "samples").glob("*.jpg"))
 HANDBAG = ROOT / "web" / "samples" / "brown-leather-handbag.jpg"
+
+
+@contextmanager
+def slowed_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Helpers that look at photos wait for the first event, and tell of it by the second. The
+    gateway's decoder has others."""
+    gate, begun = threading.Event(), threading.Event()
+    run = HelperProcesses._run
+
+    async def slowed(self: HelperProcesses, head: dict[str, Any], body: bytes) -> Any:
+        if not head:  # a look has none
+            begun.set()
+            await asyncio.to_thread(gate.wait, 30)
+        return await run(self, head, body)
+
+    monkeypatch.setattr(HelperProcesses, "_run", slowed)
+    try:
+        yield gate, begun
+    finally:
+        gate.set()
 
 
 def encoded(picture: Image.Image, **options: object) -> bytes:
@@ -107,7 +143,7 @@ async def test_a_process_that_is_killed_is_started_again() -> None:
         dying = asyncio.create_task(examiner.examine(HANDBAG.read_bytes()))
         await asyncio.sleep(0.1)
         os.kill(helper, signal.SIGKILL)
-        with pytest.raises(ExaminerDownError):
+        with pytest.raises(ImageTooComplex):
             await dying
         assert (await examiner.examine(with_code("again"))).codes == ("again",)
     finally:
@@ -121,29 +157,99 @@ async def test_large_photos_wait_apart_from_others_and_few_of_them() -> None:
         await examiner.examine(large)
         (helper,) = children_of(examiner.process_id)
         os.kill(helper, signal.SIGSTOP)
-        waiting = [asyncio.create_task(examiner.examine(large)) for _ in range(9)]
+        waiting = [
+            asyncio.create_task(examiner.examine(large)) for _ in range(MOST_LARGE_WAITING + 1)
+        ]
         await asyncio.sleep(0.1)
-        with pytest.raises(ExaminerDownError):
+        with pytest.raises(Overloaded):
             await asyncio.wait_for(examiner.examine(large), 1)
         assert (await examiner.examine(with_code("a small one"))).codes == ("a small one",)
         assert not any(each.done() for each in waiting)
         os.kill(helper, signal.SIGCONT)
-        assert await asyncio.gather(*waiting) == [Findings(hash=0)] * 9
+        assert await asyncio.gather(*waiting) == [Findings(hash=0)] * len(waiting)
     finally:
         examiner.close()
 
 
 @pytest.mark.parametrize(("policy", "status"), [("allow", 200), ("refuse", 503)])
-def test_what_becomes_of_photos_while_the_process_is_down_is_a_setting(
-    start_gateway: Start, stub: StubReplica, policy: str, status: int
+def test_what_becomes_of_photos_while_no_process_starts_is_a_setting(
+    start_gateway: Start,
+    stub: StubReplica,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: str,
+    status: int,
 ) -> None:
-    gateway = start_gateway(
-        replicas=stub.url,
-        photo_checks=("codes",),
-        photo_check_timeout_s=0.0001,
-        photo_check_down=policy,
-    )
+    monkeypatch.setattr(examining, "ForkServer", lambda *given: ForkServer("no.such.module"))
+    gateway = start_gateway(replicas=stub.url, photo_checks=("codes",), photo_check_down=policy)
     assert post(gateway, chat("what is it?", HANDBAG.read_bytes())).status_code == status
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_photo_that_is_too_costly_to_look_at_is_refused(
+    start_gateway: Start, stub: StubReplica, stream: bool
+) -> None:
+    """By default photos pass while nothing can look at them. This is not that."""
+    gateway = start_gateway(replicas=stub.url, photo_checks=("codes",), photo_check_timeout_s=1e-4)
+    body = chat("what is it?", HANDBAG.read_bytes(), stream=stream)
+    for _ in range(2):  # nothing was kept
+        answer = post(gateway, body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "image_too_complex")
+    upload = httpx.post(f"{gateway}/v1/images", content=HANDBAG.read_bytes())
+    assert upload.status_code == 422
+
+
+def test_a_photo_that_finds_too_many_waiting_does_not_pass(
+    start_gateway: Start, stub: StubReplica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examining, "MOST_WAITING", 0)
+    with slowed_looks(monkeypatch) as (gate, begun):
+        gateway = start_gateway(replicas=stub.url, photo_checks=("codes",), photo_check_helpers=1)
+        bodies = [chat("what is it?", path.read_bytes()) for path in SAMPLES[:2]]
+        with ThreadPoolExecutor() as threads:
+            first = threads.submit(post, gateway, bodies[0])
+            wait_until("the first look", begun.is_set)
+            refused = post(gateway, bodies[1])
+            gate.set()
+            assert first.result().status_code == 200
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert post(gateway, bodies[1]).headers["x-cache"] == "miss"
+
+
+async def test_a_rush_of_new_photos_waits_and_is_looked_at_whole() -> None:
+    examiner = PhotoExaminer(("codes",), 60)
+    try:
+        await examiner.examine(HANDBAG.read_bytes())
+        (helper,) = children_of(examiner.process_id)
+        os.kill(helper, signal.SIGSTOP)
+        photo = encoded(Image.new("RGB", (64, 64)))
+        rush = [asyncio.create_task(examiner.examine(photo)) for _ in range(100)]
+        await asyncio.sleep(0.1)
+        assert not any(each.done() for each in rush)
+        os.kill(helper, signal.SIGCONT)
+        assert await asyncio.gather(*rush) == [Findings(hash=0)] * 100
+    finally:
+        examiner.close()
+
+
+async def test_photos_that_wait_have_so_many_bytes_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo = HANDBAG.read_bytes()
+    monkeypatch.setattr(examining, "MOST_WAITING_BYTES", 2 * len(photo))
+    examiner = PhotoExaminer(("codes",), 60)
+    try:
+        await examiner.examine(photo)
+        (helper,) = children_of(examiner.process_id)
+        os.kill(helper, signal.SIGSTOP)
+        waiting = [asyncio.create_task(examiner.examine(photo)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        with pytest.raises(Overloaded):
+            await asyncio.wait_for(examiner.examine(photo), 1)
+        os.kill(helper, signal.SIGCONT)
+        assert len(await asyncio.gather(*waiting)) == 3
+    finally:
+        examiner.close()
 
 
 def test_a_listed_picture_is_known_again_scaled_and_compressed(
@@ -251,3 +357,22 @@ def test_who_leaves_takes_neither_the_look_nor_the_answer_from_others(
         look.may_end.set()
         assert staying.result().status_code == 200
     assert len(look.begun) == len(stub.calls) == 1
+
+
+async def test_who_waits_for_a_look_past_the_deadline_gets_no_pass(look: Look) -> None:
+    policy = PhotoPolicy(frozenset(), examiner=PhotoExaminer(("codes",), 60))
+
+    async def photo() -> EncodedImage:
+        return EncodedImage(HANDBAG.read_bytes())
+
+    try:
+        soon = time.monotonic() + 0.05
+        with pytest.raises(DeadlineExceeded):
+            await policy.judge("digest", photo, TextPolicy.load(), "shop", soon)
+        look.may_end.set()
+        assert await policy.judge("digest", photo, TextPolicy.load(), "shop") == Verdict(
+            scores=(("sexual", 0.0),)
+        )
+        assert len(look.begun) == 1
+    finally:
+        policy.close()
