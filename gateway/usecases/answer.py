@@ -68,7 +68,7 @@ class Answering:
                 )
 
             with interaction.step("screen"):  # 2 may it be asked
-                await self.screening.question(question, interaction)
+                await self.screening.question(question, interaction, self._deadline(interaction))
 
             # 3 which model answers this caller
             caller = interaction.caller
@@ -236,7 +236,7 @@ class Answering:
                     return
         if end is None:
             raise ReplicaFailed
-        if piece := await self.screening.rest(screen):
+        if piece := await self.screening.rest(screen, self._deadline(interaction)):
             pieces.append(piece)
             yield piece
         if screen.blocked:

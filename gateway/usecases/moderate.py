@@ -42,14 +42,16 @@ class Moderating:
         """The verdicts, once they are recorded. Nothing is refused for what it says."""
         async with self.recorder.recorded(interaction):
             inputs = await arrived(read(), self.deadline_ms)
+            deadline = interaction.started + self.deadline_ms / 1000
             verdicts = []
             for each in inputs:
                 text = photo = None
                 if each.texts:
-                    text = await self.screening.judge(each.texts, interaction.caller.tenant)
+                    tenant = interaction.caller.tenant
+                    text = await self.screening.judge(each.texts, tenant, deadline)
                 if each.photo is not None:
                     with told_in_the_language_of({"input": list(each.texts)}):
-                        photo = await self._photo(each.photo, interaction)
+                        photo = await self._photo(each.photo, interaction, deadline)
                 verdict = InputVerdict(text, photo)
                 verdicts.append(verdict)
                 if label := verdict.both.label("input"):
@@ -57,7 +59,9 @@ class Moderating:
                 await asyncio.sleep(0)  # others' turn: there may be many
             return verdicts
 
-    async def _photo(self, photo: EncodedImage, interaction: Interaction) -> Verdict:
+    async def _photo(
+        self, photo: EncodedImage, interaction: Interaction, deadline: float
+    ) -> Verdict:
         facts = await self.images.identify(photo, interaction.caller.tenant)
         if interaction.image is None:
             interaction.image = facts
@@ -65,4 +69,4 @@ class Moderating:
         async def read() -> EncodedImage:
             return photo
 
-        return await self.screening.photo_verdict(facts, read, interaction)
+        return await self.screening.photo_verdict(facts, read, interaction, deadline)

@@ -3,6 +3,8 @@ in the log what was found."""
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from contract.completion import CompletionRequest
+from contract.errors import DeadlineExceeded, Overloaded
 from contract.images import ImageFacts
 from contract.response import Delta
 from gateway.cache.answers import CachedAnswer
@@ -22,26 +25,55 @@ from gateway.moderation.verdict import Verdict, stronger
 from gateway.usecases.question import Question
 
 # Characters that are read at once: 300 take 2 to 4 ms, and 8,000 fifty. A thread reads what is
-# longer, one text after the other: other questions wait for none of them.
+# longer, one text after the other: who asks something shorter waits for none of them.
 SHORT_CHARS = 300
+# Of questions that wait for the thread: it reads so many in 3 s.
+MOST_CHARS_WAITING = 300_000
 
 Read = TypeVar("Read")
+
+
+class _ReadingThread:
+    """A thread that reads texts, one after the other."""
+
+    def __init__(self, name: str, most_chars: float = math.inf) -> None:
+        self._thread = ThreadPoolExecutor(1, name)
+        self._most_chars = most_chars
+        self._chars = 0
+
+    async def read(self, chars: int, read: Callable[[], Read], deadline: float) -> Read:
+        """Raises Overloaded where too much waits; one text alone may have any length."""
+        if self._chars and self._chars + chars > self._most_chars:
+            raise Overloaded
+        self._chars += chars
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, read)
+        except TimeoutError:
+            raise DeadlineExceeded from None
+        finally:
+            self._chars -= chars
 
 
 @dataclass
 class Screening:
     texts: TextPolicies
     photos: PhotoPolicy
-    _reader: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(1, "moderation"), repr=False
+    _questions: _ReadingThread = field(
+        default_factory=lambda: _ReadingThread("moderation", MOST_CHARS_WAITING), repr=False
     )
+    # Of their own: they have been computed already, and wait for nobody's question.
+    _answers: _ReadingThread = field(default_factory=lambda: _ReadingThread("answers"), repr=False)
 
     @property
     def version(self) -> str:
         return self.texts.version
 
-    async def question(self, question: Question, interaction: Interaction) -> None:
-        """Raises ContentBlocked. What passed once is not read again under the same policy. A photo
+    async def question(
+        self, question: Question, interaction: Interaction, deadline: float = math.inf
+    ) -> None:
+        """Raises ContentBlocked, Overloaded, DeadlineExceeded (`deadline` in time.monotonic
+        seconds). What passed once is not read again under the same policy. A photo
         that has not been seen before is being looked at from now on: `photo_passed` waits for it.
         """
         known, policy = question.known, self.texts.current
@@ -49,56 +81,55 @@ class Screening:
         if known.screened_by != policy.version:
             asked = [turn.text for turn in known.asked.turns if turn.role == "user"]
             texts = texts_of(known.asked, known.canonical)
-            known.verdict = await self._in_turn(
-                sum(map(len, texts)),
-                partial(policy.judge, texts, tenant, said_together=asked),
-            )
+            read = partial(policy.judge, texts, tenant, said_together=asked)
+            chars = sum(map(len, texts))
+            known.verdict = await _in_turn(self._questions, chars, read, deadline)
             known.screened_by = policy.version
         refuse("question", known.verdict, interaction)
         for facts, photo in question.photos():
             self._refuse_listed(facts, interaction)
             verdict = self.photos.known(facts.digest, policy, tenant)
             if verdict is None:
-                question.looks.append(self.photos.look(facts.digest, photo, policy, tenant))
+                look = self.photos.look(facts.digest, photo, policy, tenant, deadline)
+                question.looks.append(look)
             else:
                 question.photo_verdict = stronger(question.photo_verdict, verdict)
                 refuse("image", verdict, interaction)
 
     async def photo_passed(self, question: Question, interaction: Interaction) -> None:
-        """Waits for the look at a photo. Raises ContentBlocked and ModerationUnavailable."""
+        """Waits for the look at a photo. Raises ContentBlocked and what a look does."""
         if question.looks:
             refuse("image", await question.verdict_on_photo(), interaction)
 
-    async def upload(self, facts: ImageFacts, photo: Photo, interaction: Interaction) -> None:
-        """Raises ContentBlocked and ModerationUnavailable."""
+    async def upload(
+        self, facts: ImageFacts, photo: Photo, interaction: Interaction, deadline: float
+    ) -> None:
+        """Raises ContentBlocked and what a look does."""
         self._refuse_listed(facts, interaction)
-        refuse("image", await self.photo_verdict(facts, photo, interaction), interaction)
+        refuse("image", await self.photo_verdict(facts, photo, interaction, deadline), interaction)
 
     def _refuse_listed(self, facts: ImageFacts, interaction: Interaction) -> None:
         if self.photos.is_listed(facts.digest):
             interaction.flags.append("image:listed")
             raise ContentBlocked
 
-    async def judge(self, texts: Sequence[str], tenant: str) -> Verdict:
-        chars = sum(map(len, texts))
-        return await self._in_turn(chars, partial(self.texts.current.judge, texts, tenant))
+    async def judge(self, texts: Sequence[str], tenant: str, deadline: float = math.inf) -> Verdict:
+        """Raises Overloaded, DeadlineExceeded."""
+        read = partial(self.texts.current.judge, texts, tenant)
+        return await _in_turn(self._questions, sum(map(len, texts)), read, deadline)
 
-    async def rest(self, screen: StreamScreen) -> Delta | None:
-        """What remains of an answer that is complete; None once it is blocked."""
-        return await self._in_turn(screen.chars, screen.flush)
-
-    async def _in_turn(self, chars: int, read: Callable[[], Read]) -> Read:
-        if chars <= SHORT_CHARS:
-            return read()
-        return await asyncio.get_running_loop().run_in_executor(self._reader, read)
+    async def rest(self, screen: StreamScreen, deadline: float) -> Delta | None:
+        """What remains of an answer that is complete; None once it is blocked. Raises
+        DeadlineExceeded."""
+        return await _in_turn(self._answers, screen.chars, screen.flush, deadline)
 
     async def photo_verdict(
-        self, facts: ImageFacts, photo: Photo, interaction: Interaction
+        self, facts: ImageFacts, photo: Photo, interaction: Interaction, deadline: float
     ) -> Verdict:
         if self.photos.is_listed(facts.digest):
             return Verdict("block", "illegal", (("illegal", 1.0),))
         tenant = interaction.caller.tenant
-        return await self.photos.judge(facts.digest, photo, self.texts.current, tenant)
+        return await self.photos.judge(facts.digest, photo, self.texts.current, tenant, deadline)
 
     def text_passes(self, text: str, interaction: Interaction) -> bool:
         """Of what somebody writes beside a question. Notes what was found."""
@@ -116,6 +147,12 @@ class Screening:
             cached.policy_version == policy.version
             or policy.judge([cached.answer.text], tenant, "answer").shareable
         )
+
+
+async def _in_turn(
+    reader: _ReadingThread, chars: int, read: Callable[[], Read], deadline: float
+) -> Read:
+    return read() if chars <= SHORT_CHARS else await reader.read(chars, read, deadline)
 
 
 def refuse(what: str, verdict: Verdict, interaction: Interaction) -> None:

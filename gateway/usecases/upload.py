@@ -35,7 +35,8 @@ class Uploading:
                 facts = await self.images.identify(photo, interaction.caller.tenant)
                 interaction.image = facts
             with interaction.step("screen"):
-                await self.screening.upload(facts, _given(photo), interaction)
+                deadline = interaction.started + self.deadline_ms / 1000
+                await self.screening.upload(facts, _given(photo), interaction, deadline)
             with interaction.step("keep"):
                 photo = await self.images.without_metadata(photo, facts)
                 return await self.uploads.add(
