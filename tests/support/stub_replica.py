@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ class StubReplica:
         self.refusal: dict[str, Any] | None = None
         """The error that it answers with instead."""
         self.refusal_status = 400
+        self.deadly = ""
+        """A word: a question with it kills the process, after `first_delay_s`."""
         self.fail_every = 0
         """Of so many questions the last one fails (500)."""
         self.padding = ""  # behind an answer that names the question
@@ -86,6 +89,9 @@ class StubReplica:
         self.calls.append(body)
         self.headers.append(dict(request.headers))
         headers = {"x-model-revision": self.revision}
+        if self.deadly and self.deadly in str(body["messages"][-1]):
+            await asyncio.sleep(self.first_delay_s)
+            os._exit(9)
         if self.fail_every and len(self.calls) % self.fail_every == 0:
             return JSONResponse({"oops": "a stack trace"}, 500, headers)
         if self.refusal is not None:

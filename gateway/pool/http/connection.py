@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self.headers: dict[str, str] = {}
         self.response_started = False
-        """Whether any byte of the response came. Until then the request may be sent again."""
+        """Whether any byte of the response came: the request was seen."""
         self.finished = False
         """The reader sets it after the last piece that it needs."""
         self._chunks: deque[bytes] = deque()

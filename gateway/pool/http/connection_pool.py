@@ -19,6 +19,10 @@ CONNECT_TIMEOUT_S = 1.0
 KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 # uvicorn and llama.cpp close idle connections after 5 s. A request must not be sent at that moment.
 MAX_IDLE_S = 4.0
+# A connection that was closed as we sent is lost within a round trip, under a millisecond in the
+# same network. What is lost later may be lost because of the request: a replica that it killed, or
+# a proxy that waited in vain for a first byte.
+STALE_LOSS_S = 0.05
 
 
 class ConnectionPool:
@@ -49,14 +53,19 @@ class ConnectionPool:
         if connection is None:
             connection = await self._connect()
         try:
+            sent_at = time.monotonic()
             connection.send(method, target, headers, body)
             try:
                 await connection.read_head()
-            except UpstreamError:
-                if not reused or connection.response_started:
+            except UpstreamError as error:
+                late = time.monotonic() - sent_at > STALE_LOSS_S
+                if not reused or connection.response_started or late:
                     raise
                 # The replica closed the idle connection just as we sent: it saw no request.
-                connection = await self._connect()
+                try:
+                    connection = await self._connect()
+                except UpstreamError:  # or it did, and died of it
+                    raise error from None
                 connection.send(method, target, headers, body)
                 await connection.read_head()
             yield connection

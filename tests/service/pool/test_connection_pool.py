@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from gateway.pool.http import connection as wire
+from gateway.pool.http import connection_pool
 from gateway.pool.http.connection import UpstreamError
 from gateway.pool.http.connection_pool import KEEP_ALIVE, ConnectionPool
 
@@ -136,7 +137,11 @@ async def test_one_that_closed_while_idle_is_no_failure() -> None:
         assert talker.connections == 5
 
 
-async def test_one_that_closes_as_the_question_comes_is_asked_again_on_another() -> None:
+async def test_one_that_closes_as_the_question_comes_is_asked_again_on_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection_pool, "STALE_LOSS_S", 5)  # the machine may be busy
+
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if talker.questions == 2:  # the second question on the first connection
             writer.transport.abort()
@@ -145,6 +150,48 @@ async def test_one_that_closes_as_the_question_comes_is_asked_again_on_another()
     async with pool_to(once) as (pool, talker):
         assert [await ask(pool), await ask(pool)] == [b"hi", b"hi"]
         assert (talker.connections, talker.questions) == (2, 3)
+
+
+async def test_one_that_is_lost_later_is_a_failure_and_the_question_is_not_sent_again() -> None:
+    """The replica may have died of it, or a proxy may have grown tired of the silence."""
+
+    async def lost_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if talker.questions == 2:
+            await asyncio.sleep(0.2)
+            writer.transport.abort()
+        await says(OK + b"content-length: 2\r\n\r\nhi")(reader, writer)
+
+    async with pool_to(lost_late) as (pool, talker):
+        assert await ask(pool) == b"hi"
+        with pytest.raises(UpstreamError) as error:
+            await ask(pool)
+        assert error.value.kind == "connection"
+        assert (talker.connections, talker.questions) == (1, 2)
+
+
+async def test_where_nobody_is_left_after_a_question_it_counts_as_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a question that kills at once would be no try, and be sent to every replica."""
+    monkeypatch.setattr(connection_pool, "STALE_LOSS_S", 5)
+
+    async def dies_of_the_second(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if talker.questions == 2:
+            server.close()
+            writer.transport.abort()
+        await says(OK + b"content-length: 2\r\n\r\nhi")(reader, writer)
+
+    talker = Talker(dies_of_the_second)
+    server = await asyncio.start_server(talker, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    pool = ConnectionPool(f"http://127.0.0.1:{port}/base")
+    assert await ask(pool) == b"hi"
+    with pytest.raises(UpstreamError) as error:
+        await ask(pool)
+    assert error.value.kind == "connection"
+    pool.close()
 
 
 async def test_a_fresh_one_that_closes_is_a_failure() -> None:

@@ -145,6 +145,27 @@ def test_a_killed_replica_is_hardly_felt_and_used_again_when_it_is_back(start: S
     assert not load.wrong
 
 
+@pytest.mark.parametrize("after_s", [0.0, 0.3])
+def test_a_question_that_kills_replicas_kills_no_more_than_it_may_try(
+    start: Start, after_s: float
+) -> None:
+    """Over connections that had been used before, where it once went on to the next replica."""
+    stack = start()
+    for number, picture in enumerate(PHOTOS * 3):
+        if all(map(stack.calls, range(3))):
+            break
+        text_of(post(stack.gateway.url, chat(f"question {number}?", picture)))
+    assert all(map(stack.calls, range(3))), "each has a connection"
+    for index in range(3):
+        stack.behave(index, deadly="poison", first_delay_s=after_s)
+    assert post(stack.gateway.url, chat("is this poison?", photo())).status_code == 502
+    time.sleep(after_s + 0.3)
+    dead = [each.process.poll() is not None for each in stack.replicas]
+    assert dead.count(True) == 2
+    assert stack.metric('gateway_pool_retries_total{result="made"}') == 1
+    assert text_of(post(stack.gateway.url, chat("are you well?", photo())))
+
+
 def test_a_frozen_replica_is_hardly_felt(healthy: Stack) -> None:
     stack = healthy
     with Load(stack.gateway.url, per_s=40) as load:
