@@ -76,12 +76,12 @@ class Fairness:
         return tenant.waiting / asker.weight, member.waiting
 
     def waits(self, asker: Asker, change: int) -> None:
-        for standing in self._of(asker):
+        for standing in self._kept(asker):
             standing.waiting += change
         self._forget(asker)
 
     def begins(self, asker: Asker) -> None:
-        tenant, member = self._of(asker)
+        tenant, member = self._kept(asker)
         self._served = max(self._served, tenant.served)
         tenant.places += 1
         tenant.served += 1 / asker.weight
@@ -89,19 +89,24 @@ class Fairness:
         member.served += 1
 
     def ends(self, asker: Asker) -> None:
-        for standing in self._of(asker):
+        for standing in self._kept(asker):
             standing.places -= 1
         self._forget(asker)
 
     def _of(self, asker: Asker) -> tuple[TenantStanding, Standing]:
-        """Whoever comes back begins where the others are: it has saved nothing up."""
-        tenant = self._tenants.get(asker.tenant)
-        if tenant is None:
-            tenant = self._tenants[asker.tenant] = TenantStanding(served=self._served)
+        """Whoever comes back begins where the others are: it has saved nothing up. To look keeps
+        nothing, since who is looked at may be refused and never end."""
+        tenant = self._tenants.get(asker.tenant) or TenantStanding(served=self._served)
         member = tenant.members.get(asker.member)
         if member is None:
             least = min((each.served for each in tenant.members.values()), default=0.0)
-            member = tenant.members[asker.member] = Standing(served=least)
+            member = Standing(served=least)
+        return tenant, member
+
+    def _kept(self, asker: Asker) -> tuple[TenantStanding, Standing]:
+        tenant, member = self._of(asker)
+        self._tenants[asker.tenant] = tenant
+        tenant.members[asker.member] = member
         return tenant, member
 
     def _forget(self, asker: Asker) -> None:

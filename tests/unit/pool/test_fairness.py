@@ -185,3 +185,27 @@ async def test_who_holds_a_place_learns_at_once_that_there_are_none_left() -> No
     with pytest.raises(NoReplica):
         await pool.queue.acquire("", none_left, 60, A)
     await pool.close()
+
+
+async def test_nothing_is_kept_of_whoever_finds_no_replica() -> None:
+    """Its standing would be the start of every newcomer, and be looked at each time."""
+    queue: AdmissionQueue[None] = AdmissionQueue(8, lambda _: None, places=lambda _: 2)
+
+    def none_left() -> None:
+        raise NoReplica
+
+    for number in range(3):
+        with pytest.raises(NoReplica):
+            await queue.acquire("", none_left, 1, Asker("shop", f"address-{number}"))
+    assert not queue._fairness._tenants
+
+
+async def test_nothing_is_kept_of_whoever_may_not_wait() -> None:
+    """Another key of a tenant that has its share of the queue already."""
+    pool = Pool(1, share=0.5, limit=2)
+    pool.free = 0
+    await pool.ask(A)
+    with pytest.raises(RateLimited):
+        await pool.queue.acquire("", lambda: None, 1, Asker("a", "key-2", whole=True))
+    assert list(pool.queue._fairness._tenants["a"].members) == ["key-a"]
+    await pool.close()
