@@ -2,6 +2,7 @@
 siblings are, with the labels by which compose knows its containers."""
 
 import copy
+from contextlib import suppress
 from typing import Any
 
 from ops.autoscaling.docker import Docker, EngineFailed
@@ -64,7 +65,13 @@ class ComposeService:
             }
         }
         made = self._docker.post("/containers/create", body, name=name)
-        self._docker.post(f"/containers/{made['Id']}/start")
+        path = f"/containers/{made['Id']}"
+        try:
+            self._docker.post(f"{path}/start")
+        except EngineFailed:
+            with suppress(EngineFailed):  # it does not remove one that has started after all
+                self._docker.delete(path)
+            raise
 
     def _drain(self, container: dict[str, Any]) -> None:
         """SIGTERM: it takes no more questions, and ends when those in flight are answered."""

@@ -1,6 +1,7 @@
 """One round after the other: ask what fires, look at what runs, decide, do it, say so."""
 
 import logging
+import math
 import time
 from typing import Protocol
 
@@ -37,6 +38,7 @@ class Controller:
         self._dry_run = dry_run
         # What happened before the start is not known: it counts as just now.
         self._changed_at = time.monotonic()
+        self._failed_at = -math.inf
         self._said: object = None
 
     def round(self) -> Decision | None:
@@ -44,8 +46,9 @@ class Controller:
         try:
             firing = self._alerts.firing()
             fleet = self._service.fleet()
-            since_change_s = time.monotonic() - self._changed_at
-            decision = decide(self._bounds, fleet, firing, since_change_s)
+            now = time.monotonic()
+            since_change_s, since_failure_s = now - self._changed_at, now - self._failed_at
+            decision = decide(self._bounds, fleet, firing, since_change_s, since_failure_s)
             if decision.action != "hold":
                 self._change(decision)
         except AlertsUnknown as error:
@@ -63,6 +66,9 @@ class Controller:
         try:
             if not self._dry_run:
                 self._service.scale(decision.replicas)
+        except EngineFailed:
+            self._failed_at = time.monotonic()
+            raise
         finally:  # part of it may have been done
             self._changed_at = time.monotonic()
 

@@ -1,5 +1,6 @@
 """How many replicas there should be, from what alerts say and what there is. It does no I/O."""
 
+import math
 from collections.abc import Set
 from dataclasses import dataclass
 from typing import Literal
@@ -42,9 +43,16 @@ class Decision:
     """How many there should be from now on."""
 
 
-def decide(bounds: Bounds, fleet: Fleet, firing: Set[Direction], since_change_s: float) -> Decision:
+def decide(
+    bounds: Bounds,
+    fleet: Fleet,
+    firing: Set[Direction],
+    since_change_s: float,
+    since_failure_s: float = math.inf,
+) -> Decision:
     """Out goes before in: a question that waits is worse than a replica without work. Silence is no
-    reason to take one away, since silent monitoring is silent, too."""
+    reason to take one away, since silent monitoring is silent, too. What is missing to the minimum
+    waits only after a change that failed: it would fail in each round."""
 
     def hold(reason: Reason) -> Decision:
         return Decision("hold", reason, fleet.wanted)
@@ -52,6 +60,8 @@ def decide(bounds: Bounds, fleet: Fleet, firing: Set[Direction], since_change_s:
     if fleet.updating:
         return hold("updating")
     if fleet.wanted < bounds.minimum:
+        if since_failure_s < bounds.out_cooldown_s:
+            return hold("cooldown")
         return Decision("out", "minimum", bounds.minimum)
     if not firing:
         return hold("quiet")

@@ -277,3 +277,37 @@ def test_a_replica_with_a_gpu_is_not_copied(engine: FakeEngine, socket: Path) ->
     with pytest.raises(EngineFailed, match="device"):
         ComposeService(Docker(socket), "shop", "inference").scale(3)
     assert engine.said == []
+
+
+def test_a_copy_that_cannot_be_started_leaves_nothing_behind(
+    engine: FakeEngine, socket: Path
+) -> None:
+    given = engine.answer
+
+    def no_start(method: str, url: str, body: Any) -> tuple[int, Any]:
+        if url.endswith("/start"):
+            return 500, {"message": "port is already allocated"}
+        return given(method, url, body)
+
+    engine.answer = no_start  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(EngineFailed, match="already allocated"):
+            ComposeService(Docker(socket), "shop", "inference").scale(3)
+        assert list(engine.containers) == [container(1)["Id"], container(2)["Id"]]
+
+
+def test_a_copy_that_started_after_all_stays(engine: FakeEngine, socket: Path) -> None:
+    """The engine refuses to remove what runs. The first error is the one that is told."""
+    given = engine.answer
+
+    def late(method: str, url: str, body: Any) -> tuple[int, Any]:
+        if url.endswith("/start"):
+            return 504, {"message": "too late"}
+        if method == "DELETE":
+            return 409, {"message": "it is running"}
+        return given(method, url, body)
+
+    engine.answer = late  # type: ignore[method-assign]
+    with pytest.raises(EngineFailed, match="too late"):
+        ComposeService(Docker(socket), "shop", "inference").scale(3)
+    assert container(3)["Id"] in engine.containers

@@ -117,3 +117,17 @@ def test_while_somebody_does_not_answer_nothing_is_changed(clock: Clock, why: Ex
     assert later(clock, scaler, 10_000) is None
     world.down = None
     assert later(clock, scaler, 0) == ("out", "waiting"), "no cool-down without a change"
+
+
+def test_what_is_missing_to_the_minimum_is_not_tried_anew_each_round_where_it_fails(
+    clock: Clock,
+) -> None:
+    world = World(directions=frozenset(), replicas=0, refuses=True)
+    scaler = controller(world)
+    assert later(clock, scaler, 0) is None, "tried at once"
+    assert {later(clock, scaler, 5) for _ in range(11)} == {("hold", "cooldown")}
+    world.refuses = False
+    assert later(clock, scaler, 5) == ("out", "minimum")
+    world.replicas = 0
+    assert later(clock, scaler, 5) == ("out", "minimum"), "no pause after what went well"
+    assert world.scaled == [1, 1, 1]
