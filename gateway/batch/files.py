@@ -94,8 +94,7 @@ class Files:
             raise FileStoreUnavailable from None
 
     def _begin(self, tenant: str, size: int) -> Path:
-        if not self._disk.has_disk():
-            raise OSError("too little of the disk is free")
+        self._disk.need_disk()
         with self._engine.connect() as connection:
             self._check(connection, tenant, size)
         self.folder.mkdir(parents=True, exist_ok=True)

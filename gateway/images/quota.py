@@ -22,6 +22,10 @@ REMEMBERED_TENANTS = 1_000
 column = images.c
 
 
+class DiskFullError(OSError):
+    """IMAGE_DISK_FREE is more than what is free."""
+
+
 class Quota:
     """One thread at a time calls `check` and then inserts its row."""
 
@@ -31,15 +35,17 @@ class Quota:
         self._free_share = free_share
         self._of_tenant: dict[str, tuple[float, int, int]] = {}
 
-    def has_disk(self) -> bool:
-        """Whether enough of the folder's disk is free; a bucket has none. Raises OSError."""
+    def need_disk(self) -> None:
+        """Raises DiskFullError where too little of the folder's disk is free; a bucket has none.
+        Raises OSError."""
         folder = self._folder
         if folder is None:
-            return True
+            return
         while not folder.exists():
             folder = folder.parent
         usage = shutil.disk_usage(folder)
-        return usage.free >= usage.total * self._free_share
+        if usage.free < usage.total * self._free_share:
+            raise DiskFullError
 
     def check(self, connection: Connection, caller: Caller, size: int) -> None:
         """Raises StorageFull where another photo of `size` bytes is too much."""

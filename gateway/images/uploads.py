@@ -167,8 +167,8 @@ class Uploads:
                 if not self._store.exists(kept.key):  # lost, or another one is just writing it
                     self._store.write(kept.key, image.data)
                 return kept
-            if self._quota is not None and not self._quota.has_disk():
-                raise OSError("too little of the disk is free")
+            if self._quota is not None:
+                self._quota.need_disk()
             try:
                 # One at a time, so that what is counted is what is there.
                 with self._counting, self._engine.begin() as connection:

@@ -186,12 +186,14 @@ def test_bytes_of_a_session_and_of_a_tenant_are_bounded(
 
 
 def test_nothing_is_kept_where_too_little_of_the_disk_is_free(
-    start_gateway: Start, stub: StubReplica, folder: Path
+    start_gateway: Start, stub: StubReplica, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     gateway = start_gateway(replicas=stub.url, image_dir=folder, image_disk_free=0.999_999)
     answer = httpx.post(f"{gateway}/v1/images", content=photo(1))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "image_store_unavailable")
     assert files(folder) == []
+    (told,) = [record for record in caplog.records if record.msg == "upload not kept"]
+    assert told.__dict__["fields"] == {"why": "DiskFullError"}
     assert text_of(post(gateway, {"image": data_uri(photo(1)), "prompt": "真皮吗?"})), (
         "asking goes on"
     )
