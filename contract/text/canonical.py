@@ -13,7 +13,8 @@ Folded is what changes no meaning; whatever might stays apart, at the price of o
   behind a Chinese word, where the demo checkpoint reads them a little better, and nowhere else;
 - letter case at the start of a sentence only: its first letter is a capital ("is it red" is asked
   as "Is it red?"), `i` alone is `I`, and a text that is typed in capitals altogether is not. Case
-  means something elsewhere: US and us, IT and it, Polish and polish, brands, models, units.
+  means something elsewhere: US and us, IT and it, Polish and polish, brands, models, units; and
+  among Chinese, Japanese or Korean words, which have none, a Latin one in capitals is a name.
 """
 
 import re
@@ -158,7 +159,8 @@ def _with_capital(text: str) -> str:
 
 
 def _in_capitals(text: str) -> bool:
-    if not text.isupper():
+    # A letter without case says nothing of how the others were typed: 请问 这个 是 LV 吗.
+    if not text.isupper() or any(unicodedata.category(char) == "Lo" for char in text):
         return False
     words = _WORD.findall(text)
     return len(words) >= SENTENCE_WORDS or (len(words) > 1 and not _ASKING_WORDS.isdisjoint(words))
