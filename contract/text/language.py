@@ -2,8 +2,14 @@
 
 import re
 
+# Of an Accept-Language header. A browser names two to ten; what stands behind is not read.
+MAX_RANGES = 32
+MAX_RANGE_CHARS = 64
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _LETTER = re.compile(r"[A-Za-z]")
+_SPOKEN = ("en", "zh")
+_SUBTAG = re.compile("[-_]")
+_WEIGHT = re.compile(r"q *= *([0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
 def language_of(text: str) -> str:
@@ -14,11 +20,28 @@ def language_of(text: str) -> str:
 
 
 def preferred_language(accept_language: str | None) -> str:
-    """`zh` or `en` from an Accept-Language header: the first of the two that it names."""
-    for item in (accept_language or "").lower().split(","):
-        tag = item.split(";")[0].strip()
-        if tag.startswith("zh"):
-            return "zh"
-        if tag.startswith("en"):
-            return "en"
-    return "en"
+    """`zh` or `en` from an Accept-Language header (RFC 9110, 12.5.4): the one with the higher
+    weight, of equal ones the first. What is no range, or no weight, is passed over."""
+    weights: dict[str, float] = {}
+    ranges = (accept_language or "").split(",", MAX_RANGES)[:MAX_RANGES]
+    for item in ranges:
+        if len(item) > MAX_RANGE_CHARS:
+            continue
+        named, *params = item.lower().split(";")
+        language, weight = _SUBTAG.split(named.strip(), 1)[0], _weight(params)
+        if weight > weights.get(language, -1.0):
+            weights.pop(language, None)  # its place is that of its best weight
+            weights[language] = weight
+    of_others = weights.pop("*", 0.0)
+    choices = [language for language in weights if language in _SPOKEN]
+    choices += [language for language in _SPOKEN if language not in weights]
+    best = max(choices, key=lambda language: weights.get(language, of_others))
+    return best if weights.get(best, of_others) > 0 else "en"
+
+
+def _weight(params: list[str]) -> float:
+    """1 where none can be read."""
+    for param in params:
+        if (found := _WEIGHT.fullmatch(param.strip())) is not None:
+            return min(float(found[1]), 1.0)
+    return 1.0

@@ -57,8 +57,42 @@ def test_the_asker_s_language_is_seen() -> None:
     assert language_of("这个 LV 包是真皮吗?") == "zh"
     assert language_of("Is it leather?") == "en"
     assert language_of("?! 42") == "other"
-    assert preferred_language("fr, zh-CN;q=0.9, en;q=0.8") == "zh"
-    assert preferred_language(None) == "en"
+
+
+@pytest.mark.parametrize(("header", "language"), [
+    (None, "en"),
+    ("", "en"),
+    ("fr, zh-CN;q=0.9, en;q=0.8", "zh"),
+    ("en;q=0.1, zh-CN;q=0.9", "zh"),
+    ("zh;q=0.1, en-GB;q=0.9", "en"),
+    ("zh;q=0, en", "en"),
+    ("en;q=0, zh;q=0.001", "zh"),
+    ("zh, en", "zh"),
+    ("en, zh", "en"),
+    ("zh-TW;q=0.8, en;q=0.8", "zh"),
+    ("en;q=0.5, zh, en", "zh"),
+    ("zh-CN;q=0, zh;q=0.7, en;q=0.6", "zh"),
+    ("fr;q=1, zh;q=0", "en"),
+    ("fr, en;q=0", "en"),
+    ("en;q=0, *", "zh"),
+    ("zh;q=0.2, *;q=0.5", "en"),
+    ("*, zh;q=0.9", "en"),
+    ("EN ; Q = 0.2 , ZH_CN ; Q=0.3", "zh"),
+    ("en;q=.2,zh;q=1.", "zh"),
+    ("zh;level=1;q=0.1, en;q=0.2", "en"),
+    # What no client should send.
+    ("zh;q=high, en;q=0.9", "zh"),
+    ("zh;q=-1, en;q=0.9", "zh"),
+    ("zh;q=nan, en;q=inf", "zh"),
+    ("en;q=7, zh;q=9", "en"),
+    (";;q=1,,=,zh;;q=0.5,\u00e9\x00", "zh"),
+    ("enm, zhx;q=0.9", "en"),
+    ("zhx, enm", "en"),
+    (f"en;{'x' * 100}, zh;q=0.1", "zh"),
+    ("fr," * 32 + "zh", "en"),
+])  # fmt: skip
+def test_the_language_that_a_browser_prefers(header: str | None, language: str) -> None:
+    assert preferred_language(header) == language
 
 
 def chat(**more: Any) -> Callable[[], object]:
