@@ -12,8 +12,9 @@ ShopsightError
     ├── 500 InternalError · 502 ReplicaFailed · 504 DeadlineExceeded
     └── Unavailable: 503 (Retry-After) Overloaded > BatchLaneFull · NoReplica
 
-Own leaves: gateway/errors.py, gateway/images/remote/errors.py, inference/batching/lane.py, and
-contract/http_protocol.py. Messages are fixed texts: no exception's text, nothing of the input.
+Own leaves: gateway/errors.py, gateway/images/remote/errors.py, inference/batching/lane.py,
+contract/http_protocol.py, and of contract/http.py the 415. Messages are fixed texts: no
+exception's text, nothing of the input.
 """
 
 import copy
@@ -161,13 +162,6 @@ class ImageTooManyPixels(PhotoError):
     code = "image_too_many_pixels"
     en = "The photo has too many pixels. Please send a smaller one."
     zh = "照片像素过多，请换一张小一点的照片。"
-
-
-class UnsupportedMediaType(ClientError):
-    status = 415
-    code = "unsupported_media_type"
-    en = "Send application/json or multipart/form-data in UTF-8, not compressed."
-    zh = "请使用未压缩的 UTF-8 application/json 或 multipart/form-data。"
 
 
 class UnsupportedImageType(PhotoError):

@@ -42,6 +42,22 @@ _OTHER_NAMES = {"text/json": "application/json"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
+class UnsupportedMediaType(errors.ClientError):
+    """`expected`: what this address takes, not what others do."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+    def __init__(self, *expected: str) -> None:
+        super().__init__()
+        self.expected = expected
+
+    def message(self, language: str) -> str:
+        if language == "zh":
+            return f"请使用未压缩的 UTF-8 {' 或 '.join(self.expected)}。"
+        return f"Send {' or '.join(self.expected)} in UTF-8, not compressed."
+
+
 def media_type(request: Request) -> str:
     """What the body is called, in lower case and without parameters. For a photo it says nothing:
     there the bytes decide."""
@@ -49,16 +65,17 @@ def media_type(request: Request) -> str:
     return _OTHER_NAMES.get(named, named)
 
 
-def check_media_type(request: Request, expected: str) -> None:
-    """Raise UnsupportedMediaType unless the body is `expected`, in UTF-8 and not compressed."""
+def check_media_type(request: Request, *expected: str) -> None:
+    """Raise UnsupportedMediaType unless the body is one of `expected`, in UTF-8 and not
+    compressed."""
     params = request.headers.get("content-type", "").lower().split(";")[1:]
     pairs = [param.partition("=") for param in params]
     charsets = [value.strip(" \"'") for name, _, value in pairs if name.strip() == "charset"]
     encoding = request.headers.get("content-encoding", "identity").lower()
-    if media_type(request) != expected or encoding != "identity":
-        raise errors.UnsupportedMediaType
+    if media_type(request) not in expected or encoding != "identity":
+        raise UnsupportedMediaType(*expected)
     if any(charset_named(charset) not in UTF8 for charset in charsets):
-        raise errors.UnsupportedMediaType
+        raise UnsupportedMediaType(*expected)
 
 
 async def bounded_stream(request: Request, max_bytes: int = MAX_BODY_BYTES) -> AsyncIterator[bytes]:

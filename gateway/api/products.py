@@ -44,7 +44,7 @@ class ProductEndpoint(AskEndpoint):
         if media_type(request) == "multipart/form-data":
             texts, file = await read_form(request)
             return new_question(self._parse_form(texts, file, language), task=self.task)
-        check_media_type(request, "application/json")
+        check_media_type(request, "application/json", "multipart/form-data")
         body = await read_body(request)
         # The same body may be something else at another endpoint, or for another asker.
         name = tenant, f"{self.task.scope}:{language}:{body.digest}"

@@ -1,6 +1,7 @@
 """The operations of the batch lane: files, and batches made of them."""
 
 from contract import errors
+from contract.http import UnsupportedMediaType
 from gateway import errors as own
 from gateway.api.batch.file_form import FILE_FIELD
 from gateway.api.batch.paging import After, BatchPage, FilePage, Order, PurposeFilter
@@ -43,7 +44,7 @@ BATCHES = (
                 own.RequestTimeout,
                 own.FileTooLarge,
             ),
-            *(errors.LengthRequired, errors.UnsupportedMediaType, errors.InvalidField),
+            *(errors.LengthRequired, UnsupportedMediaType, errors.InvalidField),
         ),
         bodies={FORM: (batch_answers.FileForm,)},
         file_part=FILE_FIELD,
@@ -126,7 +127,7 @@ BATCHES = (
         batch_answers.BatchAnswer,
         (
             *(*WRITER, own.BatchNotFound, own.BatchEnded),
-            *(error for error in BODY if error is not errors.UnsupportedMediaType),
+            *(error for error in BODY if error is not UnsupportedMediaType),
         ),
         examples=({"batch_id": BATCH_ID},),
         recorded=True,

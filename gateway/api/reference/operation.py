@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from contract import errors
 from contract.errors import ShopsightError
+from contract.http import UnsupportedMediaType
 from gateway import errors as own
 from gateway.api.multipart import PHOTO_FIELD
 from gateway.images.remote import errors as remote
@@ -26,7 +27,7 @@ ON_ANY_DAY: Errors = (own.RateLimited, own.LogUnavailable)
 RECORDED: Errors = (*ON_ANY_DAY, own.QuotaExceeded)
 BODY: Errors = (
     *(own.RequestTimeout, errors.LengthRequired, errors.PayloadTooLarge),
-    *(errors.UnsupportedMediaType, errors.InvalidField, errors.Overloaded),
+    *(UnsupportedMediaType, errors.InvalidField, errors.Overloaded),
     *(own.IdempotencyConflict, own.RequestUnderWay),
 )
 FORMS: Errors = (own.InvalidMultipart,)

@@ -129,6 +129,40 @@ def test_errors_come_in_the_asker_s_language(gateway: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "taken"),
+    [
+        (CHAT, ["application/json"]),
+        ("/v1/ask", ["multipart/form-data"]),
+        ("/v1/products/card", ["application/json", "multipart/form-data"]),
+        ("/v1/match", ["application/json", "multipart/form-data"]),
+        ("/v1/feedback", ["application/json"]),
+    ],
+)
+def test_who_sends_another_type_is_told_the_one_that_this_address_takes(
+    gateway: str, path: str, taken: list[str]
+) -> None:
+    """Not the one that was just sent, and whether it is the type, its charset or a compression."""
+    other = "text/plain" if len(taken) > 1 else FORM["content-type"]
+    other = JSON["content-type"] if taken == ["multipart/form-data"] else other
+    for sent in (other, "text/plain", ""):
+        for language, told in (
+            ("en", f"Send {' or '.join(taken)} in UTF-8, not compressed."),
+            ("zh", f"请使用未压缩的 UTF-8 {' 或 '.join(taken)}。"),
+        ):
+            headers = {"content-type": sent, "accept-language": language}
+            answer = httpx.post(gateway + path, content=b"{}", headers=headers)
+            assert answer.status_code == 415
+            assert answer.json()["error"]["message"] == told
+    for media in taken:
+        sent = f"{media}; boundary=b"
+        for wrong in ({"content-encoding": "gzip"}, {"content-type": f"{sent}; charset=gbk"}):
+            headers = {"content-type": sent, **wrong}
+            answer = httpx.post(gateway + path, content=b"{}", headers=headers)
+            assert answer.status_code == 415
+            assert media in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"prompt": "这是真皮吗？"},

@@ -7,8 +7,7 @@ from encodings.aliases import aliases
 import pytest
 from starlette.requests import Request
 
-from contract.errors import UnsupportedMediaType
-from contract.http import check_media_type
+from contract.http import UnsupportedMediaType, check_media_type
 from contract.text.charsets import charset_named
 
 
