@@ -88,20 +88,26 @@ class InvalidJSON(ClientError):
 
 
 class InvalidField(ClientError):
-    """`unsupported`: what the client asks for by one of OpenAI's names, and we do not do."""
+    """`unsupported`: one of OpenAI's names for what we do not do. `limit`: of what is too much."""
 
     code = "invalid_field"
     en = zh = ""  # the message is made of the field's name
 
     def __init__(
-        self, param: str | None = None, unsupported: str | None = None, *, fault: Fault = "value"
+        self,
+        param: str | None = None,
+        unsupported: str | None = None,
+        *,
+        fault: Fault = "value",
+        limit: int = 0,
     ) -> None:
         super().__init__(param)
-        self.unsupported, self.fault = unsupported, fault
+        self.unsupported, self.fault, self.limit = unsupported, fault, limit
 
     def message(self, language: str) -> str:
         refused = self.unsupported and not_supported(self.unsupported, language)
-        return refused or super().message(language) or complaint(self.param, self.fault, language)
+        told = refused or super().message(language)
+        return told or complaint(self.param, self.fault, language, self.limit)
 
 
 class InvalidSchema(InvalidField):

@@ -13,6 +13,12 @@ from contract.text.field_words import Fault
 UNSUPPORTED = "unsupported"
 # Longer names of unknown fields are not repeated.
 MAX_NAME_CHARS = 64
+_FAULTS: Mapping[str, Fault] = {
+    "missing": "missing",
+    "extra_forbidden": "unknown",
+    "string_too_long": "too_long",
+    "too_long": "too_many",  # of a list or an object
+}
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,18 @@ def is_plain_name(name: str) -> bool:
     return name.isascii() and name.isidentifier() and len(name) <= MAX_NAME_CHARS
 
 
-def fault_of(error: Mapping[str, Any]) -> Fault:
-    """What one of pydantic's errors says of its field. Where an unknown one may not be named, its
-    error names what it stands in, of which that is not said."""
-    place = error["loc"]
-    if error["type"] == "extra_forbidden" and (len(place) == 1 or is_plain_name(str(place[-1]))):
-        return "unknown"
-    return "missing" if error["type"] == "missing" else "value"
+def fault_of(error: Mapping[str, Any]) -> tuple[Fault, int]:
+    """What one of pydantic's errors says of its field, and the limit that it is beyond, else 0.
+    Where a field may not be named, its error names what it stands in, of which that is not said."""
+    fault, place = _FAULTS.get(error["type"], "value"), error["loc"]
+    if fault in ("missing", "value"):
+        return fault, 0
+    named = len(place) == 1 or isinstance(place[-1], int) or is_plain_name(place[-1])
+    if fault == "unknown":
+        return (fault if named else "value"), 0
+    # In angle brackets stands which member of a union it was: of the field before.
+    limit: int = error["ctx"]["max_length"] if named or place[-1][:1] == "<" else 0
+    return (fault, limit) if limit else ("value", 0)  # 0: of what is to be left empty
 
 
 NOTHING = UnreadFields()

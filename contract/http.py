@@ -208,8 +208,10 @@ def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> No
         _, *place = first["loc"]  # behind `body` or `query`
         name = str(place[0]) if place else ""
         param = name if is_plain_name(name) else None
-        fault = "value" if place[1:] else fault_of(first)  # of what lies deeper it is not said
-        return answer(request, errors.InvalidField(param, fault=fault))
+        if place[1:]:  # of what lies deeper it is not said what is wrong
+            return answer(request, errors.InvalidField(param))
+        fault, limit = fault_of(first)
+        return answer(request, errors.InvalidField(param, fault=fault, limit=limit))
 
     async def gone(request: Request, error: Exception) -> JSONResponse:
         return answer(request, errors.BadRequest())  # nobody reads it

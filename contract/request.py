@@ -115,7 +115,8 @@ def validate(model: type[M], value: dict[str, Any]) -> M:
         if first["type"] == UNSUPPORTED:
             what = context["what"]
             place += [context["step"]] if context["step"] else []
-        raise InvalidField(_param(place), what, fault=fault_of(first)) from None
+        fault, limit = fault_of(first)
+        raise InvalidField(_param(place), what, fault=fault, limit=limit) from None
 
 
 def _param(place: list[int | str]) -> str | None:

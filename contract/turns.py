@@ -111,7 +111,7 @@ def _file(photo: Photo) -> EncodedImage | str | None:
 def checked_text(text: str, param: str, max_chars: int = MAX_TURN_CHARS) -> str:
     """Refuse blank, over-long or unprintable text: lone surrogates, NUL, only zero-width marks."""
     if len(text) > max_chars:
-        raise InvalidField(param)
+        raise InvalidField(param, fault="too_long", limit=max_chars)
     visible = False
     for char in text:
         category = unicodedata.category(char)
@@ -145,12 +145,16 @@ def _answer_text(answer: EarlierAnswer, place: str) -> str:
 def _check_amount(turns: list[Turn]) -> None:
     instructions = [turn for turn in turns if turn.role == "system"]
     spoken = [turn for turn in turns if turn.role != "system"]
-    if turns[-1].role != "user" or len(spoken) > MAX_EARLIER_TURNS + 1:
+    if turns[-1].role != "user" or len(instructions) > MAX_INSTRUCTIONS:
         raise InvalidField("messages")
-    if len(instructions) > MAX_INSTRUCTIONS or _chars(instructions) > MAX_INSTRUCTION_CHARS:
-        raise InvalidField("messages")
+    if len(spoken) > (limit := MAX_EARLIER_TURNS + 1):
+        raise InvalidField("messages", fault="too_many", limit=limit)
+    if _chars(instructions) > MAX_INSTRUCTION_CHARS:
+        place = f"messages.{turns.index(instructions[-1])}.content"
+        left = MAX_INSTRUCTION_CHARS - _chars(instructions[:-1])
+        raise InvalidField(place, fault="too_long", limit=left)
     if _chars(spoken) > MAX_CONVERSATION_CHARS:
-        raise InvalidField("messages")
+        raise InvalidField("messages", fault="too_long", limit=MAX_CONVERSATION_CHARS)
 
 
 def _chars(turns: list[Turn]) -> int:

@@ -1,8 +1,11 @@
 """What an error says of a field: its name, and what a person calls it, in the asker's language."""
 
+import re
 from typing import Literal
 
-Fault = Literal["missing", "unknown", "value"]
+Fault = Literal["missing", "unknown", "repeated", "too_long", "too_many", "value"]
+# Between a Latin word and a Chinese one stands a space: 用户 id 超过了….
+_CLOSE = re.compile("(?<=[a-z])(?=[\u4e00-\u9fff])")
 # By the last name of a place such as `messages.0.content`. A field that only programmers know goes
 # by its name alone.
 _WORDS = {
@@ -31,33 +34,75 @@ _WORDS = {
     "user": ("the id of the user", "用户 id"),
     "vote": ("the vote", "评价"),
 }
+# Of a field with a word of its own, of one that goes by its name, and of one that is not named.
 _EN = {
-    "missing": ("{} is missing (field '{}').", "The field '{}' is missing.", "A field is missing."),
-    "unknown": ("", "There is no field '{}'.", "A field is unknown."),
+    "missing": (
+        "{words} is missing (field '{name}').",
+        "The field '{name}' is missing.",
+        "A field is missing.",
+    ),
+    "unknown": ("", "There is no field '{name}'.", "A field is unknown."),
+    "repeated": (
+        "{words} is given more than once (field '{name}').",
+        "The field '{name}' is given more than once.",
+        "A field is given more than once.",
+    ),
+    "too_long": (
+        "{words} is longer than {limit:,} characters (field '{name}').",
+        "The field '{name}' is longer than {limit:,} characters.",
+        "A field is longer than {limit:,} characters.",
+    ),
+    "too_many": (
+        "{words} has more than {limit:,} entries (field '{name}').",
+        "The field '{name}' has more than {limit:,} entries.",
+        "A field has more than {limit:,} entries.",
+    ),
     "value": (
-        "{} cannot be accepted (field '{}').",
-        "The field '{}' cannot be accepted.",
+        "{words} cannot be accepted (field '{name}').",
+        "The field '{name}' cannot be accepted.",
         "A field cannot be accepted.",
     ),
 }
 _ZH = {
-    "missing": ("缺少{}（字段 {}）。", "缺少字段 {}。", "缺少字段。"),
-    "unknown": ("", "没有名为 {} 的字段。", "有未知的字段。"),
-    "value": ("{}不符合要求（字段 {}）。", "字段 {} 不符合要求。", "有字段不符合要求。"),
+    "missing": ("缺少{words}（字段 {name}）。", "缺少字段 {name}。", "缺少字段。"),
+    "unknown": ("", "没有名为 {name} 的字段。", "有未知的字段。"),
+    "repeated": (
+        "{words}只能出现一次（字段 {name}）。",
+        "字段 {name} 只能出现一次。",
+        "有字段重复出现。",
+    ),
+    "too_long": (
+        "{words}超过了 {limit} 个字符（字段 {name}）。",
+        "字段 {name} 超过了 {limit} 个字符。",
+        "有字段超过了 {limit} 个字符。",
+    ),
+    "too_many": (
+        "{words}超过了 {limit} 项（字段 {name}）。",
+        "字段 {name} 超过了 {limit} 项。",
+        "有字段超过了 {limit} 项。",
+    ),
+    "value": (
+        "{words}不符合要求（字段 {name}）。",
+        "字段 {name} 不符合要求。",
+        "有字段不符合要求。",
+    ),
 }
 
 
-def complaint(param: str | None, fault: Fault, language: str) -> str:
+def complaint(param: str | None, fault: Fault, language: str, limit: int = 0) -> str:
     """One sentence, in Chinese where `language` is `zh`, else in English. `param`: the place of the
-    field in the client's form, None where it may not be repeated."""
+    field in the client's form, None where it may not be repeated. `limit`: of what is too long, in
+    characters, or of what has too many entries."""
     chinese = language == "zh"
     worded, named, nameless = (_ZH if chinese else _EN)[fault]
     if param is None:
-        return nameless
+        return nameless.format(limit=limit)
     words = _words(param)
     if words is None or not worded:
-        return named.format(param)
-    said = worded.format(words[chinese], param)
+        return named.format(name=param, limit=limit)
+    said = worded.format(words=words[chinese], name=param, limit=limit)
+    if chinese:
+        return _CLOSE.sub(" ", said)
     return said[0].upper() + said[1:]
 
 

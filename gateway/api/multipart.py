@@ -10,16 +10,22 @@ from starlette.requests import Request
 
 from contract.errors import InvalidField
 from contract.fields import is_plain_name
+from contract.forms import MAX_USER_CHARS
 from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
+from contract.products.match import MAX_MATCH_CHARS
+from contract.request import told_in_the_language_of
 from contract.text.charsets import charset_named
 from contract.text.language import language_of
+from contract.turns import MAX_TURN_CHARS
 from gateway.errors import InvalidMultipart, UndecodableText
 
 # With `_charset_`, which says how the others are written.
 MAX_FIELDS = 8
 # Of one text field. A question of 2,000 characters is at most 8,000 bytes in UTF-8.
 MAX_FIELD_BYTES = 16 * 1024
+# In characters, of texts that may be longer than is read.
+_LIMITS = {"question": MAX_TURN_CHARS, "text": MAX_MATCH_CHARS, "user": MAX_USER_CHARS}
 # More than are read, or a text that is sent as a file would be taken for a second photo.
 MAX_FILES = 4
 PHOTO_FIELD = "photo"
@@ -44,8 +50,8 @@ _OTHER_NAMES = {
 
 async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | None]:
     """The text fields and the photo. Raises InvalidMultipart for a bad or missing boundary, an
-    incomplete body, a second photo; UndecodableText; InvalidField for a file in another field, and
-    for a text that is too long."""
+    incomplete body; UndecodableText; InvalidField for a file in another field, a field that comes
+    twice, and a text that is too long."""
     check_media_type(request, "multipart/form-data")
     parser = FormTextParser(
         request.headers,
@@ -61,13 +67,13 @@ async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | No
     try:
         if not parser.ended:
             raise InvalidMultipart
-        items = form.multi_items()
-        if len(items) != len(dict(items)):
-            raise InvalidMultipart
-        for name, value in items:
-            if isinstance(value, UploadFile) and name != PHOTO_FIELD:
-                raise InvalidField(name if is_plain_name(name) else PHOTO_FIELD)
-        return parser.texts(), await _photo(form.get(PHOTO_FIELD))
+        items, texts = form.multi_items(), parser.texts()
+        with told_in_the_language_of(texts):
+            check_single(items)
+            for name, value in items:
+                if isinstance(value, UploadFile) and name != PHOTO_FIELD:
+                    raise InvalidField(name if is_plain_name(name) else PHOTO_FIELD)
+        return texts, await _photo(form.get(PHOTO_FIELD))
     finally:
         await form.close()
 
@@ -121,9 +127,7 @@ class FormTextParser(MultiPartParser):
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         part = self._current_part
         if part.file is None and len(part.data) + end - start > self.max_part_size:
-            self.too_long = InvalidField(
-                part.field_name if is_plain_name(part.field_name) else None
-            )
+            self.too_long = _too_long(part.field_name)
             words = bytes(part.data[:MAX_FIELD_BYTES]) + data[start : min(end, start + 1000)]
             if language_of(words.decode("utf-8", "ignore")) == "zh":
                 self.too_long.language = "zh"
@@ -147,6 +151,22 @@ class FormTextParser(MultiPartParser):
             for name, data, declared in self._bytes
             if name != CHARSET_FIELD
         }
+
+
+def check_single(items: list[tuple[str, UploadFile | str]]) -> None:
+    """Raises InvalidField with the name of a field that comes twice: of two questions nobody knows
+    which is meant."""
+    names: set[str] = set()
+    for name, _ in items:
+        if name in names:
+            raise InvalidField(name if is_plain_name(name) else None, fault="repeated")
+        names.add(name)
+
+
+def _too_long(name: str) -> InvalidField:
+    if (limit := _LIMITS.get(name)) is not None:
+        return InvalidField(name, fault="too_long", limit=limit)
+    return InvalidField(name if is_plain_name(name) else None)
 
 
 def _charset_of(content_type: bytes | None) -> bytes | None:

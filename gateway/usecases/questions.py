@@ -56,9 +56,12 @@ def _check_instructions(asked: CompletionRequest, caller: Caller) -> None:
     if caller.key is None:
         raise InvalidField(f"messages.{instructions[0]}.role", unsupported="system")
     caller.require(SYSTEM)
-    chars = sum(len(asked.turns[index].text) for index in instructions)
-    if len(instructions) + 1 > MAX_INSTRUCTIONS or chars + len(SYSTEM_PROMPT) > MAX_CHARS:
-        raise InvalidField(f"messages.{instructions[-1]}.content")
+    place = f"messages.{instructions[-1]}.content"
+    if len(instructions) + 1 > MAX_INSTRUCTIONS:
+        raise InvalidField(place)
+    limit = MAX_CHARS - len(SYSTEM_PROMPT)
+    if sum(len(asked.turns[index].text) for index in instructions) > limit:
+        raise InvalidField(place, fault="too_long", limit=limit)
 
 
 def revision_of(asked: CompletionRequest, caller: Caller, sticky_id: str, pool: Pool) -> str:

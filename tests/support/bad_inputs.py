@@ -141,7 +141,8 @@ FORMS: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("wrong boundary", multipart(FILE, QUESTION), {"content-type": FORM["content-type"] + "c"}, 400,
      "invalid_multipart"),
     ("truncated", multipart(FILE, QUESTION, end=""), FORM, 400, "invalid_multipart"),
-    ("two photos", multipart(FILE, FILE, QUESTION), FORM, 400, "invalid_multipart"),
+    ("two photos", multipart(FILE, FILE, QUESTION), FORM, 400, "invalid_field"),
+    ("two questions", multipart(FILE, QUESTION, QUESTION), FORM, 400, "invalid_field"),
     ("2,000 parts", multipart(*[QUESTION] * 2000), FORM, 400, "invalid_multipart"),
     ("long question", multipart(FILE, ('name="question"', b"x" * 3000)), FORM, 400,
      "invalid_field"),
@@ -206,7 +207,7 @@ PRODUCTS: list[tuple[str, str, bytes, dict[str, str], int, str]] = [
     (MATCHES, "blocked", product(text="buy cocaine", image=data_uri(photo())), JSON, 422,
      "content_blocked"),
     (MATCHES, "form: no text", multipart(FILE), FORM, 400, "invalid_field"),
-    (MATCHES, "form: two texts", multipart(FILE, CLAIM, CLAIM), FORM, 400, "invalid_multipart"),
+    (MATCHES, "form: two texts", multipart(FILE, CLAIM, CLAIM), FORM, 400, "invalid_field"),
 ]  # fmt: skip
 
 SCHEMAS: dict[str, Any] = {

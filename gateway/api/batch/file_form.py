@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from contract.errors import InvalidField, LengthRequired
 from contract.fields import is_plain_name
 from contract.http import BODY_BYTES, MAX_DRAIN_BYTES, check_media_type, expects_continue
-from gateway.api.multipart import FormTextParser
+from gateway.api.multipart import FormTextParser, check_single
 from gateway.batch.form import LONGEST_S, SHORTEST_S
 from gateway.errors import FileTooLarge, InvalidMultipart
 
@@ -64,8 +64,7 @@ async def read_file_form(
     files = [value for _, value in items if isinstance(value, UploadFile)]
     if len(files) != 1:
         raise InvalidField(FILE_FIELD, fault="value" if files else "missing")
-    if len(items) != len(dict(items)):
-        raise InvalidMultipart
+    check_single(items)
     fields = parser.texts()
     for name in fields.keys() - KNOWN:
         raise InvalidField(name if is_plain_name(name) else None, fault="unknown")

@@ -11,10 +11,12 @@ import httpx
 import pytest
 from sqlalchemy import Engine, create_engine, select, text
 
+from contract.turns import MAX_INSTRUCTION_CHARS
 from gateway.access.key_table import create_key, list_keys, revoke_key, rotate_key
 from gateway.identity.keys import hash_key
 from gateway.identity.scopes import SCOPES, USUAL
 from gateway.log.schema.access_tables import key_audit
+from gateway.prompt import SYSTEM
 from tests.support.asking import chat, photo, post, text_of
 from tests.support.cards import card_tokens
 from tests.support.command_line import shopsight
@@ -187,6 +189,13 @@ def test_an_instruction_of_one_s_own_needs_the_scope_for_it(
     body["messages"][0]["content"] = "x" * 3_900
     answer = post(gateway, body, **bearer(trusted))
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "messages.0.content")
+    left = MAX_INSTRUCTION_CHARS - len(SYSTEM)
+    for language, told in (("en", f"longer than {left:,} char"), ("zh", f"超过了 {left} 个字符")):
+        body["messages"][1]["content"][-1]["text"] = "Leather?" if language == "en" else "真皮吗?"
+        answer = post(gateway, body, **bearer(trusted), **{"accept-language": language})
+        assert told in answer.json()["error"]["message"]
+    body["messages"][0]["content"] = "x" * left
+    assert text_of(post(gateway, body, **bearer(trusted)))
 
 
 def test_the_command_makes_lists_rotates_and_revokes(tmp_path: Path) -> None:

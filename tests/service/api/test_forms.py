@@ -133,4 +133,43 @@ def test_a_question_that_is_too_long_is_told_by_its_name(
         error = answer.json()["error"]
         assert (answer.status_code, error["code"]) == (400, "invalid_field")
         assert error["param"] == "question"
-        assert error["message"].isascii() == (word == "x")
+        told = {
+            "x": "The question is longer than 2,000 characters (field 'question').",
+            "长": "问题超过了 2000 个字符（字段 question）。",
+        }
+        assert error["message"] == told[word]
+
+
+def test_a_text_that_is_longer_than_is_read_is_told_the_limit_of_its_field(gateway: str) -> None:
+    picture, long = part("photo", photo()), b"x" * 20_000
+    for path, name, limit in (
+        ("/v1/match", "text", "500"),
+        ("/v1/ask", "user", "512"),
+        ("/v1/images", "user", "512"),
+    ):
+        for text in (long, b"x" * (int(limit) + 1)):
+            error = asked(gateway, part(name, text), picture, QUESTION, path=path).json()["error"]
+            if path == "/v1/match":
+                error = asked(gateway, part(name, text), picture, path=path).json()["error"]
+            assert (error["code"], error["param"]) == ("invalid_field", name)
+            assert f"is longer than {limit} characters" in error["message"]
+
+
+def test_a_field_that_comes_twice_is_named(gateway: str) -> None:
+    """Whichever it is, in the language of the form's words."""
+    picture = part("photo", photo())
+    chinese = part("question", "这是真皮吗？".encode())
+    for name, parts, told in (
+        ("question", (QUESTION, QUESTION, picture), "The question is given more than once"),
+        ("question", (QUESTION, picture, chinese), "问题只能出现一次（字段 question）。"),
+        ("photo", (picture, QUESTION, picture), "The photo is given more than once"),
+        ("photo", (picture, picture, chinese), "照片只能出现一次（字段 photo）。"),
+        ("photo", (NO_FILE, picture, QUESTION), "The photo is given more than once"),
+        ("stream", (part("stream", b"true"),) * 2, "The field 'stream' is given more than once."),
+        (None, (part("a b", b"1"),) * 2, "A field is given more than once."),
+    ):
+        answer = asked(gateway, *parts)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (400, "invalid_field")
+        assert error["param"] == name
+        assert error["message"].startswith(told)

@@ -6,11 +6,15 @@ import pytest
 
 from contract import errors, http_protocol
 from contract.errors import InvalidField, ShopsightError
+from contract.products.forms import parse_card_form, parse_match
 from contract.request import parse_completion, parse_form
 from contract.text.language import language_of, preferred_language
 from gateway import errors as gateway_errors
+from gateway.batch.form import parse_batch
 from gateway.canary import errors as canary_errors
+from gateway.feedback.form import parse_vote
 from gateway.images.remote import errors as remote_errors
+from gateway.moderation.form import parse_moderation
 
 
 def leaves(base: type[ShopsightError] = ShopsightError) -> list[type[ShopsightError]]:
@@ -100,6 +104,9 @@ def chat(**more: Any) -> Callable[[], object]:
     return lambda: parse_completion(json.dumps(body).encode())
 
 
+TURN = {"role": "user", "content": "x"}
+VOTE = {"interaction_id": "0" * 32, "vote": "up"}
+BATCH = {"input_file_id": "f", "endpoint": "e", "completion_window": "24h"}
 # A field that may not be named, within one that may.
 STRAY = {"name": "n", "schema": {}, "my secret": 1}
 
@@ -112,9 +119,78 @@ STRAY = {"name": "n", "schema": {}, "my secret": 1}
     ),
     (
         lambda: parse_form({"question": "x" * 3000, "image_id": f"img_{'0' * 32}"}, None),
+        "The question is longer than 2,000 characters (field 'question').",
+        "问题超过了 2000 个字符（字段 question）。",
+    ),
+    (
+        lambda: parse_form({"question": " ", "image_id": f"img_{'0' * 32}"}, None),
         "The question cannot be accepted (field 'question').",
         "问题不符合要求（字段 question）。",
     ),
+    (
+        lambda: parse_completion(json.dumps({"prompt": "x" * 2001, "image": "QUJD"}).encode()),
+        "The question is longer than 2,000 characters (field 'prompt').",
+        "问题超过了 2000 个字符（字段 prompt）。",
+    ),
+    (
+        lambda: parse_match(json.dumps({"text": "x" * 501, "image": "QUJD"}).encode(), "en"),
+        "The text is longer than 500 characters (field 'text').",
+        "文字超过了 500 个字符（字段 text）。",
+    ),
+    (
+        lambda: parse_vote(json.dumps({**VOTE, "reason": "x" * 501}).encode()),
+        "The reason is longer than 500 characters (field 'reason').",
+        "理由超过了 500 个字符（字段 reason）。",
+    ),
+    (
+        lambda: parse_moderation(json.dumps({"input": ["x", "x" * 12_001]}).encode()),
+        "The input is longer than 12,000 characters (field 'input.1').",
+        "输入内容超过了 12000 个字符（字段 input.1）。",
+    ),
+    (
+        lambda: parse_moderation(json.dumps({"input": ["x"] * 33}).encode()),
+        "The input has more than 32 entries (field 'input').",
+        "输入内容超过了 32 项（字段 input）。",
+    ),
+    (
+        lambda: parse_batch(json.dumps({**BATCH, "metadata": {"a": "x" * 513}}).encode()),
+        "The field 'metadata.a' is longer than 512 characters.",
+        "字段 metadata.a 超过了 512 个字符。",
+    ),
+    (  # of what may not be named, its limit is not said of what it stands in
+        lambda: parse_batch(json.dumps({**BATCH, "metadata": {"a b": "x" * 513}}).encode()),
+        "The field 'metadata' cannot be accepted.",
+        "字段 metadata 不符合要求。",
+    ),
+    (
+        lambda: parse_card_form({"image": "QUJD"}, None, "en"),
+        "The photo cannot be accepted (field 'image').",
+        "照片不符合要求（字段 image）。",
+    ),
+    (chat(user="x" * 513), "The id of the user is longer than 512 characters (field 'user').",
+     "用户 id 超过了 512 个字符（字段 user）。"),
+    (chat(model="x" * 129), "The model is longer than 128 characters (field 'model').",
+     "模型超过了 128 个字符（字段 model）。"),
+    (chat(stop="x" * 101), "The field 'stop' is longer than 100 characters.",
+     "字段 stop 超过了 100 个字符。"),
+    (chat(stop=["x", "x" * 101]), "The field 'stop.1' is longer than 100 characters.",
+     "字段 stop.1 超过了 100 个字符。"),
+    (chat(stop=["x"] * 5), "The field 'stop' has more than 4 entries.",
+     "字段 stop 超过了 4 项。"),
+    (chat(messages=[TURN, {"role": "user", "content": "x" * 2001}]),
+     "The text of a message is longer than 2,000 characters (field 'messages.1.content').",
+     "消息内容超过了 2000 个字符（字段 messages.1.content）。"),
+    (chat(messages=[{"role": "system", "content": "x" * 4001}, TURN]),
+     "The text of a message is longer than 4,000 characters (field 'messages.0.content').",
+     "消息内容超过了 4000 个字符（字段 messages.0.content）。"),
+    (chat(messages=[{"role": "system", "content": "x" * n} for n in (1500, 2501)] + [TURN]),
+     "The text of a message is longer than 2,500 characters (field 'messages.1.content').",
+     "消息内容超过了 2500 个字符（字段 messages.1.content）。"),
+    (chat(messages=[{"role": "user", "content": "x" * 2000}] * 7),
+     "The conversation is longer than 12,000 characters (field 'messages').",
+     "对话超过了 12000 个字符（字段 messages）。"),
+    (chat(messages=[TURN] * 22), "The conversation has more than 21 entries (field 'messages').",
+     "对话超过了 21 项（字段 messages）。"),
     (chat(messages=None), "The conversation is missing (field 'messages').",
      "缺少对话（字段 messages）。"),
     (chat(messages=[{"role": "user"}]),
