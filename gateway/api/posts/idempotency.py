@@ -3,7 +3,6 @@ same key and body gets the answer of before. Requests without the header do not 
 nothing is posted, it means nothing."""
 
 import asyncio
-import hashlib
 import re
 from typing import Any
 
@@ -18,6 +17,7 @@ from contract.sse import DONE
 from gateway.api.admission import count_body, identify
 from gateway.api.batch.batches import CANCEL
 from gateway.api.envelope import error_response, new_interaction
+from gateway.api.posts.fingerprint import fingerprint_of
 from gateway.cache.retries import MAX_BYTES, Earlier
 from gateway.errors import IdempotencyConflict, RequestTimeout, RequestUnderWay
 from gateway.gateway import Gateway
@@ -28,7 +28,6 @@ from gateway.limits.limiter import OfDay
 HEADER = b"idempotency-key"
 # Printable ASCII, as the draft's structured fields are; a UUID has 36 characters.
 _KEY = re.compile(r"[ -~]{1,255}")
-_BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
 # As the endpoints record them.
 KINDS = {
     "/v1/chat/completions": ASK,
@@ -74,7 +73,8 @@ class IdempotentPosts:
                     except BaseException:  # nobody else will see what came of it
                         count_body(request, gateway, caller)
                         raise
-                    fingerprint = _fingerprint(request, body)
+                    media, url = request.headers.get("content-type", ""), request.url
+                    fingerprint = fingerprint_of(url.path, url.query, media, body)
                     earlier = await gateway.retries.begin(owner, key, fingerprint)
                     await _check(earlier, gateway, caller, len(body))
         except ClientDisconnect:
@@ -133,19 +133,6 @@ async def _read(request: Request, deadline_ms: int) -> bytes:
             return b"".join([chunk async for chunk in bounded_stream(request)])
     except TimeoutError:
         raise RequestTimeout from None
-
-
-def _fingerprint(request: Request, body: bytes) -> str:
-    """A form's boundary is another one each time, and says nothing."""
-    media = request.headers.get("content-type", "")
-    if found := _BOUNDARY.search(media):
-        body = body.replace(found[1].encode("latin-1"), b"")
-        media = media.replace(found[1], "")
-    hasher = hashlib.sha256()
-    for part in (request.url.path.encode(), request.url.query.encode(), media.encode(), body):
-        hasher.update(f"{len(part)}:".encode())
-        hasher.update(part)
-    return hasher.hexdigest()[:32]
 
 
 def _received(body: bytes, receive: Receive) -> Receive:

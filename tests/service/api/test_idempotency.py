@@ -168,6 +168,22 @@ def test_uploads_and_votes_are_done_once_whatever_the_form_s_boundary(
     assert sorted(kinds) == ["ask", "feedback", "upload", "upload"], "the refused one is recorded"
 
 
+def test_a_boundary_s_letters_in_a_question_are_part_of_it(gateways: list[str]) -> None:
+    key = new()
+
+    def ask(gateway: str, question: str, boundary: str = "X") -> httpx.Response:
+        media = {"content-type": f"multipart/form-data; boundary={boundary}"}
+        files = {"photo": ("a.jpg", photo()), "question": (None, question)}
+        return httpx.post(f"{gateway}/v1/ask", files=files, headers={**ACME, **key, **media})
+
+    first = ask(gateways[0], "What colour is this?")
+    assert text_of(first)
+    for question in ("What colourX is this?", "What colour is this?\r\n--X."):
+        assert code(ask(gateways[1], question)) == (409, "idempotency_conflict")
+    again = ask(gateways[1], "What colour is this?", "Y")
+    assert again.headers["x-interaction-id"] == first.headers["x-interaction-id"]
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "é"])
 def test_what_is_no_key_is_refused(gateways: list[str], key: str) -> None:
     header = {"idempotency-key": key.encode("latin-1")}
