@@ -45,12 +45,13 @@ class Trial:
         default_factory=lambda: {"errors": Evidence(), "slow": Evidence(), "thumbs": Evidence()}
     )
     _requests: int = 0
-    _verdict: CanaryVerdict | None = None
+    _rollback: CanaryVerdict | None = None
 
     def add(self, baseline: Block, canary: Block) -> CanaryVerdict:
-        """The verdict after one more block. Once it has been given it stays."""
-        if self._verdict is not None:
-            return self._verdict
+        """The verdict after one more block. A rollback stays. `promote` does not: until somebody
+        promotes the canary it may become bad, and the evidence is valid at any look."""
+        if self._rollback is not None:
+            return self._rollback
         self._requests += canary.errors.requests
         for sign, evidence in self._evidence.items():
             evidence.add(getattr(baseline, sign), getattr(canary, sign))
@@ -58,7 +59,8 @@ class Trial:
         limit = len(found) / self.false_rollbacks
         worst = max(found, key=lambda sign: found[sign])
         if found[worst] >= limit:
-            self._verdict = CanaryVerdict("rollback", found, limit, worst, self._requests)
-        elif self._requests >= self.promote_after:
-            self._verdict = CanaryVerdict("promote", found, limit, None, self._requests)
-        return self._verdict or CanaryVerdict("undecided", found, limit, None, self._requests)
+            self._rollback = CanaryVerdict("rollback", found, limit, worst, self._requests)
+            return self._rollback
+        enough = self._requests >= self.promote_after
+        decision: Decision = "promote" if enough else "undecided"
+        return CanaryVerdict(decision, found, limit, None, self._requests)

@@ -92,6 +92,7 @@ def test_each_sign_rolls_back_and_is_named(canary: Block, why: str) -> None:
     back = next(each for each in verdicts if each.decision == "rollback")
     assert back.evidence[back.why or "errors"] >= back.limit
     assert verdicts[-1] == back, "once given it stays"
+    assert trial.add(block(180, 2, 2, 2), block(20)) == back
 
 
 def test_a_better_canary_is_promoted_after_enough_requests() -> None:
@@ -99,6 +100,19 @@ def test_a_better_canary_is_promoted_after_enough_requests() -> None:
     verdicts = [trial.add(block(180, 4, 9, 36), block(20, 0, 0, 1)) for _ in range(50)]
     assert [each.decision for each in verdicts].index("promote") == 49
     assert verdicts[-1].requests == 1000
+
+
+@pytest.mark.parametrize("bad", ["bad", "slow", "down"])
+def test_one_that_becomes_bad_after_it_was_good_enough_is_rolled_back(bad: str) -> None:
+    """Such as one that nobody has promoted yet, or whose cache is being warmed."""
+    trial = Trial()
+    for _ in range(700):
+        good = trial.add(block(180, 4, 9, 36), block(20, 0, 1, 4))
+    assert (good.decision, good.requests) == ("promote", 14_000)
+    verdicts = [trial.add(block(180, 4, 9, 36), block(20, **{bad: 20})) for _ in range(50)]
+    assert verdicts[-1].decision == "rollback"
+    back = next(each for each in verdicts if each.decision == "rollback")
+    assert back.evidence[back.why or "errors"] >= back.limit
 
 
 def test_simulated_canaries_in_short() -> None:

@@ -109,6 +109,14 @@ async def test_one_that_is_worse_is_rolled_back_by_nobody_s_hand() -> None:
     assert len(here.log) == 2, "once"
 
 
+async def test_one_that_becomes_bad_while_its_cache_is_warmed_is_rolled_back() -> None:
+    here = world("rollback", promote=True)
+    here.journal.entries.append(entry(2, "verdict", "promoting", for_seconds=120.0))
+    await here.round()
+    assert here.weights.in_force == OLD
+    assert here.log[-1] == ("rolled back", "verdict")
+
+
 async def test_a_database_that_is_away_keeps_no_bad_revision_in_force() -> None:
     here = world("rollback")
     here.journal.down = True
