@@ -139,16 +139,20 @@ def _requests(
     connection: Connection, canary: Canary, begin: datetime, end: datetime
 ) -> dict[str, Sequence[int]]:
     """By revision: requests that went to a replica and those that failed, answers that were
-    computed and those that were slow. A hit is neither: a canary begins with a cold cache."""
-    failed = and_(row.outcome == "failed", or_(row.cache.is_(None), row.cache == "miss"))
-    slow = and_(_computed(), row.total_ms > canary.slow_ms)
+    computed and those that were slow. A hit is neither: a canary begins with a cold cache. Who
+    left after so long that the answer was slow in any case has seen a slow one. Who left sooner
+    has seen nothing of it, at neither revision."""
+    asked = or_(row.cache.is_(None), row.cache == "miss")
+    failed = and_(row.outcome == "failed", asked)
+    late = row.total_ms > canary.slow_ms
+    left = and_(row.outcome == "cancelled", asked, late)
     query = (
         select(
             row.model_revision,
             _sum(or_(_computed(), failed)),
             _sum(failed),
-            _sum(_computed()),
-            _sum(slow),
+            _sum(or_(_computed(), left)),
+            _sum(or_(and_(_computed(), late), left)),
         )
         .where(row.arrived_at >= begin, row.arrived_at < end)
         .where(row.model_revision.in_([canary.baseline, canary.candidate]), _live())

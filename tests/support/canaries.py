@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,16 +52,19 @@ def log_of(gateway: Server) -> list[tuple[str, str]]:
 
 
 class Shoppers:
-    """A context: asks something new, of somebody new, so many times a second."""
+    """A context: asks something new, of somebody new, so many times a second. Each leaves after
+    `patience_s`."""
 
     def __init__(
         self,
         *gateways: Server,
         per_s: float = 20,
+        patience_s: float = 20,
         then: Callable[[Shopper, httpx.Response], object] = lambda shopper, answer: None,
     ) -> None:
         self._gateways = gateways
         self._pause_s = 1 / per_s
+        self._patience_s = patience_s
         self._then = then
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -80,10 +84,12 @@ class Shoppers:
             number = next(_numbers)
             shopper = Shopper(self._gateways[number % len(self._gateways)].url)
             body = chat(f"question {number}?")
-            answer = shopper.client.post("/v1/chat/completions", json=body)
-            self.statuses.append(answer.status_code)
-            self._then(shopper, answer)
-            shopper.client.close()
+            with shopper.client, suppress(httpx.ReadTimeout):
+                answer = shopper.client.post(
+                    "/v1/chat/completions", json=body, timeout=self._patience_s
+                )
+                self.statuses.append(answer.status_code)
+                self._then(shopper, answer)
             self._stop.wait(max(0, due - time.monotonic()))
 
 

@@ -20,8 +20,8 @@ canary_log = Table(
 )
 
 # What happened at either revision in one stretch of a canary's time. `side`: baseline or canary.
-# `requests` went to a replica, `failed` of them. `computed` were answered, `slow` of them. `votes`
-# were counted, `down` of them.
+# `requests` went to a replica, `failed` of them. `computed` were answered, or left after they had
+# become slow, `slow` of them. `votes` were counted, `down` of them.
 canary_figures = Table(
     "canary_figures",
     metadata,

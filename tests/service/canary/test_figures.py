@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -13,12 +14,14 @@ from tests.support.canaries import canary_begun, log_asked
 
 AGO_S = 100.0
 SIDES = {"baseline": "old", "canary": "new"}
-# Each sign, and what a row needs to be one of those that are bad.
-BAD = {
-    "errors": {"outcome": "failed"},
-    "slow": {"total_ms": 700.0},
-    "thumbs": {"vote": "down"},
-}
+# What a row needs to be one of those that are bad, and the sign of it.
+LEFT = {"outcome": "cancelled", "cache": None, "total_ms": 700.0}
+BAD = [
+    ("errors", {"outcome": "failed"}),
+    ("slow", {"total_ms": 700.0}),
+    ("slow", LEFT),
+    ("thumbs", {"vote": "down"}),
+]
 
 
 def sums(engine: Engine, canary: Canary) -> dict[str, SideFigures]:
@@ -50,6 +53,19 @@ def test_what_asked_no_replica_or_came_before_the_start_is_not_counted(engine: E
     assert set(sums(engine, canary).values()) == {SideFigures()}
 
 
+def test_who_left_has_seen_a_slow_answer_once_it_was_slow(engine: Engine) -> None:
+    """As when a revision hangs, and nobody waits for its answers to fail. Sooner, or before it was
+    known that a replica has to be asked, it says nothing of a revision."""
+    canary = canary_begun(engine, AGO_S)
+    log_asked(engine, "new", 3, at=canary.started_at, **LEFT)
+    log_asked(engine, "new", 2, at=canary.started_at, **{**LEFT, "cache": "miss"})
+    log_asked(engine, "new", 4, at=canary.started_at, **{**LEFT, "total_ms": 90.0})
+    log_asked(engine, "new", 4, at=canary.started_at, **{**LEFT, "cache": "hit"})
+    log_asked(engine, "new", 4, at=canary.started_at, **{**LEFT, "cache": "joined"})
+    log_asked(engine, "new", 1, at=canary.started_at)
+    assert sums(engine, canary)["canary"] == SideFigures(requests=1, computed=6, slow=5)
+
+
 def test_a_block_says_what_it_said_when_it_was_first_counted(engine: Engine) -> None:
     """So that two gateways, of which one is late, come to one verdict."""
     canary = canary_begun(engine, AGO_S)
@@ -59,10 +75,10 @@ def test_a_block_says_what_it_said_when_it_was_first_counted(engine: Engine) -> 
     assert sums(engine, canary) == before
 
 
-@pytest.mark.parametrize("sign", BAD)
+@pytest.mark.parametrize(("sign", "bad"), BAD, ids=["errors", "slow", "left", "thumbs"])
 @pytest.mark.parametrize(("worse", "other"), [("new", "old"), ("old", "new")])
 def test_only_a_candidate_that_is_worse_is_rolled_back(
-    engine: Engine, worse: str, other: str, sign: str
+    engine: Engine, worse: str, other: str, sign: str, bad: dict[str, Any]
 ) -> None:
     """Of a baseline that is as bad the same figures say nothing against the candidate."""
     canary = replace(canary_begun(engine, AGO_S), promote_after=1_000_000)
@@ -70,9 +86,9 @@ def test_only_a_candidate_that_is_worse_is_rolled_back(
         at = canary.started_at + timedelta(seconds=5 * block + 1)
         log_asked(engine, other, 20, at=at, vote="up")
         log_asked(engine, worse, 10, at=at, vote="up")
-        log_asked(engine, worse, 10, at=at, **BAD[sign])
+        log_asked(engine, worse, 10, at=at, **bad)
     judged = Judge(engine).judge(canary)
     found = judged.verdict.decision, judged.verdict.why
     assert found == (("rollback", sign) if worse == "new" else ("undecided", None))
-    bad, good = (judged.canary, judged.baseline)[:: 1 if worse == "new" else -1]
-    assert (bad.failed + bad.slow + bad.down, good.failed + good.slow + good.down) == (100, 0)
+    sides = (judged.canary, judged.baseline)[:: 1 if worse == "new" else -1]
+    assert [each.failed + each.slow + each.down for each in sides] == [100, 0]

@@ -67,6 +67,18 @@ def test_worse_thumbs_are_rolled_back(start: Start) -> None:
     assert weights(gateway) == {"old": 1}
 
 
+def test_one_that_hangs_until_shoppers_leave_is_rolled_back(start: Start, new: StubReplica) -> None:
+    gateway = start()
+    new.behaviour = "hang"
+    canary(gateway, "start", "new", "--percent", "50")
+    with Shoppers(gateway, patience_s=1):
+        back_s = seconds_until("rolled back", lambda: log_of(gateway)[-1][0] == "rolled back")
+    print(f"rolled back after {back_s:.1f} s")
+    row = status(gateway)["log"][-1]
+    assert row["why"] == "slow", details(gateway)
+    assert row["candidate_figures"]["failed"] == 0
+
+
 def test_a_good_one_is_promoted_once_enough_requests_have_shown_it(start: Start) -> None:
     gateway = start()
     canary(gateway, "start", "new", "--percent", "50", "--promote", "--after", "40")
