@@ -35,6 +35,26 @@ def test_each_alert_is_silent_and_fires_when_it_should() -> None:
     accepted(program("promtool"), "test", "rules", str(CASES))
 
 
+def test_what_an_alert_asks_of_is_there_without_an_overlay() -> None:
+    """Else it would be silent in the monitoring that most have, such as about an nginx that is
+    down."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    names = set(services)
+    for service in services.values():
+        networks = service.get("networks", ())
+        for network in networks if isinstance(networks, dict) else ():
+            names |= {*((networks[network] or {}).get("aliases", ()))}
+    config = yaml.safe_load((MONITORING / "prometheus" / "prometheus.yml").read_text())
+    targets = {
+        job["job_name"]: job["dns_sd_configs"][0]["names"]
+        for job in config["scrape_configs"]
+        if "dns_sd_configs" in job
+    }
+    asked = {job for rule in alerts().values() for job in re.findall(r'job="(\w+)"', rule["expr"])}
+    assert {"gateway", "worker", "page"} <= asked
+    assert {job: targets[job] for job in asked if not names.issuperset(targets[job])} == {}
+
+
 def test_each_alert_has_a_case_in_which_it_fires() -> None:
     cases = yaml.safe_load(CASES.read_text())["tests"]
     tests = [test for case in cases for test in case["alert_rule_test"]]
