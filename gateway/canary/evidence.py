@@ -21,21 +21,40 @@ class Counts:
     requests: int
     bad: int
 
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(self.requests + other.requests, self.bad + other.bad)
+
+
+NOTHING = Counts(0, 0)
+
 
 class Evidence:
     def __init__(self) -> None:
         self._log_won = [0.0] * len(ODDS)
-        self._requests = self._bad = 0
+        self._before = NOTHING  # of the baseline: what the rate is reckoned out of
+        # Since the last bet. It waits until there is something at both.
+        self._baseline = self._canary = NOTHING
+        self.compared = 0
+        """Requests of the canary that were bet on."""
 
     def add(self, baseline: Counts, canary: Counts) -> None:
-        """The next block of both. What a block is must not depend on what was bad in it: ten
-        seconds, or so many requests."""
-        if self._requests and canary.requests and baseline.requests:
-            rate = (self._bad + 0.5) / (self._requests + 1)
-            for index, odds in enumerate(ODDS):
-                self._log_won[index] += _log_won(rate, odds, baseline, canary)
-        self._requests += baseline.requests
-        self._bad += baseline.bad
+        """The next block of both. What a block is must not depend on what was bad in it: five
+        seconds, or so many requests. Blocks in which one side has nothing are put together with
+        those that follow, until it has: how long that takes depends on requests alone, too. Of a
+        shop with few customers hardly any block has both, and of thumbs hardly ever."""
+        self._canary += canary
+        if not self._before.requests:
+            self._before = baseline
+            return
+        self._baseline += baseline
+        if not (self._baseline.requests and self._canary.requests):
+            return
+        rate = (self._before.bad + 0.5) / (self._before.requests + 1)
+        for index, odds in enumerate(ODDS):
+            self._log_won[index] += _log_won(rate, odds, self._baseline, self._canary)
+        self.compared += self._canary.requests
+        self._before += self._baseline
+        self._baseline = self._canary = NOTHING
 
     @property
     def value(self) -> float:

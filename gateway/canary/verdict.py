@@ -32,7 +32,7 @@ class CanaryVerdict:
     limit: float
     why: Sign | None = None
     requests: int = 0
-    """Of the canary, so far."""
+    """Of the canary, so far, that could be compared with the baseline's."""
 
 
 @dataclass
@@ -44,7 +44,6 @@ class Trial:
     _evidence: dict[Sign, Evidence] = field(
         default_factory=lambda: {"errors": Evidence(), "slow": Evidence(), "thumbs": Evidence()}
     )
-    _requests: int = 0
     _rollback: CanaryVerdict | None = None
 
     def add(self, baseline: Block, canary: Block) -> CanaryVerdict:
@@ -52,15 +51,15 @@ class Trial:
         promotes the canary it may become bad, and the evidence is valid at any look."""
         if self._rollback is not None:
             return self._rollback
-        self._requests += canary.errors.requests
         for sign, evidence in self._evidence.items():
             evidence.add(getattr(baseline, sign), getattr(canary, sign))
         found = {sign: evidence.value for sign, evidence in self._evidence.items()}
+        requests = self._evidence["errors"].compared
         limit = len(found) / self.false_rollbacks
         worst = max(found, key=lambda sign: found[sign])
         if found[worst] >= limit:
-            self._rollback = CanaryVerdict("rollback", found, limit, worst, self._requests)
+            self._rollback = CanaryVerdict("rollback", found, limit, worst, requests)
             return self._rollback
-        enough = self._requests >= self.promote_after
+        enough = requests >= self.promote_after
         decision: Decision = "promote" if enough else "undecided"
-        return CanaryVerdict(decision, found, limit, None, self._requests)
+        return CanaryVerdict(decision, found, limit, None, requests)

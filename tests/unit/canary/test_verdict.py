@@ -10,14 +10,20 @@ from gateway.canary.verdict import FALSE_ROLLBACKS, Block, Trial
 from loadtest.bench.canary import ERRORS, Rates, judged, share_rolled_back
 
 
-def test_the_mean_of_what_one_block_wins_is_at_most_one() -> None:
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_mean_of_what_one_block_wins_is_at_most_one(apart: bool) -> None:
     """Reckoned over every outcome, not simulated: what makes it valid at any look."""
     for rate, (requests, canaries) in itertools.product((0.01, 0.1, 0.5, 0.9), ((5, 1), (3, 3))):
         mean = 0.0
         for bad, worse in itertools.product(range(requests + 1), range(canaries + 1)):
             evidence = Evidence()
             evidence.add(Counts(50, 5), Counts(0, 0))  # so that there is a rate to compare with
-            evidence.add(Counts(requests, bad), Counts(canaries, worse))
+            if apart:  # as in a shop with few customers: one side, then the other
+                evidence.add(Counts(requests, bad), Counts(0, 0))
+                evidence.add(Counts(0, 0), Counts(canaries, worse))
+            else:
+                evidence.add(Counts(requests, bad), Counts(canaries, worse))
+            assert evidence.value != 1
             mean += chance(requests, bad, rate) * chance(canaries, worse, rate) * evidence.value
         assert mean <= 1 + 1e-9
         assert mean > 0.2
@@ -58,10 +64,22 @@ def test_evidence_grows_with_what_is_worse_and_shrinks_with_what_is_alike() -> N
 @pytest.mark.parametrize("baseline", [Counts(0, 0), Counts(100, 0)])
 def test_a_side_without_requests_is_no_evidence(baseline: Counts) -> None:
     evidence = Evidence()
-    evidence.add(Counts(100, 5), Counts(10, 0))
+    evidence.add(Counts(100, 5), Counts(0, 0))
     for _ in range(10):
         evidence.add(baseline, Counts(0, 0))
     assert evidence.value == pytest.approx(1)
+
+
+def test_what_one_side_has_waits_for_the_other_and_is_compared_then() -> None:
+    whole, parts = Evidence(), Evidence()
+    for evidence in (whole, parts):
+        evidence.add(Counts(50, 5), Counts(0, 0))
+    whole.add(Counts(13, 2), Counts(3, 2))
+    parts.add(Counts(0, 0), Counts(2, 1))
+    parts.add(Counts(0, 0), Counts(1, 1))
+    assert (parts.value, parts.compared) == (pytest.approx(1), 0)
+    parts.add(Counts(13, 2), Counts(0, 0))
+    assert (parts.value, parts.compared) == (whole.value, 3)
 
 
 def test_a_baseline_without_any_error_does_not_break_it() -> None:
@@ -100,6 +118,23 @@ def test_a_better_canary_is_promoted_after_enough_requests() -> None:
     verdicts = [trial.add(block(180, 4, 9, 36), block(20, 0, 0, 1)) for _ in range(50)]
     assert [each.decision for each in verdicts].index("promote") == 49
     assert verdicts[-1].requests == 1000
+
+
+def test_a_shop_with_so_few_customers_that_no_block_has_both_rolls_back_all_the_same() -> None:
+    trial = Trial()
+    for _ in range(100):
+        trial.add(block(3), block(0))
+        verdict = trial.add(block(0), block(1, bad=1))
+    assert (verdict.decision, verdict.why) == ("rollback", "errors")
+
+
+def test_what_could_be_compared_with_nothing_promotes_nobody() -> None:
+    trial = Trial(promote_after=100)
+    trial.add(block(20), block(0))
+    for _ in range(100):
+        verdict = trial.add(block(0), block(20))
+    assert (verdict.decision, verdict.requests) == ("undecided", 0)
+    assert trial.add(block(1), block(0)).decision == "promote"
 
 
 @pytest.mark.parametrize("bad", ["bad", "slow", "down"])
