@@ -2,6 +2,7 @@
 before. They are kept apart, as JSON lines, and put into the database that was restored."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,8 @@ from gateway.log.schema.privacy_tables import tombstones as tombstone_table
 from gateway.log.tombstones import Subject, upsert
 
 AUDITS = (audit, key_audit)
+# What the last line of a file is.
+END = "end"
 
 
 @dataclass
@@ -78,27 +81,59 @@ class Since:
                 connection.execute(insert(table), new)
 
     def save(self, file: Path) -> None:
-        """Whole or not there. It holds pseudonyms: only its owner can read it."""
+        """Whole or not there, after a power failure too. Its last line says how many are before it,
+        so that a copy of it that broke off is told from a whole one. It holds pseudonyms: only its
+        owner can read it."""
         partial = file.with_name(file.name + ".part")
+        lines = list(self._lines())
+        lines.append({"is": END, "lines": len(lines)})
         with open(partial, "w", opener=private) as out:
-            out.writelines(json.dumps(line, default=_text) + "\n" for line in self._lines())
+            out.writelines(json.dumps(line, default=_text) + "\n" for line in lines)
+            out.flush()
+            os.fsync(out.fileno())
         partial.replace(file)
 
     @classmethod
-    def load(cls, file: Path) -> "Since":
-        """Raises ValueError for what is none of these files, OSError."""
-        since = cls()
-        with file.open() as lines:
-            for line in map(json.loads, lines):
-                kind, row = line.pop("is"), line
-                if kind == "erased":
-                    subject = Subject(row["tenant"], row["kind"], row["subject"])
-                    since.erased[subject] = datetime.fromisoformat(row["at"])
-                elif kind == "revoked":
-                    since.revoked[row["key"]] = datetime.fromisoformat(row["at"])
-                else:
-                    since.audits.setdefault(kind, []).append(_typed(row))
+    def load(cls, file: Path, *, may_lack_end: bool = False) -> "Since":
+        """Raises ValueError for what is none of these files or not whole, OSError. With
+        `may_lack_end` a file without its last line counts, too: nobody can tell whether it is
+        whole."""
+        since, ends_after, lines = cls(), None, 0
+        with file.open(encoding="utf-8") as text:
+            for number, line in enumerate(text, 1):
+                if ends_after is not None:
+                    raise ValueError(f"{file} goes on behind its end, in line {number}")
+                try:
+                    ends_after = since._take(json.loads(line))
+                except (ValueError, LookupError, TypeError, AttributeError):
+                    raise ValueError(
+                        f"{file} is no file of `shopsight erasures --save`: line {number} cannot be"
+                        " read"
+                    ) from None
+                lines = number
+        if ends_after is None and (not lines or not may_lack_end):
+            raise ValueError(
+                f"{file} is not whole: its last line, which says how many there are, is missing"
+            )
+        if ends_after is not None and ends_after != lines - 1:
+            raise ValueError(f"{file} is not whole: of {ends_after} lines {lines - 1} are there")
         return since
+
+    def _take(self, row: dict[str, Any]) -> int | None:
+        """One line of a file. If it is the last, how many should be before it."""
+        kind = row.pop("is")
+        if kind == END:
+            return int(row["lines"])
+        if kind == "erased":
+            subject = Subject(row["tenant"], row["kind"], row["subject"])
+            self.erased[subject] = datetime.fromisoformat(row["at"])
+        elif kind == "revoked":
+            self.revoked[row["key"]] = datetime.fromisoformat(row["at"])
+        elif kind in {table.name for table in AUDITS}:
+            self.audits.setdefault(kind, []).append(_typed(row))
+        else:
+            raise ValueError(kind)
+        return None
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         for subject, at in self.erased.items():

@@ -16,6 +16,7 @@ from gateway.cli.nested_commands import (
     add_key_commands,
     add_limit_commands,
     add_log_commands,
+    add_without_end,
 )
 
 
@@ -106,9 +107,10 @@ def main() -> None:
     command = commands.add_parser("erasures", help="do them again, after a backup was restored")
     command.add_argument("--save", type=Path, help="keep them in a file, and do nothing else")
     command.add_argument("--load", type=Path, help="those of such a file, too")
+    add_without_end(command)
     command.set_defaults(
         file="gateway.cli.erasures",
-        run=lambda erasures, args: erasures.run(args.save, args.load),
+        run=lambda erasures, args: erasures.run(args.save, args.load, args.without_end),
     )
 
     add_backup_commands(commands)

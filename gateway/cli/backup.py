@@ -49,7 +49,7 @@ def restore(args: argparse.Namespace) -> int:
     (sqlite_file if is_file else server).check(file)
     kept = file.with_name(file.name + SINCE)
     engine = open_database(settings)
-    _keep_since(engine, kept, args)
+    since = _keep_since(engine, kept, args)
     if is_file:
         sqlite_file.put_back(file, Path(url.database or ""))
     else:
@@ -59,7 +59,7 @@ def restore(args: argparse.Namespace) -> int:
     # The schema of this version, and the rights of its accounts.
     if migrate.run():
         return 1
-    again = erasures.put_back(settings, kept)
+    again = erasures.put_back(settings, since)
     kept.unlink()
     with engine.connect() as connection:
         counts = row_counts(connection)
@@ -72,7 +72,7 @@ def restore(args: argparse.Namespace) -> int:
     return 0
 
 
-def _keep_since(engine: Engine, kept: Path, args: argparse.Namespace) -> None:
+def _keep_since(engine: Engine, kept: Path, args: argparse.Namespace) -> Since:
     """What the present database and the given file know, and what an earlier try has kept."""
     with engine.connect() as connection:
         has_rows = any(row_counts(connection).values())
@@ -81,8 +81,9 @@ def _keep_since(engine: Engine, kept: Path, args: argparse.Namespace) -> None:
             raise BackupError(f"{place} has rows: with --replace they go")
         since = Since.read(connection)
     for file in filter(None, (args.erasures, kept if kept.exists() else None)):
-        since.join(Since.load(Path(file)))
+        since.join(Since.load(Path(file), may_lack_end=args.without_end))
     since.save(kept)
+    return since
 
 
 def _drop_all(engine: Engine) -> None:

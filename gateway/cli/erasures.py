@@ -2,6 +2,7 @@
 restored that is older than some erasures: these can be kept apart from it, in a file."""
 
 import asyncio
+import sys
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +22,7 @@ from gateway.log.rollups.retention import EPOCH
 from gateway.log.schema.database import open_database
 
 
-def run(save: Path | None, load: Path | None) -> int:
+def run(save: Path | None, load: Path | None, may_lack_end: bool = False) -> int:
     settings = Settings()
     if save is not None:
         engine = open_database(settings)
@@ -31,19 +32,23 @@ def run(save: Path | None, load: Path | None) -> int:
         since.save(save)
         print(f"{len(since.erased)} erasures and {len(since.revoked)} revoked keys in {save}.")
         return 0
-    print(f"{put_back(settings, load)} rows were not erased, and are now.")
+    try:
+        known = None if load is None else Since.load(load, may_lack_end=may_lack_end)
+    except ValueError as error:
+        print(f"Nothing was changed: {error}.", file=sys.stderr)
+        return 1
+    print(f"{put_back(settings, known)} rows were not erased, and are now.")
     return 0
 
 
-def put_back(settings: Settings, known: Path | None = None) -> int:
-    """Do all erasures again. With the file `known`, which is there after a restore: also those of
-    the file, revoke its keys, and end the leases of batch lines. Returns how many interactions were
-    redacted. Raises ValueError for another kind of file, OSError, SQLAlchemyError."""
+def put_back(settings: Settings, known: Since | None = None) -> int:
+    """Do all erasures again. With `known`, which is there after a restore: also those of it, revoke
+    its keys, and end the leases of batch lines. Returns how many interactions were redacted. Raises
+    SQLAlchemyError."""
     engine = open_database(settings)
     if known is not None:
-        since = Since.load(known)
         with engine.begin() as connection:
-            since.put_into(connection)
+            known.put_into(connection)
     pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
     uploads = Uploads(PhotoStore.open(settings), engine, settings.image_ttl_s, pseudonyms)
     batches = BatchErasure(engine, settings.file_dir, pseudonyms)

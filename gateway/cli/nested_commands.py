@@ -123,6 +123,16 @@ def add_backup_commands(commands: Any) -> None:
     command.add_argument("backup", type=Path, metavar="FILE")
     command.add_argument("--replace", action="store_true", help="the rows that are there go")
     command.add_argument("--erasures", type=Path, help="of `shopsight erasures --save`, too")
+    add_without_end(command)
     command.set_defaults(
         file="gateway.cli.backup", run=lambda backup, args: backup.run(backup.restore, args)
+    )
+
+
+def add_without_end(command: argparse.ArgumentParser) -> None:
+    """For files of erasures that an older version has saved."""
+    command.add_argument(
+        "--without-end",
+        action="store_true",
+        help="take such a file without its last line: whether it is whole, you know",
     )

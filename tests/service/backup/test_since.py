@@ -15,6 +15,7 @@ from gateway.log.schema.access_tables import api_keys
 from gateway.log.schema.privacy_tables import audit, tombstones
 from gateway.log.schema.tables import metadata
 from gateway.log.tombstones import Subject
+from tests.support.command_line import shopsight
 
 EARLY = datetime(2026, 11, 1, tzinfo=UTC)
 LATE = EARLY + timedelta(days=3)
@@ -90,3 +91,58 @@ def test_its_file_says_the_same_and_is_its_owner_s_alone(database: Engine, tmp_p
     with database.connect() as connection:
         assert connection.execute(select(tombstones)).all()
         assert connection.execute(select(audit.c.audit_id)).scalar_one() == ID
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    file = tmp_path / "kept"
+    Since({HER: EARLY, HIM: LATE}, {"k1": LATE}, AUDITS).save(file)
+    return file
+
+
+def test_no_part_of_a_file_is_taken_for_the_whole(saved: Path) -> None:
+    """Erased people that are behind the end of a copy that broke off would be back."""
+    whole = saved.read_text().splitlines(keepends=True)
+    parts = ["".join(whole[:some]) for some in range(len(whole))]
+    parts += [whole[0][:20], "".join(whole)[:-20]]
+    parts += ["".join(whole[:1] + whole[2:]), "".join(whole) + whole[0]]
+    for part in parts:
+        saved.write_text(part)
+        with pytest.raises(ValueError, match=str(saved)):
+            Since.load(saved)
+    Since().save(saved)
+    assert Since.load(saved) == Since(), "nobody was ever erased"
+
+
+def test_a_file_of_an_older_version_is_taken_where_somebody_says_so(saved: Path) -> None:
+    whole = Since.load(saved)
+    lines = saved.read_text().splitlines(keepends=True)
+    saved.write_text("".join(lines[:-1]))
+    assert Since.load(saved, may_lack_end=True) == whole
+    for broken in ("", "".join(lines[:2] + lines[-1:])):
+        saved.write_text(broken)
+        with pytest.raises(ValueError, match="not whole"):
+            Since.load(saved, may_lack_end=True)
+
+
+@pytest.mark.parametrize(
+    "line", ["hello", "{}", "[]", "7", '{"is": "erased"}', '{"is": "of tomorrow"}']
+)
+def test_another_kind_of_file_is_named_with_its_line(saved: Path, line: str) -> None:
+    whole = saved.read_text().splitlines(keepends=True)
+    saved.write_text(whole[0] + line + "\n" + "".join(whole[1:]))
+    with pytest.raises(ValueError, match="line 2 cannot be read"):
+        Since.load(saved, may_lack_end=True)
+
+
+def test_the_command_changes_nothing_by_a_file_that_is_not_whole(
+    saved: Path, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'none.db'}"
+    for part in ("", "hello\n"):
+        saved.write_text(part)
+        refused = shopsight("erasures", "--load", str(saved), DATABASE_URL=url)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("Nothing was changed: ")
+        assert refused.stderr.count("\n") == 1
+    assert not (tmp_path / "none.db").exists()
