@@ -15,6 +15,7 @@ from contract.process.memory import (
     limit_mmap_threshold,
     share_one_arena,
 )
+from contract.process.wrong_settings import told_in_a_sentence
 from gateway import forwarding
 from gateway.api.admin import create_admin_app, create_internal_app
 from gateway.api.hosts import Hosts
@@ -81,7 +82,8 @@ async def serve(settings: Settings, forwarder: WaitingForwarder | None) -> None:
 
 def main(*, forwarder_apart: bool = True) -> None:
     """`forwarder_apart`: events are forwarded by a process of its own, not by a thread."""
-    settings = Settings()
+    with told_in_a_sentence():
+        settings = Settings()
     limit_mmap_threshold()
     share_one_arena()
     configure_logging(settings.log_level)

@@ -4,12 +4,14 @@ import uvicorn
 
 from contract.http_protocol import HttpProtocol
 from contract.process.logs import configure_logging
+from contract.process.wrong_settings import told_in_a_sentence
 from inference.app import create_app
 from inference.config import Settings
 
 
 def main() -> None:
-    settings = Settings()
+    with told_in_a_sentence():
+        settings = Settings()
     configure_logging(settings.log_level)
     app = create_app(settings)
     try:

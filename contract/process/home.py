@@ -14,6 +14,8 @@ from pydantic_settings import (
     DotEnvSettingsSource,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
 )
 
 # The folder that the packages lie in: a checkout, or site-packages.
@@ -64,8 +66,14 @@ class Place:
 class HomeSettings(BaseSettings):
     """Settings from the environment, then from the one `.env`, then from secret files."""
 
+    # What a validation says may come to a terminal or a log, and a value may be a password.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
+
     def __init__(self, **values: Any) -> None:
-        super().__init__(**{"_env_file": env_file(), **values})
+        try:
+            super().__init__(**{"_env_file": env_file(), **values})
+        except UnicodeDecodeError:
+            raise SettingsError(".env, or a file of secrets, is not UTF-8") from None
 
     @classmethod
     def settings_customise_sources(

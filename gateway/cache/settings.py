@@ -4,7 +4,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from gateway.cache.servers import SENTINEL_PASSWORD, read_address, with_option
+from gateway.cache.servers import FORMS, SENTINEL_PASSWORD, read_address, with_option
 
 
 class CacheSettings(BaseModel):
@@ -41,8 +41,13 @@ class CacheSettings(BaseModel):
     @field_validator("redis_url")
     @classmethod
     def _known_form(cls, value: str | None) -> str | None:
-        if value is not None:
-            read_address(value)
+        try:
+            if value is not None:
+                read_address(value)
+        except ValueError as error:
+            # What others say may quote a part of the URL, which may be a part of the password.
+            said = str(error) if FORMS in str(error) else f"it is none of {FORMS}"
+            raise ValueError(said) from None
         return value
 
     @property

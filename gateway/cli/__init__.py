@@ -3,13 +3,12 @@ file of the subcommand that was called is imported: all of them would take a sec
 
 import argparse
 import sys
-from datetime import date
 from importlib import import_module
 from pathlib import Path
 
 from gateway.cli.canary_options import add_canary_commands
 from gateway.cli.merchant_options import add_batch, add_evaluate, add_server
-from gateway.cli.moment import moment
+from gateway.cli.moment import day, moment
 from gateway.cli.nested_commands import (
     add_admin_commands,
     add_backup_commands,
@@ -58,7 +57,7 @@ def main() -> None:
     command.add_argument("period", nargs="?", choices=["day", "week", "month"], default="week")
     command.add_argument(
         "--day",
-        type=date.fromisoformat,
+        type=day,
         help="in it, as 2026-11-04; default: the last that is over",
     )
     command.add_argument("--tenant", help="only this tenant's")
@@ -136,24 +135,10 @@ def _run(args: argparse.Namespace) -> int:
         print("Stopped.", file=sys.stderr)
         return 130
     except Exception as error:
-        if not _is_database_error(error):
+        from gateway.cli.repairable import told
+
+        said = told(error)
+        if said is None:
             raise
+        print(said, file=sys.stderr)
     return 1
-
-
-def _is_database_error(error: Exception) -> bool:
-    """Whether the database is at fault. If so, that is printed. The imports stand here because a
-    subcommand without a database does not need them."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from gateway.config import Settings
-    from gateway.log.faults import reason_of
-
-    if isinstance(error, SQLAlchemyError):
-        place = Settings().sqlalchemy_url.render_as_string(hide_password=True)
-        print(f"The database does not answer: {reason_of(error)}", file=sys.stderr)
-        print(
-            f"It is {place}. `make run` starts one here, `shopsight migrate` brings it up to date.",
-            file=sys.stderr,
-        )
-    return isinstance(error, SQLAlchemyError)

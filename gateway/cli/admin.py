@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import math
 import sys
 from typing import Any
 
@@ -23,6 +24,8 @@ def weights(pairs: list[str], reset: bool) -> int:
         return _ask("GET", "weights")
     try:
         shares = {name: float(share) for name, _, share in (pair.partition("=") for pair in pairs)}
+        if not all(map(math.isfinite, shares.values())):
+            raise ValueError
     except ValueError:
         print("Weights are written REVISION=SHARE, as in old=0.9 new=0.1", file=sys.stderr)
         return 2
@@ -64,11 +67,15 @@ def ask_admin(
         print(f"{url} does not answer: {type(error).__name__}", file=sys.stderr)
         refused("Is a gateway running here? ADMIN_HOST and ADMIN_PORT say where.")
         return None
-    if answer.is_success:
-        told: dict[str, Any] = answer.json()
-        return told
-    refusal = answer.json()["error"]
-    refused(f"{answer.status_code} {refusal['code']}: {refusal['message']}")
+    try:
+        if answer.is_success:
+            told: dict[str, Any] = answer.json()
+            return told
+        refusal = answer.json()["error"]
+        refused(f"{answer.status_code} {refusal['code']}: {refusal['message']}")
+    except (ValueError, LookupError, TypeError):
+        refused(f"{url} is no administration: it answers {answer.status_code} and no JSON of ours.")
+        refused("ADMIN_HOST and ADMIN_PORT say where it is.")
     return None
 
 

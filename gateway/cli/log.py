@@ -76,7 +76,11 @@ def reconcile(
 ) -> int:
     acknowledged = None
     if ledger is not None:
-        acknowledged = {UUID(line.strip()) for line in ledger.read_text().splitlines() if line}
+        try:
+            acknowledged = _ids(ledger)
+        except ValueError as error:
+            print(f"{ledger}: {error}", file=sys.stderr)
+            return 1
     result = reconcile_log(engine, settings.spool_dir, acknowledged, since)
     print("\n".join(result.report_lines()))
     for kind in ("lost", "doubled"):
@@ -85,3 +89,15 @@ def reconcile(
     if damaged := damaged_spools(settings.spool_dir):
         print(f"Damaged spools, not looked into: {', '.join(path.name for path in damaged)}")
     return 0 if result.exact else 1
+
+
+def _ids(ledger: Path) -> set[UUID]:
+    """Raises ValueError for a line that is no id."""
+    found = set()
+    for number, line in enumerate(ledger.read_text(errors="replace").splitlines(), 1):
+        if line.strip():
+            try:
+                found.add(UUID(line.strip()))
+            except ValueError:
+                raise ValueError(f"line {number} is no `x-interaction-id`") from None
+    return found

@@ -64,6 +64,16 @@ class PoolSettings(BaseModel):
             return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
         return value
 
+    @field_validator("replicas")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for url in value:
+                Upstream(url=url)
+        except ValueError:
+            raise ValueError("each is http://host:port, without user and password") from None
+        return value
+
     @field_validator("upstreams", mode="before")
     @classmethod
     def _json(cls, value: object) -> object:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from contract.process.logs import configure_logging
+from contract.process.wrong_settings import told_in_a_sentence
 from ops.autoscaling.alerts import Alertmanager
 from ops.autoscaling.compose_service import ComposeService
 from ops.autoscaling.controller import Controller, Service
@@ -24,7 +25,8 @@ def service_of(settings: AutoscalingSettings, docker: Docker) -> Service:
 
 
 def main() -> None:
-    settings = AutoscalingSettings()
+    with told_in_a_sentence():
+        settings = AutoscalingSettings()
     configure_logging(settings.log_level)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

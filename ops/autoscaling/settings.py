@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ops.autoscaling.policy import Bounds
 
 
 class AutoscalingSettings(BaseSettings):
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
+
     alertmanager_url: str = "http://alertmanager:9093"
     docker_socket: Path = Path("/var/run/docker.sock")
     autoscale_engine: Literal["compose", "swarm"] = "compose"

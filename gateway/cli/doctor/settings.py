@@ -2,8 +2,10 @@
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
+from sqlalchemy.exc import SQLAlchemyError
 
 from contract.process.home import env_file, home
+from contract.process.wrong_settings import advice, faults
 from gateway.cli.doctor.finding import Finding, Grade
 from gateway.config import Settings
 from gateway.identity.keys import UnreadableKeysError, parse_api_keys
@@ -11,19 +13,14 @@ from gateway.identity.keys import UnreadableKeysError, parse_api_keys
 
 def read_settings() -> tuple[Settings | None, list[Finding]]:
     """The settings, None where they cannot be read, and what there is to say about them."""
-    advice = f"correct it in the environment, in {env_file()} or in the files of secrets"
     try:
         settings = Settings()
         _ = settings.all_upstreams, settings.sqlalchemy_url
-    except ValidationError as error:
-        # `msg` of a value that is of the wrong type does not repeat it. `input` would.
-        return None, [
-            Finding("settings", Grade.FAIL, f"{_name(found['loc'])}: {found['msg']}", advice)
-            for found in error.errors(include_input=False, include_url=False, include_context=False)
-        ]
-    except (SettingsError, ValueError) as error:
+    except (ValidationError, SettingsError) as error:
+        return None, [Finding("settings", Grade.FAIL, said, advice()) for said in faults(error)]
+    except (SQLAlchemyError, ValueError) as error:
         said = f"cannot be read ({type(error).__name__})"
-        return None, [Finding("settings", Grade.FAIL, said, advice)]
+        return None, [Finding("settings", Grade.FAIL, said, advice())]
     except OSError as error:
         said = f"{error.filename} cannot be read: {error.strerror}"
         return None, [Finding("settings", Grade.FAIL, said, "let this user read it")]
@@ -34,11 +31,6 @@ def read_settings() -> tuple[Settings | None, list[Finding]]:
         again = "shopsight keys create --line TENANT makes a good line"
         findings.append(Finding("settings", Grade.FAIL, str(error), again))
     return settings, findings
-
-
-def _name(place: tuple[int | str, ...]) -> str:
-    """As it is written in the environment."""
-    return str(place[0]).upper() if place else "settings"
 
 
 def _env_file() -> str:

@@ -3,15 +3,37 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from contract.process.home import Place, home
+
+# Databases that the log can be kept in, each with the driver that is installed.
+FORMS = ("sqlite:///file", "mysql+pymysql://user@host/database", "mariadb+pymysql://…")
+_DRIVERS = {form.partition(":")[0] for form in FORMS} | {"sqlite+pysqlite"}
+
+
+def _read(text: str) -> URL:
+    """Raises ValueError, whose text does not repeat the URL: it may hold a password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"it is no URL of a database: {' or '.join(FORMS)}") from None
+    if url.drivername not in _DRIVERS:
+        # Its beginning may be a part of a password where the rest is not as it should be.
+        raise ValueError(f"it is none of {' or '.join(FORMS)}")
+    if "@" in (url.host or ""):
+        raise ValueError("an @ in the password is written %40")
+    return url
 
 
 def _file_within(folder: Path, text: str) -> str:
     """The URL, with an SQLite file that has a relative path in `folder`."""
-    url = make_url(text)
+    try:
+        url = _read(text)
+    except ValueError:
+        return text  # refused when it is validated
     file = url.database or ""
     if url.get_backend_name() != "sqlite" or not file or file.startswith((":", "file:")):
         return text
@@ -32,6 +54,12 @@ class DatabaseSettings(BaseModel):
         "",
         description="MySQL account of gateways: `shopsight migrate` grants it the rows of tables.",
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        _read(value)
+        return value
 
     @property
     def sqlalchemy_url(self) -> URL:

@@ -101,6 +101,18 @@ def test_reconcile_finds_what_is_lost_and_says_what_became_of_the_rest(
     assert re.search(r":\d\d UTC  .*bad taste", shopsight("log", "dead").stdout)
 
 
+def test_a_ledger_with_another_line_is_named_with_that_line(
+    shopsight: Shopsight, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger"
+    ledger.write_text(f"{uuid.uuid4()}\n\nhello\n")
+    said = shopsight("log", "reconcile", "--ledger", str(ledger))
+    assert (said.returncode, said.stderr) == (
+        1,
+        f"{ledger}: line 3 is no `x-interaction-id`\n",
+    )
+
+
 @pytest.mark.parametrize("name", ["status", "dead", "replay", "reconcile"])
 def test_commands_say_so_when_the_database_does_not_answer(name: str, tmp_path: Path) -> None:
     nowhere = "mysql+pymysql://root@127.0.0.1:9/shopsight"
