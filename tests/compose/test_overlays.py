@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,3 +156,23 @@ def test_what_has_no_overlay_fetches_nothing() -> None:
     assert "egress" not in services
     assert not [name for each in services.values() for name in each.get("environment") or {}
                 if name.startswith("IMAGE_URL")]  # fmt: skip
+
+
+@pytest.mark.parametrize("overlay", ["gpu", "tls"])
+def test_named_in_env_it_counts_for_every_command(overlay: str, tmp_path: Path) -> None:
+    """Of the runbook, and `make up` and `make down`: none of them names a file."""
+    by_option = compose(overlay)
+    for file in ROOT.glob("docker-compose*.yml"):
+        shutil.copy(file, tmp_path)
+    example = f"COMPOSE_FILE=docker-compose.yml:docker-compose.{overlay}.yml"
+    (tmp_path / ".env").write_text(example + "\n")
+    done = subprocess.run(
+        ["docker", "compose", "config", "--format", "json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    whole = done.stdout.replace(str(tmp_path), str(ROOT))
+    assert json.loads(whole) == json.loads(by_option.stdout)

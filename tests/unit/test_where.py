@@ -21,12 +21,14 @@ PORTS = {"nginx 8080": "0.0.0.0:8099", "grafana 3000": "127.0.0.1:3001"}
 PORTS |= {"alertmanager 9093": "127.0.0.1:9094", "mysql-port 3306": "127.0.0.1:3307"}
 
 
-def where(folder: Path, running: set[str]) -> subprocess.CompletedProcess[str]:
+def where(
+    folder: Path, running: set[str], ports: dict[str, str] = PORTS
+) -> subprocess.CompletedProcess[str]:
     answers = {
         "compose ps --services --status running": "\n".join(sorted(running)),
         "compose ps --format {{.Project}} nginx": "shop" if "nginx" in running else "",
         f"volume ls --quiet --filter {PROJECT}=shop": "shop_mysql\nshop_spool",
-        **{f"compose port {of}": place for of, place in PORTS.items()},
+        **{f"compose port {of}": place for of, place in ports.items()},
     }
     cases = "\n".join(f"  '{asked}') echo '{told}' ;;" for asked, told in answers.items())
     docker = folder / "docker"
@@ -52,6 +54,14 @@ def test_ports_are_those_in_force_and_monitoring_is_told_how_to_start(tmp_path: 
     assert "docker compose logs" in said["logs"]
     assert "--profile monitoring" in said["monitoring"]
     assert not {"Grafana", "Prometheus", "Alertmanager", "MySQL"} & said.keys()
+
+
+@pytest.mark.parametrize("unpublished", [{}, {"nginx 8080": ":0"}], ids=["fails", "is 0"])
+def test_with_tls_the_page_is_where_tls_is(tmp_path: Path, unpublished: dict[str, str]) -> None:
+    """Of a port that is not published, one version of compose says nothing, another one `:0`."""
+    done = where(tmp_path, ALWAYS, {**unpublished, "nginx 8443": "0.0.0.0:8443"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "page             https://127.0.0.1:8443\n" in done.stdout
 
 
 def test_monitoring_and_an_analyst_s_port_are_told_where_they_run(tmp_path: Path) -> None:
