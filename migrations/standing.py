@@ -15,6 +15,12 @@ OLD_COMMIT = "699d62a"
 SINCE_0029 = "daily_funnel"
 
 
+class NewerDatabaseError(CommandError):
+    """A newer version has migrated it. Its text is for whoever migrates."""
+
+    newer = True  # for gateway/cli/migrate.py, which does not import this
+
+
 def settle(connection: Connection, known: Collection[str]) -> None:
     """Give the old head its new name. Raises CommandError where there is no way on: its text is for
     whoever migrates."""
@@ -33,7 +39,7 @@ def settle(connection: Connection, known: Collection[str]) -> None:
             f"This database is at the old revision {found}: run `shopsight migrate` of commit"
             f" {OLD_COMMIT} on it first, then this one again."
         )
-    raise CommandError(
+    raise (NewerDatabaseError if whole else CommandError)(
         f"This database is at revision {found}, which this version does not know because a newer"
         " one has migrated it: run that version or a later one."
     )

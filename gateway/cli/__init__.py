@@ -48,7 +48,14 @@ def main() -> None:
     command.set_defaults(file="gateway.cli.doctor", run=lambda doctor, args: doctor.run(args.json))
 
     command = commands.add_parser("migrate", help="bring the log's schema up to date")
-    command.set_defaults(file="gateway.cli.migrate", run=lambda migrate, args: migrate.run())
+    command.add_argument(
+        "--newer-ok",
+        action="store_true",
+        help="leave a database that a newer version has migrated as it is, and end with 0",
+    )
+    command.set_defaults(
+        file="gateway.cli.migrate", run=lambda migrate, args: migrate.run(args.newer_ok)
+    )
 
     command = commands.add_parser("stats", help="summary of the behaviour log")
     command.set_defaults(file="gateway.cli.stats", run=lambda stats, args: stats.run())

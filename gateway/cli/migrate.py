@@ -1,5 +1,8 @@
 """`shopsight migrate`: runs the migrations that the database lacks, then grants the accounts of
-analysts and of gateways what they need of the new tables and views."""
+analysts and of gateways what they need of the new tables and views.
+
+With `--newer-ok` a database that a newer version has migrated is left as it is, and that is no
+fault: each migration fits the version before it, which is the way back."""
 
 import sys
 from pathlib import Path
@@ -15,7 +18,7 @@ from gateway.log.schema.database import open_database
 from gateway.log.schema.gateways import grant_rows
 
 
-def run() -> int:
+def run(newer_ok: bool = False) -> int:
     settings = Settings()
     if settings.sqlalchemy_url.get_backend_name() == "sqlite" and settings.sqlalchemy_url.database:
         Path(settings.sqlalchemy_url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -23,7 +26,11 @@ def run() -> int:
         command.upgrade(Config(shipped("migrations") / "alembic.ini"), "head")
     except CommandError as error:  # a database from which there is no way on
         print(error, file=sys.stderr)
-        return 1
+        if not (newer_ok and getattr(error, "newer", False)):
+            return 1
+        # Its accounts are the newer version's, too: this one would take rights from them.
+        print("It stays as it is. The one version before that one may run on it (--newer-ok).")
+        return 0
     engine = open_database(settings)
     with engine.connect() as connection:
         if settings.analyst_account:

@@ -108,6 +108,12 @@ def test_images_are_those_of_compose() -> None:
             assert whole == composed[name], name
 
 
+def test_the_way_back_is_open_as_in_compose() -> None:
+    command = container("migrate")["command"]
+    assert command == service("migrate")["command"].split()
+    assert "--newer-ok" in command
+
+
 def test_environments_are_those_of_compose() -> None:
     known = {name.upper() for name in Settings.model_fields}
     ours = one("ConfigMap", "shopsight")["data"]

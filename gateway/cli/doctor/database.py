@@ -85,7 +85,8 @@ def _revision(connection: Connection) -> Finding:
         said = f"revision {found}, and this version needs {head}"
         return Finding("schema", Grade.FAIL, said, MIGRATE)
     said = f"revision {found} is not known to this version, which has {head}"
-    return Finding("schema", Grade.FAIL, said, "run the version that migrated it, or a later one")
+    advice = "run the version that migrated it, a later one, or the one before it and no other"
+    return Finding("schema", Grade.WARN, said, advice)
 
 
 def _server(engine: Engine, connection: Connection) -> Iterator[Finding]:

@@ -134,6 +134,28 @@ def test_one_from_the_future_is_told_to_stay_with_its_version(
     assert "newer" in said
 
 
+def test_the_version_before_goes_on_with_one_from_the_future_where_it_is_told_to(
+    engine: Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`TAG` leads one version back: in compose all waits for `migrate` to end with 0."""
+    upgrade(engine)
+    fill(engine, 20)
+    at(engine, f"{int(head()) + 1:04}")
+    schema, rows = described(engine), rows_of(engine)
+    monkeypatch.setenv("GATEWAY_ACCOUNT", "nobody")  # not granted: its tables may be other ones
+    assert migrate.run(newer_ok=True) == 0
+    assert (described(engine), rows_of(engine)) == (schema, rows)
+    said = capsys.readouterr()
+    assert "newer" in said.err
+    assert "stays as it is" in said.out
+
+
+def test_an_old_one_is_refused_there_too(old: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    at(old, LAST)
+    assert migrate.run(newer_ok=True) == 1
+    assert "`shopsight migrate` of commit" in capsys.readouterr().err
+
+
 def refused(engine: Engine, capsys: pytest.CaptureFixture[str]) -> str:
     """What is said, in one line, about a database that is left as it was."""
     schema, rows = described(engine), rows_of(engine)
