@@ -221,6 +221,12 @@ def nginx_server(
             assert set(place.findall(text)) == places.keys()
         text = place.sub(lambda found: places[found[0]], text)
         (folder / "conf.d" / template.stem).write_text(text)
+    # As the image's entrypoint does, after the templates.
+    subprocess.run(
+        [ROOT / "nginx" / "settings.sh"],
+        env={**os.environ, **variables, "NGINX_SETTINGS": str(folder / "conf.d" / "settings")},
+        check=True,
+    )
     if tls:
         (folder / "tls" / "tls.conf").write_text(tls)
     # Workers of a root's nginx give its rights up, and could then not read the folder of a test.

@@ -1,15 +1,19 @@
 """nginx and the gateway see the same address, the same host and the same way in; what nginx logs of
 a client names no single person."""
 
+import os
 import socket
+import subprocess
 from collections.abc import Callable
 from http.client import HTTPResponse
+from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.api.guard import is_plain
 from gateway.api.hosts import Hosts
+from tests.support import ROOT
 from tests.support.nginx_server import (
     Nginx,
     StandInGateway,
@@ -122,6 +126,28 @@ def test_the_gateway_is_told_the_port_to_which_a_browser_s_page_belongs(
         ("127.0.0.0/8", {"x-forwarded-proto": "http", "x-forwarded-for": "8.8.8.8"}, "http"),
         ("127.0.0.0/8", {"x-forwarded-for": "8.8.8.8"}, "http"),
         ("10.0.0.0/8", {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"}, "http"),
+        # Several, as operations.md and TRUSTED_PROXIES have them.
+        (
+            "10.0.0.1 127.0.0.0/8",
+            {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"},
+            "https",
+        ),
+        (
+            "127.0.0.1,10.0.0.0/8",
+            {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"},
+            "https",
+        ),
+        (
+            "fd00::/8, 127.0.0.1,",
+            {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"},
+            "https",
+        ),
+        (
+            "fd00::/8, 192.0.2.1",
+            {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"},
+            "http",
+        ),
+        ("", {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"}, "http"),
     ],
 )
 def test_only_a_trusted_proxy_says_that_the_client_came_over_tls(
@@ -130,6 +156,34 @@ def test_only_a_trusted_proxy_says_that_the_client_came_over_tls(
     nginx = start(TRUSTED_PROXY=trusted)
     seen = httpx.post(f"{nginx.url}{PATH}", content=b"{}", headers=headers).json()["headers"]
     assert seen["x-forwarded-proto"] == scheme
+
+
+def test_a_proxy_behind_another_one_is_none_of_the_clients(
+    start: Start, gateway: StandInGateway
+) -> None:
+    nginx = start(TRUSTED_PROXY="127.0.0.0/8, 10.0.0.0/8")
+    headers = {"x-forwarded-for": "8.8.8.8, 203.0.113.7, 10.0.0.3"}
+    seen = httpx.post(f"{nginx.url}{PATH}", content=b"{}", headers=headers).json()["headers"]
+    assert seen["x-forwarded-for"] == "203.0.113.7"
+
+
+@pytest.mark.parametrize("wrong", ["10.0.0.1; include /etc/passwd", "10.0.0.1 $(id)", "*", "a|b"])
+def test_what_is_no_address_ends_the_start(wrong: str, tmp_path: Path) -> None:
+    env = {**os.environ, "TRUSTED_PROXY": wrong, "NGINX_SETTINGS": str(tmp_path / "settings")}
+    done = subprocess.run(
+        [ROOT / "nginx" / "settings.sh"], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("TRUSTED_PROXY: ")
+
+
+def test_where_nginx_runs_its_image_writes_the_settings_at_each_start() -> None:
+    """A script without the right to be executed is passed over by the image."""
+    script = ROOT / "nginx" / "settings.sh"
+    assert script.stat().st_mode & 0o111 == 0o111
+    place = "/docker-entrypoint.d/25-shopsight.sh"
+    assert place in (ROOT / "docker-compose.yml").read_text()
+    assert place in (ROOT / "nginx" / "Dockerfile").read_text()
 
 
 CLIENTS = {
