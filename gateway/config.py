@@ -59,7 +59,11 @@ class Settings(
         description="Pixel digests (image_digest in the log) of blocked photos, comma-separated.",
     )
     deadline_ms: int = Field(
-        30_000, description="From the arrival of a request to the last byte of its answer."
+        30_000,
+        ge=1,
+        le=110_000,  # and a slow reader's 180 s are the 300 s that an erasure looks back
+        description="From the arrival of a request to the last byte of its answer. nginx and who"
+        " stops a container must wait longer (docs/operations.md).",
     )
     allowed_hosts: Names = Field(
         (),

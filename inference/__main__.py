@@ -1,5 +1,7 @@
 """`python -m inference`: serves one replica until SIGTERM."""
 
+import math
+
 import uvicorn
 
 from contract.http_protocol import HttpProtocol
@@ -23,7 +25,8 @@ def main() -> None:
             ws="none",
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=30,
+            # What is in flight at the end of a replica may take as long as any answer.
+            timeout_graceful_shutdown=math.ceil(settings.default_deadline_ms / 1000),
         )
     except SystemExit as ended:
         # A sentence, as the last line: that one is shown by who started the process.

@@ -114,6 +114,23 @@ def test_the_way_back_is_open_as_in_compose() -> None:
     assert "--newer-ok" in command
 
 
+def test_whoever_waits_waits_for_the_deadline() -> None:
+    """nginx gives up 5 s after it (settings.sh), and containers have 10 s more to stop."""
+    deadline_s = Settings.model_fields["deadline_ms"].default // 1000
+    for name in ("shopsight", "nginx"):
+        assert one("ConfigMap", name)["data"]["DEADLINE_MS"] == str(deadline_s * 1000)
+    for name in ("gateway", "nginx"):
+        passed = service(name)["environment"]["DEADLINE_MS"]
+        assert passed == f"${{DEADLINE_MS:-{deadline_s * 1000}}}"
+        assert service(name)["stop_grace_period"] == f"${{STOP_GRACE:-{deadline_s + 10}s}}"
+    waits = {
+        name: spec["terminationGracePeriodSeconds"]
+        for name, spec, _ in pods()
+        if name in {"gateway", "nginx", "batch", "inference"}
+    }
+    assert set(waits.values()) == {deadline_s + 10}
+
+
 def test_environments_are_those_of_compose() -> None:
     known = {name.upper() for name in Settings.model_fields}
     ours = one("ConfigMap", "shopsight")["data"]

@@ -19,7 +19,7 @@ from tests.support import ROOT
 # Compose reads these itself.
 COMPOSE_ONLY = {"BIND", "PORT", "TAG", "INFERENCE_TAG", "RATE_LIMIT", "RATE_BURST"}
 COMPOSE_ONLY |= {"CONNECTION_LIMIT", "METRICS_RETENTION", "GRAFANA_PORT", "ALERTMANAGER_PORT"}
-COMPOSE_ONLY |= {"DOCKER_GROUP", "COMPOSE_FILE"}
+COMPOSE_ONLY |= {"DOCKER_GROUP", "COMPOSE_FILE", "STOP_GRACE"}
 COMPOSE_ONLY |= {n.upper() for n in AutoscalingSettings.model_fields if n.startswith("autoscale_")}
 # Read before all others, since it says where they are.
 HOME = "SHOPSIGHT_HOME"

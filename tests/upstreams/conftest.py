@@ -81,7 +81,7 @@ def start_engine(
                 entry = upstream_of(request.getfixturevalue("vllm").url)
             else:
                 entry = {"url": request.getfixturevalue("replica")}
-            known = {"upstreams": json.dumps([entry]), "api_keys": KEYS, "deadline_ms": 120_000}
+            known = {"upstreams": json.dumps([entry]), "api_keys": KEYS, "deadline_ms": 110_000}
             # A machine that compiles at the side may take long for the first question.
             known |= {"replica_silence_s": 60.0, **settings}
             folder: Path = tmp_path_factory.mktemp("gateway")

@@ -167,6 +167,22 @@ def test_a_proxy_behind_another_one_is_none_of_the_clients(
     assert seen["x-forwarded-for"] == "203.0.113.7"
 
 
+@pytest.mark.parametrize(
+    ("deadline_ms", "waited"), [("", "35s"), ("30000", "35s"), ("60001", "66s"), ("soon", None)]
+)
+def test_an_answer_is_waited_for_longer_than_the_gateways_take(
+    deadline_ms: str, waited: str | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings"
+    env = {**os.environ, "DEADLINE_MS": deadline_ms, "NGINX_SETTINGS": str(file)}
+    script = ROOT / "nginx" / "settings.sh"
+    done = subprocess.run([script], env=env, capture_output=True, text=True, check=False)
+    if waited is None:
+        assert (done.returncode, "DEADLINE_MS" in done.stderr) == (1, True)
+    else:
+        assert f"proxy_read_timeout {waited};\n" in file.read_text()
+
+
 @pytest.mark.parametrize("wrong", ["10.0.0.1; include /etc/passwd", "10.0.0.1 $(id)", "*", "a|b"])
 def test_what_is_no_address_ends_the_start(wrong: str, tmp_path: Path) -> None:
     env = {**os.environ, "TRUSTED_PROXY": wrong, "NGINX_SETTINGS": str(tmp_path / "settings")}

@@ -35,6 +35,16 @@ def wrong(found: list[Finding]) -> list[str]:
     return [each.message for each in found if each.state in (Grade.WARN, Grade.FAIL)]
 
 
+@pytest.mark.parametrize(("deadline_ms", "warned"), [("30000", False), ("60000", True)])
+def test_a_deadline_beyond_what_others_wait_for_is_a_warning(
+    deadline_ms: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEADLINE_MS", deadline_ms)
+    found = [each for each in settings.read_settings()[1] if each.state is Grade.WARN]
+    assert bool(found) == warned
+    assert all("70 s to stop" in each.advice for each in found)
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """One that every user can enter; pytest's own are closed."""
