@@ -8,9 +8,9 @@ import pytest
 
 from tests.support import ROOT
 
-OVERLAYS = ["gpu", "vllm", "tls", "s3", "egress", "autoscale"]
+OVERLAYS = ["gpu", "vllm", "tls", "s3", "egress", "autoscale", "probes"]
 # Swarm's stack is made from what both files say, and changed by `docker stack deploy` alone.
-ELSEWHERE = ("deploy/swarm/", "tests/", "docker-compose.probes.yml")
+ELSEWHERE = ("deploy/swarm/", "tests/")
 BY_OPTION = re.compile(r"docker compose[^`\n]*\s-f[\s=]*\S*docker-compose")
 
 
