@@ -10,15 +10,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import render
-from contract.attempts import attempt_of, pixel_bound
-from contract.completion import CompletionRequest
-from contract.errors import (
-    ClientError,
-    ContextLengthExceeded,
-    DeadlineExceeded,
-    ModelNotFound,
-    NoReplica,
-)
+from contract.attempts import attempt_of
+from contract.errors import ClientError, DeadlineExceeded, ModelNotFound, NoReplica
 from contract.forms import MODEL_ALIAS
 from contract.http import EventStream, check_media_type, read_body, request_id
 from contract.request import parse_completion
@@ -28,7 +21,7 @@ from contract.text.language import language_of
 from contract.wire import priority_of
 from inference.batching.job import Job
 from inference.departure import while_present
-from inference.model.prompts import Prompt
+from inference.preparing import prepare
 from inference.replica import Replica
 
 router = APIRouter()
@@ -60,16 +53,13 @@ async def chat_completions(request: Request) -> Response:
     namespace = request.headers.get("x-cache-namespace", "")
     try:
         async with asyncio.timeout(budget_ms / 1000):
-            if asked.sampling.schema is not None:
-                await replica.schemas.check(asked.sampling.schema)
-            prompt = await _prompt(replica, asked, namespace, attempt_of(request.headers))
-            grammar = await asyncio.to_thread(replica.model.grammar, asked.sampling)
+            ready = await prepare(replica, asked, namespace, attempt_of(request.headers))
     except TimeoutError:
         raise DeadlineExceeded from None
     except ClientError as error:
         raise asked.placed(error) from None
     asker = request_id(request.headers)
-    job = Job(prompt, asked.sampling, deadline, priority, grammar, asker)
+    job = Job(ready.prompt, ready.sampling, deadline, priority, ready.grammar, asker)
     pieces = await while_present(request, render.primed(replica.engine.answer(job)))
     frame = AnswerFrame(
         f"chatcmpl-{uuid.uuid4().hex}",
@@ -83,29 +73,6 @@ async def chat_completions(request: Request) -> Response:
         return JSONResponse(answer, headers=headers)
     body = render.stream(pieces, frame, asked, language_of(asked.question))
     return EventStream(body, headers)
-
-
-async def _prompt(
-    replica: Replica, asked: CompletionRequest, namespace: str, attempt: int
-) -> Prompt:
-    """Raises ImageNotFound for an `image_id`, UrlNotAllowed for an address, ContextLengthExceeded,
-    and the errors of a photo."""
-    asked.require_files()
-    max_prompt_tokens = replica.model.facts.max_context_tokens - asked.sampling.max_tokens
-    while True:
-        # They contain the tenant: the time of an answer must not reveal another's photos.
-        tenant = f"{len(namespace)}:{namespace}{attempt}:"
-        photos = [
-            await replica.decoder.checked(image, pixel_bound(attempt)) for image in asked.images
-        ]
-        pixels = [photo.pixels for photo in photos]
-        keys = [tenant + photo.facts.digest for photo in photos] or [tenant]
-        prompt = await asyncio.to_thread(replica.model.prompt, asked, pixels, keys, attempt)
-        if len(prompt.ids) <= max_prompt_tokens:
-            return prompt
-        if attempt == 0 or asked.image is None:
-            raise ContextLengthExceeded
-        attempt -= 1  # a smaller photo is better than no answer
 
 
 @router.api_route("/v1/models", methods=READS)
