@@ -13,10 +13,11 @@ from blake3 import blake3
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract import errors
 from contract.errors import ShopsightError
@@ -34,6 +35,8 @@ MAX_DRAIN_BYTES = 4 * MAX_BODY_BYTES
 GATHER_BYTES = 320 * 1024
 # Where the scope of a request has how much of its body was read so far.
 BODY_BYTES = "shopsight.body_bytes"
+
+log = logging.getLogger("shopsight")
 
 _ROUTING = {404: errors.NotFound, 405: errors.MethodNotAllowed}
 # ASCII is a part of it.
@@ -178,6 +181,37 @@ def _methods_at(scope: Scope, routes: Sequence[BaseRoute]) -> set[str]:
     return {method for route in there if isinstance(route, Route) for method in route.methods or ()}
 
 
+async def answer_in_our_form(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, given_up: ShopsightError
+) -> None:
+    """The app, whose failures uvicorn would answer with a 500 in plain text. `given_up`: of a
+    server that is told to end, what those are told whose answers are not there in time."""
+    started = False
+
+    async def send_noted(message: Message) -> None:
+        nonlocal started
+        started = True
+        await send(message)
+
+    try:
+        await app(scope, receive, send_noted)
+    except asyncio.CancelledError:
+        if not started:
+            await error_response(given_up, scope)(scope, receive, send)
+        raise
+    except Exception:
+        if started:  # the connection is closed, so that nobody takes the answer for whole
+            raise
+        log.exception("unhandled")
+        await error_response(errors.InternalError(), scope)(scope, receive, send)
+
+
+def error_response(error: ShopsightError, scope: Scope) -> JSONResponse:
+    headers = Headers(scope=scope)
+    language = preferred_language(headers.get("accept-language"))
+    return json_error(error, language, {"x-request-id": request_id(headers)})
+
+
 def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> None:
     """The one place where errors become answers. `routes`: those of which several have one address.
     A 405 names the methods of all of them, where Starlette names those of the first."""
@@ -217,7 +251,7 @@ def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> No
         return answer(request, errors.BadRequest())  # nobody reads it
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        logging.getLogger("shopsight").error("unhandled", exc_info=error)
+        log.error("unhandled", exc_info=error)
         return answer(request, errors.InternalError())
 
     app.add_exception_handler(ShopsightError, known)

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from prometheus_client import ProcessCollector
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from contract.http import install_error_handlers
+from contract.errors import NoReplica
+from contract.http import answer_in_our_form, install_error_handlers
 from contract.pixels.decoder import PhotoDecoder
 from contract.process.traces import Traces
 from inference import routes
@@ -48,9 +50,23 @@ def create_app(settings: Settings, end: End = end_process) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,  # it would redirect to whatever host the client names
     )
+    app.add_middleware(GivenUp)
     app.include_router(routes.router)
     install_error_handlers(app)
     return app
+
+
+class GivenUp:
+    """What is not answered when the time to end has come may be asked elsewhere."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        else:
+            await answer_in_our_form(self._app, scope, receive, send, NoReplica())
 
 
 def load_replica(settings: Settings, end: End) -> Replica:

@@ -56,6 +56,12 @@ class Replica:
         self._watch = asyncio.create_task(watch(self.engine, self.max_step_s, self.end))
         self._warm = True
 
+    def begin_drain(self) -> None:
+        """Become not ready. Shoppers' questions that are here are answered, and lines in flight.
+        Lines that wait are told at once to ask elsewhere: they might wait in vain."""
+        self._warm = False
+        self.engine.close_lane()
+
     async def drain(self) -> None:
         """Become not ready, and finish what is in flight."""
         self._warm = False

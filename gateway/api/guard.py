@@ -3,7 +3,6 @@ ours and what pages of other sites send, unless their origin is listed. Over TLS
 cookie is bound to this host. Whatever ends a request, its client gets an error in our form."""
 
 import asyncio
-import logging
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -11,18 +10,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from prometheus_client import CollectorRegistry, Counter
-from starlette.datastructures import Headers
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contract.errors import BadRequest, InternalError, Overloaded, ShopsightError
-from contract.http import MAX_DRAIN_BYTES, json_error, request_id
-from contract.text.language import preferred_language
+from contract.errors import BadRequest, Overloaded, ShopsightError
+from contract.http import MAX_DRAIN_BYTES, answer_in_our_form, error_response
 from gateway.api.hosts import READS, Hosts, cors_headers, is_cross_site, preflight_headers
 from gateway.errors import CrossSiteRequest, HostNotServed
 from gateway.identity.sessions import SESSION_COOKIE
-
-log = logging.getLogger(__name__)
 
 # How long the body of what is refused is read, so that its sender sees why.
 DRAIN_S = 5
@@ -88,12 +82,12 @@ class Guard:
                 return
             if secure:
                 scope["headers"] = [_own_cookie(*header) for header in scope["headers"]]
-            await _answered(self._app, scope, receive, send_guarded)
+            await answer_in_our_form(self._app, scope, receive, send_guarded, Overloaded())
             return
         if self._refusals is not None:
             self._refusals.count.labels(error.code).inc()
         await _read_to_its_end(receive)
-        await _error(error, scope)(scope, receive, send_guarded)
+        await error_response(error, scope)(scope, receive, send_guarded)
 
     def _cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         """What the answer tells a browser. Also that it would tell another page something else."""
@@ -118,35 +112,6 @@ class Guard:
             return None
         cross_site = is_cross_site(_text(origin), _text(site), name, self._origins)
         return CrossSiteRequest() if cross_site else None
-
-
-async def _answered(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """The app, whose failures uvicorn would answer with a 500 in plain text: of a server that is
-    told to end, the questions that are not answered in time, and faults outside of all routes."""
-    started = False
-
-    async def send_noted(message: Message) -> None:
-        nonlocal started
-        started = True
-        await send(message)
-
-    try:
-        await app(scope, receive, send_noted)
-    except asyncio.CancelledError:
-        if not started:
-            await _error(Overloaded(), scope)(scope, receive, send)
-        raise
-    except Exception:
-        if started:  # the connection is closed, so that nobody takes the answer for whole
-            raise
-        log.exception("unhandled")
-        await _error(InternalError(), scope)(scope, receive, send)
-
-
-def _error(error: ShopsightError, scope: Scope) -> Response:
-    headers = Headers(scope=scope)
-    language = preferred_language(headers.get("accept-language"))
-    return json_error(error, language, {"x-request-id": request_id(headers)})
 
 
 def _is_preflight(scope: Scope) -> bool:

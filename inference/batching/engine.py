@@ -41,7 +41,7 @@ class Engine:
         self._lane_time = LaneTime(lane.share)
         self._waiting = Admission(queue_limit, lane, metrics)
         self._condition = threading.Condition()  # guards _stopping, and what comes into _waiting
-        self._stopping = False
+        self._stopping = self._lane_closed = False
         self._passes = Passes(model, metrics, self._waiting.put_back)
         self._rows = self._passes.rows
         self._failed_steps = 0
@@ -59,6 +59,15 @@ class Engine:
             self._stopping = True
             self._condition.notify()
         self._thread.join(timeout=60)
+
+    def close_lane(self) -> None:
+        """Refuse the lane's questions that wait and have not begun, and those that come. All others
+        are answered."""
+        with self._condition:
+            self._lane_closed = True
+            rows = self._waiting.remove(lambda row: row.in_lane and not row.has_begun)
+        for row in rows:
+            self._passes.end(row, NoReplica())
 
     def in_step_for_s(self, now: float) -> float:
         """How long the step under way has taken; 0 between steps. Called on any thread."""
@@ -80,7 +89,7 @@ class Engine:
         or NoReplica."""
         row = Sequence(job, self._model.bytes_of, self._model.is_end_token)
         with self._condition:
-            if self._stopping:
+            if self._stopping or (self._lane_closed and row.in_lane):
                 raise NoReplica
             try:
                 self._waiting.add(row)

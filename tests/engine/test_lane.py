@@ -362,3 +362,21 @@ async def test_out_of_memory_takes_a_row_of_the_lane_first(model: Model, failing
     assert outs == [True] * 3
     assert all(isinstance(result, tuple) for result in results)
     assert preemptions(running, "memory") == 3
+
+
+async def test_a_closed_lane_takes_no_more_but_ends_what_it_has_begun(model: Model) -> None:
+    """Also the line that has made way for a shopper: it waits, but is no new one."""
+    with engine(model, lane=GREEDY) as running:
+        begun = asking(running, model, [line(model, f"{n}", max_tokens=500) for n in range(SLOTS)])
+        await until(lambda: len(running._rows.decoding) == SLOTS, "the lane is in flight")
+        waiting = asking(running, model, [line(model, "and this?")])
+        await until(lambda: running._waiting.lane_waiting == 1, "one waits")
+        before = preemptions(running)
+        shopper = asking(running, model, [ask(model, "?", max_tokens=200)])
+        await until(lambda: preemptions(running) > before, "one has made way")
+        running.close_lane()
+        late = asking(running, model, [line(model, "a late one")])
+        assert await asyncio.gather(*waiting, *late) == [NoReplica, NoReplica]
+        shopper += asking(running, model, [ask(model, "a late shopper", max_tokens=4)])
+        results = await asyncio.gather(*begun, *shopper)
+        assert all(isinstance(result, tuple) for result in results)
