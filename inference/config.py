@@ -28,7 +28,8 @@ class ModelSettings(BaseModel):
     )
     model_revision: str | None = Field(
         None,
-        description="Name of the weights in headers and cache keys; unset: a fingerprint.",
+        description="Name of the weights in headers and cache keys; unset: a fingerprint, and"
+        " settings that change answers.",
     )
     device_map: str = Field(
         "auto", description="`cuda:0` or `cpu`; `auto`: the first GPU, where there is one."

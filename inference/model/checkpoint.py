@@ -1,6 +1,5 @@
 """Loads a checkpoint from a folder or hub name, and describes it."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +22,15 @@ from contract.products.calibration import CALIBRATION_FILE, Calibration
 from inference.config import ModelSettings
 from inference.model.device import bound_memory, check_placement, choose_device, default_dtype
 from inference.model.memory import MemoryNeeds, MemoryPlan, Shape
+from inference.model.revision import revision_of
 from inference.model.tensors import OutOfMemory
 from inference.model.unfit import UnfitError
 from inference.model.weights import quantisation_config, weight_bytes, weight_bytes_of
 
-# Of each end of a weight file, for its fingerprint. Hashing all 17 GB would take a minute.
-FINGERPRINT_BYTES = 1024 * 1024
 # One visual token stands for 32 × 32 pixels: patches of 16 × 16, merged 2 by 2.
 VISUAL_TOKEN_PIXELS = 32 * 32
+# The processor's names of a photo's smallest and largest size, which it counts in pixels.
+PIXEL_BOUNDS = ("shortest_edge", "longest_edge")
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,14 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
     disable_progress_bar()  # it would break the log's JSON lines
     name = settings.checkpoint
     device = choose_device(settings.device_map)
-    dtype: str = settings.dtype
-    if dtype == "auto":
-        dtype = default_dtype(device, settings.quantisation)
+    usual_dtype = default_dtype(device, settings.quantisation)
+    dtype: str = usual_dtype if settings.dtype == "auto" else settings.dtype
     tokenizer = _tokenizer(name)
     # Not AutoProcessor: its video part needs torchvision. Photos need only these two.
-    image_processor = _image_processor(name, settings.max_image_tokens)
+    image_processor = AutoImageProcessor.from_pretrained(name)
+    image_tokens = settings.max_image_tokens
+    if image_tokens is not None and not _bound_photos(image_processor, image_tokens):
+        image_tokens = None
     config = AutoConfig.from_pretrained(name)
     config._attn_implementation = {
         "text_config": "sdpa",
@@ -93,7 +95,13 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
     metadata = _project_metadata(name)
     facts = ModelFacts(
         name=metadata.get("name", name.rstrip("/").split("/")[-1]),
-        revision=settings.model_revision or _fingerprint(name),
+        revision=settings.model_revision
+        or revision_of(
+            _files(name),
+            settings.quantisation,
+            dtype if dtype != usual_dtype else None,
+            image_tokens,
+        ),
         demo=bool(metadata.get("demo", False)),
         parameters=module.num_parameters(),  # of int4 two are in one byte
         weight_bytes=weight_bytes(module),
@@ -137,14 +145,13 @@ def _plan(
     return needs.plan(settings.slots, settings.max_context_tokens, text.max_position_embeddings)
 
 
-def _image_processor(name: str, max_tokens: int | None) -> Any:
-    processor = AutoImageProcessor.from_pretrained(name)
-    if max_tokens is not None:
-        bound = max_tokens * VISUAL_TOKEN_PIXELS
-        size = processor.size
-        size["longest_edge"] = min(size["longest_edge"], bound)
-        size["shortest_edge"] = min(size["shortest_edge"], bound)
-    return processor
+def _bound_photos(image_processor: Any, max_tokens: int) -> bool:
+    """Whether a photo may now have less than before."""
+    size = image_processor.size
+    before = [min(size[name], MODEL_PIXELS) for name in PIXEL_BOUNDS]
+    for name in PIXEL_BOUNDS:
+        size[name] = min(size[name], max_tokens * VISUAL_TOKEN_PIXELS)
+    return before != [min(size[name], MODEL_PIXELS) for name in PIXEL_BOUNDS]
 
 
 def _tokenizer(name: str) -> Any:
@@ -185,20 +192,3 @@ def _calibration(name: str) -> dict[str, Any] | None:
                 raise UnfitError(f"{CALIBRATION_FILE} of {name} cannot be read.") from error
             return read.model_dump(exclude_none=True)
     return None
-
-
-def _fingerprint(name: str) -> str:
-    """12 hex digits of a hash over all files that shape an answer. Of each file it covers the size,
-    the first and the last FINGERPRINT_BYTES."""
-    digest = hashlib.sha256()
-    for path in _files(name):
-        if path.suffix not in {".json", ".jinja", ".safetensors", ".txt"}:
-            continue
-        size = path.stat().st_size
-        digest.update(f"{path.name}\0{size}\0".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(FINGERPRINT_BYTES))
-            if size > 2 * FINGERPRINT_BYTES:
-                file.seek(-FINGERPRINT_BYTES, 2)
-            digest.update(file.read(FINGERPRINT_BYTES))
-    return digest.hexdigest()[:12]

@@ -13,10 +13,9 @@ from contract.attempts import closeness
 from contract.completion import CompletionRequest
 from contract.images import MODEL_PIXELS
 from inference.detokenizer import token_bytes
-from inference.model.checkpoint import Checkpoint
+from inference.model.checkpoint import PIXEL_BOUNDS, Checkpoint
 
 IMAGE_TOKEN = "<|image_pad|>"  # noqa: S105 - no secret
-_BOUNDS = ("shortest_edge", "longest_edge")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,13 +120,13 @@ class PromptBuilder:
 
     def _size(self, pixels: Image.Image, attempt: int) -> dict[str, int]:
         """The smallest and the largest size of a photo in pixels, under the processor's names."""
-        minimum, maximum = (int(self._image_processor.size[name]) for name in _BOUNDS)
+        minimum, maximum = (int(self._image_processor.size[name]) for name in PIXEL_BOUNDS)
         if attempt:
             # So many times the usual tokens, whatever the photo's size: a small photo is enlarged,
             # and a large one may exceed the checkpoint's own maximum.
             usual = min(max(pixels.width * pixels.height, minimum), maximum, MODEL_PIXELS)
             minimum = maximum = int(usual * closeness(attempt))
-        return dict(zip(_BOUNDS, (minimum, maximum), strict=True))
+        return dict(zip(PIXEL_BOUNDS, (minimum, maximum), strict=True))
 
     def bytes_of(self, token_id: int) -> bytes:
         """The UTF-8 bytes of a token; empty for control tokens, and for ids that are no token.
