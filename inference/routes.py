@@ -53,7 +53,8 @@ async def chat_completions(request: Request) -> Response:
     namespace = request.headers.get("x-cache-namespace", "")
     try:
         async with asyncio.timeout(budget_ms / 1000):
-            ready = await prepare(replica, asked, namespace, attempt_of(request.headers))
+            preparing = prepare(replica, asked, namespace, attempt_of(request.headers))
+            ready = await while_present(request, preparing)
     except TimeoutError:
         raise DeadlineExceeded from None
     except ClientError as error:

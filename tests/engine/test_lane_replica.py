@@ -1,7 +1,9 @@
 """The batch lane of a replica over HTTP: who is refused, who waits for how long, and who leaves."""
 
+import asyncio
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +13,12 @@ import httpx
 import pytest
 
 from contract.http_protocol import HttpProtocol
+from contract.pixels.decoder import PhotoDecoder
 from inference.app import create_app
 from inference.config import Settings
+from inference.schema_trials import SchemaTrials
 from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
-from tests.support.asking import chat, post, text_of
+from tests.support.asking import chat, photo, post, text_of
 from tests.support.servers import served, wait_until
 
 LINE = {"x-priority": "batch"}
@@ -55,9 +59,9 @@ def idle(replica: str) -> None:
 
 
 @contextmanager
-def asked(url: str, **body: Any) -> Iterator[None]:
+def asked(url: str, data: bytes | None = None, **body: Any) -> Iterator[None]:
     """A line on its way, whose sender leaves at the end without having read an answer."""
-    content = json.dumps(chat("what?", **body)).encode()
+    content = json.dumps(chat("what?", data, **body)).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(content)}\r\n"
     head += "content-type: application/json\r\nx-priority: batch\r\n\r\n"
     port = int(url.rsplit(":", 1)[1])
@@ -124,3 +128,25 @@ def test_a_sender_that_leaves_in_mid_answer_frees_its_slot(replica: str) -> None
         time.sleep(0.2)
     wait_until("it has left", lambda: metric(replica, "inference_slots_used") == 0)
     assert metric(replica, 'inference_requests_total{outcome="cancelled"}') == cancelled + 1
+
+
+@pytest.mark.parametrize("slow", ["decoder", "schemas"])
+def test_a_sender_that_leaves_takes_the_photo_and_the_schema_out_of_the_helpers_queue(
+    replica: str, slow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the engine knows of the question."""
+    begun, ended = threading.Event(), threading.Event()
+
+    async def endless(*_: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    kind, method = {"decoder": (PhotoDecoder, "checked"), "schemas": (SchemaTrials, "check")}[slow]
+    monkeypatch.setattr(kind, method, endless)
+    with asked(replica, photo(), response_format={"type": "json_object"}):
+        assert begun.wait(5)
+        assert not ended.wait(0.1)
+    assert ended.wait(5)
