@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from prometheus_client import ProcessCollector
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract.errors import NoReplica
 from contract.http import answer_in_our_form, install_error_handlers
@@ -50,23 +50,31 @@ def create_app(settings: Settings, end: End = end_process) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,  # it would redirect to whatever host the client names
     )
-    app.add_middleware(GivenUp)
+    app.add_middleware(InOurForm)
     app.include_router(routes.router)
     install_error_handlers(app)
     return app
 
 
-class GivenUp:
-    """What is not answered when the time to end has come may be asked elsewhere."""
+class InOurForm:
+    """What is not answered when the time to end has come may be asked elsewhere. Why nothing can be
+    served here is a sentence without a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-        else:
+        if scope["type"] == "http":
             await answer_in_our_form(self._app, scope, receive, send, NoReplica())
+            return
+
+        async def send_told(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                said = getattr(scope["app"].state, "unfit", message.get("message", ""))
+                message = {**message, "message": said}
+            await send(message)
+
+        await self._app(scope, receive, send_told)
 
 
 def load_replica(settings: Settings, end: End) -> Replica:
@@ -78,6 +86,7 @@ def load_replica(settings: Settings, end: End) -> Replica:
     metrics.traces = Traces.open(settings, "replica")
     watch_gpus(metrics.registry)
     model = Model(settings)
+    model.check_room()
     # Where memory is bounded, it is told now whether all of it fits.
     peak = model.rehearse() if model.plan.needs.budget is not None else None
     fields = {

@@ -28,6 +28,7 @@ class ModelSettings(BaseModel):
     )
     model_revision: str | None = Field(
         None,
+        pattern="^[!-~]{1,64}$",  # a header has no other characters, and the log's column no more
         description="Name of the weights in headers and cache keys; unset: a fingerprint, and"
         " settings that change answers.",
     )
@@ -47,7 +48,9 @@ class ModelSettings(BaseModel):
         description="Of the tower only: FlashAttention does not take our batches' masks.",
     )
     max_image_tokens: int | None = Field(
-        None, description="Limit of visual tokens a photo (each 32 × 32 px); fewer are faster."
+        None,
+        ge=4,
+        description="Limit of visual tokens a photo (each 32 × 32 px); fewer are faster.",
     )
     torch_threads: int = Field(
         1,
@@ -78,6 +81,7 @@ class ModelSettings(BaseModel):
     )
     vision_cache_bytes: int = Field(
         64 * 1024 * 1024,
+        ge=0,
         description="Cache of photos' features: at 8B 8.4 MB for 512², 33.6 MB for 1024².",
     )
     prefix_cache_bytes: int = Field(
@@ -96,10 +100,11 @@ class Settings(ModelSettings, TraceSettings, HomeSettings):
 
     queue_limit: int = Field(
         64,
+        ge=1,
         description="Waiting questions of shoppers; more are refused (503 with Retry-After).",
     )
     default_deadline_ms: int = Field(
-        30_000, description="Deadline of requests without x-deadline-ms."
+        30_000, gt=0, description="Deadline of requests without x-deadline-ms."
     )
     batch_queue_limit: int = Field(
         32,
@@ -136,5 +141,7 @@ class Settings(ModelSettings, TraceSettings, HomeSettings):
         2, ge=1, description="Processes that decode photos; one more is for large ones."
     )
     host: str = "127.0.0.1"
-    inference_port: int = 8081
-    log_level: str = "INFO"
+    inference_port: int = Field(8081, ge=0, le=65_535)
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|NOTSET)$"
+    )

@@ -1,6 +1,8 @@
 """Loads a checkpoint from a folder or hub name, and describes it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ from inference.model.weights import quantisation_config, weight_bytes, weight_by
 
 # One visual token stands for 32 × 32 pixels: patches of 16 × 16, merged 2 by 2.
 VISUAL_TOKEN_PIXELS = 32 * 32
+# Of what a library says of a checkpoint that it cannot load.
+MAX_WHY_CHARS = 300
 # The processor's names of a photo's smallest and largest size, which it counts in pixels.
 PIXEL_BOUNDS = ("shortest_edge", "longest_edge")
 
@@ -70,13 +74,14 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
     device = choose_device(settings.device_map)
     usual_dtype = default_dtype(device, settings.quantisation)
     dtype: str = usual_dtype if settings.dtype == "auto" else settings.dtype
-    tokenizer = _tokenizer(name)
-    # Not AutoProcessor: its video part needs torchvision. Photos need only these two.
-    image_processor = AutoImageProcessor.from_pretrained(name)
+    with _unfit_if_unreadable(name):
+        tokenizer = _tokenizer(name)
+        # Not AutoProcessor: its video part needs torchvision. Photos need only these two.
+        image_processor = AutoImageProcessor.from_pretrained(name)
+        config = AutoConfig.from_pretrained(name)
     image_tokens = settings.max_image_tokens
     if image_tokens is not None and not _bound_photos(image_processor, image_tokens):
         image_tokens = None
-    config = AutoConfig.from_pretrained(name)
     config._attn_implementation = {
         "text_config": "sdpa",
         "vision_config": settings.vision_attention,
@@ -86,9 +91,10 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
     if settings.quantisation != "none":
         options["quantization_config"] = quantisation_config(settings.quantisation, dtype)
     try:
-        module = AutoModelForImageTextToText.from_pretrained(
-            name, config=config, dtype=getattr(torch, dtype), device_map=device, **options
-        ).eval()
+        with _unfit_if_unreadable(name):
+            module = AutoModelForImageTextToText.from_pretrained(
+                name, config=config, dtype=getattr(torch, dtype), device_map=device, **options
+            ).eval()
     except OutOfMemory as error:
         raise UnfitError(plan.sentence("Loading ran out of memory.")) from error
     check_placement(module, device)
@@ -112,6 +118,16 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
         calibration=_calibration(name),
     )
     return Checkpoint(module, tokenizer, image_processor, facts, plan)
+
+
+@contextmanager
+def _unfit_if_unreadable(name: str) -> Iterator[None]:
+    """For no such folder or name, missing files, and packages that a setting needs."""
+    try:
+        yield
+    except (ImportError, OSError, ValueError) as error:
+        why = " ".join(str(error).split())[:MAX_WHY_CHARS]
+        raise UnfitError(f"CHECKPOINT={name} cannot be loaded: {why}") from error
 
 
 def _plan(

@@ -15,7 +15,7 @@ from transformers import (
 from transformers.generation.streamers import BaseStreamer
 
 from contract.attempts import MAX_ATTEMPT, pixel_bound
-from contract.completion import CompletionRequest, Sampling, Turn
+from contract.completion import DEFAULT_MAX_TOKENS, CompletionRequest, Sampling, Turn
 from inference.config import ModelSettings
 from inference.model.checkpoint import load_checkpoint
 from inference.model.choosing.grammar import Grammar, GrammarCompiler
@@ -23,6 +23,9 @@ from inference.model.network import Network
 from inference.model.prompts import Prompt, PromptBuilder
 from inference.model.rehearsal import rehearse
 from inference.model.unfit import UnfitError
+
+# Of a shopper's words, and of a gateway's instructions before them, which have 80 to 110.
+QUESTION_TOKENS = 128
 
 
 class Model:
@@ -61,6 +64,22 @@ class Model:
     def grammar(self, sampling: Sampling) -> Grammar | None:
         """Raises InvalidSchema. The schema is one that a helper has tried before."""
         return self._grammars.compile(sampling.schema) if sampling.schema else None
+
+    def check_room(self) -> None:
+        """Raises UnfitError where questions about the largest photo would be refused for want of
+        room in the context."""
+        asked = CompletionRequest((Turn("user", "?"),), None)
+        side = int(pixel_bound(0) ** 0.5)
+        prompt = self.prompt(asked, Image.new("RGB", (side, side)))
+        photo = prompt.photos[0].tokens
+        text = len(prompt.ids) - photo + QUESTION_TOKENS
+        needed = photo + text + DEFAULT_MAX_TOKENS
+        if needed > self.plan.context:
+            raise UnfitError(
+                f"A photo of {photo} tokens, a question of {text} and an answer of"
+                f" {DEFAULT_MAX_TOKENS} are {needed}, more than a context of {self.plan.context}."
+                " Set MAX_IMAGE_TOKENS lower, MAX_CONTEXT_TOKENS higher, or fewer SLOTS."
+            )
 
     def rehearse(self) -> int | None:
         """The largest passes there can be. Returns their peak on the device in bytes, None on a

@@ -126,6 +126,32 @@ def test_a_model_too_large_for_its_budget_does_not_start_and_says_why(
     assert "GPU_MEMORY_BYTES allows 0.52 GB. That is too much." in said
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("MAX_CONTEXT_TOKENS", "256", "more than a context of 256. Set MAX_IMAGE_TOKENS lower"),
+        ("CHECKPOINT", "/no/such/folder", "CHECKPOINT=/no/such/folder cannot be loaded: "),
+        ("QUEUE_LIMIT", "0", "QUEUE_LIMIT: Input should be greater than or equal to 1."),
+    ],
+)
+def test_a_setting_that_cannot_work_ends_the_start_with_a_sentence(
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    setting: str,
+    value: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv("CHECKPOINT", str(checkpoint))
+    monkeypatch.setenv("INFERENCE_PORT", str(free_port()))
+    monkeypatch.setenv(setting, value)
+    monkeypatch.setattr(main, "configure_logging", lambda level: None)  # it is pytest's here
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert said in str(ended.value)
+    assert "Traceback" not in caplog.text
+
+
 def ready(url: str) -> int:
     try:
         return httpx.get(f"{url}/readyz").status_code

@@ -132,3 +132,33 @@ def test_rows_outlive_the_answers_that_an_erasure_finds_by_them() -> None:
 def test_a_proxy_that_is_no_address_stops_the_start() -> None:
     with pytest.raises(ValueError, match="does not appear"):
         GatewaySettings(_env_file=None, trusted_proxies="nginx")  # type: ignore[arg-type,call-arg]
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("default_deadline_ms", 1),
+        ("queue_limit", 1),
+        ("max_image_tokens", 4),
+        ("vision_cache_bytes", 0),
+        ("inference_port", 0),
+    ],
+)
+def test_a_replica_takes_no_number_that_cannot_work(name: str, least: int) -> None:
+    assert getattr(InferenceSettings(_env_file=None, **{name: least}), name) == least  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match=name):
+        InferenceSettings(_env_file=None, **{name: least - 1})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("model_revision", "qwen3-vl/8b:autumn", "秋天"),
+        ("model_revision", "x" * 64, "x" * 65),
+        ("log_level", "WARN", "verbose"),
+    ],
+)
+def test_a_replica_takes_no_name_that_cannot_be_told(name: str, good: str, bad: str) -> None:
+    assert getattr(InferenceSettings(_env_file=None, **{name: good}), name) == good  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match=name):
+        InferenceSettings(_env_file=None, **{name: bad})  # type: ignore[arg-type]
