@@ -18,7 +18,7 @@ from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.store import PhotoStore
 from gateway.images.uploads import Uploads
 from gateway.log import tombstones
-from gateway.log.rollups.retention import EPOCH
+from gateway.log.rollups.countable import EPOCH
 from gateway.log.schema.database import open_database
 
 

@@ -27,9 +27,11 @@ class Price:
 
 
 def fill(connection: Connection, zone: tzinfo, price: Price | None = None) -> bool:
-    """Add the missing days. Replace the days of another zone; returns whether there were any. A new
-    price holds from today on, and for days that have none."""
+    """Add the missing days. Replace the days of another zone; returns whether there were any. Days
+    whose rows are gone stay among them: there are counts of them. A new price holds from today on,
+    and for days that have none."""
     stored = {row.business_day: row for row in connection.execute(select(business_days))}
+    oldest = min(stored, default=date.max)
     zone_changed = any(
         day_span(day, zone).starts_at != row.starts_at for day, row in stored.items()
     )
@@ -44,7 +46,8 @@ def fill(connection: Connection, zone: tzinfo, price: Price | None = None) -> bo
         stored = {}
     now = datetime.now(UTC)
     first = connection.scalar(select(func.min(interactions.c.asked_at))) or now
-    spans = list(days(min(first, now), now + AHEAD, zone))
+    first_day = min(oldest, min(first, now).astimezone(zone).date())
+    spans = list(days(day_span(first_day, zone).starts_at, now + AHEAD, zone))
     if missing := [_row(span) for span in spans if span.day not in stored]:
         connection.execute(insert(business_days), missing)
     if priced:

@@ -8,12 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Engine,
     Table,
     and_,
     delete,
-    insert,
     or_,
     select,
     update,
@@ -21,11 +19,18 @@ from sqlalchemy import (
 
 from gateway.log.event import BadEvent
 from gateway.log.redaction import CONTENT, WITHOUT_CONTENT, without_content
-from gateway.log.rollups.tables import rollup_state
+from gateway.log.rollups.countable import (
+    ASKED,
+    DROPPING,
+    EPOCH,
+    MONTHS,
+    move_forward,
+    state,
+)
 from gateway.log.schema.access_tables import key_audit
 from gateway.log.schema.canary_tables import warmed_answers
 from gateway.log.schema.columns import utc_now
-from gateway.log.schema.partitions import first_id_at
+from gateway.log.schema.partitions import drop_months_before, first_id_at
 from gateway.log.schema.privacy_tables import audit, tombstones
 from gateway.log.schema.tables import dead_letters, feedback, interactions, quarantined_answers
 
@@ -35,20 +40,19 @@ BATCH_ROWS = 1_000
 OVERLAP = timedelta(minutes=3)
 # Rows of the audit stay as long as somebody may have to answer for them.
 AUDIT_DAYS = 3 * 365
-# Names in `rollup_state` for the progress: content is dropped from rows that were asked before the
-# one moment, and from late rows that arrived before the other.
-ASKED, ARRIVED = "content-asked", "content-arrived"
+# Name in `rollup_state`: content is dropped from late rows that arrived before this moment.
+ARRIVED = "content-arrived"
 # Replaces the database's reason for refusing an event, which may quote the event.
 REASON = "content dropped"
-EPOCH = datetime.fromtimestamp(0, UTC)
 
 column = interactions.c
 
 
-def content_dropped_until(connection: Connection) -> datetime | None:
-    """Rows that were asked before this moment have no content, so they cannot be counted again."""
-    until = _state(connection, ASKED)
-    return until if until > EPOCH else None
+def drop_months(engine: Engine, oldest: datetime) -> int:
+    """Remove the months before `oldest`, as `drop_months_before`. From then on none of their hours
+    and days is counted, even if rows of them come late."""
+    move_forward(engine, MONTHS, oldest)
+    return drop_months_before(engine, oldest)
 
 
 def drop_content(engine: Engine, before: datetime) -> int:
@@ -57,10 +61,13 @@ def drop_content(engine: Engine, before: datetime) -> int:
     been made."""
     with engine.connect() as connection:
         now = connection.scalar(select(utc_now())) or before
-        asked, arrived = _state(connection, ASKED), _state(connection, ARRIVED)
+        asked = state(connection, ASKED) or EPOCH
+        arrived = state(connection, ARRIVED) or EPOCH
+    move_forward(engine, DROPPING, before)
     old = column.interaction_id < first_id_at(before)
     cleared = _clear_content(engine, and_(old, column.interaction_id >= first_id_at(asked)))
-    # Rows of an earlier time that have arrived since, such as from a spool adopted late.
+    # Rows of an earlier time that have arrived since, such as from a spool adopted late. Also those
+    # that a longer retention would keep by now: their day cannot be counted with them any more.
     late = and_(column.interaction_id < first_id_at(asked), column.arrived_at >= arrived)
     if asked > EPOCH:
         cleared += _clear_content(engine, late)
@@ -73,8 +80,8 @@ def drop_content(engine: Engine, before: datetime) -> int:
     _clear_dead_letters(engine, before)
     with engine.begin() as connection:  # one batch: a canary warms some thousands at most
         connection.execute(delete(warmed_answers).where(warmed_answers.c.warmed_at < before))
-    _save_state(engine, ASKED, before)
-    _save_state(engine, ARRIVED, now - OVERLAP)
+    move_forward(engine, ASKED, before)
+    move_forward(engine, ARRIVED, now - OVERLAP)
     return cleared
 
 
@@ -144,16 +151,3 @@ def _batches(engine: Engine, table: Table, which: ColumnElement[bool]) -> Iterat
             return
         yield keys
         last = keys[-1]
-
-
-def _state(connection: Connection, name: str) -> datetime:
-    query = select(rollup_state.c.seen_until).where(rollup_state.c.name == name)
-    return connection.scalar(query) or EPOCH
-
-
-def _save_state(engine: Engine, name: str, until: datetime) -> None:
-    is_state = rollup_state.c.name == name
-    with engine.begin() as connection:
-        changed = connection.execute(update(rollup_state).where(is_state).values(seen_until=until))
-        if not changed.rowcount:
-            connection.execute(insert(rollup_state).values(name=name, seen_until=until))

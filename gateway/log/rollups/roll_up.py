@@ -4,7 +4,7 @@ counted again and its old counts are replaced. Counting twice changes nothing.""
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -16,18 +16,16 @@ from sqlalchemy import (
     Insert,
     Select,
     Table,
-    and_,
     bindparam,
     delete,
-    func,
     insert,
-    select,
     true,
 )
 
 from gateway.log.rollups import calendar, journeys, pending_spans
-from gateway.log.rollups.business_time import DAY, Span, Spans, days, hours
+from gateway.log.rollups.business_time import DAY, HOUR, Span, Spans, days, hours
 from gateway.log.rollups.calendar import Price
+from gateway.log.rollups.countable import whole_since
 from gateway.log.rollups.queries import (
     funnel,
     latency,
@@ -38,7 +36,6 @@ from gateway.log.rollups.queries import (
     topics,
     usage,
 )
-from gateway.log.rollups.retention import content_dropped_until
 from gateway.log.rollups.steps import fill_steps
 from gateway.log.rollups.tables import (
     daily_first_questions,
@@ -56,89 +53,92 @@ from gateway.log.rollups.tables import (
     hourly_usage,
 )
 from gateway.log.schema.columns import MYSQL
-from gateway.log.schema.tables import interactions
 
 # Spans of each roll-up that are counted even if the time is over. The newest one gets new rows all
 # the time, so one of the spans behind it must have its turn too.
 MIN_SPANS = 2
 
 
+class Replaced(NamedTuple):
+    """A table, and the statements that replace its counts of one span."""
+
+    table: Table
+    old: Delete
+    new: Insert
+
+
 @dataclass(frozen=True)
 class Rollup:
     name: str
     spans: Spans
-    statements: tuple[Delete | Insert, ...]
-    """They replace the counts of one span, which is bound as `begin`, `end`, `day` and `hour`."""
+    replaced: tuple[Replaced, ...]
+    """The counts of one span, which is bound as `begin`, `end`, `day` and `hour`."""
+    with_content: bool = True
+    """Whether what retention clears is counted. Else rows without it do as well."""
+    back: timedelta = timedelta(0)
+    """Rows of so long before a span are counted for it, too."""
     before: Callable[[Connection, dict[str, object]], None] | None = None
     """What is to be done for a span first, in transactions of its own."""
 
 
-def _hourly(table: Table, query: Select[Any]) -> tuple[Delete | Insert, ...]:
-    return _replace(table, table.c.starts_at == bindparam("begin"), query)
+def _hourly(table: Table, query: Select[Any]) -> Replaced:
+    return _replaced(table, table.c.starts_at == bindparam("begin"), query)
 
 
-def _daily(table: Table, query: Select[Any] | CompoundSelect[Any]) -> tuple[Delete | Insert, ...]:
-    return _replace(table, table.c.business_day == bindparam("day"), query)
+def _daily(table: Table, query: Select[Any] | CompoundSelect[Any]) -> Replaced:
+    return _replaced(table, table.c.business_day == bindparam("day"), query)
 
 
-def _replace(
+def _replaced(
     table: Table, old: ColumnElement[bool], query: Select[Any] | CompoundSelect[Any]
-) -> tuple[Delete | Insert, ...]:
+) -> Replaced:
     names = [column.name for column in query.selected_columns]
-    return delete(table).where(old), insert(table).from_select(names, query)
+    return Replaced(table, delete(table).where(old), insert(table).from_select(names, query))
 
 
 HOURLY = Rollup(
-    "hourly", hours, (*_hourly(hourly_usage, usage()), *_hourly(hourly_latency, latency()))
+    "hourly",
+    hours,
+    (_hourly(hourly_usage, usage()), _hourly(hourly_latency, latency())),
+    with_content=False,
 )
 DAILY = Rollup(
     "daily",
     days,
     (
-        *_daily(daily_reach, reach()),
-        *_daily(daily_repeats, repeats()),
-        *_daily(daily_topics, topics()),
+        _daily(daily_reach, reach()),
+        _daily(daily_repeats, repeats()),
+        _daily(daily_topics, topics()),
     ),
 )
 VISITS = Rollup(
     "visits",
     days,
     (
-        *_daily(daily_questions, questions()),
-        *_daily(daily_photos, photos()),
-        *_daily(daily_funnel, funnel()),
+        _daily(daily_questions, questions()),
+        _daily(daily_photos, photos()),
+        _daily(daily_funnel, funnel()),
     ),
 )
 JOURNEYS = Rollup(
     "journeys",
     days,
     (
-        *_daily(daily_first_questions, journeys.first_questions()),
-        *_daily(daily_retention, journeys.returns()),
-        *_daily(daily_products, journeys.products()),
-        *_daily(daily_unseen, journeys.unseen()),
-        *_daily(daily_moderation, journeys.moderation()),
+        _daily(daily_first_questions, journeys.first_questions()),
+        _daily(daily_retention, journeys.returns()),
+        _daily(daily_products, journeys.products()),
+        _daily(daily_unseen, journeys.unseen()),
+        _daily(daily_moderation, journeys.moderation()),
     ),
+    # Who was here a week before, by clocks that may have changed meanwhile.
+    back=7 * DAY + HOUR,
     before=fill_steps,
 )
 ALL_ROLLUPS = HOURLY, DAILY, VISITS, JOURNEYS
 # These tables name single questions, photos and products. They are kept as long as the content of
 # the rows.
 DETAIL_TABLES = daily_questions, daily_photos, daily_products
-# These tables can be counted from rows without content.
-HOURLY_TABLES = hourly_usage, hourly_latency
-ROLLUP_TABLES = (
-    *HOURLY_TABLES,
-    daily_reach,
-    daily_repeats,
-    daily_topics,
-    daily_funnel,
-    daily_first_questions,
-    daily_retention,
-    daily_unseen,
-    daily_moderation,
-    *DETAIL_TABLES,
-)
+ROLLUP_TABLES = tuple(each.table for rollup in ALL_ROLLUPS for each in rollup.replaced)
 
 
 class Progress(NamedTuple):
@@ -152,22 +152,20 @@ def roll_up(
     engine: Engine,
     zone: tzinfo,
     *which: Rollup,
-    since: datetime | None = None,
     within_s: float = float("inf"),
     price: Price | None = None,
 ) -> Progress:
     """Count the pending spans of these roll-ups, or of all. A roll-up stops after `within_s`
-    seconds, but not before MIN_SPANS. Spans before `since` are not counted: some of their rows may
-    have been dropped, so that a late row would replace the count of all of them. `price`: what
-    model time costs from today on."""
+    seconds, but not before MIN_SPANS. Spans that have lost rows or content are left as they were
+    counted. `price`: what model time costs from today on."""
     counted = remaining = 0
     with read_committed(engine).connect() as connection:
         if calendar.fill(connection, zone, price):
-            _reset_counts(connection)
+            _reset_counts(connection, zone)
         connection.commit()
         for rollup in which or ALL_ROLLUPS:
             pending_spans.add_changed(connection, rollup.name, rollup.spans, zone)
-            if since is not None:
+            if (since := _since(connection, rollup)) is not None:
                 pending_spans.remove_before(connection, rollup.name, since)
             pending = pending_spans.newest_first(connection, rollup.name)
             connection.commit()
@@ -194,24 +192,32 @@ def read_committed(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="READ COMMITTED")
 
 
-def _reset_counts(connection: Connection) -> None:
-    """Delete the counts that can be made again, for another zone. Counts of rows that were dropped,
-    or lost their content, stay."""
-    first = connection.scalar(select(func.min(interactions.c.asked_at)))
-    without_content = content_dropped_until(connection)
-    for table in ROLLUP_TABLES:
-        day = table.c.business_day
-        # One more day: in the old zone, the first row may belong to the day before.
-        outdated = true() if first is None else day >= (first - 2 * DAY).date()
-        if without_content and table not in HOURLY_TABLES:
-            outdated = and_(outdated, day > without_content.date())
-        connection.execute(delete(table).where(outdated))
+def _since(connection: Connection, rollup: Rollup) -> datetime | None:
+    return whole_since(connection, with_content=rollup.with_content, back=rollup.back)
+
+
+def _reset_counts(connection: Connection, zone: tzinfo) -> None:
+    """Delete the counts of the hours and days that will be counted anew, for another zone: those
+    that are whole in it. What is older stays under the names of the old zone."""
+    for rollup in ALL_ROLLUPS:
+        since = _since(connection, rollup)
+        for table, _, _ in rollup.replaced:
+            outdated: ColumnElement[bool] = true()
+            if since is not None:
+                spans = rollup.spans(since, since + 2 * DAY, zone)
+                first = next(span for span in spans if span.starts_at >= since)
+                if "starts_at" in table.c:
+                    outdated = table.c.starts_at >= first.starts_at
+                else:
+                    outdated = table.c.business_day >= first.day
+            connection.execute(delete(table).where(outdated))
     pending_spans.reset(connection, [rollup.name for rollup in ALL_ROLLUPS])
 
 
 def _count(connection: Connection, rollup: Rollup, span: Span) -> None:
-    for statement in rollup.statements:
-        connection.execute(statement, _bound(span))
+    for each in rollup.replaced:
+        connection.execute(each.old, _bound(span))
+        connection.execute(each.new, _bound(span))
 
 
 def _bound(span: Span) -> dict[str, object]:

@@ -13,18 +13,11 @@ from sqlalchemy import Engine, func, select
 
 from gateway.log.faults import loggable
 from gateway.log.rollups.details import drop_details
-from gateway.log.rollups.retention import content_dropped_until, drop_content, drop_rows
-from gateway.log.rollups.roll_up import (
-    DAILY,
-    HOURLY,
-    JOURNEYS,
-    VISITS,
-    Rollup,
-    roll_up,
-)
+from gateway.log.rollups.retention import drop_content, drop_months, drop_rows
+from gateway.log.rollups.roll_up import DAILY, HOURLY, JOURNEYS, VISITS, Rollup, roll_up
 from gateway.log.rollups.settings import UpkeepSettings
 from gateway.log.schema.columns import MYSQL
-from gateway.log.schema.partitions import add_months_ahead, drop_months_before, month_of
+from gateway.log.schema.partitions import add_months_ahead, month_of
 
 log = logging.getLogger(__name__)
 
@@ -93,9 +86,9 @@ class Upkeep:
             if added := add_months_ahead(self._engine, now):
                 log.info("partitions made", extra={"fields": {"names": ", ".join(added)}})
             oldest = month_of(now - self._retention) if self._retention else None
-            if oldest and (dropped := drop_months_before(self._engine, oldest)):
+            if oldest and (dropped := drop_months(self._engine, oldest)):
                 log.info("months dropped", extra={"fields": {"partitions_or_rows": dropped}})
-            remaining = self._roll_up(HOURLY, since=oldest)
+            remaining = self._roll_up(HOURLY)
             if time.monotonic() >= self._next_daily_at:
                 days_remaining = self._daily(now, oldest)
                 if not days_remaining:
@@ -107,10 +100,7 @@ class Upkeep:
     def _daily(self, now: datetime, oldest: datetime | None) -> int:
         """Roll up days, then drop content and rows whose retention has ended. Returns how many days
         remain to be counted: until there are none, content is kept."""
-        with self._engine.connect() as connection:
-            without_content = content_dropped_until(connection)
-        limits = [moment for moment in (oldest, without_content) if moment]
-        remaining = self._roll_up(DAILY, VISITS, JOURNEYS, since=max(limits, default=None))
+        remaining = self._roll_up(DAILY, VISITS, JOURNEYS)
         if self._content_retention and not remaining:
             before = now - self._content_retention
             self._report("content dropped", drop_content(self._engine, before))
@@ -121,10 +111,10 @@ class Upkeep:
             drop_details(self._engine, oldest.astimezone(self._zone).date())
         return remaining
 
-    def _roll_up(self, *which: Rollup, since: datetime | None) -> int:
+    def _roll_up(self, *which: Rollup) -> int:
         """Returns how many spans remain to be counted."""
         engine, price = self._engine, self._price
-        progress = roll_up(engine, self._zone, *which, since=since, within_s=ROUND_S, price=price)
+        progress = roll_up(engine, self._zone, *which, within_s=ROUND_S, price=price)
         self._metrics.counted.inc(progress.counted)
         return progress.remaining
 
