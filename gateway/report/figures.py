@@ -119,7 +119,8 @@ class _Reader:
         steps: dict[str, dict[Any, dict[float, float]]] = {"computed": {}, "cached": {}}
         for row in self._rows(
             "SELECT business_day, business_hour, cache, up_to_ms, SUM(answers) AS n"
-            " FROM hourly_latency WHERE {which} AND cache <> ''"
+            # Lines of batches wait for shoppers, up to an hour.
+            " FROM hourly_latency WHERE {which} AND cache <> '' AND kind <> 'batch line'"
             " GROUP BY business_day, business_hour, cache, up_to_ms"
         ):
             if self._by_hour and row.business_hour is None:  # counted by a version before

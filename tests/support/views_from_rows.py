@@ -6,7 +6,8 @@ FROM_ROWS = {
         SELECT d.business_day, i.tenant, i.question_hash, MIN(i.question) AS question,
             MIN(i.language) AS language, MIN(i.intent) AS intent, COUNT(*) AS asked,
             SUM(CASE WHEN i.outcome = 'answered' THEN 1 ELSE 0 END) AS answered,
-            SUM(CASE WHEN i.cache IN ('hit', 'stale', 'joined') THEN 1 ELSE 0 END) AS from_cache,
+            SUM(CASE WHEN i.cache IN ('hit', 'stale', 'joined') AND i.outcome = 'answered'
+                THEN 1 ELSE 0 END) AS from_cache,
             COUNT(DISTINCT i.image_digest) AS photos, COUNT(DISTINCT i.session_id) AS sessions
         FROM business_days AS d
         JOIN interactions AS i ON i.asked_at >= d.starts_at AND i.asked_at < d.ends_at

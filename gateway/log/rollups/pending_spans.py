@@ -1,12 +1,12 @@
 """Which hours and days have to be counted: those in which rows have arrived, however late. The list
 is stored in `rollup_due`, so that a round of counting may stop or be killed at any time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from sqlalchemy import Connection, delete, func, insert, select, union, update
 
-from gateway.log.rollups.business_time import HOUR, Spans
+from gateway.log.rollups.business_time import DAY, HOUR, Spans, day_span
 from gateway.log.rollups.tables import rollup_due, rollup_state
 from gateway.log.schema.columns import MYSQL, utc_now
 from gateway.log.schema.tables import interactions
@@ -22,19 +22,24 @@ for _dialect in MYSQL:
     _INSERT = _INSERT.prefix_with("IGNORE", dialect=_dialect)
 
 
-def add_changed(connection: Connection, name: str, spans: Spans, zone: tzinfo) -> None:
+def add_changed(
+    connection: Connection, name: str, spans: Spans, zone: tzinfo, later: Collection[int] = ()
+) -> None:
     """Add the spans in which rows have arrived since the last call; all spans at the first call.
-    `name` is the roll-up's."""
+    `name` is the roll-up's. `later`: days so many days after a changed one count its rows, too, and
+    are added as far as they have begun."""
     now = connection.scalar(select(utc_now()))
     assert now is not None
     is_rollup = rollup_state.c.name == name
     seen = connection.scalar(select(rollup_state.c.seen_until).where(is_rollup))
     changed = {
-        span.starts_at
+        span
         for hour in _changed_hours(connection, seen)
         for span in spans(hour, hour + HOUR - timedelta(microseconds=1), zone)
     }
-    add(connection, name, changed)
+    follow = {day_span(span.day + number * DAY, zone) for span in changed for number in later}
+    begun = {span.starts_at for span in follow if span.starts_at <= now}
+    add(connection, name, begun | {span.starts_at for span in changed})
     updated = connection.execute(update(rollup_state).where(is_rollup).values(seen_until=now))
     if not updated.rowcount:
         connection.execute(insert(rollup_state).values(name=name, seen_until=now))

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from gateway.log.rollups import calendar, journeys, pending_spans
 from gateway.log.rollups.business_time import DAY, HOUR, Span, Spans, days, hours
 from gateway.log.rollups.calendar import Price
-from gateway.log.rollups.countable import whole_since
+from gateway.log.rollups.countable import state, whole_since
 from gateway.log.rollups.queries import (
     funnel,
     latency,
@@ -51,9 +51,14 @@ from gateway.log.rollups.tables import (
     daily_unseen,
     hourly_latency,
     hourly_usage,
+    rollup_state,
 )
-from gateway.log.schema.columns import MYSQL
+from gateway.log.schema.columns import MYSQL, utc_now
 
+# Stored in `rollup_state` by the first round of a version that counts in another way than the one
+# before: it counts all spans anew that have their rows. Not by a migration, since a worker of the
+# version before may still run after that.
+FORM = "form-2"
 # Spans of each roll-up that are counted even if the time is over. The newest one gets new rows all
 # the time, so one of the spans behind it must have its turn too.
 MIN_SPANS = 2
@@ -77,6 +82,8 @@ class Rollup:
     """Whether what retention clears is counted. Else rows without it do as well."""
     back: timedelta = timedelta(0)
     """Rows of so long before a span are counted for it, too."""
+    later: tuple[int, ...] = ()
+    """Days so many days after a span count its rows, too."""
     before: Callable[[Connection, dict[str, object]], None] | None = None
     """What is to be done for a span first, in transactions of its own."""
 
@@ -132,6 +139,7 @@ JOURNEYS = Rollup(
     ),
     # Who was here a week before, by clocks that may have changed meanwhile.
     back=7 * DAY + HOUR,
+    later=tuple(journeys.RETURNS),
     before=fill_steps,
 )
 ALL_ROLLUPS = HOURLY, DAILY, VISITS, JOURNEYS
@@ -160,11 +168,16 @@ def roll_up(
     counted. `price`: what model time costs from today on."""
     counted = remaining = 0
     with read_committed(engine).connect() as connection:
-        if calendar.fill(connection, zone, price):
-            _reset_counts(connection, zone)
+        zone_changed = calendar.fill(connection, zone, price)
+        if zone_changed:
+            _delete_counts(connection, zone)
+        if zone_changed or state(connection, FORM) is None:
+            pending_spans.reset(connection, [FORM, *(rollup.name for rollup in ALL_ROLLUPS)])
+            connection.execute(insert(rollup_state).values(name=FORM, seen_until=utc_now()))
         connection.commit()
         for rollup in which or ALL_ROLLUPS:
-            pending_spans.add_changed(connection, rollup.name, rollup.spans, zone)
+            changed = rollup.name, rollup.spans, zone, rollup.later
+            pending_spans.add_changed(connection, *changed)
             if (since := _since(connection, rollup)) is not None:
                 pending_spans.remove_before(connection, rollup.name, since)
             pending = pending_spans.newest_first(connection, rollup.name)
@@ -196,7 +209,7 @@ def _since(connection: Connection, rollup: Rollup) -> datetime | None:
     return whole_since(connection, with_content=rollup.with_content, back=rollup.back)
 
 
-def _reset_counts(connection: Connection, zone: tzinfo) -> None:
+def _delete_counts(connection: Connection, zone: tzinfo) -> None:
     """Delete the counts of the hours and days that will be counted anew, for another zone: those
     that are whole in it. What is older stays under the names of the old zone."""
     for rollup in ALL_ROLLUPS:
@@ -211,7 +224,6 @@ def _reset_counts(connection: Connection, zone: tzinfo) -> None:
                 else:
                     outdated = table.c.business_day >= first.day
             connection.execute(delete(table).where(outdated))
-    pending_spans.reset(connection, [rollup.name for rollup in ALL_ROLLUPS])
 
 
 def _count(connection: Connection, rollup: Rollup, span: Span) -> None:

@@ -50,7 +50,7 @@ hourly_usage = Table(
     Column("model_revision", code(64), primary_key=True),
     Column("requests", BigInteger, nullable=False),
     Column("total_ms", Double, nullable=False),
-    # Of misses: time from the request to a replica until the end of its answer.
+    # Of misses, however they ended: time from the request to a replica until the end of its answer.
     Column("model_ms", Double, nullable=False),
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("completion_tokens", BigInteger, nullable=False),

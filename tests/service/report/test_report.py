@@ -82,6 +82,17 @@ def test_the_figures_are_those_of_the_rows(log: Engine) -> None:
     assert set(found.asked_by) == set(WEEK.days())
 
 
+def test_lines_of_batches_do_not_slow_the_answers_that_shoppers_get(log: Engine) -> None:
+    with log.begin() as connection:
+        of_shop = interactions.c.tenant == "boutique"
+        lines = {"kind": "batch line", "total_ms": 3_000_000.0}
+        connection.execute(update(interactions).where(of_shop).values(lines))
+    roll_up(log, SHANGHAI)
+    found = figures(log).total
+    assert found["computed_p95"] < 3_000
+    assert found["cached_p95"] < 3_000
+
+
 def test_a_tenant_s_report_is_about_nobody_else(log: Engine) -> None:
     roll_up(log, SHANGHAI)
     found, tenant = figures(log, tenant="boutique"), interactions.c.tenant == "boutique"

@@ -148,6 +148,27 @@ def test_who_comes_back_a_day_and_a_week_later_is_counted(log: Engine) -> None:
     assert tuple(map(float, row)) == (4, 1, 25, 1)
 
 
+def test_who_has_come_back_is_known_of_a_visit_that_arrives_late(log: Engine) -> None:
+    user = {"session_id": None, "user_pseudonym": "u" * 32}
+    for days in (1, 7):
+        add(log, MORNING + timedelta(days=days), **user)
+    add(log, MORNING, session_id=None, user_pseudonym="v" * 32)
+    with log.begin() as connection:
+        connection.execute(update(interactions).values(arrived_at=MORNING))
+    roll_up(log, SHANGHAI)
+    query = "SELECT visitors, after_1_day, after_7_days FROM retention_by_day"
+    query += f" WHERE business_day = '{DAY}' AND tenant = 'public'"
+    assert [tuple(row) for row in found(log, query)] == [(1, 0, 0)]
+    add(log, MORNING, **user)
+    roll_up(log, SHANGHAI)
+    assert [tuple(row) for row in found(log, query)] == [(2, 1, 1)]
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    add(log, datetime.now(UTC), **user)
+    roll_up(log, SHANGHAI)
+    days = "SELECT MAX(business_day) FROM daily_retention"
+    assert str(found(log, days)[0][0]) < str(tomorrow.astimezone(SHANGHAI).date()), "not begun"
+
+
 def test_a_day_that_is_not_over_says_nothing_of_who_comes_back(log: Engine) -> None:
     now = datetime.now(UTC)
     for second in (0, 1):
@@ -188,7 +209,7 @@ def test_an_erasure_takes_the_kinds_of_a_person_s_cards_along_and_counts_anew(lo
         recount_details(connection, which)
         connection.execute(update(interactions).where(which).values(WITHOUT_PERSON))
     assert {row[0] for row in found(log, query)} == {"手表"}, "at once"
-    assert roll_up(log, SHANGHAI, JOURNEYS).counted == 1
+    assert roll_up(log, SHANGHAI, JOURNEYS).counted == 3, "and who came back later"
     assert {row[0] for row in found(log, query)} == {"手表"}
 
 

@@ -11,10 +11,12 @@ import pytest
 from sqlalchemy import Engine, Row, delete, func, insert, select, text, update
 
 from gateway.log.rollups.business_time import day_span
+from gateway.log.rollups.calendar import Price
 from gateway.log.rollups.countable import ASKED, move_forward
 from gateway.log.rollups.details import drop_details
 from gateway.log.rollups.roll_up import (
     DETAIL_TABLES,
+    FORM,
     HOURLY,
     ROLLUP_TABLES,
     VISITS,
@@ -130,13 +132,83 @@ def test_savings_are_what_the_computed_answers_took_on_average(log: Engine) -> N
     roll_up(log, SHANGHAI)
     answered = [row for row in rows(log) if row["outcome"] == "answered" and row["cache"]]
     computed = [row for row in answered if row["cache"] == "miss"]
-    spent = sum(r["upstream_ms"] + r["total_ms"] - r["first_text_ms"] for r in computed) / 1000
+    worked = [row for row in rows(log) if row["upstream_ms"]]
+    assert len(worked) > len(computed), "some askers have left"
+    spent = sum(r["upstream_ms"] + r["total_ms"] - r["first_text_ms"] for r in worked) / 1000
     found = view(log, "SELECT * FROM cache_savings_by_day")
     assert sum(day["model_seconds_spent"] for day in found) == pytest.approx(spent, abs=1)
     assert sum(day["from_cache"] for day in found) == len(answered) - len(computed)
+    of_answers = "SUM(CASE WHEN outcome = 'answered' THEN model_ms ELSE 0 END)"
+    of_days = view(
+        log,
+        f"SELECT business_day, tenant, model_revision, {of_answers} AS ms FROM hourly_usage"
+        " WHERE model_ms > 0 GROUP BY business_day, tenant, model_revision",
+    )
+    key = ("business_day", "tenant", "model_revision")
+    ms = {tuple(str(row[name]) for name in key): row["ms"] for row in of_days}
     for day in found:
-        mean = day["model_seconds_spent"] / (day["answers"] - day["from_cache"])
-        assert day["model_seconds_saved"] == pytest.approx(day["from_cache"] * mean, rel=0.02)
+        mean = ms[tuple(str(day[name]) for name in key)] / (day["answers"] - day["from_cache"])
+        saved = day["from_cache"] * mean / 1000
+        assert day["model_seconds_saved"] == pytest.approx(saved, rel=0.02)
+
+
+def test_a_model_s_time_is_spent_however_the_answer_ended(log: Engine) -> None:
+    """Nothing is said of the mean, by which savings are measured."""
+    at = BEGIN + timedelta(days=1)
+    mine = {"tenant": "t", "model_revision": "r", "user_pseudonym": None, "intent": "price"}
+    took = {"first_text_ms": 300.0, "upstream_ms": 250.0, "total_ms": 1_050.0}
+    one_more(log, at, **mine, **took, cache="miss")
+    one_more(log, at, **mine, **took, cache="hit")
+    one_more(log, at, **mine, **{**took, "total_ms": 9_050.0}, cache="miss", outcome="cancelled")
+    held_back = {**took, "first_text_ms": None}
+    one_more(log, at, **mine, **held_back, cache="miss", outcome="failed", error_code="x")
+    one_more(log, at, **mine, cache="joined", outcome="failed", error_code="x", upstream_ms=None)
+    one_more(log, at, **{**mine, "model_revision": "left"}, **took, cache="miss", outcome="failed")
+    roll_up(log, SHANGHAI, price=Price(0.5, "USD"))
+    columns = "answers, from_cache, model_seconds_spent, model_seconds_saved"
+    of = "WHERE tenant = 't' ORDER BY model_revision"
+    (left, mixed) = view(log, f"SELECT {columns} FROM cache_savings_by_day {of}")
+    assert list(mixed.values()) == [2, 1, pytest.approx(1 + 9 + 0.2, abs=0.11), 1]
+    assert list(left.values()) == [0, 0, 1, 0]
+    (left, mixed) = view(log, f"SELECT {columns}, spent, saved FROM money_by_day {of}")
+    assert list(mixed.values()) == [2, 1, pytest.approx(10.2, abs=0.11), 1, 5.125, 0.5]
+    assert list(left.values()) == [0, 0, 1, 0, 0.5, 0]
+
+
+def test_who_joined_what_failed_got_nothing_from_the_cache(log: Engine) -> None:
+    asked = {"tenant": "t", "question_hash": "f" * 32, "cache": "joined"}
+    one_more(log, BEGIN, **asked)
+    one_more(log, BEGIN, **asked, outcome="failed", error_code="replica_failed")
+    roll_up(log, SHANGHAI)
+    (of_question,) = view(log, "SELECT asked, from_cache FROM questions_by_day WHERE tenant = 't'")
+    assert of_question == {"asked": 2, "from_cache": 1}
+    assert view(log, "SELECT from_cache FROM usage_by_day WHERE tenant = 't'") == [
+        {"from_cache": 1}
+    ]
+
+
+def test_a_percentile_of_lines_of_batches_is_right_up_to_an_hour(log: Engine) -> None:
+    for minutes in (2, 20, 55):
+        one_more(log, BEGIN, tenant=f"{minutes}", kind="batch line", total_ms=60_000.0 * minutes)
+    one_more(log, BEGIN, tenant="120", kind="batch line", total_ms=7_200_000.0)
+    roll_up(log, SHANGHAI)
+    found = view(log, "SELECT tenant, p95_ms FROM latency_by_day WHERE kind = 'batch line'")
+    assert len(found) == 4
+    for row in found:
+        expected = min(60_000 * int(row["tenant"]), 83 * 60_000)
+        assert row["p95_ms"] == pytest.approx(expected, rel=0.19)
+
+
+def test_a_version_that_counts_in_another_way_counts_what_it_can_anew(log: Engine) -> None:
+    roll_up(log, SHANGHAI)
+    settled(log)
+    want = everything(log)
+    with log.begin() as connection:  # as an older version has left it
+        connection.execute(update(hourly_usage).values(model_ms=0))
+        connection.execute(delete(rollup_state).where(rollup_state.c.name == FORM))
+    roll_up(log, SHANGHAI)
+    assert everything(log) == want
+    assert roll_up(log, SHANGHAI).counted == 0
 
 
 def test_repeats_count_the_same_question_about_the_same_photo(log: Engine) -> None:
@@ -278,8 +350,10 @@ def test_a_row_that_comes_days_late_is_counted_and_other_hours_are_left_alone(lo
     assert roll_up(log, SHANGHAI).counted == 0
     before = everything(log)
     late = BEGIN + timedelta(days=1, hours=3, minutes=30)
-    one_more(log, late, tenant="late", model_revision="r", cannot_see=None)
-    assert roll_up(log, SHANGHAI).counted == 4, "an hour, and a day thrice"
+    of_one = {"tenant": "late", "session_id": "s" * 32, "user_pseudonym": None}
+    one_more(log, late, **of_one, model_revision="r", cannot_see=None)
+    # An hour, a day thrice, and the days on which its visitors may have come back.
+    assert roll_up(log, SHANGHAI).counted == 6
     after = everything(log)
     added = {name: set(after[name]) - set(before[name]) for name in after}
     assert [row.requests for row in added["hourly_usage"]] == [1]
@@ -336,6 +410,6 @@ def test_the_state_is_the_databases_time_not_this_machines(log: Engine) -> None:
     with log.connect() as connection:
         seen = connection.scalars(select(rollup_state.c.seen_until)).all()
         last = connection.scalar(select(func.max(interactions.c.arrived_at)))
-    assert len(seen) == 4
+    assert len(seen) == 5, "four roll-ups, and how they count"
     assert last is not None
     assert all(last - timedelta(seconds=1) <= at <= datetime.now(UTC) for at in seen)
