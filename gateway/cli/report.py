@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
         if build.is_empty(engine, period, args.tenant):
             print(_nothing(period, args.tenant, now.astimezone(zone).date()), file=sys.stderr)
             return 1
-        page = build.report(engine, zone, period, args.tenant, args.language)
+        counted = acquired or build.is_counted(engine, zone, period)
+        page = build.report(engine, zone, period, args.tenant, args.language, counted=counted)
     finally:
         engine.dispose()
     file: Path = args.out or Path(file_name(period, args.language))

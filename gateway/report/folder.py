@@ -9,20 +9,33 @@ from gateway.report.words import LANGUAGES, Language
 
 NAME = re.compile(r"(day|week|month)-\d{4}-(?:W\d{2}|\d{2}(?:-\d{2})?)\.(zh|en)\.html")
 
+# Stands in the head of a page of which something was still to be counted.
+INCOMPLETE = '<meta name="shopsight" content="incomplete">'
+# So many characters of a page are looked through for it.
+HEAD = 500
+
 
 def file_name(period: Period, language: Language) -> str:
     return f"{period.kind}-{period.name}.{language}.html"
 
 
 def due(folder: Path, today: date) -> list[Period]:
-    """The last day, week and month that are over, where the folder has no report of it."""
-    found = set(names(folder))
+    """The last day, week and month that are over, where the folder has no whole report of it."""
     periods = [last_whole(kind, today) for kind in KINDS]
     return [
         period
         for period in periods
-        if any(file_name(period, language) not in found for language in LANGUAGES)
+        if not all(_is_whole(folder / file_name(period, language)) for language in LANGUAGES)
     ]
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether it is there, and does not say of itself that something was still to be counted."""
+    try:
+        with file.open(encoding="utf-8") as page:
+            return INCOMPLETE not in page.read(HEAD)
+    except FileNotFoundError:
+        return False
 
 
 def names(folder: Path) -> list[str]:

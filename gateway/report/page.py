@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from gateway.report.figures import Figures
+from gateway.report.folder import INCOMPLETE
 from gateway.report.period import Period
 from gateway.report.sections import Sections, money
 from gateway.report.words import Language, word
@@ -21,7 +22,8 @@ TOTALS = (
 
 
 class ReportPage:
-    """One report in one language. `made_at` has the business's zone."""
+    """One report in one language. `made_at` has the business's zone. `counted`: whether all that
+    the log has of both periods is in the figures."""
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class ReportPage:
         tenant: str | None,
         language: Language,
         made_at: datetime,
+        counted: bool = True,
     ) -> None:
         self._period = period
         self._now = now
@@ -39,6 +42,7 @@ class ReportPage:
         self._tenant = tenant
         self._language = language
         self._made_at = made_at
+        self._counted = counted
 
     def html(self) -> str:
         say = self._say
@@ -48,7 +52,7 @@ class ReportPage:
         body = "\n".join(self._sections())
         return f"""<!doctype html>
 <html lang="{"zh-CN" if self._language == "zh" else "en"}">
-<meta charset="utf-8">
+<meta charset="utf-8">{"" if self._counted else INCOMPLETE}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(title)}</title>
@@ -59,7 +63,7 @@ class ReportPage:
 <h1>{escape(say(self._period.kind))} {escape(self._period.name)}</h1>
 <p>{self._period.first} – {self._period.last}, {escape(say("compared"))} {escape(before.name)}
 <span class="key now">{escape(say("this"))}</span>
-<span class="key before">{escape(say("before"))}</span></p>
+<span class="key before">{escape(say("before"))}</span></p>{self._incomplete()}
 </header>
 <main>
 {body}
@@ -70,6 +74,11 @@ class ReportPage:
 
     def _say(self, name: str) -> str:
         return word(name, self._language)
+
+    def _incomplete(self) -> str:
+        if self._counted:
+            return ""
+        return f"\n<p class=incomplete>{escape(self._say('incomplete'))}</p>"
 
     def _sections(self) -> Iterator[str]:
         yield self._totals()

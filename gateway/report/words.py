@@ -16,6 +16,10 @@ _WORDS = {
     "made": ("生成于", "Made"),
     "this": ("本期", "this period"),
     "before": ("上期", "the one before"),
+    "incomplete": (
+        "不完整：生成时，这段时间的数据还没有统计完。",
+        "Incomplete: not all of this time had been counted when this was made.",
+    ),
     "nothing": ("本期没有数据。", "Nothing in this period."),
     "asked": ("提问数", "Questions"),
     "sessions": ("会话数", "Sessions"),

@@ -3,8 +3,20 @@ is stored in `rollup_due`, so that a round of counting may stop or be killed at 
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, union, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    delete,
+    func,
+    insert,
+    select,
+    union,
+    update,
+)
 
 from gateway.log.rollups.business_time import DAY, HOUR, Spans, day_span
 from gateway.log.rollups.tables import rollup_due, rollup_state
@@ -45,6 +57,24 @@ def add_changed(
         connection.execute(insert(rollup_state).values(name=name, seen_until=now))
 
 
+def any_between(
+    connection: Connection, names: Collection[str], begin: datetime, end: datetime
+) -> bool:
+    """Whether these roll-ups have something of that time still to count: a span that is stored, or
+    a row that has arrived since `add_changed`. Thumbs that have arrived since are no reason."""
+    due, state, row = rollup_due.c, rollup_state.c, interactions.c
+    stored = select(due.starts_at).where(due.name.in_(names))
+    stored = stored.where(due.starts_at >= begin, due.starts_at < end)
+    if connection.scalar(stored.limit(1)) is not None:
+        return True
+    seen = list(connection.scalars(select(state.seen_until).where(state.name.in_(names))))
+    if len(seen) < len(names):
+        asked = select(row.asked_at).where(row.asked_at >= begin, row.asked_at < end)
+        return connection.scalar(asked.limit(1)) is not None
+    hours = _hours(select(_hour(row.asked_at)).where(row.arrived_at >= min(seen)), connection)
+    return any(begin < hour + HOUR and hour < end for hour in hours)
+
+
 def add(connection: Connection, name: str, starts_at: Iterable[datetime]) -> None:
     """Add spans by their beginnings. If another transaction is counting a span, this waits until it
     has ended. Then the span is added, and will be counted again."""
@@ -82,14 +112,21 @@ def _changed_hours(connection: Connection, seen: datetime | None) -> list[dateti
     the interactions that these follow up, since a vote counts with the answer that it is about."""
     own, parent = interactions, interactions.alias("about")
     follows = own.join(parent, parent.c.interaction_id == own.c.parent_interaction_id)
-    # The hour as text, `2026-11-22 18`: no two dialects share a function that truncates a time.
-    text = own.c.kind.type
-    hours = select(func.substr(own.c.asked_at, 1, 13, type_=text))
-    parent_hours = select(func.substr(parent.c.asked_at, 1, 13, type_=text)).select_from(follows)
+    hours = select(_hour(own.c.asked_at))
+    parent_hours = select(_hour(parent.c.asked_at)).select_from(follows)
     if seen is not None:
         arrived = own.c.arrived_at >= seen - OVERLAP
         hours, parent_hours = hours.where(arrived), parent_hours.where(arrived)
-        texts = connection.scalars(union(hours, parent_hours))
-    else:  # all hours, those of the parents among them
-        texts = connection.scalars(hours.distinct())
+        return _hours(union(hours, parent_hours), connection)
+    return _hours(hours, connection)  # all hours, those of the parents among them
+
+
+def _hour(asked_at: ColumnElement[datetime]) -> ColumnElement[str]:
+    """As text, `2026-11-22 18`: no two dialects share a function that truncates a time."""
+    return func.substr(asked_at, 1, 13, type_=interactions.c.kind.type)
+
+
+def _hours(query: Select[Any] | CompoundSelect[Any], connection: Connection) -> list[datetime]:
+    distinct = query.distinct() if isinstance(query, Select) else query
+    texts = connection.scalars(distinct)
     return [datetime.strptime(hour, "%Y-%m-%d %H").replace(tzinfo=UTC) for hour in texts]
