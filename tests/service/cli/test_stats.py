@@ -1,16 +1,77 @@
 """`shopsight stats`: the counts of one screen agree with each other and with the rows."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import create_engine, func, select
+import pytest
+from sqlalchemy import Engine, create_engine, event, func, select, update
 
 from gateway.cli.stats import summary
-from gateway.log.schema.tables import interactions
+from gateway.log.rollups.business_time import day_span
+from gateway.log.rollups.roll_up import Progress
+from gateway.log.schema.tables import feedback, interactions
 from loadtest.seed_log import fill as seed
 from tests.support.migrating import migrate
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def test_it_shows_thirty_days_from_roll_ups_and_reads_few_rows(
+    database_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.stats.WITHIN_S", 600)
+    migrate(database_url)
+    seed(engine, 1_600, days=40, begin=datetime(2026, 10, 1, tzinfo=UTC))
+    lines = interactions.c.tenant == "boutique"
+    with engine.begin() as connection:
+        of_batch = {"kind": "batch line", "question": "a line", "question_hash": "f" * 32}
+        connection.execute(update(interactions).where(lines).values(of_batch))
+    said = summary(engine, SHANGHAI)
+    asked = re.match(r"questions (\d+) · answered (\d+) · ", said)
+    assert asked
+    assert sum(map(int, re.findall(r"(\d+) answers, mean", said))) == int(asked[2])
+    begin = day_span(date(2026, 11, 10) - timedelta(days=29), SHANGHAI).starts_at
+    with engine.connect() as connection:
+        row = interactions.c
+        since = select(row.kind, row.question, func.count()).where(row.asked_at >= begin)
+        since = since.where(row.kind == "ask", row.outcome == "answered").group_by(
+            row.kind, row.question
+        )
+        counts = {question: n for _, question, n in connection.execute(since)}
+        votes = select(func.count()).select_from(feedback).where(feedback.c.created_at >= begin)
+        assert said.endswith(f" of {connection.scalar(votes)}")
+    assert sum(counts.values()) == int(asked[2])
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:3]
+    assert re.findall(r"^asked (\d+)×: (.*)$", said, re.MULTILINE) == [
+        (str(n), question) for question, n in most
+    ]
+    scans: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "FROM interactions" in statement and "arrived_at" not in statement:
+            scans.append(statement)
+
+    monkeypatch.setattr("gateway.cli.stats.roll_up", lambda *_, **__: Progress(0, 0))
+    assert summary(engine, SHANGHAI) == said
+    assert scans == []
+
+
+def test_a_log_that_was_never_counted_is_not_counted_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.stats.WITHIN_S", 0)
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    migrate(url)
+    engine = create_engine(url)
+    seed(engine, 400, days=4, begin=datetime(2026, 11, 4, tzinfo=UTC))
+    said = summary(engine, SHANGHAI)
+    engine.dispose()
+    assert said.startswith("questions ")
+    assert re.search(r"still to be counted, the older ones: \d\d+$", said)
 
 
 def test_what_is_counted_above_is_counted_below(tmp_path: Path) -> None:
@@ -19,7 +80,7 @@ def test_what_is_counted_above_is_counted_below(tmp_path: Path) -> None:
     migrate(url)
     engine = create_engine(url)
     seed(engine, 2_000, days=2, begin=datetime(2026, 11, 4, tzinfo=UTC))
-    said = summary(engine, ZoneInfo("Asia/Shanghai"))
+    said = summary(engine, SHANGHAI)
     row = interactions.c
     with engine.connect() as connection:
         kinds = connection.execute(select(row.kind, func.count().label("n")).group_by(row.kind))
