@@ -168,6 +168,8 @@ def _how_it_came(row: Row) -> None:
     if row["answer"] and row["intent"] in UNSEEN and draw.random() < 0.7:
         row["answer"] = UNSEEN[row["intent"]][row["language"] == "en"]
         row["cannot_see"] = cannot_see(row["answer"], None)
+    if row["answer"] and draw.random() < 0.01:  # suspected, and let pass
+        row["moderation"] = draw.choice(("question:advert:flag", "answer:abuse:review"))
 
 
 def _product(row: Row) -> None:

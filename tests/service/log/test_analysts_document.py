@@ -3,11 +3,12 @@
 
 import re
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy import Engine, create_engine, insert, inspect
 
 from gateway.cli.sql import answer
 from gateway.config import Settings
@@ -15,7 +16,9 @@ from gateway.log.rollups.calendar import Price
 from gateway.log.rollups.roll_up import roll_up
 from gateway.log.schema.analysts import TABLES, VIEWS
 from gateway.log.schema.database import open_database
+from gateway.log.schema.tables import interactions
 from loadtest.seed_log import fill
+from loadtest.seeding.shoppers import shoppers
 from tests.support import ROOT
 from tests.support.migrating import migrate
 
@@ -25,13 +28,19 @@ BLOCK = re.compile(r"```sql\n(.*?)\n```\n\n```text\n(.*?)```\n", re.DOTALL)
 
 def seeded(url: str) -> Engine:
     migrate(url)
-    engine = open_database(Settings(_env_file=None, database_url=url))  # type: ignore[call-arg]
+    engine = create_engine(url)
     fill(engine, 3_000)
-    roll_up(engine, ZoneInfo("Asia/Shanghai"), price=Price(0.0007, "USD"))
     engine.dispose()
+    count(url)
     # An analyst's session: as strict as MySQL is unless told otherwise.
     strict = {} if url.startswith("sqlite") else {"sql_mode": "ONLY_FULL_GROUP_BY"}
     return create_engine(url, connect_args=strict)
+
+
+def count(url: str) -> None:
+    engine = open_database(Settings(_env_file=None, database_url=url))  # type: ignore[call-arg]
+    roll_up(engine, ZoneInfo("Asia/Shanghai"), price=Price(0.0007, "USD"))
+    engine.dispose()
 
 
 def test_each_query_of_the_document_says_what_is_printed_below_it(database_url: str) -> None:
@@ -43,6 +52,27 @@ def test_each_query_of_the_document_says_what_is_printed_below_it(database_url: 
         assert found.count("\n") >= 1, f"no row: {query}"
         assert found + "\n" == printed, query
     engine.dispose()
+
+
+def test_a_script_without_a_cookie_is_one_session_of_the_week(database_url: str) -> None:
+    engine = seeded(database_url)
+    queries = [query for query, _ in BLOCK.findall(DOCUMENT.read_text())]
+    (query,) = [query for query in queries if "DISTINCT visitor" in query]
+    before = different(engine, query)
+    with engine.begin() as connection:
+        begin = datetime(2026, 11, 4, 4, tzinfo=UTC)
+        found = (row for row, _ in shoppers(1, begin, 1e9) if row["session_id"])
+        for number in range(24):  # each request has a session of its own
+            own = {"session_id": f"{'0f' * 8}{number:016x}", "tenant": "public"}
+            connection.execute(insert(interactions), {**next(found), **own})
+    count(database_url)
+    after = different(engine, query)
+    assert [new - old for new, old in zip(after, before, strict=True)] == [1, 1]
+    engine.dispose()
+
+
+def different(engine: Engine, query: str) -> list[int]:
+    return [int(word) for word in answer(engine, query).splitlines()[-1].split()]
 
 
 def test_the_document_names_every_column_and_every_view(tmp_path: Path) -> None:
