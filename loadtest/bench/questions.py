@@ -32,7 +32,7 @@ QUERY = re.compile(r"\*\*(\d+)\. (.*?)\*\*.*?```sql\n(.*?)\n```", re.DOTALL)
 # What analysts asked of the log every day before it had columns and tables for it.
 EVERYDAY = (3, 24, 25, 26, 27, 28, 29, 30)
 # The steps of sessions alone, which the roll-up of journeys begins with.
-STEPS = replace(JOURNEYS, name="steps", statements=())
+STEPS = replace(JOURNEYS, name="steps", replaced=())
 # Rows that MariaDB's log is grown from.
 BASE_ROWS = 100_000
 
