@@ -2,15 +2,24 @@
 cannot be ended."""
 
 import hashlib
+import logging
 import math
 import time
 from collections import OrderedDict
 
-from contract.errors import InvalidSchema
+from contract.errors import InvalidSchema, Overloaded
 from contract.sandbox.limits import Limits
-from contract.sandbox.processes import HelperProcesses, RefusedError, TooCostlyError
+from contract.sandbox.processes import (
+    HelperProcesses,
+    NoHelperError,
+    RefusedError,
+    StalledError,
+    TooCostlyError,
+)
 from contract.sandbox.spawning import ForkServer
 from contract.schema import FIELD, MAX_BYTES
+
+log = logging.getLogger(__name__)
 
 # The largest schemas that are allowed take 50 ms and a few MB.
 TRIAL_LIMITS = Limits(cpu_s=1.0, memory_bytes=256 * 1024 * 1024, wall_s=10.0)
@@ -19,7 +28,7 @@ MAX_WAITING = 64
 # Characters that JSON writes as \\uXXXX have 6 bytes, and 2 or more in UTF-8.
 MAX_MESSAGE_BYTES = 3 * MAX_BYTES
 REMEMBERED_TRIALS = 1000
-# What took too long is not tried again for so long. Perhaps the machine was busy.
+# What took too much is not tried again for so long. On a busy machine it takes a little more.
 REMEMBERED_FAILURE_S = 60.0
 
 
@@ -47,7 +56,8 @@ class SchemaTrials:
         self._server.close()
 
     async def check(self, schema: str) -> None:
-        """Raises InvalidSchema, Overloaded."""
+        """Raises InvalidSchema; Overloaded where nothing is known of the schema, because the
+        machine is too busy for a trial."""
         name = hashlib.sha256(schema.encode()).digest()
         passed, until = self._known.get(name, (False, 0.0))
         if until < time.monotonic():
@@ -63,6 +73,9 @@ class SchemaTrials:
             await self._helpers.run({}, schema.encode())
         except RefusedError:
             return False, math.inf
+        except (NoHelperError, StalledError):
+            raise Overloaded from None
         except TooCostlyError:
+            log.warning("a schema was too costly to try")
             return False, time.monotonic() + REMEMBERED_FAILURE_S
         return True, math.inf

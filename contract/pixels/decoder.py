@@ -17,6 +17,7 @@ from contract.sandbox.processes import (
     HelperProcesses,
     NoHelperError,
     RefusedError,
+    StalledError,
     TooCostlyError,
 )
 from contract.sandbox.spawning import ForkServer
@@ -115,10 +116,10 @@ class PhotoDecoder:
         try:
             result, data = await helpers.run({"do": what, **how}, image.data)
             return Decoded(_facts(result["facts"]), _size(result["size"]), data)
+        except (NoHelperError, StalledError):  # which say nothing of the photo
+            raise errors.Overloaded from None
         except TooCostlyError:
             raise ImageTooComplex from None
-        except NoHelperError:
-            raise errors.Overloaded from None
         except RefusedError as error:
             raise _ERRORS.get(error.code, ImageUndecodable) from None
         except (KeyError, TypeError, ValueError):  # no result of ours

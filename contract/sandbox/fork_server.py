@@ -3,6 +3,7 @@ takes 1 to 3 ms where a new interpreter takes 200: a helper that died is replace
 
 It does nothing else: one thread, no work of strangers, and a socket to its service."""
 
+import contextlib
 import gc
 import importlib
 import logging
@@ -23,8 +24,12 @@ from contract.sandbox.wire import packed, receive, receive_exactly
 
 # Kind, pid, CPU seconds, bytes of memory, largest body.
 COMMAND = struct.Struct("<cIdQQ")
-FORK, KILL = b"F", b"K"
+FORK, KILL, ASK = b"F", b"K", b"A"
 PID = struct.Struct("<I")
+# How a helper has ended: minus the number of a signal, or its exit status.
+END = struct.Struct("<i")
+# Ends that nobody has asked about. A helper that its service does not know is never asked about.
+MAX_ENDS = 1000
 SIZE = struct.Struct("<Q")
 # Errors that are none of the contract's: too little memory, and a fault of the work's own.
 TOO_LARGE, FAULTY = "too_large", "faulty"
@@ -57,6 +62,9 @@ class _Forking:
         self._control = control
         self._work = work
         self._children: set[int] = set()
+        """Those that the service has not ended."""
+        self._ends: dict[int, int] = {}
+        """Of helpers that have died by themselves."""
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -77,11 +85,19 @@ class _Forking:
                 return
 
     def _reap(self) -> None:
-        while self._children:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            self._children.discard(pid)
+        with contextlib.suppress(ChildProcessError):  # there is none
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if pid in self._children:
+                    self._note(pid, status)
+
+    def _note(self, pid: int, status: int) -> None:
+        self._children.discard(pid)
+        self._ends[pid] = os.waitstatus_to_exitcode(status)
+        if len(self._ends) > MAX_ENDS:
+            del self._ends[next(iter(self._ends))]
 
     def _obey(self) -> bool:
         try:
@@ -96,14 +112,28 @@ class _Forking:
             pid = self._fork(connection, Limits(cpu_s, memory_bytes), max_body_bytes)
             self._control.sendall(PID.pack(pid))
             connection.close()
-        elif pid in self._children:  # not reaped yet, so that the number is still its own
-            os.kill(pid, signal.SIGKILL)
+        elif kind == ASK:
+            self._control.sendall(END.pack(self._end_of(pid)))
+        else:
+            if pid in self._children:  # not reaped yet, so that the number is still its own
+                os.kill(pid, signal.SIGKILL)
+            self._children.discard(pid)
+            self._ends.pop(pid, None)
         return True
+
+    def _end_of(self, pid: int) -> int:
+        """Of a helper that speaks no more. One that dies keeps the cause that it has, and one that
+        lives is killed. SIGKILL where nobody knows: a fork server before this one had it."""
+        if pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+            self._note(*os.waitpid(pid, 0))
+        return self._ends.pop(pid, -signal.SIGKILL)
 
     def _fork(self, connection: socket.socket, limits: Limits, max_body_bytes: int) -> int:
         pid = os.fork()
         if pid:
             self._children.add(pid)
+            self._ends.pop(pid, None)  # of one before it with the same number
             return pid
         try:
             signal.set_wakeup_fd(-1)

@@ -2,14 +2,17 @@
 time. One that dies, or takes too long, costs its own piece of work and nothing else."""
 
 import asyncio
+import contextlib
 import logging
+import signal
 import socket
-from typing import Any
+from typing import Any, NoReturn
 
 from contract.errors import Overloaded
 from contract.sandbox.fork_server import FAULTY, TOO_LARGE
 from contract.sandbox.limits import Limits
 from contract.sandbox.spawning import GONE, ForkServer, Helper
+from contract.sandbox.wire import BrokenMessageError
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +21,22 @@ log = logging.getLogger(__name__)
 START_S = 20
 
 
+# No work of a helper brings these on itself: its limits end in SIGPROF or MemoryError, and faults
+# in SIGSEGV and the like. SIGKILL is what a machine or a container without memory sends.
+FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP}
+
+
 class TooCostlyError(Exception):
     """The work went beyond its limits, or its helper died of it."""
+
+
+class StalledError(TooCostlyError):
+    """It did not end by the clock, with CPU time left: the machine is too busy, or the helper was
+    stopped. Where a limit by the clock is no longer than that of CPU time, it says neither."""
+
+
+class _KilledError(Exception):
+    """From outside, which says nothing of the work."""
 
 
 class NoHelperError(Exception):
@@ -74,8 +91,8 @@ class HelperProcesses:
 
     async def run(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """The result of one piece of work. Raises TooCostlyError, RefusedError, NoHelperError;
-        Overloaded where too many wait. Who is cancelled takes the helper with them: the work ends
-        at once."""
+        Overloaded where too many wait, or where two helpers were killed from outside. Who is
+        cancelled takes the helper with them: the work ends at once."""
         if self._free.locked() and self._is_full(len(body)):
             raise Overloaded
         self._waiting += 1
@@ -96,14 +113,27 @@ class HelperProcesses:
         return self._waiting >= self._max_waiting or many_bytes
 
     async def _run(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        with contextlib.suppress(_KilledError):
+            return await self._run_once(head, body)
+        try:
+            return await self._run_once(head, body)
+        except _KilledError:  # such as a memory that is too small for all helpers
+            raise Overloaded from None
+
+    async def _run_once(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         helper = await self._helper()
         sound = False
         try:
             async with asyncio.timeout(self._limits.wall_s):
                 result, data = await helper.exchange(head, body, self._max_result_bytes)
             sound = helper.works_done < self._works_each and result.get("error") != TOO_LARGE
-        except (*GONE, TimeoutError):
+        except TimeoutError:  # an OSError, too: before GONE
+            log.warning("a helper stalled", extra={"fields": self._fields})
+            raise StalledError from None
+        except BrokenMessageError:
             raise TooCostlyError from None
+        except GONE:
+            await self._blame(helper)
         finally:
             if sound:
                 self._idle.append(helper)
@@ -120,6 +150,20 @@ class HelperProcesses:
         if error is not None:
             raise RefusedError(str(error))
         return result, data
+
+    async def _blame(self, helper: Helper) -> NoReturn:
+        """It speaks no more: of its work, or of something else?"""
+        try:
+            async with asyncio.timeout(START_S):
+                end = await self._server.end_of(helper)
+        except TimeoutError:
+            end = -signal.SIGKILL
+        log.warning("a helper died", extra={"fields": {**self._fields, "end": end}})
+        raise (_KilledError if end in FROM_OUTSIDE else TooCostlyError) from None
+
+    @property
+    def _fields(self) -> dict[str, str]:
+        return {"work": self._server.module}
 
     async def _helper(self) -> Helper:
         """One that waits, and has not died while waiting; else a new one. Raises NoHelperError."""

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from contract.sandbox.fork_server import COMMAND, FORK, KILL, PID, SIZE
+from contract.sandbox.fork_server import ASK, COMMAND, END, FORK, KILL, PID, SIZE
 from contract.sandbox.limits import Limits
 from contract.sandbox.wire import HEADER, BrokenMessageError, head_of, lengths, packed
 
@@ -70,7 +71,7 @@ class ForkServer:
     die."""
 
     def __init__(self, module: str, payload: bytes = b"") -> None:
-        self._module = module
+        self.module = module
         self._payload = payload
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -112,6 +113,22 @@ class ForkServer:
         (pid,) = PID.unpack(reply)
         return Helper(pid, ours)
 
+    async def end_of(self, helper: Helper) -> int:
+        """What has ended a helper that speaks no more: minus the number of a signal, or its exit
+        status. SIGKILL where nobody knows, as where the fork server has died, too. It is gone
+        afterwards in any case."""
+        return await asyncio.shield(self._end_of(helper))  # as in `fork`
+
+    async def _end_of(self, helper: Helper) -> int:
+        loop = asyncio.get_running_loop()
+        reply = b""
+        async with self._lock:
+            if self._control is not None:
+                with contextlib.suppress(OSError):
+                    await loop.sock_sendall(self._control, COMMAND.pack(ASK, helper.pid, 0, 0, 0))
+                    reply = await loop.sock_recv(self._control, END.size)
+        return END.unpack(reply)[0] if len(reply) == END.size else -signal.SIGKILL
+
     def end(self, helper: Helper) -> None:
         """Whatever it is doing."""
         helper.connection.close()
@@ -129,7 +146,7 @@ class ForkServer:
             # Threads do not survive a fork.
             environment |= dict.fromkeys(_THREAD_COUNTS, "1") | {"TOKENIZERS_PARALLELISM": "false"}
             # -P: nothing is imported from the current folder, which is any folder of a person's.
-            command = [sys.executable, "-P", "-m", "contract.sandbox.fork_server", self._module]
+            command = [sys.executable, "-P", "-m", "contract.sandbox.fork_server", self.module]
             self._process = launch(command, environment, theirs.fileno())
         ours.setblocking(False)
         self._control = ours

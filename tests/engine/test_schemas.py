@@ -3,8 +3,11 @@ is refused before a row of the engine is spent on it."""
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.completion import Sampling
-from contract.errors import InvalidSchema
+from contract.errors import InvalidSchema, Overloaded
 from contract.schema import FORMATS, MAX_PROPERTIES, check_schema
 from inference.model.model import Model
-from inference.schema_trials import SchemaTrials
+from inference.schema_trials import TRIAL_LIMITS, SchemaTrials
 from tests.engine.asks import SCHEMA, answered, ask, engine
 from tests.unit.contract.test_schema import CARD, nested
 
@@ -64,6 +67,41 @@ async def test_bombs_and_control_tokens_are_refused(trials: SchemaTrials, schema
     for _ in range(3):
         with pytest.raises(InvalidSchema):
             await trials.check(json.dumps(schema))
+    await trials.check(SCHEMA)
+
+
+def helpers_of(trials: SchemaTrials) -> list[int]:
+    return [helper.pid for helper in trials._helpers._idle]
+
+
+async def test_a_helper_that_is_stopped_or_killed_is_not_the_schema_s_fault(
+    trials: SchemaTrials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials._helpers, "_limits", replace(TRIAL_LIMITS, wall_s=0.3))
+    for pid in helpers_of(trials):
+        os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(Overloaded):
+        await trials.check(SCHEMA)
+    monkeypatch.undo()
+    trials._helpers.close()  # the other one is stopped, too
+    await trials.check(SCHEMA)
+    trial = asyncio.create_task(trials.check('{"type": "null"}'))
+    for pid in helpers_of(trials):
+        os.kill(pid, signal.SIGKILL)
+    await trial
+
+
+async def test_where_no_helper_can_be_started_nothing_is_said_of_the_schema(
+    trials: SchemaTrials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fork(*_: Any) -> Any:
+        raise BlockingIOError("no process left")
+
+    trials._helpers.close()
+    monkeypatch.setattr(trials._server, "fork", fork)
+    with pytest.raises(Overloaded):
+        await trials.check(SCHEMA)
+    monkeypatch.undo()
     await trials.check(SCHEMA)
 
 

@@ -1,6 +1,7 @@
 """Work for helpers that misbehaves on demand, for tests of the limits that it meets."""
 
 import os
+import signal
 import socket
 import time
 from typing import Any
@@ -36,8 +37,8 @@ def _allocate(head: dict[str, Any], *_: bytes) -> tuple[dict[str, Any], bytes]:
     return {"bytes": len(bytearray(head["bytes"]))}, b""
 
 
-def _die(*_: Any) -> tuple[dict[str, Any], bytes]:
-    os.kill(os.getpid(), 11)
+def _die(head: dict[str, Any], *_: bytes) -> tuple[dict[str, Any], bytes]:
+    os.kill(os.getpid(), head.get("of", signal.SIGSEGV))
     return {}, b""
 
 

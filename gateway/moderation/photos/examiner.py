@@ -84,8 +84,8 @@ class PhotoExaminer:
 
     async def examine(self, photo: bytes) -> Findings:
         """Raises ExaminerDownError where no helper can be started, Overloaded where too many photos
-        wait, ImageTooComplex for one that is too costly or ends its helper: else a photo could
-        choose not to be looked at."""
+        wait or two helpers were killed from outside, ImageTooComplex for one that is too costly or
+        ends its helper: else a photo could choose not to be looked at."""
         helpers = self._large if cost_of(photo).large else self._helpers
         try:
             _, data = await helpers.run({}, photo)

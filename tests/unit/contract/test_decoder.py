@@ -1,6 +1,8 @@
 """Photos decoded by helpers: the same as decoded here, within bounds, and large ones apart."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -128,6 +130,26 @@ async def test_what_takes_longer_than_its_limit_is_ended(decoder: PhotoDecoder) 
     with pytest.raises(ImageTooComplex):
         await decoder.facts(slow)
     await decoder.facts(EncodedImage(kinds()["jpeg"]))
+
+
+async def test_a_photo_whose_helper_is_killed_or_stopped_is_decoded_or_may_be_sent_again(
+    decoder: PhotoDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = EncodedImage(kinds()["jpeg"])
+    await decoder.facts(photo)
+    (helper,) = decoder._small._idle
+    os.kill(helper.pid, signal.SIGSTOP)
+    decoding = asyncio.create_task(decoder.facts(photo))
+    await asyncio.sleep(0.1)
+    os.kill(helper.pid, signal.SIGKILL)
+    assert (await decoding).width == 400
+    (helper,) = decoder._small._idle
+    os.kill(helper.pid, signal.SIGSTOP)
+    monkeypatch.setattr(decoder._small, "_limits", replace(module.SMALL_LIMITS, wall_s=0.3))
+    with pytest.raises(errors.Overloaded):
+        await decoder.facts(photo)
+    monkeypatch.undo()
+    assert (await decoder.facts(photo)).width == 400
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,13 @@ import pytest
 
 from contract.errors import Overloaded
 from contract.sandbox.limits import Limits
-from contract.sandbox.processes import HelperProcesses, RefusedError, TooCostlyError
-from contract.sandbox.spawning import ForkServer
+from contract.sandbox.processes import (
+    HelperProcesses,
+    RefusedError,
+    StalledError,
+    TooCostlyError,
+)
+from contract.sandbox.spawning import ForkServer, Helper
 
 MB = 1024 * 1024
 LIMITS = Limits(cpu_s=0.3, memory_bytes=64 * MB, wall_s=3)
@@ -68,6 +73,78 @@ async def test_work_beyond_its_limits_ends_alone(
         with pytest.raises(TooCostlyError):
             await do(helpers, what, **head)
         assert (await do(helpers, "echo", b"next"))["pid"] != os.getpid()
+
+
+@pytest.fixture
+def forks(server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The helpers that were begun."""
+    fork, pids = server.fork, []
+
+    async def counted(limits: Limits, max_body_bytes: int) -> Helper:
+        helper = await fork(limits, max_body_bytes)
+        pids.append(helper.pid)
+        return helper
+
+    monkeypatch.setattr(server, "fork", counted)
+    return pids
+
+
+@pytest.mark.parametrize(
+    ("what", "head"), [("compute", {"seconds": 60}), ("allocate", {"bytes": 100 * MB}), ("die", {})]
+)
+async def test_work_that_ends_its_helper_gets_no_other(
+    forks: list[int], server: ForkServer, what: str, head: dict[str, Any]
+) -> None:
+    helpers = processes(server)
+    with pytest.raises(TooCostlyError):
+        await do(helpers, what, **head)
+    helpers.close()
+    assert len(forks) == 1
+
+
+async def test_work_whose_helper_is_killed_from_outside_is_done_by_another(
+    helpers: HelperProcesses, forks: list[int]
+) -> None:
+    for end in (signal.SIGKILL, signal.SIGTERM):
+        pid = (await do(helpers, "echo"))["pid"]
+        work = asyncio.create_task(do(helpers, "sleep", seconds=0.5))
+        await asyncio.sleep(0.2)
+        os.kill(pid, end)
+        await work
+    assert len(forks) == 2
+
+
+async def test_work_whose_helpers_are_killed_again_and_again_is_not_blamed_and_ends(
+    server: ForkServer, forks: list[int]
+) -> None:
+    helpers = processes(server)
+    with pytest.raises(Overloaded):
+        await do(helpers, "die", of=signal.SIGKILL)
+    assert len(forks) == 2
+    await do(helpers, "echo")
+    helpers.close()
+
+
+async def test_work_in_hand_while_helper_and_fork_server_are_killed_is_done(
+    server: ForkServer, helpers: HelperProcesses
+) -> None:
+    pid = (await do(helpers, "echo"))["pid"]
+    work = asyncio.create_task(do(helpers, "sleep", seconds=0.5))
+    await asyncio.sleep(0.2)
+    assert server.process_id is not None
+    os.kill(server.process_id, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    await work
+
+
+async def test_a_helper_that_is_stopped_says_nothing_of_its_work(server: ForkServer) -> None:
+    helpers = processes(server, Limits(cpu_s=1, memory_bytes=64 * MB, wall_s=0.5))
+    pid = (await do(helpers, "echo"))["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(StalledError):
+        await do(helpers, "compute", seconds=0)
+    assert (await do(helpers, "echo"))["pid"] != pid
+    helpers.close()
 
 
 async def test_work_within_its_limits_is_done_again_and_again(helpers: HelperProcesses) -> None:
@@ -167,8 +244,7 @@ async def test_a_service_that_is_gone_leaves_no_process_behind(server: ForkServe
     async with asyncio.timeout(20):
         while _lives(pid):  # noqa: ASYNC110 - it is no child of ours
             await asyncio.sleep(0.05)
-    with pytest.raises(TooCostlyError):
-        await work
+    work.cancel()
 
 
 def _lives(pid: int) -> bool:
