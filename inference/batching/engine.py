@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator
 
-from contract.errors import DeadlineExceeded, NoReplica, Overloaded
+from contract.errors import DeadlineExceeded, InternalError, NoReplica, Overloaded
 from contract.response import Delta, Finished
 from inference.batching.admission import Admission
 from inference.batching.job import Job
@@ -14,12 +14,15 @@ from inference.batching.lane import LaneLimits, LaneTime
 from inference.batching.passes import Passes
 from inference.batching.sequence import Sequence
 from inference.model.model import Model
+from inference.model.tensors import OutOfMemory
 from inference.telemetry import Metrics
 
 log = logging.getLogger(__name__)
 
 # So many steps that fail one after the other, with a pause after each: then the engine gives up.
 MAX_FAILED_STEPS, FAILED_STEP_PAUSE_S = 10, 0.05
+# So many that ran out of memory cost nobody's answer.
+MAX_STEPS_WITHOUT_MEMORY = 5
 
 
 class Engine:
@@ -113,9 +116,9 @@ class Engine:
                 try:
                     self.step()
                     self._failed_steps = 0
-                except Exception:
+                except Exception as error:
                     log.exception("step failed")
-                    self._begin_anew()
+                    self._begin_anew(error)
                 self._step_began_at = None
         except BaseException:  # whatever it is: nobody may wait for a thread that has ended
             log.exception("the engine gives up")
@@ -181,11 +184,16 @@ class Engine:
         else:
             self._lane_time.record(took_s, took_s * step.lane_share, shoppers)
 
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, error: Exception) -> None:
         """After a step that failed. Raises what the device raises if it is lost, or RuntimeError
         after too many such steps."""
         self._failed_steps += 1
         if self._failed_steps > MAX_FAILED_STEPS:
             raise RuntimeError("too many steps failed one after the other")
-        self._passes.fail_all()
+        if not isinstance(error, OutOfMemory):
+            self._passes.fail_all(InternalError())
+        elif self._failed_steps <= MAX_STEPS_WITHOUT_MEMORY:
+            self._passes.put_all_back()
+        else:
+            self._passes.fail_all(Overloaded())
         time.sleep(FAILED_STEP_PAUSE_S)

@@ -54,20 +54,36 @@ class Passes:
 
     def preempt(self, row: Sequence, reason: str) -> None:
         """The row waits again. It keeps its answer so far, and is read anew when it comes back."""
-        self._metrics.preemptions.labels(reason).inc()
         try:
             self.rows.remove(row)
         finally:  # where the device fails at that, the question is among those that are ended
-            row.cached_tokens = 0
-            self._put_back(row)
+            self._wait_again(row, reason)
 
-    def fail_all(self) -> None:
+    def _wait_again(self, row: Sequence, reason: str) -> None:
+        self._metrics.preemptions.labels(reason).inc()
+        row.cached_tokens = 0
+        self._put_back(row)
+
+    def fail_all(self, error: ShopsightError) -> None:
         """Begin anew with an empty cache, and end all rows. Raises what the device raises."""
         self._model.network.reset()
         self._model.network.check_device()
         for row in self.rows:
-            self.end(row, InternalError())
+            self.end(row, error)
         self.rows.forget_all()
+
+    def put_all_back(self) -> None:
+        """Out of memory outside of a pass, as while rows moved: what the cache has of each is not
+        known any more. All wait again with their answers so far, the oldest first, and fewer may be
+        in flight. Raises what the device raises."""
+        network = self._model.network
+        network.release_memory()
+        network.reset()
+        rows = sorted(self.rows, key=lambda row: row.arrived_at, reverse=True)
+        self._row_limit.shrink(len(rows))
+        self.rows.forget_all()
+        for row in rows:
+            self._wait_again(row, "memory")
 
     def end(self, row: Sequence, error: ShopsightError | None) -> None:
         """Send the error, if any, and count the outcome. Called once for each question."""
@@ -151,6 +167,8 @@ class Passes:
                     ttft_s = row.first_token_at - row.arrived_at
                     self._metrics.ttft_s.labels(row.priority).observe(ttft_s)
                 ended = row.add_token(choice.token_id, choice.told(self._model.bytes_of))
+            except OutOfMemory:  # the device's fault: the row takes this token when it is read anew
+                raise
             except Exception as error:
                 self.end(row, named(error))
                 self.rows.remove(row)

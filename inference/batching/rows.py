@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from inference.batching.sequence import Sequence
 from inference.model.network import Network
+from inference.model.tensors import OutOfMemory
 
 # After running out of memory the batch is smaller. After so many good passes it may grow by a row.
 RECOVERY_PASSES = 200
@@ -78,13 +80,13 @@ class Rows:
 
     def add(self, row: Sequence) -> int:
         """A row that begins. Returns how many of its tokens are known."""
+        row.has_begun = True
         before = list(self)
         _insert(row, self.prefilling)
         self._settle(before)
         network = self._network
         known = network.prefixes.load(row.job.prompt, network.cache, self.place(row))
         row.cached_tokens = row.known_tokens = known
-        row.has_begun = True
         return known
 
     def plan(self, answers: int, most_tokens: int) -> Step:
@@ -147,6 +149,13 @@ class Rows:
         self.decoding.clear()
         self.prefilling.clear()
 
+    def _copied(self, place: int, length: int) -> Any:
+        try:
+            return self._network.cache.read(place, length)
+        except OutOfMemory:  # dearer than what can be read again
+            self._network.release_memory()
+            return self._network.cache.read(place, length)
+
     def _settle(self, before: list[Sequence]) -> None:
         """Move what the cache holds of each row from its place in `before` to its place now."""
         cache = self._network.cache
@@ -165,7 +174,7 @@ class Rows:
             else:  # they take each other's places
                 source = next(iter(moves))
                 target, length = moves.pop(source)
-                swapped.append((target, cache.read(source, length)))
+                swapped.append((target, self._copied(source, length)))
             # Of a row that is being read nobody has looked at the numbers: they may be NaN.
             if target >= len(self.decoding) or self.decoding[target].answer_tokens == 0:
                 cache.clear(source, length)

@@ -1,6 +1,7 @@
 """Keys and values of prompts that were read: the next question about the same photo reads only what
 differs. Kept apart by tenant, like the vision cache."""
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -8,6 +9,9 @@ import torch
 
 from inference.model.forward.slots import SlotCache
 from inference.model.prompts import Prompt
+from inference.model.tensors import OutOfMemory
+
+log = logging.getLogger(__name__)
 
 # Less than this is not worth a copy.
 LEAST_TOKENS = 16
@@ -53,7 +57,7 @@ class PrefixCache:
 
     def keep(self, prompt: Prompt, cache: SlotCache, row: int) -> None:
         """The row has read the prompt. It takes the place of the one before it only if it goes on
-        where that ended, or has nothing in common with it."""
+        where that ended, or has nothing in common with it. Without memory nothing is kept."""
         if not prompt.prefix_key:
             return
         known = self._entries.get(prompt.prefix_key)
@@ -67,7 +71,12 @@ class PrefixCache:
         self.drop(prompt.prefix_key)
         while self.bytes + size > self._limit:
             self.drop(next(iter(self._entries)))
-        entry = ReadPrompt(prompt.ids, cache.read(row, len(prompt.ids)))
+        try:
+            entry = ReadPrompt(prompt.ids, cache.read(row, len(prompt.ids)))
+        except OutOfMemory:  # what is kept can be read again, what is in flight needs the memory
+            log.warning("out of memory while a prompt was kept")
+            self.clear()
+            return
         self._entries[prompt.prefix_key] = entry
         self.bytes += entry.bytes
 

@@ -55,6 +55,7 @@ class Failing:
         self._network = network
         self.fails: Any = lambda rows: None
         self.moving_fails: Any = lambda: None
+        self.copying_fails: Any = lambda: None
         self.lost = False
         self.cache = FailingCache(self)
 
@@ -102,6 +103,12 @@ class FailingCache:
         if error is not None:
             raise error
         self._failing._network.cache.move(*args)
+
+    def read(self, *args: int) -> Any:
+        error = self._failing.copying_fails()
+        if error is not None:
+            raise error
+        return self._failing._network.cache.read(*args)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._failing._network.cache, name)

@@ -97,6 +97,7 @@ def test_a_seed_draws_what_multinomial_draws() -> None:
     for _ in range(50):
         wanted = torch.multinomial(logits.softmax(-1), 1, generator=generator)
         assert sampler.sample(logits).item() == wanted.item()
+        sampler.accept(int(wanted))
 
 
 @pytest.mark.parametrize("when", [0, 3])

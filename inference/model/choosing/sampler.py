@@ -23,7 +23,8 @@ class Sampler:
         self._prompt_ids = prompt_ids
         self._ids: torch.Tensor | None = None
         """[1, n], on the device: prompt and answer so far. Only the penalty needs them."""
-        self._token = torch.empty(0)
+        self._token: torch.Tensor | None = None
+        """Drawn, and not accepted yet."""
         self._grammar = grammar
         self._generator: torch.Generator | None = None
         self._warpers = LogitsProcessorList()
@@ -51,7 +52,10 @@ class Sampler:
 
     def sample(self, logits: torch.Tensor) -> torch.Tensor:
         """The next token [1] of `logits` [1, vocabulary], float32. It stays on the device, and
-        nothing waits for it."""
+        nothing waits for it. The same again until it is accepted: a pass that is done anew draws
+        no second time."""
+        if self._token is not None:
+            return self._token
         scores = logits
         if self._penalty is not None:
             if self._ids is None:
@@ -70,8 +74,9 @@ class Sampler:
 
     def accept(self, token_id: int) -> None:
         """The token that was sampled last is the answer's. Raises InvalidSchema."""
-        if self._ids is not None:
+        if self._ids is not None and self._token is not None:
             self._ids = torch.cat([self._ids, self._token[None]], dim=-1)
+        self._token = None
         if self._grammar is not None:
             self._grammar.accept(token_id)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from inference.batching.rows import Rows
 from inference.model.forward.slots import SlotCache
+from inference.model.tensors import OutOfMemory
 
 SLOTS, CAPACITY = 6, 8
 
@@ -107,3 +108,28 @@ def test_what_is_the_lane_s_of_a_pass_is_told_by_its_tokens() -> None:
     assert rows.plan(1, 6).lane_share == 3 / 4
     assert rows.plan(1, 0).lane_share == 0
     assert rows.plan(0, 0).is_empty
+
+
+def test_rows_that_take_each_other_s_places_free_what_can_be_read_again() -> None:
+    """Where there is no memory for a copy."""
+    rows, cache = rows_and_cache()
+    line, shopper = Row(True, 1), Row(False, 2)
+    rows.add(line)
+    read(rows, cache, line, 3)
+    rows.begin_decode(line)
+    rows.add(shopper)
+    read(rows, cache, shopper, 3)
+    freed: list[bool] = []
+    rows._network.release_memory = lambda: freed.append(True)
+    copied = cache.read
+
+    def without_memory(row: int, length: int) -> torch.Tensor:
+        if not freed:
+            raise OutOfMemory
+        return copied(row, length)
+
+    cache.read = without_memory  # type: ignore[method-assign]
+    rows.begin_decode(shopper)
+    assert freed
+    assert [rows.place(row) for row in (shopper, line)] == [0, 1]
+    assert [int(cache.states[0, 0, place, 0, 0]) for place in (0, 1)] == [2, 1]
