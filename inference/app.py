@@ -18,7 +18,8 @@ from inference.batching.engine import Engine
 from inference.batching.lane import LaneLimits
 from inference.batching.watch import End, end_process
 from inference.config import Settings
-from inference.gpu import watch_gpus
+from inference.gpu import watch_gpu
+from inference.model.device import gpu_uuid
 from inference.model.model import Model
 from inference.model.unfit import UnfitError
 from inference.replica import Replica
@@ -84,9 +85,9 @@ def load_replica(settings: Settings, end: End) -> Replica:
     metrics = Metrics()
     ProcessCollector(registry=metrics.registry)
     metrics.traces = Traces.open(settings, "replica")
-    watch_gpus(metrics.registry)
     model = Model(settings)
     model.check_room()
+    watch_gpu(metrics.registry, gpu_uuid(model.facts.device))
     # Where memory is bounded, it is told now whether all of it fits.
     peak = model.rehearse() if model.plan.needs.budget is not None else None
     fields = {

@@ -35,6 +35,14 @@ def choose_device(wanted: str) -> str:
     return f"cuda:{index}"
 
 
+def gpu_uuid(device: str) -> str | None:
+    """As the driver names the card: `cuda:0` is whatever card CUDA_VISIBLE_DEVICES has first. None
+    on a CPU."""
+    if not device.startswith("cuda"):
+        return None
+    return f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+
+
 def default_dtype(device: str, quantisation: str) -> str:
     """float32 on a CPU, because it is exact there. On a GPU bfloat16, which has the range of
     float32: what overflows float16 is NaN. Cards before Ampere only emulate it. int8 multiplies

@@ -4,8 +4,6 @@ and the exporters, while questions are asked. Of GPUs NVIDIA's exporter is missi
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
-from types import SimpleNamespace
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +19,7 @@ from tests.support import ROOT
 from tests.support.asking import chat, photo, post, text_of
 from tests.support.edge import edge
 from tests.support.monitoring import Prometheus, exporter, prometheus_server
+from tests.support.nvml import Driver
 from tests.support.queries import Panel, asked_metrics, panels, rules
 from tests.support.servers import mariadb_server, redis_server, wait_until
 from tests.support.voting import Shopper
@@ -126,30 +125,12 @@ def exported(text: str) -> set[str]:
     return names
 
 
-class OneGpu:
-    """What the driver's Python binding answers with one GPU."""
-
-    def nvmlInit(self) -> None: ...  # noqa: N802
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
-        return 1
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> Any:  # noqa: N802
-        return index
-
-    def nvmlDeviceGetUtilizationRates(self, device: Any) -> Any:  # noqa: N802
-        return SimpleNamespace(gpu=50)
-
-    def nvmlDeviceGetMemoryInfo(self, device: Any) -> Any:  # noqa: N802
-        return SimpleNamespace(used=1, total=2)
-
-
 @pytest.mark.long
 def test_each_metric_that_is_asked_for_is_exported(
     targets: dict[str, list[str]], prometheus: Prometheus
 ) -> None:
     gpu = CollectorRegistry()
-    gpu.register(_NvmlCollector(OneGpu()))
+    gpu.register(_NvmlCollector(Driver(), "GPU-1"))
     known = exported(generate_latest(gpu).decode()) | DCGM | OWN_OF_PROMETHEUS
     for job in ("gateway", "inference", "redis", "mysql", "nginx"):
         known |= exported(httpx.get(f"http://{targets[job][0]}/metrics").text)
