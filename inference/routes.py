@@ -23,6 +23,7 @@ from inference.batching.job import Job
 from inference.departure import while_present
 from inference.preparing import prepare
 from inference.replica import Replica
+from inference.telemetry import Preparing
 
 router = APIRouter()
 
@@ -37,6 +38,11 @@ def _replica(request: Request) -> Replica:
 @router.post("/v1/chat/completions")
 async def chat_completions(request: Request) -> Response:
     replica = _replica(request)
+    with replica.metrics.preparing(priority_of(request.headers)) as preparing:
+        return await _answered(request, replica, preparing)
+
+
+async def _answered(request: Request, replica: Replica, preparing: Preparing) -> Response:
     if not replica.ready:
         raise NoReplica
     check_media_type(request, "application/json")
@@ -53,14 +59,16 @@ async def chat_completions(request: Request) -> Response:
     namespace = request.headers.get("x-cache-namespace", "")
     try:
         async with asyncio.timeout(budget_ms / 1000):
-            preparing = prepare(replica, asked, namespace, attempt_of(request.headers))
-            ready = await while_present(request, preparing)
+            attempt = attempt_of(request.headers)
+            ready = await while_present(request, prepare(replica, asked, namespace, attempt))
     except TimeoutError:
         raise DeadlineExceeded from None
     except ClientError as error:
         raise asked.placed(error) from None
     asker = request_id(request.headers)
-    job = Job(ready.prompt, ready.sampling, deadline, priority, ready.grammar, asker)
+    grammar, began_at = ready.grammar, preparing.began_at
+    job = Job(ready.prompt, ready.sampling, deadline, priority, grammar, asker, asked_at=began_at)
+    preparing.end()
     pieces = await while_present(request, render.primed(replica.engine.answer(job)))
     frame = AnswerFrame(
         f"chatcmpl-{uuid.uuid4().hex}",

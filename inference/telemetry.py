@@ -1,12 +1,17 @@
 """Metrics of a replica for Prometheus."""
 
+import asyncio
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.requests import ClientDisconnect
 
 from contract.errors import ShopsightError
 from contract.process.traces import Step, Traces
+from contract.wire import Priority
 from inference.batching.rows import Rows
 from inference.batching.sequence import Sequence
 from inference.model.model import Model
@@ -27,6 +32,21 @@ class Lanes(Protocol):
     def lane_waiting(self) -> int: ...
 
 
+class Preparing:
+    """One question on its way to the queue."""
+
+    def __init__(self, under_way: Gauge, seconds: Histogram) -> None:
+        self.began_at = time.monotonic()
+        self.ended = False
+        self._under_way, self._seconds = under_way, seconds
+        under_way.inc()
+
+    def end(self) -> None:
+        self.ended = True
+        self._under_way.dec()
+        self._seconds.observe(time.monotonic() - self.began_at)
+
+
 class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -39,7 +59,10 @@ class Metrics:
             registry=registry,
         )
         self._tokens = Counter(
-            "inference_tokens", "Tokens by kind: prompt, completion.", ["kind"], registry=registry
+            "inference_tokens",
+            "Tokens that were read, by kind: prompt, completion, again (after a row had to wait).",
+            ["kind"],
+            registry=registry,
         )
         self.known_tokens = Counter(
             "inference_known_prompt_tokens",
@@ -78,6 +101,18 @@ class Metrics:
         self.vision_lookups = Counter(
             "inference_vision_cache_lookups", "By result.", ["result"], registry=registry
         )
+        self._preparing = Gauge(
+            "inference_preparing",
+            "Questions whose body, photos or schema are worked on before they are in the queue.",
+            registry=registry,
+        )
+        self._preparing_s = Histogram(
+            "inference_preparing_seconds",
+            "Arrival to the queue, or to a refusal before it, by lane.",
+            ["lane"],
+            registry=registry,
+            buckets=BUCKETS,
+        )
         self.wait_s = Histogram(
             "inference_wait_seconds",
             "Time in the queue, by lane.",
@@ -102,11 +137,32 @@ class Metrics:
 
         self.traces: Traces | None = None
 
-    def record_pass(self, kind: str, tokens: list[int]) -> None:
-        """`kind`: prompt or completion. `tokens`: how many each row of that kind has added."""
-        if tokens:
-            self._rows.labels(kind).observe(len(tokens))
-            self._tokens.labels(kind).inc(sum(tokens))
+    @contextmanager
+    def preparing(self, lane: Priority) -> Iterator["Preparing"]:
+        """Around a whole request: whoever is refused, or leaves, before `Preparing.end` is counted
+        here. After that it is the engine's to count."""
+        preparing = Preparing(self._preparing, self._preparing_s.labels(lane))
+        outcome = "internal_error"
+        try:
+            yield preparing
+        except ShopsightError as error:
+            outcome = error.code
+            raise
+        except (asyncio.CancelledError, ClientDisconnect):
+            outcome = "cancelled"
+            raise
+        finally:
+            if not preparing.ended:
+                preparing.end()
+                self.requests.labels(outcome).inc()
+
+    def record_pass(self, decoding: int, prefilling: int, tokens: Mapping[str, int]) -> None:
+        """Rows of each kind, and the tokens that they have added, by kind."""
+        for kind, rows in (("completion", decoding), ("prompt", prefilling)):
+            if rows:
+                self._rows.labels(kind).observe(rows)
+        for kind, count in tokens.items():
+            self._tokens.labels(kind).inc(count)
 
     def record_end(self, row: Sequence, error: ShopsightError | None) -> None:
         """A question has ended: with this error, answered, or because its asker has left."""
@@ -119,11 +175,11 @@ class Metrics:
             self._send_trace(self.traces, row, outcome)
 
     def _send_trace(self, traces: Traces, row: Sequence, outcome: str) -> None:
-        """Queue, prefill and decode, as far as it came."""
+        """Prepare, queue, prefill and decode, as far as it came."""
         now, since_1970 = time.monotonic(), time.time()
-        times = [row.job.arrived_at, row.job.began_at, row.first_token_at, now]
+        times = [row.job.asked_at, row.job.arrived_at, row.job.began_at, row.first_token_at, now]
         reached = [since_1970 - now + at for at in times if at is not None]
-        names = ("queue", "prefill", "decode")
+        names = ("prepare", "queue", "prefill", "decode")
         attributes: dict[str, str | int] = {
             "shopsight.outcome": outcome,
             "shopsight.lane": row.priority,

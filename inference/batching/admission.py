@@ -73,9 +73,11 @@ class Admission:
             row = queue.pop()
         if row is None:  # another thread has ended all
             return None
-        if not row.has_begun:
-            row.job.began_at = now
-            self._metrics.wait_s.labels(row.priority).observe(now - row.arrived_at)
+        if row.has_begun:  # what is known of it was known before, or read
+            passes.rows.add(row)
+            return row
+        row.job.began_at = now
+        self._metrics.wait_s.labels(row.priority).observe(now - row.arrived_at)
         self._metrics.known_tokens.inc(passes.rows.add(row))
         return row
 

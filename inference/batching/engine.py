@@ -92,12 +92,12 @@ class Engine:
         or NoReplica."""
         row = Sequence(job, self._model.bytes_of, self._model.is_end_token)
         with self._condition:
-            if self._stopping or (self._lane_closed and row.in_lane):
-                raise NoReplica
             try:
+                if self._stopping or (self._lane_closed and row.in_lane):
+                    raise NoReplica
                 self._waiting.add(row)
-            except Overloaded as full:
-                self._metrics.requests.labels(full.code).inc()
+            except (NoReplica, Overloaded) as refusal:
+                self._metrics.requests.labels(refusal.code).inc()
                 raise
             self._condition.notify()
 

@@ -31,7 +31,10 @@ class Job:
     grammar: Grammar | None = None
     request_id: str = ""
     """Of the gateway, for a trace."""
+    asked_at: float = field(default_factory=time.monotonic)
+    """When the request came, before its body was read."""
     arrived_at: float = field(default_factory=time.monotonic)
+    """When it was ready for the engine's queue."""
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     items: asyncio.Queue[Item] = field(default_factory=asyncio.Queue)
     cancelled: bool = False

@@ -3,6 +3,7 @@ that break."""
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from contract.errors import InternalError, Overloaded, ReplicaFailed, ShopsightError
@@ -61,7 +62,7 @@ class Passes:
 
     def _wait_again(self, row: Sequence, reason: str) -> None:
         self._metrics.preemptions.labels(reason).inc()
-        row.cached_tokens = 0
+        row.forget()
         self._put_back(row)
 
     def fail_all(self, error: ShopsightError) -> None:
@@ -123,11 +124,12 @@ class Passes:
                     self._forward([(row, tokens)])
             return
         self._row_limit.record_pass()
-        read = {row: len(item.ids) for row, item in zip(rows, inputs, strict=True)}
-        self._metrics.record_pass("completion", [read[r] for r in rows if r in self.rows.decoding])
-        self._metrics.record_pass("prompt", [read[r] for r in rows if r in self.rows.prefilling])
+        decoding = sum(row in self.rows.decoding for row in rows)
+        read: Counter[str] = Counter()
         for row, item in zip(rows, inputs, strict=True):
-            row.cached_tokens += len(item.ids)
+            read.update(row.read(len(item.ids)))
+        self._metrics.record_pass(decoding, len(rows) - decoding, read)
+        for row, item in zip(rows, inputs, strict=True):
             if item.wanted and row in self.rows.prefilling:
                 self.rows.begin_decode(row)
         self._add_tokens(done, choices)
@@ -164,7 +166,7 @@ class Passes:
                 row.sampler.accept(choice.token_id)
                 if row.first_token_at is None:
                     row.first_token_at = time.monotonic()
-                    ttft_s = row.first_token_at - row.arrived_at
+                    ttft_s = row.first_token_at - row.job.asked_at
                     self._metrics.ttft_s.labels(row.priority).observe(ttft_s)
                 ended = row.add_token(choice.token_id, choice.told(self._model.bytes_of))
             except OutOfMemory:  # the device's fault: the row takes this token when it is read anew

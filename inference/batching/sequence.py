@@ -25,6 +25,8 @@ class Sequence:
         self.first_token_at: float | None = None
         self.cached_tokens = 0
         """How many of the tokens are in the KV cache."""
+        self._reached_tokens = 0
+        """How many were there before the row had to wait again."""
         self.known_tokens = 0
         """How many of them came from a prompt that was read before."""
         self.sampler = Sampler(job.sampling, job.prompt.ids, job.grammar)
@@ -63,6 +65,20 @@ class Sequence:
         ahead = self.photo_ahead
         behind = (p.start for p in self.job.prompt.photos if ahead and p.start > ahead.start)
         return min(next(behind, len(self._tokens)), len(self._tokens)) - self.cached_tokens
+
+    def forget(self) -> None:
+        """Nothing of it is in the KV cache any more."""
+        self._reached_tokens = max(self._reached_tokens, self.cached_tokens)
+        self.cached_tokens = 0
+
+    def read(self, tokens: int) -> dict[str, int]:
+        """So many more are in the KV cache. Returns how many of them are of the `prompt` and of the
+        answer (`completion`), and how many had been there before (`again`)."""
+        start, end = self.cached_tokens, self.cached_tokens + tokens
+        self.cached_tokens = end
+        first = min(max(start, self._reached_tokens), end)
+        answer = max(end - max(first, len(self.job.prompt.ids)), 0)
+        return {"again": first - start, "prompt": end - first - answer, "completion": answer}
 
     def next_input(self, width: int, slot: int) -> RowInput:
         """The next tokens for a pass, at most `width`, which go to this slot of the cache. After

@@ -92,6 +92,7 @@ class SteppedEngine:
         times = _Times(self.clock)
         deadline = arrived_at + DEADLINE_S
         prompt, sampling = request.prompt, request.sampling
-        job = Job(prompt, sampling, deadline, priority, None, arrived_at, self._loop, times)
+        when = {"asked_at": arrived_at, "arrived_at": arrived_at}
+        job = Job(prompt, sampling, deadline, priority, loop=self._loop, items=times, **when)
         self.engine.submit(job)
         return Asked(request, arrived_at, times)

@@ -150,3 +150,48 @@ def test_a_sender_that_leaves_takes_the_photo_and_the_schema_out_of_the_helpers_
         assert begun.wait(5)
         assert not ended.wait(0.1)
     assert ended.wait(5)
+
+
+JSON = "application/json"
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+
+
+@contextmanager
+def half_sent(url: str, body: bytes) -> Iterator[socket.socket]:
+    """A question of which all but the last byte was sent."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    before = metric(url, "inference_preparing")
+    with socket.create_connection((host, int(port))) as connection:
+        length = f"content-length: {len(body)}\r\n\r\n".encode()
+        connection.sendall(HEAD + length + body[:-1])
+        wait_until("it is there", lambda: metric(url, "inference_preparing") == before + 1)
+        yield connection
+    wait_until("it is not", lambda: metric(url, "inference_preparing") == before)
+
+
+def test_the_time_to_the_first_token_begins_with_the_request(replica: str) -> None:
+    names = [
+        f'inference_{name}_seconds_sum{{lane="interactive"}}' for name in ("ttft", "preparing")
+    ]
+    before = [metric(replica, name) for name in names]
+    with half_sent(replica, json.dumps(chat("what?", max_tokens=1)).encode()) as connection:
+        time.sleep(0.3)
+        connection.sendall(b"}")
+        assert connection.recv(12) == b"HTTP/1.1 200"
+    for name, seconds in zip(names, before, strict=True):
+        assert metric(replica, name) >= seconds + 0.3, name
+
+
+def test_who_leaves_or_is_refused_before_the_queue_is_counted(replica: str) -> None:
+    def outcomes(name: str) -> float:
+        return metric(replica, f'inference_requests_total{{outcome="{name}"}}')
+
+    names = ("cancelled", "invalid_json", "model_not_found", "context_length_exceeded")
+    before = {name: outcomes(name) for name in names}
+    with half_sent(replica, b"{}"):
+        pass
+    httpx.post(f"{replica}/v1/chat/completions", content=b"{", headers={"content-type": JSON})
+    post(replica, {**chat("what?"), "model": "another"})
+    post(replica, chat("\u16a0" * 2000))
+    wait_until("the leaver is counted", lambda: outcomes("cancelled") > before["cancelled"])
+    assert {name: outcomes(name) for name in names} == {n: v + 1 for n, v in before.items()}

@@ -49,6 +49,21 @@ async def test_rows_that_cannot_be_moved_are_read_anew(
     assert failing.moving_fails() is None
 
 
+async def test_a_prompt_that_is_read_anew_is_counted_once(model: Model, failing: Failing) -> None:
+    failing.moving_fails = every(3)
+    asks = mixed(model, 24)
+    with engine(model) as running:
+        await asyncio.gather(*(answered(running, model, each) for each in asks))
+        metrics = running._metrics
+        read = {
+            kind: metrics._tokens.labels(kind)._value.get()
+            for kind in ("prompt", "completion", "again")
+        }
+        known = metrics.known_tokens._value.get()
+    assert read["prompt"] + known == sum(len(asked.prompt.ids) for asked in asks)
+    assert read["again"] > 0
+
+
 async def test_a_penalty_without_memory_for_a_token_more_draws_the_same_token_again(
     model: Model, expected: list[Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

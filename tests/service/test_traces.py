@@ -84,7 +84,7 @@ def test_a_question_is_one_trace_through_gateway_and_replica(tmp_path: Path) -> 
     assert [name for name in within if name != "inference"] == steps
     inference = named["shopsight-replica", "inference"]
     steps = [span for _, span in spans if span.parent_span_id == inference.span_id]
-    assert [span.name for span in steps] == ["queue", "prefill", "decode"]
+    assert [span.name for span in steps] == ["prepare", "queue", "prefill", "decode"]
     for span in (inference, *steps):
         assert root.start_time_unix_nano <= span.start_time_unix_nano <= span.end_time_unix_nano
         assert span.end_time_unix_nano <= root.end_time_unix_nano

@@ -70,3 +70,18 @@ async def test_a_piece_never_tells_of_text_that_is_held_back() -> None:
     for piece in await answered(tokens, "STOP"):
         told += piece.text
         assert all(token.data.decode("utf-8", "ignore") in told for token in piece.logprobs)
+
+
+async def test_what_is_read_a_second_time_is_counted_apart() -> None:
+    prompt = Prompt([0] * 6, torch.zeros(3, 6), 0)
+    row = Sequence(Job(prompt, Sampling(), deadline=1e12), lambda _: b"a", lambda _: False)
+    assert row.read(4) == {"again": 0, "prompt": 4, "completion": 0}
+    row.forget()
+    assert row.read(6) == {"again": 4, "prompt": 2, "completion": 0}
+    for token in (1, 2):
+        row.add_token(token)
+    assert row.read(1) == {"again": 0, "prompt": 0, "completion": 1}
+    for _ in range(2):
+        row.forget()
+        assert row.read(3) == {"again": 3, "prompt": 0, "completion": 0}
+    assert row.read(5) == {"again": 4, "prompt": 0, "completion": 1}
