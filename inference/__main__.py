@@ -24,6 +24,8 @@ class Server(uvicorn.Server):
 
 def make_server(app: FastAPI, settings: Settings, drain_s: int | None = None) -> Server:
     """`drain_s`: what is in flight at the end may take so long, by default as any answer."""
+    if drain_s is None:
+        drain_s = math.ceil(settings.default_deadline_ms / 1000)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -32,7 +34,7 @@ def make_server(app: FastAPI, settings: Settings, drain_s: int | None = None) ->
         ws="none",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=drain_s or math.ceil(settings.default_deadline_ms / 1000),
+        timeout_graceful_shutdown=drain_s,
     )
     return Server(config)
 

@@ -131,7 +131,7 @@ def test_a_model_too_large_for_its_budget_does_not_start_and_says_why(
     [
         ("MAX_CONTEXT_TOKENS", "256", "more than a context of 256. Set MAX_IMAGE_TOKENS lower"),
         ("CHECKPOINT", "/no/such/folder", "CHECKPOINT=/no/such/folder cannot be loaded: "),
-        ("QUEUE_LIMIT", "0", "QUEUE_LIMIT: Input should be greater than or equal to 1."),
+        ("QUEUE_LIMIT", "0", "QUEUE_LIMIT: Input should be greater than or equal to 1"),
     ],
 )
 def test_a_setting_that_cannot_work_ends_the_start_with_a_sentence(
