@@ -1,22 +1,17 @@
-// The API as the page speaks to it: a photo that goes up, a question about it, its answer as events,
-// and why there is none.
+// The API as the page speaks to it: whose session it is, a photo that goes up, a question about it.
 
-import { acceptLanguage, stored } from "./language.js";
+import { acceptLanguage, load, stored } from "./language.js";
 
 // How long a phone takes to move from one network to another, about; ms.
 const SECOND_TRY_AFTER = 1000;
-// Errors whose message is meant for a shopper, and says what to do. Others are about the request,
-// which the page has made: it says so in words of its own.
-const FOR_SHOPPERS = new Set(`content_blocked context_length_exceeded deadline_exceeded no_replica
-  image_dimensions image_too_complex image_too_many_pixels image_undecodable moderation_unavailable
-  overloaded quota_exceeded rate_limited replica_failed request_timeout unsupported_image_type
-`.split(/\s+/));
+// An upload of which nothing has moved for so long does not arrive any more; ms.
+const UPLOAD_SILENCE = 20_000;
 const FILE_NAMES = { "image/png": "photo.png", "image/webp": "photo.webp" };
 // What these say is about the photo itself: sent again it would be refused again.
 const ABOUT_THE_PHOTO = new Set([413, 415, 422]);
-
-const WORDS = { 401: "closed", 413: "tooLarge", 429: "tooMany" };
 const TOO_LONG = "context_length_exceeded"; // the conversation, for the model
+const SESSION = "x-shopsight-session"; // the API's header
+const NO_COOKIES = "no-cookies"; // in it: this browser does not give ours back
 
 /**
  * The JSON at `url`; a connection that breaks, as on a change of network, is tried once more.
@@ -43,28 +38,37 @@ export class AskFailure extends Error {
   }
 }
 
-/** A refusal → AskFailure. `body` is its text, `retryAfter` the header. */
-function failureOf(status, body, retryAfter) {
-  let error = null;
-  try {
-    ({ error } = JSON.parse(body));
-  } catch {
-    // A proxy's own page.
-  }
-  return named(error, {
-    status,
-    retryable: status >= 500 || status === 429 || status === 408,
-    retryAfter: Math.max(0, Number(retryAfter)) || 0,
-  });
+// The session is a cookie, which no script reads. Only where it does not come back the API gives its
+// text to the page, which keeps it for as long as it is open.
+let token = navigator.cookieEnabled ? null : NO_COOKIES;
+let began = false; // there has been an answer, and so there is a session
+let beginning = null; // the request that may begin one
+
+/** `headers` with the session, where the cookie does not tell it. */
+export const withSession = (headers) => (token ? { ...headers, [SESSION]: token } : headers);
+
+/**
+ * `send()` → what the API answers, with its `status` and its token as `headers.get()` tells it. Two
+ * first requests at once would begin two sessions, of which the page could erase one: the others
+ * wait for the first.
+ */
+async function inSession(send) {
+  while (!began && beginning) await beginning;
+  const request = send();
+  if (!began) beginning = request.catch(() => {}).finally(() => { beginning = null; });
+  const response = await request;
+  began ||= response.status < 400;
+  if (token) token = response.headers.get(SESSION) ?? token;
+  return response;
 }
 
-/** In the server's words where these are for shoppers, else in the page's. */
-function named(error, { status = 500, ...facts } = {}) {
-  const { code = `http_${status}`, message } = error ?? {};
-  if (message && FOR_SHOPPERS.has(code)) return new AskFailure({ ...facts, code, message });
-  const word = WORDS[status] ?? (status < 500 ? "refused" : "unavailable");
-  return new AskFailure({ ...facts, code, word });
-}
+/** Whether the API has answered this page, and so keeps something of its shopper. */
+export const hasSession = () => began;
+
+const sending = new Set(); // photos
+
+/** Gives up all uploads but those that are whole at the API: they end with its answer. */
+export const stopUploads = () => Promise.all([...sending].map((photo) => photo.giveUp()));
 
 /**
  * A photo on its way to the API while its shopper still types: it goes up once, and every question
@@ -73,6 +77,7 @@ function named(error, { status = 500, ...facts } = {}) {
 export class Photo {
   #refusal = null;
   #settled = null;
+  #upload = null; // the AbortController of the upload under way
   #called;
 
   /**
@@ -91,6 +96,17 @@ export class Photo {
     return this.#settled;
   }
 
+  /** Ends an upload under way; the next question begins it anew. */
+  stop() {
+    this.#upload?.abort();
+  }
+
+  giveUp() {
+    const settled = this.#settled;
+    if (this.arrived < 1) this.stop();
+    return settled;
+  }
+
   /**
    * Adds the photo to a question's form: its id, or itself where uploads are not kept. Raises
    * AskFailure where it cannot be used.
@@ -103,50 +119,75 @@ export class Photo {
     else form.append("photo", blob, FILE_NAMES[blob.type] ?? "photo.jpg"); // not its own name
   }
 
-  /** The API has forgotten the photo: true when it was told by its id and can be sent again. */
-  again() {
-    const known = this.id !== null;
-    if (known) this.id = this.#settled = null;
-    return known;
+  /**
+   * The API does not know its id. True where it had one, and so goes up once more, or `itself` with
+   * the question.
+   */
+  lost(itself) {
+    if (!this.id) return false;
+    this.id = null;
+    this.#settled = itself ? Promise.resolve() : null;
+    return true;
   }
 
   async #send() {
+    const { signal } = this.#upload = new AbortController();
+    sending.add(this);
     const arrive = (share) => {
       this.arrived = share;
       this.#called.changed();
     };
     arrive(0);
     try {
-      const { blob } = await this.ready;
-      const { status, body, retryAfter } = await send(blob, arrive);
+      const { blob } = await this.ready.catch(unusable);
+      const work = inSession(() => send(blob, arrive, signal));
+      const { status, body, headers } = await unlessAborted(work, signal);
       if (status === 201) this.id = JSON.parse(body).id;
-      else if (ABOUT_THE_PHOTO.has(status)) this.#refusal = failureOf(status, body, retryAfter);
+      else if (ABOUT_THE_PHOTO.has(status)) {
+        const { failureOf } = await load("./answer.js");
+        this.#refusal = failureOf(status, body, headers.get("retry-after"));
+      }
     } catch (error) {
-      // Offline, perhaps: the question will bring the photo along, and say so if it cannot.
-      if (error.word) this.#refusal = new AskFailure({ code: "photo", word: error.word });
+      if (error instanceof AskFailure) this.#refusal = error;
+      // Offline, perhaps: the question brings the photo along, the next one sends it up once more.
+      else this.#settled = null;
     } finally {
+      this.#upload = null;
+      sending.delete(this);
       arrive(1);
     }
     if (this.#refusal) this.#called.refused(this.#refusal);
   }
 }
 
+function unusable({ word = "photoUnreadable" }) {
+  throw new AskFailure({ code: "photo", word });
+}
+
 /** Not by `fetch`, which does not tell how far it has come. */
-function send(photo, progress) {
+function send(photo, progress, signal) {
+  const request = new XMLHttpRequest();
+  let silence = 0;
+  const moved = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => request.abort(), UPLOAD_SILENCE);
+  };
   return new Promise((done, fail) => {
-    const request = new XMLHttpRequest();
+    signal.throwIfAborted();
+    signal.addEventListener("abort", () => request.abort());
     request.open("POST", stored("shopsight.consent") ? "v1/images?consent=improve" : "v1/images");
-    request.setRequestHeader("content-type", photo.type);
-    request.setRequestHeader("accept-language", acceptLanguage());
-    request.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
-    request.onload = () => done({
-      status: request.status,
-      body: request.responseText,
-      retryAfter: request.getResponseHeader("retry-after"),
-    });
+    const named = withSession({ "content-type": photo.type, "accept-language": acceptLanguage() });
+    for (const [name, value] of Object.entries(named)) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded, total }) => {
+      moved();
+      progress(total ? loaded / total : 0);
+    };
+    const headers = { get: (name) => request.getResponseHeader(name) };
+    request.onload = () => done({ status: request.status, body: request.responseText, headers });
     request.onerror = request.onabort = () => fail(new Error("the upload has not arrived"));
+    moved();
     request.send(photo);
-  });
+  }).finally(() => clearTimeout(silence));
 }
 
 /**
@@ -157,36 +198,21 @@ function send(photo, progress) {
  */
 export async function* ask(photos, question, { earlier, suggested, signal }) {
   let response;
+  let lost = 0;
   for (;;) {
     response = await post(photos, question, { earlier, suggested, signal });
     if (response.ok) break;
-    if (response.status === 404 && photos.filter((photo) => photo.again()).length) continue;
+    if (response.status === 404 && lost < 2) {
+      token ??= NO_COOKIES; // perhaps the photo was another session's
+      if (photos.filter((photo) => photo.lost(lost > 0)).length && ++lost) continue;
+    }
     const body = await response.text().catch(() => "");
+    const { failureOf } = await load("./answer.js");
     const failure = failureOf(response.status, body, response.headers.get("retry-after"));
     if (failure.code !== TOO_LONG || !earlier.length) throw failure;
     earlier = earlier.slice(1);
   }
-  const of = (name) => response.headers.get(name) ?? "";
-  const [cache, revision] = [of("x-cache"), of("x-model-revision")];
-  yield { head: { cache, revision, interaction: of("x-interaction-id") } };
-  let reason = null;
-  try {
-    for await (const data of events(response.body)) {
-      if (data === "[DONE]") {
-        yield { end: reason ?? "stop" };
-        return;
-      }
-      const chunk = JSON.parse(data);
-      if (chunk.error) throw named(chunk.error);
-      const choice = chunk.choices?.[0];
-      reason = choice?.finish_reason ?? reason;
-      if (choice?.delta?.content) yield { text: choice.delta.content };
-    }
-  } catch (error) {
-    if (signal.aborted || error instanceof AskFailure) throw error;
-    // A reset connection or a damaged event: the same to the shopper as a stream cut short.
-  }
-  throw new AskFailure({ code: "incomplete", word: "incomplete" });
+  yield* (await load("./answer.js")).parts(response, signal);
 }
 
 async function post(photos, question, { earlier, suggested, signal }) {
@@ -194,8 +220,10 @@ async function post(photos, question, { earlier, suggested, signal }) {
   const source = suggested ? "suggested" : "typed"; // for the shop's statistics
   const headers = { "accept-language": acceptLanguage(), "x-question-source": source };
   if (type) headers["content-type"] = type;
+  const asked = () => fetch(url, { method: "POST", body, headers: withSession(headers), signal });
   try {
-    return await fetch(url, { method: "POST", body, headers, signal });
+    load("./answer.js").catch(() => {}); // it comes while the model reads
+    return await unlessAborted(inSession(asked), signal);
   } catch (error) {
     if (signal.aborted) throw error;
     throw new AskFailure({ code: "offline", word: "offline" });
@@ -209,41 +237,14 @@ async function requestOf(photos, question, earlier) {
   form.append("question", question);
   form.append("stream", "true");
   if (!earlier.length && photos.length === 1) return { url: "v1/ask", body: form };
-  return (await import("./turns.js")).withEarlier(form, earlier);
+  return (await load("./turns.js")).withEarlier(form, earlier);
 }
 
 /** What `work` promises; the signal's AbortError as soon as the shopper stops waiting for it. */
 function unlessAborted(work, signal) {
   return new Promise((done, fail) => {
-    signal.throwIfAborted();
-    signal.addEventListener("abort", () => fail(signal.reason), { once: true });
     work.then(done, fail);
+    if (signal.aborted) fail(signal.reason);
+    signal.addEventListener("abort", () => fail(signal.reason), { once: true });
   });
-}
-
-/** Server-sent events, however they are cut on the way; one that the end cuts off is dropped. */
-export async function* events(body) {
-  const reader = body.getReader(); // Safari cannot iterate over a stream itself
-  const decoder = new TextDecoder();
-  let rest = "";
-  let data = [];
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
-      rest = lines.pop();
-      for (const raw of lines) {
-        const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
-        if (line.startsWith("data:")) {
-          data.push(line.slice(line[5] === " " ? 6 : 5));
-        } else if (line === "" && data.length) {
-          yield data.join("\n");
-          data = [];
-        }
-      }
-    }
-  } finally {
-    reader.cancel().catch(() => {}); // whoever stops listening also frees the connection
-  }
 }

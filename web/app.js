@@ -1,8 +1,8 @@
 // The page itself: which photo is looked at, where a photo comes from, and the line to ask in.
 
-import { readJson } from "./api.js";
+import { readJson, stopUploads } from "./api.js";
 import { Conversation } from "./conversation.js";
-import { at, isTooLong, label, say, speak, stored, tell, textButtons, whenItMayMove, whenSpoken, word } from "./language.js";
+import { at, isTooLong, label, load, pressed, problem, say, speak, stored, textButtons, whenItMayMove, whenSpoken, word } from "./language.js";
 import { desk, nameOf, prepare, showSamples, watchSources } from "./photo.js";
 
 const SETTLES_WITHIN = 400; // ms: then the page shows itself, whatever the API has told
@@ -12,6 +12,7 @@ const conversations = new Map(); // by what identifies the photo's source, the o
 const features = new Map(); // modules that follow what is on the screen, once they are needed
 let current = null; // the conversation on the screen, null while picking a photo
 let comparing = null; // the conversation for which a second photo is being picked
+let hush = () => {}; // ends listening to a spoken question
 let revisions = new Map(); // model revision → is it a demo checkpoint?
 
 async function take(file, { key, sample = null }) {
@@ -22,7 +23,7 @@ async function take(file, { key, sample = null }) {
     try {
       photo = await prepare(file, { shared: sample !== null });
     } catch (error) {
-      return problem(error.word);
+      return problem(error.word ?? "photoUnreadable");
     } finally {
       say(at("hint"), "kinds");
     }
@@ -35,7 +36,9 @@ async function take(file, { key, sample = null }) {
 async function choose(photo) {
   const first = comparing;
   if (!first && !conversations.has(photo.key)) converse(photo).photos[0].begin();
-  if (first && first.key !== photo.key) (await import("./compare.js")).pair(first, photo, problem);
+  if (first && first.key !== photo.key) {
+    await pressed("./compare.js", ({ pair }) => pair(first, photo, problem));
+  }
   await open(first ?? conversations.get(photo.key));
 }
 
@@ -48,10 +51,11 @@ async function giveUp(conversation, failure) {
   problem(failure.word ?? "", failure.message);
 }
 
-/** All of them, by the shopper's own wish. */
+/** All of them, by the shopper's own wish; nothing goes to the API any more. */
 async function forget() {
+  const stopped = stopUploads();
   all().forEach(remove);
-  await back();
+  await Promise.all([stopped, back()]);
 }
 
 function remove(conversation) {
@@ -68,7 +72,7 @@ function converse(photo) {
     keep: () => kept().then(({ keep }) => keep(conversation)).catch(() => {}), // offline, perhaps
     answered: (revision) => {
       showBanner(revision);
-      import("./installed.js");
+      load("./installed.js").catch(() => {});
     },
     changed: showComposer,
     refused: giveUp,
@@ -81,17 +85,8 @@ function converse(photo) {
 const named = ({ sample, number }) => (sample && nameOf(sample)) || word("photoNow", { n: number });
 const all = () => [...conversations.values()];
 const nextNumber = () => Math.max(0, ...all().flatMap(({ photos }) => photos.map((each) => each.number))) + 1;
-const kept = () => import("./kept.js");
+const kept = () => load("./kept.js");
 const takeFile = (file) => take(file, { key: `${file.name}|${file.size}|${file.lastModified}` });
-
-/** `key` of words/, or the server's own `message`; null takes it away. */
-function problem(key, message = "") {
-  const line = at("photo-problem");
-  line.hidden = key === null;
-  if (key === null) return;
-  tell(line, key, message);
-  window.scrollTo({ top: 0 });
-}
 
 /** Go to a conversation. The browser's Back leads from it to picking, however many were seen. */
 async function open(conversation) {
@@ -110,6 +105,7 @@ history.scrollRestoration = "manual"; // a photo is picked from the top on, whic
 addEventListener("popstate", ({ state }) => show(conversations.get(state?.key) ?? null));
 
 async function show(conversation) {
+  hush();
   current = conversation;
   comparing = null;
   say(at("headline"), "headline");
@@ -152,7 +148,7 @@ function describe() {
 /** A module's `follow(conversation, page)`: from when it is `needed` whenever something changes. */
 function follow(module, needed) {
   const lost = () => features.delete(module); // offline, perhaps
-  if (needed && !features.has(module)) features.set(module, import(module).catch(lost));
+  if (needed && !features.has(module)) features.set(module, load(module).catch(lost));
   const page = { all, choose, describe, named, takeFile };
   features.get(module)?.then(({ follow }) => follow?.(current, page));
 }
@@ -186,6 +182,7 @@ function submit() {
   const { value } = at("question");
   if (!current || current.answering) return;
   if (!value.trim() || isTooLong(value, MOST_CHARS, at("too-long"))) return at("question").focus();
+  hush();
   at("question").value = current.draft = "";
   grow();
   current.ask(value.trim());
@@ -219,11 +216,11 @@ at("question").addEventListener("keydown", (event) => {
 
 const canListen = window.SpeechRecognition ?? window.webkitSpeechRecognition;
 at("speak").hidden = !(canListen && window.isSecureContext);
-at("speak").addEventListener("click", async () => (await import("./voice.js")).listen());
+at("speak").addEventListener("click", () => pressed("./voice.js", (voice) => ({ hush } = voice).listen()));
 at("change").addEventListener("click", () => pickAnother(null));
 at("compare").addEventListener("click", () => pickAnother(current));
 at("cancel").addEventListener("click", () => history.forward());
-at("privacy").addEventListener("click", async () => (await import("./privacy.js")).show(forget));
+at("privacy").addEventListener("click", () => pressed("./privacy.js", ({ show }) => show(forget)));
 whenSpoken(describe);
 speak();
 const models = readJson("v1/models")
@@ -238,11 +235,12 @@ delete document.body.dataset.settling;
 showSamples(at("samples"), (sample, photo) =>
   photo ? take(photo, { key: sample.file, sample }) : problem("sampleMissing"));
 watchSources({ take: takeFile, refuse: () => problem("noPhoto") });
-if (location.search === "?shared") (await import("./installed.js")).takeShared(takeFile);
+if (location.search === "?shared") pressed("./installed.js", ({ takeShared }) => takeShared(takeFile));
 
 /** The conversations of before; the one that was on the screen, after a reload. */
 async function remembered() {
-  if (stored("shopsight.kept")) await (await kept()).restore(converse);
+  // Where that is lost, or damaged, the page goes on without.
+  if (stored("shopsight.kept")) await kept().then(({ restore }) => restore(converse)).catch(() => {});
   const { key } = history.state ?? {};
   if (conversations.has(key)) await show(conversations.get(key));
   else history.replaceState(null, "");

@@ -1,9 +1,9 @@
 // The product card: what the model makes out on the photo, field by field, in words for shoppers, and
 // what no photo shows. Questions go first: a card under way is given up for them, and asked for again.
 
-import { events } from "./api.js";
-import { following } from "./conversation.js";
-import { acceptLanguage, at, language, say, word } from "./language.js";
+import { events } from "./answer.js";
+import { withSession } from "./api.js";
+import { acceptLanguage, at, following, language, say, word } from "./language.js";
 import { style } from "./style.js";
 
 // Fields by the words for them; the API's names.
@@ -100,7 +100,7 @@ async function* answered(id, tongue, signal) {
   for (const [name, value] of Object.entries({ image_id: id, language: tongue, stream: "true" })) {
     body.append(name, value);
   }
-  const headers = { "accept-language": acceptLanguage() };
+  const headers = withSession({ "accept-language": acceptLanguage() });
   const response = await fetch("v1/products/card", { method: "POST", body, headers, signal });
   if (!response.ok) throw new Error(`card: ${response.status}`);
   for await (const data of events(response.body)) {

@@ -1,8 +1,7 @@
 // A second photo beside the first, in one conversation: questions are then about both.
 
 import { Photo } from "./api.js";
-import { at, say, word, wordButton } from "./language.js";
-import { takePart } from "./photo.js";
+import { at, pressed, say, word, wordButton } from "./language.js";
 import { style } from "./style.js";
 
 style("compare.css");
@@ -11,7 +10,8 @@ const frame = Object.assign(document.createElement("div"), { className: "frame-o
 const picture = Object.assign(new Image(), { id: "photo-2", alt: "" });
 let page = null;
 let shown = null; // the conversation on the screen
-const crop = wordButton("quiet-button", "cropSecond", () => takePart(picture, crop, page.takeFile));
+const crop = wordButton("quiet-button", "cropSecond", () =>
+  pressed("./crop.js", ({ takePart }) => takePart(picture, crop, page.takeFile)));
 const remove = wordButton("quiet-button", "removeSecond", () => {
   part(shown);
   shown.keep();

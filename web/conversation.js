@@ -1,11 +1,8 @@
 // The questions and answers about one photo, as they stand on the screen.
 
 import { AskFailure, Photo, ask } from "./api.js";
-import { say, sayRetry, tagOf, tell, word } from "./language.js";
+import { following, hide, load, say, sayRetry, tagOf, tell, word } from "./language.js";
 import { askOf } from "./photo.js";
-
-// Within this distance of the page's end, in pixels, the page follows an answer as it grows.
-const FOLLOWS_WITHIN = 120;
 
 export class Conversation {
   #answering = null; // the AbortController of the answer under way
@@ -87,9 +84,12 @@ export class Conversation {
       }
       this.answered(exchange.revision);
     } catch (error) {
-      if (signal.aborted) exchange.stopped();
-      else if (error instanceof AskFailure) following(() => exchange.fail(error));
-      else throw error;
+      if (signal.aborted) {
+        exchange.stopped();
+        if (!this.gone) for (const photo of this.photos) photo.stop(); // it may hang
+      } else {
+        following(() => exchange.fail(told(error)));
+      }
     } finally {
       this.#answering = null;
       this.changed();
@@ -100,7 +100,7 @@ export class Conversation {
 
   async #earlierThan(exchange) {
     if (exchange.suggested || this.exchanges[0] === exchange) return [];
-    const { earlierThan } = await import("./turns.js");
+    const { earlierThan } = await load("./turns.js");
     return earlierThan(exchange, this.exchanges);
   }
 }
@@ -122,11 +122,10 @@ class Exchange {
       if (this.retry.getAttribute("aria-disabled") !== "true") retry();
     });
     this.stop = stop;
-    const asked = part("h2", "question");
-    asked.textContent = question;
-    asked.lang = tagOf(question);
-    asked.dir = this.text.dir = "auto"; // by the first letter, whatever the page's direction
-    this.element.append(asked, this.text, this.note, this.retry);
+    this.asked = Object.assign(part("h2", "question"), { textContent: question, tabIndex: -1 });
+    this.asked.lang = tagOf(question);
+    this.asked.dir = this.text.dir = "auto"; // by the first letter, whatever the page's direction
+    this.element.append(this.asked, this.text, this.note, this.retry);
   }
 
   /** What a screen reader is told once the answer has ended, instead of every piece of it. */
@@ -142,7 +141,7 @@ class Exchange {
     this.firstMs = null;
     this.head({ cache: "", revision: "", interaction: "" });
     this.outcome = null;
-    this.retry.hidden = true;
+    hide(this.retry, this.asked);
     this.#below?.withdraw();
     this.element.dataset.state = "answering";
     this.text.textContent = "";
@@ -151,13 +150,14 @@ class Exchange {
   }
 
   async #listen() {
-    const { Patience } = await import("./patience.js").catch(() => ({})); // offline, perhaps
+    const { Patience } = await load("./patience.js").catch(() => ({})); // offline, perhaps
     if (!Patience) return;
     this.#patience ??= new Patience(this.note, {
       remark: (key) => this.#remark(key),
       announce: this.announce,
       grow: following,
       stop: this.stop,
+      other: this.asked,
     });
     if (this.element.dataset.state === "answering") this.#patience.listen();
   }
@@ -190,8 +190,8 @@ class Exchange {
 
   /** It comes with the first answer: nobody needs it before. */
   async #showBelow() {
-    const { Below } = await import("./below.js");
-    if (this.element.dataset.state !== "done") return;
+    const { Below } = await load("./below.js").catch(() => ({})); // offline, perhaps
+    if (!Below || this.element.dataset.state !== "done") return;
     following(() => {
       this.#below ??= new Below(this, { grow: following });
       this.#below.show();
@@ -233,12 +233,11 @@ class Exchange {
   }
 }
 
-const part = (tag, className) => Object.assign(document.createElement(tag), { className });
-
-/** Do something that may lengthen the page; who reads its end keeps seeing the end. */
-export function following(lengthen) {
-  const page = document.documentElement;
-  const before = page.scrollHeight - window.innerHeight - window.scrollY;
-  lengthen();
-  if (before < FOLLOWS_WITHIN) window.scrollTo({ top: page.scrollHeight });
+/** A part of the page that is lost on the way is the network's fault; all else shows in the console. */
+function told(error) {
+  if (error instanceof AskFailure) return error;
+  console.error(error);
+  return new AskFailure({ code: "offline", word: "offline" });
 }
+
+const part = (tag, className) => Object.assign(document.createElement(tag), { className });

@@ -13,11 +13,19 @@ const JPEG_QUALITY = 0.92;
 
 const clamp = (value, most) => Math.min(most, Math.max(0, value));
 
-/**
- * Lets the shopper, who has pressed `button`, frame a part of the image `photo` → a file, or null if
- * she did not want it.
- */
-export async function crop(photo, button) {
+const framed = new WeakSet(); // images of which a part is being framed
+
+/** Hands a part of the image `photo`, which its shopper frames, to `take(file)`: once, however often
+ * `button` is pressed meanwhile. */
+export async function takePart(photo, button, take) {
+  if (framed.has(photo)) return;
+  framed.add(photo);
+  const part = await crop(photo, button).finally(() => framed.delete(photo));
+  if (part) take(part);
+}
+
+/** → a file, or null if she did not want it. */
+async function crop(photo, button) {
   await style("crop.css");
   const cover = document.createElement("div");
   const frame = document.createElement("div");

@@ -3,7 +3,10 @@
 
 const MEMORY = "shopsight.language";
 const TAGS = { zh: "zh-CN", en: "en" };
+// Within this distance of the page's end, in pixels, the page follows an answer as it grows.
+const FOLLOWS_WITHIN = 120;
 const listeners = [];
+const lost = new Map(); // module → how often it has not come
 let current = remembered() ?? (/^zh\b/i.test(navigator.language ?? "") ? "zh" : "en");
 let words = await wordsOf(current);
 
@@ -46,6 +49,15 @@ export function tell(element, key, message) {
   if (key) return say(element, key);
   delete element.dataset.word;
   element.textContent = message;
+}
+
+/** What keeps a shopper from going on: `key` of words/, or the server's own `message`; null takes it away. */
+export function problem(key, message = "") {
+  const line = at("photo-problem");
+  line.hidden = key === null;
+  if (key === null) return;
+  tell(line, key, message);
+  window.scrollTo({ top: 0 });
 }
 
 // How a wait is told, in seconds.
@@ -106,6 +118,20 @@ export function whenItMayMove(act) {
   addEventListener("click", act, { capture: true, once: true });
 }
 
+/** Do something that may lengthen the page; who reads its end keeps seeing the end. */
+export function following(lengthen) {
+  const page = document.documentElement;
+  const before = page.scrollHeight - window.innerHeight - window.scrollY;
+  lengthen();
+  if (before < FOLLOWS_WITHIN) window.scrollTo({ top: page.scrollHeight });
+}
+
+/** Hides a control; if it has the focus, `other` gets that. */
+export function hide(control, other) {
+  if (control.contains(document.activeElement)) other.focus({ preventScroll: true });
+  control.hidden = true;
+}
+
 /** Call `listener` now and after every change of language. */
 export function whenSpoken(listener) {
   listeners.push(listener);
@@ -132,7 +158,9 @@ whenSpoken(() => {
 });
 toggle.addEventListener("click", async () => {
   const other = current === "zh" ? "en" : "zh";
-  words = await wordsOf(other);
+  const wanted = await wordsOf(other).catch(() => null);
+  if (!wanted) return problem("offline");
+  words = wanted;
   current = other;
   speak();
   try {
@@ -144,8 +172,23 @@ toggle.addEventListener("click", async () => {
 
 /** One language is loaded: the other one only when it is wanted. */
 async function wordsOf(tongue) {
-  return (await import(`./words/${tongue}.js`)).words;
+  return (await load(`./words/${tongue}.js`)).words;
 }
+
+/**
+ * A module that comes when it is needed. Some browsers remember for ever that one was lost, so the
+ * next try asks for it by another name.
+ */
+export function load(module) {
+  const n = lost.get(module);
+  return import(n ? `${module}?${n}` : module).catch((error) => {
+    lost.set(module, (n ?? 0) + 1);
+    throw error;
+  });
+}
+
+/** What a press needs: `act(module)`, or the shopper is told that it was lost on the way. */
+export const pressed = (module, act) => load(module).then(act, () => problem("offline"));
 
 function remembered() {
   const value = stored(MEMORY);

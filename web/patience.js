@@ -1,6 +1,6 @@
 // After a silence the shopper is told, and may go on waiting or stop.
 
-import { word, wordButton } from "./language.js";
+import { hide, word, wordButton } from "./language.js";
 
 // After this long without a word, in ms.
 const SILENCE = 5000;
@@ -10,10 +10,10 @@ export class Patience {
 
   /**
    * Stands after `note`, which says what is being done: `remark(key)` changes it. `grow(lengthen)`
-   * does what makes the page longer.
+   * does what makes the page longer. `other` gets the focus of what goes.
    */
-  constructor(note, { remark, announce, grow, stop }) {
-    Object.assign(this, { remark, announce, grow });
+  constructor(note, { remark, announce, grow, stop, other }) {
+    Object.assign(this, { remark, announce, grow, other });
     this.line = Object.assign(document.createElement("p"), { className: "patience", hidden: true });
     for (const [key, act] of [["goOnWaiting", () => this.listen()], ["cancel", stop]]) {
       this.line.append(wordButton("quiet-button", key, act));
@@ -25,7 +25,7 @@ export class Patience {
   listen() {
     clearTimeout(this.#timer);
     if (!this.line.hidden) this.remark("looking");
-    this.line.hidden = true;
+    hide(this.line, this.other);
     this.#timer = setTimeout(() => this.grow(() => {
       this.remark("stillLooking");
       this.line.hidden = false;
@@ -35,6 +35,6 @@ export class Patience {
 
   end() {
     clearTimeout(this.#timer);
-    this.line.hidden = true;
+    hide(this.line, this.other);
   }
 }

@@ -2,7 +2,7 @@
 // (one that is no photo is refused without a request), and samples for who has none at hand.
 
 import { readJson } from "./api.js";
-import { at, language, whenSpoken } from "./language.js";
+import { at, language, load, pressed, whenSpoken } from "./language.js";
 
 /** Whether there is a mouse, and so a keyboard that covers nothing. */
 export const desk = matchMedia("(hover: hover) and (pointer: fine)");
@@ -28,28 +28,25 @@ const TRIES = 4;
 const MIN_SIDE = 32;
 const MAX_ASPECT = 100;
 const MAX_PIXELS = 60_000_000;
+const MAX_WEBP_PIXELS = 30_000_000;
 
-/** Why a file is not taken: `word` is a key of words/. */
-export class PhotoProblem extends Error {
-  constructor(word) {
-    super(word);
-    this.word = word;
-  }
-}
+/** Why a file is not taken: an error whose `word` is a key of words/. */
+const unfit = (word) => Object.assign(new Error(word), { word });
 
 /**
  * File or Blob → `{preview, ready}`, as soon as it can be seen: an address to show, and a promise of
- * `{blob}` to send, with its true type. Both raise PhotoProblem. A photo that is `shared` with others
+ * `{blob}` to send, with its true type. Both raise what is `unfit`. A photo that is `shared` with others
  * goes up as it is, since their answers are in the cache.
  */
 export async function prepare(file, { shared = false } = {}) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
+  const gone = () => { throw unfit("photoGone"); }; // moved, or only in a cloud
+  const bytes = new Uint8Array(await file.arrayBuffer().catch(gone));
   const element = await show(file, bytes);
   const { naturalWidth: width, naturalHeight: height } = element;
   const short = Math.min(width, height);
   if (short < MIN_SIDE || Math.max(width, height) > MAX_ASPECT * short) {
     URL.revokeObjectURL(element.src);
-    throw new PhotoProblem("photoTooSmall");
+    throw unfit("photoTooSmall");
   }
   const ready = made(bytes, element, shared ? SENT_AS_IS_BYTES : affordable());
   ready.catch(() => {}); // whoever sends it sees the problem
@@ -57,7 +54,7 @@ export async function prepare(file, { shared = false } = {}) {
 }
 
 async function show(file, bytes) {
-  if (isCut(bytes)) throw new PhotoProblem("photoCut"); // browsers show what there is of it
+  if (await isCut(bytes)) throw unfit("photoCut"); // browsers show what there is of it
   const element = new Image();
   element.src = URL.createObjectURL(file);
   try {
@@ -67,15 +64,17 @@ async function show(file, bytes) {
     // No photo, or of a kind that this browser does not know.
   }
   URL.revokeObjectURL(element.src);
-  throw new PhotoProblem(isHeic(bytes) ? "photoHeic" : "photoUnreadable");
+  throw unfit(isHeic(bytes) ? "photoHeic" : "photoUnreadable");
 }
 
 async function made(bytes, element, most) {
   const { naturalWidth: width, naturalHeight: height } = element;
-  if (bytes.length <= most && width * height <= MAX_PIXELS) {
-    const type = plainType(bytes);
+  const type = plainType(bytes);
+  const pixels = type === "image/webp" ? MAX_WEBP_PIXELS : MAX_PIXELS;
+  // Whether one without an end is whole the API sees best in the file itself.
+  if (type && ((bytes.length <= most && width * height <= pixels) || lacksEnd(bytes))) {
     // Of the bytes: the file itself may be gone when the second question is asked.
-    if (type) return { blob: new Blob([bytes], { type }) };
+    return { blob: new Blob([bytes], { type }) };
   }
   return { blob: await smaller(element, most) };
 }
@@ -118,13 +117,13 @@ async function drawn(element, scale, quality) {
   canvas.width = Math.max(MIN_SIDE, Math.round(width * scale));
   canvas.height = Math.max(MIN_SIDE, Math.round(height * scale));
   const context = canvas.getContext("2d");
-  if (!context) throw new PhotoProblem("photoUnreadable"); // no memory for it
+  if (!context) throw unfit("photoUnreadable"); // no memory for it
   context.fillStyle = "#fff"; // JPEG has no alpha; the API flattens on white too
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(element, 0, 0, canvas.width, canvas.height);
   const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
-  if (!blob) throw new PhotoProblem("photoUnreadable");
+  if (!blob) throw unfit("photoUnreadable");
   return blob;
 }
 
@@ -146,31 +145,45 @@ const isPng = (bytes) => text(bytes, 0, 8) === "\x89PNG\r\n\x1a\n";
 const isWebp = (bytes) => text(bytes, 0, 4) === "RIFF" && text(bytes, 8, 12) === "WEBP";
 const isHeic = (bytes) => /^ftyp(hei|hev|mif1|msf1)/.test(text(bytes, 4, 12));
 
-/** Whether its end is missing, as after a download that broke. */
-function isCut(bytes) {
-  const view = new DataView(bytes.buffer);
-  if (isPng(bytes)) return !text(bytes, Math.max(0, bytes.length - 4096), bytes.length).includes("IEND");
-  if (isWebp(bytes)) return view.getUint32(4, true) + 8 > bytes.length;
+/** Whether a part is missing, as after a download that broke. */
+async function isCut(bytes) {
+  if (isPng(bytes)) {
+    const [name, end] = chunks(bytes).at(-1) ?? [];
+    return name !== "IEND" && !(end <= bytes.length); // the API needs no IEND
+  }
+  if (isWebp(bytes)) return new DataView(bytes.buffer).getUint32(4, true) + 8 > bytes.length;
+  // What cannot be seen here the API sees.
+  return lacksEnd(bytes) && load("./cut.js").then((cut) => cut.isCut(bytes)).catch(() => false);
+}
+
+/** Whether it is a JPEG without an end mark. */
+function lacksEnd(bytes) {
   if (!isJpeg(bytes)) return false;
+  const view = new DataView(bytes.buffer);
   // Past the segments, whose thumbnails have an end of their own, to where the scan begins.
   let at = 2;
   while (at + 4 < bytes.length && bytes[at] === 0xff && bytes[at + 1] !== 0xda) {
     at += bytes[at + 1] === 0xff ? 1 : 2 + view.getUint16(at + 2);
   }
-  for (let end = bytes.length - 2; end > at; end--) {
-    if (bytes[end] === 0xff && bytes[end + 1] === 0xd9) return false;
-  }
-  return true;
+  let end = bytes.length;
+  while ((end = bytes.lastIndexOf(0xd9, end - 1)) > at && bytes[end - 1] !== 0xff);
+  return end <= at;
 }
 
 function isAnimatedPng(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  for (let at = 8; at + 8 < bytes.length; at += 12 + view.getUint32(at)) {
-    const chunk = text(bytes, at + 4, at + 8);
-    if (chunk === "acTL") return true;
-    if (chunk === "IDAT") return false;
+  return chunks(bytes).find(([name]) => name === "acTL" || name === "IDAT")?.[0] === "acTL";
+}
+
+/** What a PNG consists of: names, and where each chunk ends. */
+function chunks(bytes) {
+  const view = new DataView(bytes.buffer);
+  const all = [];
+  for (let at = 8; at + 8 <= bytes.length && all.at(-1)?.[0] !== "IEND";) {
+    const name = text(bytes, at + 4, at + 8);
+    at += 12 + view.getUint32(at);
+    all.push([name, at]);
   }
-  return false;
+  return all;
 }
 
 /**
@@ -186,23 +199,13 @@ export function watchSources({ take, refuse }) {
       if (file) take(file);
     });
   }
-  at("crop").addEventListener("click", () => takePart(at("photo"), at("crop"), take));
+  at("crop").addEventListener("click", () =>
+    pressed("./crop.js", ({ takePart }) => takePart(at("photo"), at("crop"), take)));
   if (!desk.matches) return;
-  import("./drop.js").then(({ watchDrops }) => {
+  load("./drop.js").then(({ watchDrops }) => {
     watchDrops(at("tag"), at("question"), { take, refuse });
-  });
+  }, () => {}); // there are buttons
 }
-
-/** Hands a part of the image `photo`, which its shopper frames, to `take(file)`: once, however often
- * `button` is pressed meanwhile. */
-export async function takePart(photo, button, take) {
-  if (framed.has(photo)) return;
-  framed.add(photo);
-  const framing = import("./crop.js").then(({ crop }) => crop(photo, button));
-  const part = await framing.finally(() => framed.delete(photo));
-  if (part) take(part);
-}
-const framed = new WeakSet();
 
 /** What a sample shows and what one may ask about it, in the page's language. */
 export const nameOf = (sample) => sample[`alt_${language()}`] ?? "";
@@ -233,9 +236,7 @@ function entry(sample, choose) {
   whenSpoken(() => {
     picture.alt = nameOf(sample);
   });
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "sample";
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "sample" });
   button.dataset.file = sample.file;
   button.append(picture);
   button.addEventListener("click", async () => {

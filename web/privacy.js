@@ -1,5 +1,7 @@
 // What is kept of a shopper, here and at the server, and how to delete it.
 
+import { hasSession, withSession } from "./api.js";
+import { forgetAll } from "./kept.js";
 import { say, stored } from "./language.js";
 import { style } from "./style.js";
 
@@ -62,7 +64,7 @@ async function twice(button, act) {
   }
   withdraw(button);
   button.setAttribute("aria-disabled", "true");
-  const key = await act();
+  const key = await act().catch(() => "deleteHereFailed");
   button.removeAttribute("aria-disabled");
   say(dialog.querySelector(".told"), key);
 }
@@ -76,16 +78,18 @@ function withdraw(button) {
 /** → the word for what has been done. */
 async function deleteHere(forget) {
   await forget();
-  const { forgetAll } = await import("./kept.js");
   await forgetAll();
   return "deletedHere";
 }
 
+/** First nothing more goes up: what arrived after its erasure would stay. */
 async function deleteEverywhere(forget) {
-  const response = await fetch("v1/users/me/data", { method: "DELETE" }).catch(() => null);
-  // 401: without a session there is nothing of this browser at the server.
-  const there = response?.status === 200 || response?.status === 401;
-  await deleteHere(forget);
-  if (there) return "deletedAll";
+  await forget();
+  const headers = withSession({});
+  const response = await fetch("v1/users/me/data", { method: "DELETE", headers }).catch(() => null);
+  await forgetAll();
+  if (response?.status === 200) return "deletedAll";
+  // Without a session there is nothing of this browser at the server, or nobody knows what.
+  if (response?.status === 401) return hasSession() ? "deletedUnknown" : "deletedAll";
   return response?.status === 202 ? "deletedLater" : "deleteFailed";
 }

@@ -1,5 +1,6 @@
 // Two thumbs under an answer, and after a thumb down a line to say why.
 
+import { withSession } from "./api.js";
 import { label, say, word } from "./language.js";
 import { style } from "./style.js";
 
@@ -96,7 +97,7 @@ export class Thumbs {
 }
 
 async function cast(vote) {
-  const headers = { "content-type": "application/json" };
+  const headers = withSession({ "content-type": "application/json" });
   try {
     const body = JSON.stringify(vote);
     return (await fetch("v1/feedback", { method: "POST", body, headers })).ok;

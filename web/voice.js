@@ -22,6 +22,13 @@ button.parentElement.before(line);
 let listening = null;
 let told = false; // what agreeing means
 
+/** Ends it for good: the question has been asked, or another photo is on the screen. */
+export function hush() {
+  if (!listening) return;
+  listening.onresult = null; // some come after its end
+  listening.abort();
+}
+
 /** Begins to listen, or ends it. */
 export async function listen() {
   if (listening) return listening.stop();
@@ -33,8 +40,10 @@ export async function listen() {
   if (processLocally) listening.processLocally = true;
   const box = at("question");
   const before = box.value && `${box.value.trimEnd()} `;
+  let heard = box.value;
   listening.onresult = ({ results }) => {
-    box.value = before + [...results].map(([{ transcript }]) => transcript).join("");
+    if (box.value !== heard) return hush(); // she types meanwhile
+    box.value = heard = before + [...results].map(([{ transcript }]) => transcript).join("");
     box.dispatchEvent(new Event("input"));
   };
   let reason = null;

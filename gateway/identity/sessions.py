@@ -20,7 +20,8 @@ REMEMBERED = 4_096
 MAX_CHARS = 80
 # A session's first digits say where it began: roll-ups count sessions of one request by them.
 ORIGIN_DIGITS = 16
-# A browser says so on our own page, or where somebody has typed the address. It keeps cookies.
+# A browser says so on our own page, or where somebody has typed the address. It keeps cookies,
+# unless the page says by the header that ours did not come back.
 _OWN_PAGE = ("same-origin", "none")
 
 
@@ -66,5 +67,6 @@ def cookie(signed: str) -> str:
 
 
 def wants_token(headers: Mapping[str, str]) -> bool:
-    """Not our own page: it has the cookie, and no script may read that."""
-    return headers.get("sec-fetch-site") not in _OWN_PAGE
+    """Of a new session. Not our own page: it has the cookie, and no script may read that. Where the
+    cookie does not come back it sends the header, whatever stands in it."""
+    return SESSION_HEADER in headers or headers.get("sec-fetch-site") not in _OWN_PAGE

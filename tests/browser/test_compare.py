@@ -142,7 +142,8 @@ window.SpeechRecognition = class {
   static available = () => new Promise((done) => setTimeout(done, 50, LOCAL));  // as a process away
   start() { heard.push(this); }
   stop() { this.onend(); }
-  say(...texts) { this.onresult({ results: texts.map((transcript) => [{ transcript }]) }); }
+  abort() { this.aborted = true; this.onerror({ error: "aborted" }); this.onend(); }
+  say(...texts) { this.onresult?.({ results: texts.map((transcript) => [{ transcript }]) }); }
 };
 """
 
@@ -185,6 +186,30 @@ def test_speech_stays_on_a_device_that_understands_it(open_page: OpenPage) -> No
     status = page.locator(".composer").get_by_role("status").filter(visible=True)
     expect(status).to_have_text("请说…")
     assert page.evaluate("heard[0].processLocally") is True
+
+
+def test_what_is_heard_after_the_question_stays_out_of_the_next(open_page: OpenPage) -> None:
+    page = open_page(before=lambda page: page.add_init_script(speech("available")))
+    microphone, box = page.locator("#speak"), page.locator("#question")
+    for number, leave in enumerate(("ask", "change", "type")):
+        choose_sample(page, number)
+        microphone.click()
+        expect(microphone).to_have_attribute("aria-pressed", "true")
+        page.evaluate("number => heard[number].say('这是真皮')", number)
+        expect(box).to_have_value("这是真皮")
+        if leave == "ask":
+            page.click("#send")
+        elif leave == "change":
+            page.click("#change")
+            choose_sample(page, 5)
+        else:
+            box.press_sequentially("吗")
+        left = box.input_value()
+        page.evaluate("number => heard[number].say('这是真皮吗？嗯')", number)
+        expect(box).to_have_value(left)
+        expect(microphone).to_have_attribute("aria-pressed", "false")
+        assert page.evaluate("number => heard[number].aborted", number) is True
+        page.click("#change")
 
 
 def test_where_no_browser_listens_there_is_no_microphone(open_page: OpenPage) -> None:

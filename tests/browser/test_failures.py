@@ -8,7 +8,8 @@ from playwright.sync_api import Page, expect
 from contract.errors import InvalidField
 from tests.browser import wire
 from tests.browser.conftest import OpenPage
-from tests.browser.shopper import ask_and_wait, choose_sample, wait_for_models
+from tests.browser.shopper import ask, ask_and_wait, choose_sample, wait_for_models
+from tests.support.servers import wait_until
 
 RESOURCE = "Failed to load resource"  # how Chromium logs any status of 400 and above
 QUESTION = "这是真皮吗？"
@@ -131,6 +132,59 @@ def test_a_lost_network_is_told_and_the_next_try_works(open_page: OpenPage) -> N
     page.context.set_offline(False)
     exchange.locator(".retry").click()
     expect(exchange).to_have_attribute("data-state", "done")
+
+
+LOST = ("Failed to fetch dynamically imported module", "ERR_FAILED", RESOURCE)
+
+
+def test_a_part_of_the_page_that_is_lost_is_a_lost_network(open_page: OpenPage) -> None:
+    page = open_page(expects=LOST)
+    choose_sample(page)
+    ask_and_wait(page, QUESTION)
+    page.route("**/turns.js*", lambda route: route.abort(), times=1)
+    exchange = ask_and_wait(page, "那适合送给谁？", "failed")
+    expect(exchange.locator(".note")).to_contain_text("网络连接失败")
+    exchange.locator(".retry").click()
+    expect(exchange).to_have_attribute("data-state", "done")
+
+
+def test_a_lost_part_that_only_reads_the_answer_is_asked_for_again(open_page: OpenPage) -> None:
+    page = open_page(expects=LOST)
+    page.route("**/answer.js*", lambda route: route.abort(), times=1)
+    choose_sample(page)
+    exchange = ask_and_wait(page, QUESTION)
+    expect(exchange.locator(".answer")).not_to_be_empty()
+
+
+def test_a_memory_that_is_lost_on_the_way_holds_nothing_up(open_page: OpenPage) -> None:
+    page = open_page(expects=LOST)
+    choose_sample(page)
+    ask_and_wait(page, QUESTION)
+    wait_until("kept", lambda: page.evaluate("localStorage.getItem('shopsight.kept')"))
+    page.route("**/kept.js*", lambda route: route.abort())
+    page.reload()
+    page.wait_for_selector("body:not([data-settling])")
+    choose_sample(page)
+    ask_and_wait(page, QUESTION)
+
+
+@pytest.mark.parametrize("key", ["重试", "继续等", "取消"])
+def test_a_button_that_goes_hands_the_focus_on(open_page: OpenPage, key: str) -> None:
+    page = open_page(expects=(RESOURCE,))
+    page.clock.install()
+    choose_sample(page)
+    page.route("**/v1/ask", lambda route: None)
+    if key == "重试":
+        page.route("**/v1/ask", lambda route: route.abort(), times=1)
+    exchange = ask(page, QUESTION)
+    if key == "重试":
+        exchange.locator(".retry").press("Enter")
+    else:
+        expect(exchange).to_have_attribute("data-state", "answering")
+        page.clock.run_for(6_000)
+        exchange.get_by_role("button", name=key).press("Enter")
+    expect(exchange.locator(".question")).to_be_focused()
+    expect(exchange.get_by_role("button", name=key)).to_be_hidden()
 
 
 @pytest.mark.parametrize(("reason", "words"), [

@@ -246,6 +246,58 @@ def test_a_cut_photo_is_told_at_once_and_not_sent(
     assert (requests.count("/v1/images"), requests.count("/v1/ask")) == (1, 1)
 
 
+def _without_end(kind: str) -> bytes:
+    file = BytesIO()
+    _noisy(640, 480).save(file, kind)
+    end = b"\xff\xd9" if kind == "JPEG" else b"\x00\x00\x00\x00IEND"
+    return file.getvalue()[: file.getvalue().rindex(end)]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_photo_that_lacks_only_its_end_mark_is_taken(open_page: OpenPage, kind: str) -> None:
+    page = open_page()
+    uploads: list[Any] = []
+    page.on("request", lambda each: uploads.append(each) if "v1/images" in each.url else None)
+    data = _without_end(kind)
+    photo = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": data}
+    page.set_input_files("#photo-file", photo)  # type: ignore[arg-type]
+    expect(page.locator("#composer")).to_be_visible()
+    ask_and_wait(page, QUESTION)
+    (upload,) = uploads
+    assert upload.response().status == 201
+    if kind == "JPEG":  # as it is: the API judges it
+        assert int(upload.all_headers()["content-length"]) == len(data)
+
+
+def test_what_stands_behind_a_photos_end_does_not_matter(open_page: OpenPage) -> None:
+    page = open_page(before=overhear)
+    file = BytesIO()
+    _picture(640, 480).save(file, "PNG")
+    _upload(page, "photo.png", file.getvalue() + b"x" * 5000, "image/png")
+
+
+def test_a_webp_of_more_pixels_than_the_api_takes_is_drawn_smaller(open_page: OpenPage) -> None:
+    page = open_page(before=overhear)
+    file = BytesIO()
+    Image.new("RGB", (6400, 6400), (200, 30, 30)).save(file, "WEBP", quality=40, method=0)
+    photo = _upload(page, "photo.webp", file.getvalue(), "image/webp")
+    assert photo["type"] == "image/jpeg"
+    assert 320 <= photo["width"] == photo["height"] <= 1600
+
+
+def test_a_file_that_cannot_be_read_is_told(open_page: OpenPage) -> None:
+    page = open_page()
+    gone = "() => Promise.reject(new DOMException('gone', 'NotReadableError'))"
+    page.evaluate(f"() => {{ Blob.prototype.arrayBuffer = {gone}; }}")
+    file = BytesIO()
+    _picture(640, 480).save(file, "JPEG")
+    photo = {"name": "bag.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
+    page.set_input_files("#photo-file", photo)  # type: ignore[arg-type]
+    expect(page.locator("#photo-problem")).to_contain_text("读不到这个文件")
+    page.click("#language")
+    expect(page.locator("#photo-problem")).to_contain_text("cannot be read")
+
+
 def test_a_photo_that_the_api_refuses_is_told_before_any_question(open_page: OpenPage) -> None:
     page = open_page(expects=("422",))
     refused = refusal(

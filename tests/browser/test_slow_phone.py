@@ -53,7 +53,7 @@ def test_little_is_fetched_before_the_first_question(open_page: OpenPage) -> Non
     before = len(requests)
     expect(page.locator(".product")).to_be_attached()  # who waits gets the card, and no more
     files = {urlsplit(each.url).path for each in requests[before:]} - {"/v1/images"}
-    assert files <= {"/card.js", "/style.js", "/card.css"}
+    assert files <= {"/card.js", "/answer.js", "/style.js", "/card.css"}
 
 
 def test_no_sample_is_fetched_while_a_photo_is_asked_about(open_page: OpenPage) -> None:
@@ -126,6 +126,37 @@ def test_who_stops_need_not_wait_for_the_upload(open_page: OpenPage) -> None:
     exchange = ask(page, "这是真皮吗？")
     page.click("#send")
     expect(exchange).to_have_attribute("data-state", "stopped")
+
+
+def test_an_upload_that_hangs_is_sent_again_after_a_stop(open_page: OpenPage) -> None:
+    page = open_page()
+    uploads: list[str] = []
+    page.on("request", lambda each: uploads.append(each.url) if "v1/images" in each.url else None)
+    page.route("**/v1/images", lambda route: None, times=1)
+    choose_sample(page)
+    exchange = ask(page, "这是真皮吗？")
+    page.click("#send")
+    expect(exchange).to_have_attribute("data-state", "stopped")
+    expect(page.locator("#upload")).to_be_hidden()
+    exchange.locator(".retry").click()
+    expect(exchange).to_have_attribute("data-state", "done")
+    assert len(uploads) == 2
+
+
+def test_an_upload_that_hangs_ends_by_itself(open_page: OpenPage) -> None:
+    page = open_page(before=wire.overhear)
+    page.clock.install()
+    page.route("**/v1/images", lambda route: None, times=1)
+    choose_sample(page)
+    expect(page.locator("#upload")).to_be_visible()
+    exchange = ask(page, "这是真皮吗？")
+    for _ in range(5):
+        page.clock.run_for(5_000)
+    expect(exchange).to_have_attribute("data-state", "done")
+    assert "image_id" not in wire.asked(page)[0]  # the question has brought the photo along
+    page.locator(".chip").first.click()
+    expect(page.locator('.exchange[data-state="done"]')).to_have_count(2)
+    assert "image_id" in wire.asked(page)[1]
 
 
 def test_samples_are_thumbnails_until_they_are_chosen(open_page: OpenPage) -> None:

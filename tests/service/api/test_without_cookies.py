@@ -68,6 +68,17 @@ def test_our_own_page_gets_no_token(gateway: str) -> None:
     assert "HttpOnly" in first.headers["set-cookie"]
 
 
+def test_our_own_page_gets_a_token_where_the_cookie_does_not_come_back(gateway: str) -> None:
+    told = {**OWN_PAGE, SESSION_HEADER: "no-cookies"}
+    with_cookie = uploaded(gateway, **OWN_PAGE).headers["set-cookie"].partition(";")[0]
+    assert SESSION_HEADER not in uploaded(gateway, **told, cookie=with_cookie).headers
+    first = uploaded(gateway, **told)
+    own = {**OWN_PAGE, **token_of(first)}
+    again = uploaded(gateway, **own)
+    assert again.json()["id"] == first.json()["id"], "one session, and so one upload"
+    assert SESSION_HEADER not in again.headers
+
+
 def test_whoever_has_the_token_votes_on_the_answer_it_came_with(
     gateway: str, engine: Engine
 ) -> None:
