@@ -2,6 +2,7 @@
 // Where it is forbidden or full, the page goes on without a memory.
 
 import { AskFailure } from "./api.js";
+import { load } from "./language.js";
 
 // Set in localStorage once there is something: who has nothing kept does not load this module.
 const MARK = "shopsight.kept";
@@ -9,7 +10,8 @@ const DATABASE = "shopsight";
 const STORE = "conversations";
 const MOST = 20;
 const MOST_BYTES = 20_000_000;
-// Longer than that and what was asked goes, as the server's own log of it does (docs/privacy.md).
+// So long after its first question all of a conversation goes, as in the server's own log
+// (docs/privacy.md).
 const LONGEST_MS = 30 * 24 * 3600 * 1000;
 
 let opened = null;
@@ -36,16 +38,31 @@ async function within(mode, work) {
 }
 
 function inTurn(change) {
-  last = last.then(change).catch(() => {});
-  return last;
+  const done = last.then(change);
+  last = done.catch(() => {});
+  return done;
 }
 
-/** All that is kept, the oldest first; nothing where nothing can be read. */
+/** All that is kept, the latest first. */
 async function all() {
-  const records = await within("readonly", (store) => store.getAll()).catch(() => []);
-  return records
-    .filter(({ at }) => Date.now() - at < LONGEST_MS)
-    .sort((one, other) => one.at - other.at);
+  const records = await within("readonly", (store) => store.getAll());
+  return records.sort((one, other) => other.at - one.at);
+}
+
+const isOld = ({ at, begun = at }) => Date.now() - begun >= LONGEST_MS;
+
+/** Deletes what is too old, and the oldest of what is too much. → what stays, the latest first. */
+async function prune() {
+  const records = await all();
+  const young = records.filter((record) => !isOld(record));
+  const bytes = (count) => young.slice(0, count + 1).reduce(largeness, 0);
+  const stay = young.filter((_, place) => place < MOST && bytes(place) <= MOST_BYTES);
+  const go = records.filter((record) => !stay.includes(record));
+  if (go.length) {
+    await within("readwrite", (store) => go.forEach(({ key }) => store.delete(key)));
+  }
+  if (!stay.length) localStorage.removeItem(MARK);
+  return stay;
 }
 
 /** Keep a conversation as it is now, and let the oldest go. */
@@ -55,31 +72,26 @@ export function keep(conversation) {
     if (conversation.gone) return;
     await within("readwrite", (store) => store.put(record));
     localStorage.setItem(MARK, "1");
-    const records = (await all()).reverse();
-    const bytes = (count) => records.slice(0, count + 1).reduce(largeness, 0);
-    const old = records.filter((_, place) => place >= MOST || bytes(place) > MOST_BYTES);
-    if (old.length) {
-      await within("readwrite", (store) => old.forEach(({ key }) => store.delete(key)));
-    }
+    await prune();
   });
 }
 
 const largeness = (sum, { blob, second }) => sum + blob.size + (second?.blob.size ?? 0);
 
-export function forget(key) {
-  return inTurn(() => within("readwrite", (store) => store.delete(key)));
-}
-
 export function forgetAll() {
   return inTurn(async () => {
-    localStorage.removeItem(MARK);
+    if (!(await database().catch(() => null))) return; // forbidden: nothing is kept
     await within("readwrite", (store) => store.clear());
+    localStorage.removeItem(MARK);
   });
 }
 
-async function recordOf({ photos, draft, exchanges }) {
+async function recordOf(conversation) {
+  const { photos, draft, exchanges } = conversation;
   const [first, second] = await Promise.all(photos.map(photoOf));
-  return { ...first, second, draft, at: Date.now(), exchanges: exchanges.map(exchangeOf) };
+  const at = Date.now();
+  const begun = (conversation.begun ??= at);
+  return { ...first, second, draft, at, begun, exchanges: exchanges.map(exchangeOf) };
 }
 
 async function photoOf({ key, sample, number, ready, id, cards }) {
@@ -99,10 +111,14 @@ function exchangeOf({ question, suggested, compared, text, outcome, vote, ...exc
 
 /** What was kept, shown as if it had just been answered. `converse(photo)` makes room. */
 export async function restore(converse) {
-  for (const { second, draft, exchanges, ...first } of await all()) {
+  const records = await inTurn(prune);
+  for (const { second, draft, exchanges, at, begun = at, ...first } of records.reverse()) {
+    // Lost on the way: the pair stays kept, and is not shown this time.
+    const { pair } = (second && (await load("./compare.js").catch(() => null))) ?? {};
+    if (second && !pair) continue;
     const conversation = converse(ready(first));
-    if (second) (await import("./compare.js")).pair(conversation, ready(second));
-    conversation.draft = draft;
+    if (second) pair(conversation, ready(second));
+    Object.assign(conversation, { draft, begun });
     for (const exchange of exchanges) refill(conversation, exchange);
   }
 }

@@ -182,6 +182,53 @@ def test_no_more_than_twenty_conversations_are_kept(open_page: OpenPage) -> None
     assert "old 0" not in keys
 
 
+# `begun` so many days ago, and used today.
+_AGE = """async (days) => {
+  const request = indexedDB.open("shopsight");
+  const database = await new Promise((done) => {
+    request.onsuccess = () => done(request.result);
+  });
+  const change = database.transaction("conversations", "readwrite");
+  const all = change.objectStore("conversations").getAll();
+  all.onsuccess = () => {
+    const [one] = all.result;
+    change.objectStore("conversations").put({ ...one, begun: Date.now() - days * 86_400_000 });
+  };
+  await new Promise((done) => { change.oncomplete = done; });
+  database.close();
+}"""
+
+
+@pytest.mark.parametrize("days", [29, 31])
+def test_what_is_too_old_is_deleted_when_the_page_opens(open_page: OpenPage, days: int) -> None:
+    page = open_page()
+    choose_sample(page)
+    ask_and_wait(page, "这是什么？")
+    wait_until_kept(page, 1)
+    page.evaluate(_AGE, days)
+    page.click("#change")
+    reload(page)
+    expect(page.locator("#shelf")).to_be_visible(visible=days < 30)
+    assert len(kept(page)) == (1 if days < 30 else 0)
+
+
+def test_what_is_too_old_is_deleted_when_something_else_is_kept(open_page: OpenPage) -> None:
+    page = open_page()
+    choose_sample(page)
+    ask_and_wait(page, "这是什么？")
+    wait_until_kept(page, 1)
+    page.evaluate(_AGE, 31)
+    page.click("#change")
+    choose_sample(page, 1)
+    ask_and_wait(page, "什么颜色？")
+    for _ in range(100):
+        asked = [each["question"] for record in kept(page) for each in record["exchanges"]]
+        if asked == ["什么颜色？"]:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"kept: {asked}")
+
+
 def test_back_returns_to_picking_and_forward_to_the_conversation(open_page: OpenPage) -> None:
     page = open_page()
     choose_sample(page, 0)
