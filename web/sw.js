@@ -1,7 +1,7 @@
 // The service worker: the page without a network, and photos that other apps share with it. The API is
 // none of its business.
 
-const SHELL = "shopsight-shell";
+const SHELL = "shopsight-shell"; // its name in installed.js
 const SHARES = "shopsight-shared";
 const SHARED = "shared-photo"; // its name in installed.js
 
@@ -13,26 +13,32 @@ self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (origin !== self.location.origin || pathname.includes("/v1/")) return;
   if (request.method === "POST" && pathname.endsWith("/share")) event.respondWith(share(request));
-  else if (request.method === "GET") event.respondWith(fetched(request));
+  else if (request.method === "GET") event.respondWith(fetched(event));
 });
 
 /** From the network, so that an old page never meets a newer server; without one, as it was. */
-async function fetched(request) {
-  const cache = await caches.open(SHELL);
+async function fetched(event) {
+  const { request } = event;
+  let response;
   try {
-    const response = await fetch(request);
-    if (response.ok) await cache.put(request, response.clone());
-    return response;
+    response = await fetch(request);
   } catch (error) {
-    const before = await cache.match(request, { ignoreSearch: true });
+    const before = await kept(request).catch(() => null);
     if (before) return before;
     throw error;
   }
+  // Whole files only. What has come counts, whether or not there is room to keep it.
+  if (response.status === 200) event.waitUntil(keep(request, response.clone()).catch(() => {}));
+  return response;
 }
+
+const kept = async (request) =>
+  (await caches.open(SHELL)).match(request, { ignoreSearch: true });
+const leave = async (photo) => (await caches.open(SHARES)).put(SHARED, photo);
+const keep = async (request, response) => (await caches.open(SHELL)).put(request, response);
 
 async function share(request) {
   const photo = (await request.formData()).get("photo");
-  const cache = await caches.open(SHARES);
-  if (photo) await cache.put(SHARED, new Response(photo));
+  if (photo) await leave(new Response(photo)).catch(() => {}); // the page says that there is none
   return Response.redirect("./?shared", 303);
 }

@@ -6,6 +6,7 @@ from gateway.cli.embedded import Stack
 from tests.browser.conftest import OpenPage
 from tests.browser.network import network_to
 from tests.browser.shopper import ask_and_wait, choose_sample
+from tests.support.servers import wait_until
 
 _SHARE = """async () => {
   const canvas = new OffscreenCanvas(300, 200);
@@ -38,6 +39,61 @@ def test_without_a_network_the_page_opens_with_what_it_remembers(
         page.reload()
         page.wait_for_selector("body:not([data-settling])")
         expect(page.locator(".exchange:visible .question")).to_have_text("这是什么？")
+
+
+def test_a_first_visit_is_enough_to_open_without_a_network(
+    open_page: OpenPage, embedded_stack: Stack
+) -> None:
+    with network_to(embedded_stack.url) as network:
+        told = ("Failed to load resource", "Failed to fetch", "ERR_")
+        page = open_page(site=network.url, service_workers="allow", expects=told)
+        choose_sample(page)
+        ask_and_wait(page, "这是什么？")
+        page.evaluate("navigator.serviceWorker.ready")
+        whole = """async () => {
+          const names = ["./", "app.js", "shelf.js", "privacy.css", "thumbs.css", "words/zh.js"];
+          const cache = await caches.open("shopsight-shell");
+          return (await Promise.all(names.map((name) => cache.match(name)))).every(Boolean)
+            && localStorage.getItem("shopsight.kept");
+        }"""
+        wait_until("kept", lambda: page.evaluate(whole))
+        context = page.context
+        page.close()
+        network.lose()
+        again = context.new_page()
+        again.goto(f"{network.url}/")
+        again.wait_for_selector("body:not([data-settling])")
+        again.locator("#shelf button").first.click()
+        expect(again.locator(".exchange:visible .question")).to_have_text("这是什么？")
+        expect(again.locator(".exchange:visible .timing")).to_be_visible()
+
+
+def test_what_the_network_brings_counts_though_there_is_no_room_to_keep_it(
+    open_page: OpenPage, embedded_stack: Stack
+) -> None:
+    page = open_page(service_workers="allow", expects=("Quota",))
+    install(page)
+    devtools = page.context.new_cdp_session(page)
+    limit = {"origin": embedded_stack.url, "quotaSize": 1000}
+    devtools.send("Storage.overrideQuotaForOrigin", limit)
+    fetched = """(range) => fetch("samples/red-dotted-umbrella.jpg", { headers: range }).then(
+      (response) => response.status, (error) => String(error))"""
+    assert page.evaluate(fetched, {}) == 200
+    assert page.evaluate(fetched, {"range": "bytes=0-9"}) == 206
+    page.reload()
+    page.wait_for_selector("body:not([data-settling])")
+
+
+def test_a_shared_photo_that_cannot_be_left_is_told(
+    open_page: OpenPage, embedded_stack: Stack
+) -> None:
+    page = open_page(service_workers="allow", expects=("Quota",))
+    install(page)
+    devtools = page.context.new_cdp_session(page)
+    limit = {"origin": embedded_stack.url, "quotaSize": 1000}
+    devtools.send("Storage.overrideQuotaForOrigin", limit)
+    page.goto(page.evaluate(_SHARE))
+    expect(page.locator("#photo-problem")).to_contain_text("读不到这个文件")
 
 
 def test_a_shared_photo_is_on_the_screen_at_once(
