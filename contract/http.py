@@ -13,11 +13,10 @@ from blake3 import blake3
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope, Send
 
 from contract import errors
 from contract.errors import ShopsightError
@@ -179,37 +178,6 @@ def json_error(
 def _methods_at(scope: Scope, routes: Sequence[BaseRoute]) -> set[str]:
     there = (route for route in routes if route.matches(scope)[0] is not Match.NONE)
     return {method for route in there if isinstance(route, Route) for method in route.methods or ()}
-
-
-async def answer_in_our_form(
-    app: ASGIApp, scope: Scope, receive: Receive, send: Send, given_up: ShopsightError
-) -> None:
-    """The app, whose failures uvicorn would answer with a 500 in plain text. `given_up`: of a
-    server that is told to end, what those are told whose answers are not there in time."""
-    started = False
-
-    async def send_noted(message: Message) -> None:
-        nonlocal started
-        started = True
-        await send(message)
-
-    try:
-        await app(scope, receive, send_noted)
-    except asyncio.CancelledError:
-        if not started:
-            await error_response(given_up, scope)(scope, receive, send)
-        raise
-    except Exception:
-        if started:  # the connection is closed, so that nobody takes the answer for whole
-            raise
-        log.exception("unhandled")
-        await error_response(errors.InternalError(), scope)(scope, receive, send)
-
-
-def error_response(error: ShopsightError, scope: Scope) -> JSONResponse:
-    headers = Headers(scope=scope)
-    language = preferred_language(headers.get("accept-language"))
-    return json_error(error, language, {"x-request-id": request_id(headers)})
 
 
 def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> None:

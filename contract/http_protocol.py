@@ -1,17 +1,23 @@
-"""uvicorn's HTTP/1.1 with limits for a request's head, errors in our shape, without upgrades.
+"""uvicorn's HTTP/1.1 with limits for a request's head, errors in our shape, also those that uvicorn
+would answer in plain text, without upgrades.
 
 ClientError: 431 HeadersTooLarge > 414 AddressTooLong · 501 UnsupportedTransferEncoding
 """
 
+import asyncio
 import json
+import logging
 import uuid
 from http import HTTPStatus
 
 import httptools
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract import errors
 from contract.errors import ClientError, ShopsightError
-from contract.http import MAX_BODY_BYTES
+from contract.http import MAX_BODY_BYTES, json_error, request_id
 from contract.process.heads import TimedHeads
 from contract.text.language import preferred_language
 
@@ -26,6 +32,8 @@ MAX_FIELDS = 200
 LINGER_S = 2
 # Of a body whose end is not here, so many bytes may wait for the app before reading pauses.
 UNREAD_BYTES = 64 * 1024
+
+log = logging.getLogger("shopsight")
 
 
 class HeadersTooLarge(ClientError):
@@ -198,3 +206,34 @@ class HttpProtocol(TimedHeads):
         self.transport.write(f"{status}{lines}\r\n".encode() + content)
         self.transport.write_eof()
         self.loop.call_later(LINGER_S, self.transport.close)
+
+
+async def answer_in_our_form(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, given_up: ShopsightError
+) -> None:
+    """The app, whose failures uvicorn would answer with a 500 in plain text. `given_up`: of a
+    server that is told to end, what those are told whose answers are not there in time."""
+    started = False
+
+    async def send_noted(message: Message) -> None:
+        nonlocal started
+        started = True
+        await send(message)
+
+    try:
+        await app(scope, receive, send_noted)
+    except asyncio.CancelledError:
+        if not started:
+            await error_response(given_up, scope)(scope, receive, send)
+        raise
+    except Exception:
+        if started:  # the connection is closed, so that nobody takes the answer for whole
+            raise
+        log.exception("unhandled")
+        await error_response(errors.InternalError(), scope)(scope, receive, send)
+
+
+def error_response(error: ShopsightError, scope: Scope) -> JSONResponse:
+    headers = Headers(scope=scope)
+    language = preferred_language(headers.get("accept-language"))
+    return json_error(error, language, {"x-request-id": request_id(headers)})

@@ -10,7 +10,8 @@ from prometheus_client import ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract.errors import NoReplica
-from contract.http import answer_in_our_form, install_error_handlers
+from contract.http import install_error_handlers
+from contract.http_protocol import answer_in_our_form
 from contract.pixels.decoder import PhotoDecoder
 from contract.process.traces import Traces
 from inference import routes

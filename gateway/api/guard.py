@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract.errors import BadRequest, Overloaded, ShopsightError
-from contract.http import MAX_DRAIN_BYTES, answer_in_our_form, error_response
+from contract.http import MAX_DRAIN_BYTES
+from contract.http_protocol import answer_in_our_form, error_response
 from gateway.api.hosts import READS, Hosts, cors_headers, is_cross_site, preflight_headers
 from gateway.errors import CrossSiteRequest, HostNotServed
 from gateway.identity.sessions import SESSION_COOKIE

@@ -40,7 +40,7 @@ OURS: dict[str, Any] = {
     "SESSION_LIMITS": UNLIMITED,
     "PLACES_SHARE": "1",
     "ANONYMOUS": "allow",
-    "DEADLINE_MS": "120000",  # two models on a laptop
+    "DEADLINE_MS": "110000",  # two models on a laptop
 }
 T = TypeVar("T")
 NEEDS_KEY = "It needs an API key: --key, or SHOPSIGHT_API_KEY in the environment."

@@ -26,9 +26,8 @@ CONFLICT_PAUSE_S = 0.01
 MAX_UNKNOWN_FAULTS = 8
 # How long a column that was missing is not looked for again.
 TABLE_SHAPE_AGE_S = 10
-# An event is committed at the end of its request: after DEADLINE_MS, at most 110 s, and 180 s of a
-# slow reader. Its `asked_at` is so much earlier at most. With a larger value each batch would read
-# the tombstones of a mass erasure.
+# An event's `asked_at` is so much before its commit at most: DEADLINE_MS, up to 110 s, and 180 s of
+# a slow reader. With a larger value each batch would read the tombstones of a mass erasure.
 LONGEST_REQUEST_S = 300
 # Fields of events that are no columns.
 NO_COLUMNS = {VOTE_FIELD, UPLOADED_FIELD}
