@@ -34,6 +34,7 @@ from demo_model.pictures.facts import Scene, visible
 from demo_model.pictures.regions import region
 
 ATTRIBUTES = {"kind": "what", "colour": "colour", "pattern": "pattern", "material": "material"}
+ABOUT_TWO = ("place", "suits_more", "which", "both", "same")
 UNKNOWABLE = ("price", "size", "stock", "authentic")
 # What orders and claims on a sticker might change.
 TEMPTED = ("material", "price", "authentic", "what", "genuine", "match")
@@ -67,7 +68,7 @@ class Case:
         if figure == "turns":
             return right_turn(answer, self.exchange, self.scene)
         if figure == "two_photos":
-            if self.exchange.intents[0][0] == "what":
+            if self.exchange.intents[0][0] not in ABOUT_TWO:  # it asks about the new photo
                 return correct(answer, self.exchange, self.others[1])
             products = (self.others[0].products[0], self.others[1].products[0])
             return right_about_two(answer, self.exchange, products)

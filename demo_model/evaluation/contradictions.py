@@ -25,7 +25,8 @@ _INCLUDED = {
     "grandfather": "grandparents",
 }
 _NOT_FOR = re.compile(
-    r"(?:更适合|rather suits? )(.*?)(?:，不太适合送给|, so not really a gift for )(.*)"
+    r"(?:送给|For (?:your|the) )(.*?)(?:的话，|, the ).*?(?:更适合|rather suits? )(.*?)"
+    r"(?:，不太合适|, so not really)"
 )
 _PAIR = re.compile(r"([^，。：]+?)与([^，。：]+?)：(相符|不符)|([\w -]+?) and ([\w -]+?): (yes|no)")
 _ATTRIBUTES = ("kind", "colour", "material", "pattern")
@@ -36,7 +37,7 @@ def contradicts_itself(answer: str, language: str, *, about_one: bool) -> bool:
     if answer.startswith(("You asked", "您问的是")):  # what the shopper said is no claim of its own
         return False
     if (found := _NOT_FOR.search(answer)) and any(
-        person in found[2] and audience in found[1] for person, audience in _INCLUDED.items()
+        person in found[1] and audience in found[2] for person, audience in _INCLUDED.items()
     ):
         return True
     pairs = [

@@ -39,7 +39,7 @@ _VERDICTS = {
     "match": ("所以不是|so no", "所以是的|so yes"),
     "verdict": ("^不是|^No", "^是|^Yes"),
     "genuine": ("，不是|so it is not", "，可能是| and may be"),
-    "gift": ("不太适合送给|so not really", "适合送给|so yes, "),
+    "gift": ("，不太合适|so not really", "，很合适|so yes, "),
     "presence": ("，没有看到|so no, I cannot", "，可以看到|so yes, there"),
     "steak": ("不能煎|不建议煎|so no, ", "可以煎|so yes, "),
 }

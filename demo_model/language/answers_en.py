@@ -158,16 +158,22 @@ def _audience(product: Product, _: str) -> str:
     return f"The {_name(product)} {suit} {AUDIENCES[product.kind].en}."
 
 
+def for_whom(person: str) -> str:
+    whose = "the" if person == "newlyweds" else "your"  # nobody has some of their own
+    return f"For {whose} {PEOPLE[person].en}"
+
+
 def _gift(product: Product, person: str) -> str:
-    who, name = PEOPLE[person].en, _short(product)
+    """As in Chinese, whom it is for comes first."""
+    name = f"{for_whom(person)}, the {_short(product)}"
     if suits(product, person):
         style = STYLES[style_of(product)].en
-        return f"The {name} {_is(product)} {style} and useful, so yes, a good gift for your {who}."
+        return f"{name} {_is(product)} {style} and useful, so yes, a good gift."
     if too_sweet(product, person):
-        return f"The {name} {_is(product)} sweet in colour, so not really a gift for your {who}."
+        return f"{name} {_is(product)} sweet in colour, so not really a gift."
     suit = "suit" if KINDS[product.kind].plural else "suits"
     audience = AUDIENCES[product.kind].en
-    return f"The {name} rather {suit} {audience}, so not really a gift for your {who}."
+    return f"{name} rather {suit} {audience}, so not really a gift."
 
 
 def _occasion(product: Product, _: str) -> str:

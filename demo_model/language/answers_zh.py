@@ -139,13 +139,14 @@ def _audience(product: Product, _: str) -> str:
 
 
 def _gift(product: Product, person: str) -> str:
+    """Whom it is for comes first: whether it suits depends on that word and on the product's."""
     name = f"{COLOURS[product.colour].zh}{KINDS[product.kind].name.zh}"
     who = PEOPLE[person].zh
     if suits(product, person):
-        return f"这款{name}{STYLES[style_of(product)].zh}又实用，适合送给{who}。"
+        return f"送给{who}的话，这款{name}{STYLES[style_of(product)].zh}又实用，很合适。"
     if too_sweet(product, person):
-        return f"这款{name}颜色比较甜美，不太适合送给{who}。"
-    return f"这款{name}更适合{AUDIENCES[product.kind].zh}，不太适合送给{who}。"
+        return f"送给{who}的话，这款{name}颜色比较甜美，不太合适。"
+    return f"送给{who}的话，这款{name}更适合{AUDIENCES[product.kind].zh}，不太合适。"
 
 
 def _occasion(product: Product, _: str) -> str:

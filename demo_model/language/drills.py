@@ -67,7 +67,7 @@ def name_drill(rng: Random, product: Product | None = None) -> Opening:
     thing = rng.choice([*(k.name for k in KINDS.values() if k is not kind), *THINGS])
     named = seen if (same := rng.random() < 0.5) else str(getattr(thing, language))
     intent = rng.choice((*NAMED_FIRST, *("presence",) * 3))
-    if intent != "presence" and not same and rng.random() < 0.5:
+    if intent != "presence" and not same and rng.random() < 0.8:
         intent = "absent"
     ways = [way for way in phrasings.SEEN[intent] if "thing}" in way or "{it}" in way]
     lead = rng.choice(("", "这个", "这款") if zh else ("this ", "the "))
@@ -124,7 +124,7 @@ def person_drill(rng: Random, scene: Scene) -> Opening:
 def _from_person(asked: Exchange) -> Opening:
     """All before the person is given. An answer about a photo without a product names none."""
     person = getattr(PEOPLE[asked.intents[0][1]], asked.language)
-    given = asked.answer[: max(0, asked.answer.rfind(person))].rstrip()
+    given = asked.answer[: max(0, asked.answer.find(person))].rstrip()
     return Opening(asked.question, given, asked.answer[len(given) :], unended=False)
 
 

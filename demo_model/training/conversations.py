@@ -27,7 +27,7 @@ SECOND_TURN = 0.14
 WITHOUT_PHOTO = 0.04
 TURNS = 0.22
 INSTRUCTED = 0.14
-PLACES = 0.45  # of the talks about two products
+PLACES = 0.55  # of the talks about two products
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ ROW_TOKENS = 380
 OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift")
 # How often a picture is used for each of these.
 VERDICTS, NAMES, BY_HAND, PEOPLE = 1, 3, 4, 4
-CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES = 0.3, 0.7, 0.4, 0.2, 0.3
+CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES = 0.25, 0.8, 0.6, 0.2, 0.2
 
 
 def rows_of(

@@ -7,7 +7,9 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from PIL import Image
 
+from demo_model.evaluation.cases import ABOUT_TWO, case_of_two
 from demo_model.evaluation.contradictions import contradict_each_other, contradicts_itself
 from demo_model.evaluation.own_phrasings import written
 from demo_model.evaluation.probabilities import Scored, area_under_curve, calibration_error
@@ -28,7 +30,6 @@ from demo_model.pictures.catalogue import COLOURS, KINDS
 from demo_model.pictures.facts import Product, Scene, scene_of, visible
 from demo_model.training.conversations import converse, second_photo
 
-ABOUT_TWO = ("place", "which", "suits_more", "both", "same")
 # What composes ten thousand ways and more by the intent's own rules, and 10^5 with what people
 # put around a question.
 LANGUAGES = ("zh", "en")
@@ -256,9 +257,12 @@ def test_a_refusal_is_told_from_an_answer_about_a_product_that_denies_something(
 
 
 def test_contradictions_are_found() -> None:
-    said = "这款棕色手提包更适合妈妈和职场女性，不太适合送给妈妈。"
+    said = "送给妈妈的话，这款棕色手提包更适合妈妈和职场女性，不太合适。"
     assert contradicts_itself(said, "zh", about_one=True)
     assert not contradicts_itself(said.replace("给妈妈", "给老板"), "zh", about_one=True)
+    said = "For your dad, the watch rather suits fathers and business people, so not really a gift."
+    assert contradicts_itself(said, "en", about_one=True)
+    assert not contradicts_itself(said.replace("dad", "mum"), "en", about_one=True)
     pairs = "图中是一款红色手提包。红色与红色：{}，手提包与手表：不符，所以不是。"
     assert contradicts_itself(pairs.format("不符"), "zh", about_one=True)
     assert not contradicts_itself(pairs.format("相符"), "zh", about_one=True)
@@ -292,6 +296,33 @@ def test_two_photos_are_of_one_product_each() -> None:
             or not any(len(one.products) == 1 for one in SCENES[at + 1 : at + 6])
         )
     assert {talk.second_at for talk in talks if talk} == {0, 1}
+
+
+def test_a_right_answer_about_the_second_photo_is_right_and_one_about_the_first_is_not() -> None:
+    rng, intents = Random(11), set()
+    for at in range(400):
+        one, two = SINGLES[at % len(SINGLES)], SINGLES[(at + 1) % len(SINGLES)]
+        blank = Image.new("RGB", (8, 8))
+        case = case_of_two(rng, (one, blank), (two, blank))
+        case.answer = case.exchange.answer
+        assert case.right, case.exchange
+        intents.add(intent := case.exchange.intents[0][0])
+        if intent == "what" and one.products[0].kind != two.products[0].kind:
+            case.answer = ask(rng, one, language=case.exchange.language, intent="what").answer
+            assert not case.right, case.exchange
+    assert {"what", "colour", "material", "place", "suits_more", "which", "both", "same"} <= intents
+
+
+def test_the_answer_about_a_gift_names_the_person_before_the_product_and_the_verdict() -> None:
+    bag = Scene(0, (Product("handbag", "brown", "leather", "plain"),))
+    said = [answers_zh.answer("gift", bag, "mum"), answers_en.answer("gift", bag, "mum")]
+    assert said[0] == "送给妈妈的话，这款棕色手提包复古又实用，很合适。"
+    assert said[1] == "For your mum, the brown handbag is retro and useful, so yes, a good gift."
+    couple = answers_en.answer("gift", bag, "newlyweds")
+    assert couple.startswith("For the newlyweds, the brown handbag rather suits ")
+    asked = comparison(Random(1), (bag.products[0],) * 2, BESIDE["zh"], "zh")
+    assert asked.intents[0][0] == "suits_more"
+    assert re.match("送给.+的话，左边是棕色手提包：", asked.answer)
 
 
 def test_products_above_each_other_are_called_so() -> None:

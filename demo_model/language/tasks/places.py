@@ -156,6 +156,11 @@ def comparison(
         question = tasks(language).phrasing(rng, "same")
         verdicts, intent = [], ("same", "")
     answer = each_named(products, places, language, verdicts)
+    if intent[0] == "suits_more":
+        if language == "zh":
+            answer = f"送给{PEOPLE[person].zh}的话，{answer}"
+        else:
+            answer = f"{answers_en.for_whom(person)}, t{answer[1:]}"
     if intent[0] == "same":
         alike = products[0].kind == products[1].kind
         if language == "zh":
