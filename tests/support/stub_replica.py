@@ -5,6 +5,7 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -37,6 +38,8 @@ class StubReplica:
         self.first_delay_s = 0.0
         """Before the first piece of questions that say "patience", or of all when `slow`."""
         self.slow = False
+        self.released = False
+        """Ends that delay for those who are in it."""
         self.held: set[str] = set()
         """Words: a question with one of them has no answer until it is taken out."""
         self.answer: str | None = None
@@ -118,7 +121,9 @@ class StubReplica:
             if self.behaviour == "hang":
                 await asyncio.sleep(3600)
             if self.slow or "patience" in question:
-                await asyncio.sleep(self.first_delay_s)
+                ends_at = time.monotonic() + self.first_delay_s
+                while not self.released and time.monotonic() < ends_at:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
             while any(word in question for word in self.held):  # noqa: ASYNC110 - a test's thread
                 await asyncio.sleep(0.01)
             yield sse.frame(frame.opening_chunk())
