@@ -36,8 +36,8 @@ class Quota:
         self._of_tenant: dict[str, tuple[float, int, int]] = {}
 
     def need_disk(self) -> None:
-        """Raises DiskFullError where too little of the folder's disk is free; a bucket has none.
-        Raises OSError."""
+        """Raises DiskFullError where too little of the folder's disk is free, and any other OSError
+        where that cannot be told. A bucket has no disk."""
         folder = self._folder
         if folder is None:
             return

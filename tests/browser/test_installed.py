@@ -68,14 +68,18 @@ def test_a_first_visit_is_enough_to_open_without_a_network(
         expect(again.locator(".exchange:visible .timing")).to_be_visible()
 
 
+def installed_without_room(open_page: OpenPage, url: str) -> Page:
+    page = open_page(service_workers="allow", expects=("Quota",))
+    install(page)
+    limit = {"origin": url, "quotaSize": 1000}
+    page.context.new_cdp_session(page).send("Storage.overrideQuotaForOrigin", limit)
+    return page
+
+
 def test_what_the_network_brings_counts_though_there_is_no_room_to_keep_it(
     open_page: OpenPage, embedded_stack: Stack
 ) -> None:
-    page = open_page(service_workers="allow", expects=("Quota",))
-    install(page)
-    devtools = page.context.new_cdp_session(page)
-    limit = {"origin": embedded_stack.url, "quotaSize": 1000}
-    devtools.send("Storage.overrideQuotaForOrigin", limit)
+    page = installed_without_room(open_page, embedded_stack.url)
     fetched = """(range) => fetch("samples/red-dotted-umbrella.jpg", { headers: range }).then(
       (response) => response.status, (error) => String(error))"""
     assert page.evaluate(fetched, {}) == 200
@@ -87,11 +91,7 @@ def test_what_the_network_brings_counts_though_there_is_no_room_to_keep_it(
 def test_a_shared_photo_that_cannot_be_left_is_told(
     open_page: OpenPage, embedded_stack: Stack
 ) -> None:
-    page = open_page(service_workers="allow", expects=("Quota",))
-    install(page)
-    devtools = page.context.new_cdp_session(page)
-    limit = {"origin": embedded_stack.url, "quotaSize": 1000}
-    devtools.send("Storage.overrideQuotaForOrigin", limit)
+    page = installed_without_room(open_page, embedded_stack.url)
     page.goto(page.evaluate(_SHARE))
     expect(page.locator("#photo-problem")).to_contain_text("读不到这个文件")
 

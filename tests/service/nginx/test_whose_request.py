@@ -117,37 +117,24 @@ def test_the_gateway_is_told_the_port_to_which_a_browser_s_page_belongs(
     assert seen["host"] == f"127.0.0.1:{nginx.port}"
 
 
+OVER_TLS = {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"}
+
+
 @pytest.mark.parametrize(
     ("trusted", "headers", "scheme"),
     [
         ("unix:", {"x-forwarded-proto": "https"}, "http"),
-        ("unix:", {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"}, "http"),
-        ("127.0.0.0/8", {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"}, "https"),
+        ("unix:", OVER_TLS, "http"),
+        ("127.0.0.0/8", OVER_TLS, "https"),
         ("127.0.0.0/8", {"x-forwarded-proto": "http", "x-forwarded-for": "8.8.8.8"}, "http"),
         ("127.0.0.0/8", {"x-forwarded-for": "8.8.8.8"}, "http"),
-        ("10.0.0.0/8", {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"}, "http"),
+        ("10.0.0.0/8", OVER_TLS, "http"),
         # Several, as operations.md and TRUSTED_PROXIES have them.
-        (
-            "10.0.0.1 127.0.0.0/8",
-            {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"},
-            "https",
-        ),
-        (
-            "127.0.0.1,10.0.0.0/8",
-            {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"},
-            "https",
-        ),
-        (
-            "fd00::/8, 127.0.0.1,",
-            {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"},
-            "https",
-        ),
-        (
-            "fd00::/8, 192.0.2.1",
-            {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"},
-            "http",
-        ),
-        ("", {"x-forwarded-proto": "https", "x-forwarded-for": "8.8.8.8"}, "http"),
+        ("10.0.0.1 127.0.0.0/8", OVER_TLS, "https"),
+        ("127.0.0.1,10.0.0.0/8", OVER_TLS, "https"),
+        ("fd00::/8, 127.0.0.1,", OVER_TLS, "https"),
+        ("fd00::/8, 192.0.2.1", OVER_TLS, "http"),
+        ("", OVER_TLS, "http"),
     ],
 )
 def test_only_a_trusted_proxy_says_that_the_client_came_over_tls(
