@@ -23,7 +23,13 @@ WEB_FRAMEWORKS = {"fastapi", "starlette", "uvicorn"}
 # From the bottom to the top: a folder imports what stands below it, and nothing beside or above it.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("contract",),
-    ("gateway.errors", "gateway.evaluation", "gateway.prompt", "gateway.log.personal"),
+    (
+        "gateway.errors",
+        "gateway.evaluation",
+        "gateway.prompt",
+        "gateway.whole_file",
+        "gateway.log.personal",
+    ),
     ("gateway.linear",),
     (
         *("gateway.cache", "gateway.identity", "gateway.moderation"),
@@ -62,7 +68,7 @@ SEES_SETTINGS = ("gateway.app", "gateway.composition", "gateway.forwarding", "ga
 SEES_SETTINGS += ("gateway.cli", "gateway.__main__", "inference.app", "inference.__main__")
 # A module of the gateway's root is a composition root, or a leaf that every folder needs.
 GATEWAY_ROOT = {"__init__", "__main__", "app", "composition", "config", "errors", "gateway"}
-GATEWAY_ROOT |= {"forwarding", "prompt", "worker"}
+GATEWAY_ROOT |= {"forwarding", "prompt", "whole_file", "worker"}
 
 
 def name(path: Path) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.whole_file import whole_file
+
 # Names of the two columns, in the languages of catalogues. Without one of the first, the first
 # column has the photos.
 PHOTO_COLUMNS = ("photo", "image", "picture", "file", "filename", "照片", "图片", "图片文件")
@@ -129,14 +131,12 @@ def write_csv(
     own = [column for column in columns if column]
     added = list(dict.fromkeys(name for _, told in rows for name in told if name != ERROR))
     added = [_apart(name, own) for name in added]
-    half = file.with_suffix(f"{file.suffix}.part")
-    with half.open("w", encoding="utf-8-sig", newline="") as out:
+    with whole_file(file) as half, half.open("w", encoding="utf-8-sig", newline="") as out:
         writer = csv.DictWriter(out, [*own, *added, _apart(ERROR, own)], restval="")
         writer.writeheader()
         for item, told in rows:
             cells = {_apart(name, own): _cell(value) for name, value in told.items()}
             writer.writerow({**item.row, **cells})
-    half.replace(file)
 
 
 def _apart(name: str, own: Iterable[str]) -> str:

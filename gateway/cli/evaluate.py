@@ -28,6 +28,7 @@ from gateway.evaluation.photos import check_photos, photos_of
 from gateway.evaluation.report import Report
 from gateway.evaluation.verdict import Missed, Requirement, UnknownFigure, Worse
 from gateway.evaluation.words import PageLanguage
+from gateway.whole_file import whole_file
 
 PASSED, FAILED, NOT_RUN, STOPPED = 0, 1, 2, 130
 MAX_SIDES = 2
@@ -130,9 +131,8 @@ def publish(report: Report, out: Path, photos: Path, language: PageLanguage) -> 
 
 
 def _write(file: Path, text: str) -> None:
-    half = file.with_name(f"{file.name}.part")
-    half.write_bytes(text.encode("utf-8", "replace"))  # an answer may hold half of a character
-    half.replace(file)
+    with whole_file(file) as out:
+        out.write_bytes(text.encode("utf-8", "replace"))  # an answer may hold half of a character
 
 
 def requirements(texts: list[str]) -> list[Requirement]:

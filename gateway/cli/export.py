@@ -15,6 +15,7 @@ from gateway.evaluation.voted import VotedSet
 from gateway.feedback.examples import Examples, files_in, inline
 from gateway.images.store import PhotoStore
 from gateway.log.schema.database import open_database
+from gateway.whole_file import whole_file
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,11 +59,5 @@ def _opened(path: Path | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
-    # Renamed at the end, so that the file is complete or not there.
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("w", encoding="utf-8") as out:
-            yield out
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as file, file.open("w", encoding="utf-8") as out:
+        yield out

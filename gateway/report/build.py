@@ -14,6 +14,7 @@ from gateway.report.folder import due, file_name
 from gateway.report.page import ReportPage
 from gateway.report.period import Period
 from gateway.report.words import LANGUAGES, Language
+from gateway.whole_file import whole_file
 
 # A report that is read in the morning is there by then, whatever the roll-ups do.
 PATIENCE = timedelta(hours=6)
@@ -73,9 +74,5 @@ def fill(engine: Engine, zone: tzinfo, folder: Path, now: datetime) -> Iterator[
 
 def write(file: Path, page: str) -> None:
     """Whole or not at all."""
-    partial = file.with_name(file.name + ".part")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(file) as out:
+        out.write_text(page, encoding="utf-8")
