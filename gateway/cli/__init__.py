@@ -111,7 +111,7 @@ def main() -> None:
     )
 
     command = commands.add_parser("erasures", help="do them again, after a backup was restored")
-    command.add_argument("--save", type=Path, help="keep them in a file, and do nothing else")
+    command.add_argument("--save", type=Path, help="add them to a file, and do nothing else")
     command.add_argument("--load", type=Path, help="those of such a file, too")
     add_without_end(command)
     command.set_defaults(

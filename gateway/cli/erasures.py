@@ -3,7 +3,7 @@ restored that is older than some erasures: these can be kept apart from it, in a
 
 import asyncio
 import sys
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -25,19 +25,43 @@ from gateway.log.schema.database import open_database
 def run(save: Path | None, load: Path | None, may_lack_end: bool = False) -> int:
     settings = Settings()
     if save is not None:
-        engine = open_database(settings)
-        with engine.connect() as connection:
-            since = Since.read(connection)
-        engine.dispose()
-        since.save(save)
-        print(f"{len(since.erased)} erasures and {len(since.revoked)} revoked keys in {save}.")
-        return 0
+        return _save(settings, save, may_lack_end)
     try:
         known = None if load is None else Since.load(load, may_lack_end=may_lack_end)
     except ValueError as error:
         print(f"Nothing was changed: {error}.", file=sys.stderr)
         return 1
     print(f"{put_back(settings, known)} rows were not erased, and are now.")
+    return 0
+
+
+def _save(settings: Settings, file: Path, may_lack_end: bool) -> int:
+    """Nothing that the file has is lost: a database that was emptied or restored knows less."""
+    engine = open_database(settings)
+    with engine.connect() as connection:
+        since = Since.read(connection)
+    engine.dispose()
+    here = set(since.erased)
+    if file.exists():
+        try:
+            since.join(Since.load(file, may_lack_end=may_lack_end))
+        except ValueError as error:
+            print(
+                f"Nothing was saved: {error}.\nIt may know erasures that nothing else knows: keep"
+                " it under another name, and save again.",
+                file=sys.stderr,
+            )
+            return 1
+    since.save(file)
+    print(f"{len(since.erased)} erasures and {len(since.revoked)} revoked keys in {file}.")
+    days = settings.log_retention_days  # the database drops tombstones that are older
+    oldest = datetime.now(UTC) - timedelta(days=days) if days else EPOCH
+    if lacking := sum(at >= oldest for who, at in since.erased.items() if who not in here):
+        print(
+            f"{lacking} of these erasures are not in the database. If it was emptied or restored,"
+            f" do them again: shopsight erasures --load {file}",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -146,3 +146,35 @@ def test_the_command_changes_nothing_by_a_file_that_is_not_whole(
         assert refused.stderr.startswith("Nothing was changed: ")
         assert refused.stderr.count("\n") == 1
     assert not (tmp_path / "none.db").exists()
+
+
+def test_a_save_loses_nothing_that_its_file_has(saved: Path, tmp_path: Path) -> None:
+    """Each hour, also against a database that was emptied or restored a moment ago."""
+    whole = Since.load(saved)
+    url = f"sqlite:///{tmp_path / 'emptied.db'}"
+    told = shopsight("erasures", "--save", str(saved), DATABASE_URL=url, LOG_RETENTION_DAYS="0")
+    assert told.returncode == 0, told.stderr
+    assert Since.load(saved) == whole
+    assert told.stdout == f"2 erasures and 1 revoked keys in {saved}.\n"
+    assert "2 of these erasures are not in the database. If it was emptied" in told.stderr
+    engine = create_engine(url)
+    metadata.create_all(engine)
+    third = Subject("acme", "visit", "v" * 32)
+    put(engine, Since({HER: LATE, third: LATE}))
+    engine.dispose()
+    shopsight("erasures", "--save", str(saved), DATABASE_URL=url)
+    assert Since.load(saved).erased == {HER: LATE, HIM: LATE, third: LATE}
+
+
+def test_a_save_leaves_a_file_that_it_cannot_read(saved: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'emptied.db'}"
+    lines = saved.read_text().splitlines(keepends=True)
+    saved.write_text("".join(lines[:-1]))
+    refused = shopsight("erasures", "--save", str(saved), DATABASE_URL=url)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"Nothing was saved: {saved} is not whole")
+    assert "keep it under another name" in refused.stderr
+    assert saved.read_text() == "".join(lines[:-1])
+    taken = shopsight("erasures", "--save", str(saved), "--without-end", DATABASE_URL=url)
+    assert taken.returncode == 0, taken.stderr
+    assert Since.load(saved).erased == {HER: EARLY, HIM: LATE}
