@@ -15,6 +15,7 @@ from contract.process.memory import (
     limit_mmap_threshold,
     share_one_arena,
 )
+from contract.process.stopping import end_without_threads
 from contract.process.wrong_settings import told_in_a_sentence
 from gateway import forwarding
 from gateway.api.admin import create_admin_app, create_internal_app
@@ -94,6 +95,7 @@ def main(*, forwarder_apart: bool = True) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(serve(settings, forwarder))
+            end_without_threads()
         except UnreadableKeysError as error:
             raise SystemExit(str(error)) from None
 

@@ -216,12 +216,14 @@ async def running_gateway(
         kept_weights.close()
         await uploads.close()
         remote.close()
-        await asyncio.to_thread(tally.stop)
-        await asyncio.to_thread(access.stop)
-        await limits.close()
-        await recorder.close()
-        for chore in chores:
-            await asyncio.to_thread(chore.stop, settings.log_drain_s)
+        # Each may wait for a database that hangs: the longest counts (STOP_S), not their sum.
+        await asyncio.gather(
+            asyncio.to_thread(tally.stop),
+            asyncio.to_thread(access.stop),
+            limits.close(),
+            recorder.close(),
+            *(asyncio.to_thread(chore.stop, settings.log_drain_s) for chore in chores),
+        )
         erasing.close()
         lane.close()
         engine.dispose()

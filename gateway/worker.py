@@ -12,6 +12,7 @@ import uvloop
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from contract.process.logs import configure_logging
+from contract.process.stopping import end_without_threads
 from gateway.api.server import own_address
 from gateway.cache.shared import SharedAnswers
 from gateway.composition import running_gateway
@@ -40,6 +41,7 @@ def run(only: Only | None = None) -> int:
     os.nice(NICE)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, only))
+        end_without_threads()
     return 0
 
 

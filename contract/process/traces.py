@@ -136,8 +136,10 @@ class Traces:
             span.end(_ns(whole.ended))
 
     def close(self) -> None:
-        """Send what waits."""
-        self._provider.shutdown()
+        """Send what waits, for EXPORT_TIMEOUT_S at most: the provider would wait for 30 s."""
+        closing = threading.Thread(target=self._provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(EXPORT_TIMEOUT_S)
 
 
 def _ns(seconds: float) -> int:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from contract.process.stopping import GRACE_S
 from gateway.config import Settings
 from inference.telemetry import Metrics
 from tests.support import ROOT
@@ -122,13 +123,13 @@ def test_whoever_waits_waits_for_the_deadline() -> None:
     for name in ("gateway", "nginx"):
         passed = service(name)["environment"]["DEADLINE_MS"]
         assert passed == f"${{DEADLINE_MS:-{deadline_s * 1000}}}"
-        assert service(name)["stop_grace_period"] == f"${{STOP_GRACE:-{deadline_s + 10}s}}"
+        assert service(name)["stop_grace_period"] == f"${{STOP_GRACE:-{deadline_s + GRACE_S}s}}"
     waits = {
         name: spec["terminationGracePeriodSeconds"]
         for name, spec, _ in pods()
         if name in {"gateway", "nginx", "batch", "inference"}
     }
-    assert set(waits.values()) == {deadline_s + 10}
+    assert set(waits.values()) == {deadline_s + GRACE_S}
 
 
 def test_environments_are_those_of_compose() -> None:

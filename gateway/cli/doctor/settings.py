@@ -7,6 +7,7 @@ from pydantic_settings import SettingsError
 from sqlalchemy.exc import SQLAlchemyError
 
 from contract.process.home import env_file, home
+from contract.process.stopping import GRACE_S
 from contract.process.wrong_settings import advice, faults
 from gateway.cli.doctor.finding import Finding, Grade
 from gateway.config import Settings
@@ -34,8 +35,8 @@ def read_settings() -> tuple[Settings | None, list[Finding]]:
         seconds = math.ceil(settings.deadline_ms / 1000)
         said = f"an answer may take {seconds} s (DEADLINE_MS), which no default waits for"
         others = (
-            f"give nginx the same DEADLINE_MS and containers {seconds + 10} s to stop (STOP_GRACE,"
-            " terminationGracePeriodSeconds); a load balancer has to wait as long"
+            f"give nginx the same DEADLINE_MS and containers {seconds + GRACE_S} s to stop"
+            " (STOP_GRACE, terminationGracePeriodSeconds); a load balancer has to wait as long"
         )
         findings.append(Finding("settings", Grade.WARN, said, others))
     try:

@@ -46,8 +46,10 @@ class Recorder:
     async def close(self) -> None:
         """Commit the events that wait, forward for at most `drain_s`, release the spool."""
         await self._group_commit.close()
-        await asyncio.to_thread(self._forwarder.stop, self._drain_s)
-        await asyncio.to_thread(self._metrics.close)
+        await asyncio.gather(
+            asyncio.to_thread(self._forwarder.stop, self._drain_s),
+            asyncio.to_thread(self._metrics.close),
+        )
 
     @property
     def available(self) -> bool:

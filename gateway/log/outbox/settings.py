@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from contract.process.home import Place, home
+from contract.process.stopping import STOP_S
 
 
 class OutboxSettings(BaseModel):
@@ -27,5 +28,8 @@ class OutboxSettings(BaseModel):
         64 * 1024 * 1024, description="Free space of the spool's disk below which it is 503, too."
     )
     log_drain_s: float = Field(
-        5.0, description="For what waits in the spool when the gateway stops; the rest is adopted."
+        5.0,
+        ge=0,
+        le=STOP_S - 1,  # and a second to end
+        description="For what waits in the spool when the gateway stops; the rest is adopted.",
     )

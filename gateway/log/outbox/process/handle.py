@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from contract.process.stopping import STOP_S
 from gateway.cache.answers import GivenAnswer
 from gateway.log.outbox.forwarder import DeleteAnswers
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.process.messages import ForwarderConnection, ForwarderReport, answers_named
 from gateway.log.outbox.settings import OutboxSettings
 from gateway.log.outbox.spool import Spool
-from gateway.log.schema.database import CONNECT_TIMEOUT_S
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,6 @@ LIVED_S = 60.0
 # A forwarder looks at the spools every two seconds or more often. Of one that says nothing for
 # longer, the silence counts as lag.
 SILENT_S = 5.0
-# Beyond the time to drain, for a connection that is being made and for the end itself.
-STOP_S = CONNECT_TIMEOUT_S + 1.0
 
 
 @dataclass(frozen=True)
@@ -95,14 +93,14 @@ class ForwarderProcess:
         self._thread.start()
 
     def stop(self, drain_s: float) -> None:
-        """Have it forward what is left for at most `drain_s`. Who adopts the spool forwards the
-        rest."""
+        """Have it forward what is left for at most `drain_s`, and kill it where it has not ended
+        after STOP_S. Who adopts the spool forwards the rest."""
         with self._lock:
             self._drain_s = drain_s
             self._stopping.set()
             if self._child is not None:
                 _tell(self._child, stop=drain_s)
-        self._thread.join(drain_s + STOP_S)
+        self._thread.join(STOP_S)
         with self._lock:
             if self._child is not None:  # it hangs
                 os.kill(self._child.pid, signal.SIGKILL)

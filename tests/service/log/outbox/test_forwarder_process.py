@@ -12,8 +12,10 @@ from uuid import UUID
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
 from sqlalchemy import create_engine
 
+from contract.process.stopping import GRACE_S, MARGIN_S, THREADS_S
 from gateway import forwarding
 from gateway.cache.answers import GivenAnswer
 from gateway.config import Settings
@@ -275,6 +277,9 @@ def test_a_forwarder_that_hangs_is_a_lag_and_is_ended_with_its_gateway(
     apart = start()
     apart.spool.append(first := [event()])
     wait_for(apart.engine, first)
+    wait_until(
+        "removed", lambda: apart.process.depth == 0
+    )  # else it may stop with the spool's lock
     pid = apart.pid()
     os.kill(pid, signal.SIGSTOP)
     apart.spool.append([event()])
@@ -288,3 +293,29 @@ def test_a_forwarder_that_hangs_is_a_lag_and_is_ended_with_its_gateway(
     (left,) = SpoolFolder(tmp_path / "spool", "process").adopt_orphans()
     assert left.depth == 1
     left.release()
+
+
+def test_one_that_hangs_is_killed_before_its_gateway_is(
+    start: Callable[[], Apart], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = start()
+    wait_until("started", lambda: apart.process._child is not None)
+    os.kill(pid := apart.pid(), signal.SIGSTOP)
+    waits: list[float] = []
+    join = apart.process._thread.join
+
+    def soon(timeout: float | None = None) -> None:
+        waits.append(timeout or 0)
+        join(timeout and 0.01)
+
+    monkeypatch.setattr(apart.process._thread, "join", soon)
+    apart.closed = True
+    apart.process.stop(Settings.model_fields["log_drain_s"].default)
+    apart.engine.dispose()
+    assert has_ended(pid)
+    assert sum(waits) <= GRACE_S - MARGIN_S - THREADS_S
+
+
+def test_more_time_to_drain_than_a_container_has_to_stop_is_refused() -> None:
+    with pytest.raises(ValidationError, match="log_drain_s"):
+        Settings(log_drain_s=GRACE_S)
