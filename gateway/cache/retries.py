@@ -19,8 +19,10 @@ KEPT_S = 600
 BEGUN_S = 60
 # Of one caller at a time. A further request is answered, and not kept.
 MAX_A_CALLER = 200
-# Callers in a gateway without Redis, each with some answers of a few KB.
+# In a gateway without Redis: callers, and bytes of what is kept of all of them. An answer has a few
+# KB. The caller who has sent nothing for the longest goes first.
 MAX_CALLERS = 1_000
+MAX_MEMORY_BYTES = 32 * 1024 * 1024
 # Larger answers, which none of ours is, are not kept.
 MAX_BYTES = 64 * 1024
 NONCE_BYTES = 12
@@ -66,31 +68,35 @@ class MemoryRetryStore:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._callers: OrderedDict[str, dict[str, bytes]] = OrderedDict()
+        self._size = 0  # bytes of all values
 
     async def begin(self, caller: str, field: str, fingerprint: str) -> bytes:
         kept = self._callers.setdefault(caller, {})
         self._callers.move_to_end(caller)
-        if len(self._callers) > MAX_CALLERS:
-            self._callers.popitem(last=False)
         now = self._now()
         for name in [name for name, value in kept.items() if _ends(value) <= now]:
-            del kept[name]
+            await self.drop(caller, name)
         if field in kept:
             return kept[field]
         if len(kept) >= MAX_A_CALLER:
             return b"full"
-        kept[field] = f"{now + BEGUN_S}:{fingerprint}:0".encode()
+        await self.keep(caller, field, f"{now + BEGUN_S}:{fingerprint}:0".encode())
         return b""
 
     async def keep(self, caller: str, field: str, value: bytes) -> None:
-        if caller in self._callers:
-            self._callers[caller][field] = value
+        if caller not in self._callers:
+            return
+        await self.drop(caller, field)
+        self._callers[caller][field] = value
+        self._size += len(value)
+        while len(self._callers) > MAX_CALLERS or self._size > MAX_MEMORY_BYTES:
+            await self.forget(next(iter(self._callers)))
 
     async def drop(self, caller: str, field: str) -> None:
-        self._callers.get(caller, {}).pop(field, None)
+        self._size -= len(self._callers.get(caller, {}).pop(field, b""))
 
     async def forget(self, caller: str) -> None:
-        self._callers.pop(caller, None)
+        self._size -= sum(map(len, self._callers.pop(caller, {}).values()))
 
 
 class RedisRetryStore:

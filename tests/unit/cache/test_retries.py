@@ -8,6 +8,7 @@ from gateway.cache.retries import (
     MAX_A_CALLER,
     MAX_BYTES,
     MAX_CALLERS,
+    MAX_MEMORY_BYTES,
     MemoryRetryStore,
     Retries,
 )
@@ -54,6 +55,25 @@ async def test_of_a_caller_and_of_callers_so_many_are_kept() -> None:
     for number in range(MAX_CALLERS + 10):
         await state(retries, "k", caller=str(number))
     assert len(store._callers) == MAX_CALLERS
+
+
+async def test_so_many_bytes_are_kept_and_the_longest_unused_go_first() -> None:
+    store = MemoryRetryStore()
+    retries = Retries(store, "s")
+    some = MAX_MEMORY_BYTES // MAX_BYTES + 50
+    assert some < MAX_CALLERS
+    for number in range(some):
+        await state(retries, "k", caller=str(number))
+        await retries.keep(str(number), "k", "f", b"x" * MAX_BYTES)
+        await retries.keep(str(number), "k", "f", b"x" * MAX_BYTES)  # in place of the first
+    kept = [value for fields in store._callers.values() for value in fields.values()]
+    assert MAX_MEMORY_BYTES - 2 * MAX_BYTES < sum(map(len, kept)) <= MAX_MEMORY_BYTES
+    assert await state(retries, "k", caller=str(some - 1)) == "answered"
+    assert await state(retries, "k", caller="0") == "begun"
+    for number in range(some):
+        await retries.drop(str(number), "k")
+        await retries.forget(str(number))
+    assert (store._size, len(store._callers)) == (0, 0)
 
 
 async def test_a_very_long_answer_is_not_kept() -> None:
