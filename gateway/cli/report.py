@@ -9,7 +9,7 @@ from gateway.config import Settings
 from gateway.log.rollups.roll_up import roll_up
 from gateway.log.rollups.upkeep import upkeep_lock
 from gateway.log.schema.database import open_database
-from gateway.report import build
+from gateway.report import build, late
 from gateway.report.folder import delete_old, file_name
 from gateway.report.period import Period, last_whole, period_of
 
@@ -21,6 +21,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.missing:
             for name in build.fill(engine, zone, settings.report_dir, now):
+                print(settings.report_dir / name)
+            for name in late.renew(engine, zone, settings.report_dir, now):
                 print(settings.report_dir / name)
             delete_old(settings.report_dir, now, settings.report_keep_days)
             return 0

@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from gateway.report.period import KINDS, Period, last_whole
+from gateway.report.period import KINDS, Period, last_whole, period_of
 from gateway.report.words import LANGUAGES, Language
 
 NAME = re.compile(r"(day|week|month)-\d{4}-(?:W\d{2}|\d{2}(?:-\d{2})?)\.(zh|en)\.html")
@@ -27,6 +27,15 @@ def due(folder: Path, today: date) -> list[Period]:
         for period in periods
         if not all(_is_whole(folder / file_name(period, language)) for language in LANGUAGES)
     ]
+
+
+def read_name(name: str) -> tuple[Period, Language]:
+    """Of a file that `names` tells."""
+    stem, language, _ = name.split(".")
+    kind, day = stem.split("-", 1)
+    found = next(each for each in KINDS if each == kind)
+    spoken = next(each for each in LANGUAGES if each == language)
+    return period_of(found, date.fromisoformat(f"{day}-01" if found == "month" else day)), spoken
 
 
 def _is_whole(file: Path) -> bool:

@@ -12,6 +12,10 @@ from gateway.report.period import Period
 from gateway.report.sections import Sections, money
 from gateway.report.words import Language, word
 
+# Stands in the head: how many requests of the period are counted, and of the one before.
+REQUESTS = '<meta name="shopsight-requests" content="{} {}">'
+# Before it stands how many requests came later, where the page was not made again.
+LATE = "<!-- late -->"
 STYLE = Path(__file__).with_name("page.css")
 # Of which a smaller number is the better one.
 FEWER_IS_BETTER = {"failed_percent", "computed_p50", "computed_p95", "cached_p95", "spent"}
@@ -53,6 +57,7 @@ class ReportPage:
         return f"""<!doctype html>
 <html lang="{"zh-CN" if self._language == "zh" else "en"}">
 <meta charset="utf-8">{"" if self._counted else INCOMPLETE}
+{REQUESTS.format(*(round(each.total.get("requests", 0)) for each in (self._now, self._before)))}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(title)}</title>
@@ -64,6 +69,7 @@ class ReportPage:
 <p>{self._period.first} – {self._period.last}, {escape(say("compared"))} {escape(before.name)}
 <span class="key now">{escape(say("this"))}</span>
 <span class="key before">{escape(say("before"))}</span></p>{self._incomplete()}
+{LATE}
 </header>
 <main>
 {body}

@@ -20,6 +20,10 @@ _WORDS = {
         "不完整：生成时，这段时间的数据还没有统计完。",
         "Incomplete: not all of this time had been counted when this was made.",
     ),
+    "late": (
+        "生成之后才到达、没有计入的请求数：",
+        "Requests that came after this was made, and are not in it:",
+    ),
     "nothing": ("本期没有数据。", "Nothing in this period."),
     "asked": ("提问数", "Questions"),
     "sessions": ("会话数", "Sessions"),

@@ -1,5 +1,6 @@
 """Reports of the night are made of days that are counted, or say that they are not."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -7,8 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine
 
+from gateway.log.rollups.retention import drop_content
 from gateway.log.rollups.roll_up import HOURLY, roll_up
 from gateway.report.build import PATIENCE, fill
+from gateway.report.late import renew
 from loadtest.seed_log import fill as seed
 from tests.support.migrating import migrate
 
@@ -19,6 +22,8 @@ DAY = "day-2026-11-08.zh.html", "day-2026-11-08.en.html"
 WEEK = "week-2026-W45.zh.html", "week-2026-W45.en.html"
 MONTH = "month-2026-10.zh.html", "month-2026-10.en.html"
 SAYS_SO = "Incomplete: "
+# The drawing takes a second for each page.
+ON_A_FILE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -65,3 +70,62 @@ def test_one_that_has_waited_long_says_so_and_is_made_again(log: Engine, tmp_pat
     assert made(log, tmp_path, morning) == [*DAY, *WEEK]
     assert SAYS_SO not in (tmp_path / DAY[1]).read_text()
     assert made(log, tmp_path, morning) == []
+
+
+def requests(report: Path) -> int:
+    told = re.search(r'shopsight-requests" content="(\d+) 0"', report.read_text())
+    assert told is not None
+    return int(told[1])
+
+
+def renewed(log: Engine, folder: Path, now: datetime = NIGHT) -> list[str]:
+    return sorted(renew(log, SHANGHAI, folder, now))
+
+
+@ON_A_FILE
+def test_rows_that_come_later_still_are_in_a_report_made_again(log: Engine, tmp_path: Path) -> None:
+    """A gateway that was cut off sends its spool days after the report was made."""
+    roll_up(log, SHANGHAI)
+    made(log, tmp_path, NIGHT)
+    later = NIGHT + timedelta(days=5)
+    assert renewed(log, tmp_path, later) == []
+    first = requests(tmp_path / DAY[1])
+    seed(log, 5, seed=9, days=1, begin=SUNDAY)  # all of them on that day
+    assert renewed(log, tmp_path, later) == [], "not counted yet"
+    roll_up(log, SHANGHAI, HOURLY)
+    assert renewed(log, tmp_path, later) == [], "half of it would be of before"
+    roll_up(log, SHANGHAI)
+    assert renewed(log, tmp_path, NIGHT + timedelta(days=70)) == []
+    assert renewed(log, tmp_path, later) == sorted([*DAY, *WEEK])
+    assert {requests(tmp_path / name) for name in (*DAY, *WEEK)} == {first + 5}
+    assert renewed(log, tmp_path, later) == []
+
+
+@ON_A_FILE
+def test_an_incomplete_one_is_made_again_days_later(log: Engine, tmp_path: Path) -> None:
+    roll_up(log, SHANGHAI, within_s=0)
+    seed(log, 5, seed=8, days=1, begin=SUNDAY)
+    made(log, tmp_path, SUNDAY + timedelta(days=1) + PATIENCE)
+    roll_up(log, SHANGHAI)
+    assert renewed(log, tmp_path, NIGHT + timedelta(days=2)) == sorted([*DAY, *WEEK])
+    assert SAYS_SO not in (tmp_path / DAY[1]).read_text()
+
+
+def test_one_whose_content_is_gone_keeps_its_figures_and_tells_how_many_came_later(
+    log: Engine, tmp_path: Path
+) -> None:
+    roll_up(log, SHANGHAI)
+    made(log, tmp_path, NIGHT)
+    before = (tmp_path / DAY[1]).read_text()
+    drop_content(log, NIGHT)
+    for late in (5, 10):
+        seed(log, 5, seed=8 + late, days=1, begin=SUNDAY)
+        roll_up(log, SHANGHAI)
+        assert renewed(log, tmp_path) == sorted([*DAY, *WEEK])
+        said = (
+            f"<p class=late>Requests that came after this was made, and are not in it: {late}</p>"
+        )
+        page = (tmp_path / DAY[1]).read_text()
+        assert page.replace(said, "") == before
+        assert f"没有计入的请求数： {late}<" in (tmp_path / WEEK[0]).read_text()
+        assert renewed(log, tmp_path) == []
