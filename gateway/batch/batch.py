@@ -24,8 +24,6 @@ Status = Literal[
     "cancelling",
     "cancelled",
 ]
-# Those of batches that are still being worked on.
-OPEN: tuple[Status, ...] = ("validating", "in_progress", "finalizing", "cancelling")
 MOMENTS = (
     *("created_at", "in_progress_at", "expires_at", "finalizing_at", "completed_at", "failed_at"),
     *("expired_at", "cancelling_at", "cancelled_at"),

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.batch.batch import OPEN, batch_key
+from gateway.batch.batch import batch_key
 from gateway.errors import BatchEnded, BatchNotFound, FileStoreUnavailable, TooManyBatches
-from gateway.log.schema.batch_tables import batches
+from gateway.log.schema.batch_tables import OPEN, batches
 
 # Of one tenant at a time; more are refused until one has ended. Each has 50,000 lines at most.
 OPEN_BATCHES = 50

@@ -16,6 +16,7 @@ from gateway.log.rollups.details import drop_details
 from gateway.log.rollups.retention import drop_content, drop_months, drop_rows
 from gateway.log.rollups.roll_up import DAILY, HOURLY, JOURNEYS, VISITS, Rollup, roll_up
 from gateway.log.rollups.settings import UpkeepSettings
+from gateway.log.schema.batch_tables import OPEN, batches
 from gateway.log.schema.columns import MYSQL
 from gateway.log.schema.partitions import add_months_ahead, month_of
 
@@ -41,6 +42,10 @@ class UpkeepMetrics:
         self.failures = Counter("log_upkeep_failures", "Rounds that failed.", registry=registry)
         self.last = Gauge(
             "log_upkeep_last_timestamp_seconds", "End of the last good round.", registry=registry
+        )
+        # Told here, since it has to be known while no worker of batches is there to tell it.
+        self.batches_open = Gauge(
+            "batches_open", "Batches that have not ended, at the last round.", registry=registry
         )
 
 
@@ -95,6 +100,7 @@ class Upkeep:
                     self._next_daily_at = time.monotonic() + DAILY_EVERY_S
                 remaining += days_remaining
             self._metrics.remaining.set(remaining)
+            self._metrics.batches_open.set(self._open_batches())
             self._metrics.last.set_to_current_time()
 
     def _daily(self, now: datetime, oldest: datetime | None) -> int:
@@ -117,6 +123,11 @@ class Upkeep:
         progress = roll_up(engine, self._zone, *which, within_s=ROUND_S, price=price)
         self._metrics.counted.inc(progress.counted)
         return progress.remaining
+
+    def _open_batches(self) -> int:
+        query = select(func.count()).where(batches.c.status.in_(OPEN))
+        with self._engine.connect() as connection:
+            return connection.scalar(query) or 0
 
     def _report(self, what: str, rows: int) -> None:
         if rows:

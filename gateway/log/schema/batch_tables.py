@@ -28,6 +28,9 @@ files = Table(
     **TABLE_OPTIONS,
 )
 
+# States of batches that are still to be worked on.
+OPEN = ("validating", "in_progress", "finalizing", "cancelling")
+
 # `batch_id` is the interaction of the request that made it. `total`, `completed` and `failed` count
 # lines. `labels` is the client's metadata, `errors` what is wrong with its file, both as JSON.
 # Whoever works on the batch as a whole holds its lease: `fence` counts leases.

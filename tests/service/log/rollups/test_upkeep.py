@@ -4,18 +4,22 @@ import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, insert, select, update
 
+from gateway.batch.batch import Status
 from gateway.cli.embedded import free_port
 from gateway.config import Settings
 from gateway.log.rollups.roll_up import MIN_SPANS
 from gateway.log.rollups.tables import daily_photos, daily_reach, hourly_usage
 from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics, upkeep_lock
+from gateway.log.schema.batch_tables import batches
 from gateway.log.schema.partitions import month_of
 from gateway.log.schema.tables import interactions
 from loadtest.seed_log import fill
@@ -96,6 +100,26 @@ def test_a_log_that_is_new_to_the_rollups_is_counted_over_several_rounds(
             for table in (hourly_usage, daily_reach, daily_photos)
         ]
     assert days[0] == days[1] == days[2]
+
+
+def test_batches_that_wait_are_counted_though_no_worker_asks_their_lines(
+    database_url: str, engine: Engine
+) -> None:
+    migrate(database_url)
+    now = datetime.now(UTC)
+    same = {
+        **{"tenant": "acme", "key_id": "", "endpoint": "/v1/chat/completions"},
+        **{"input_file_id": uuid4(), "created_at": now, "leased_until": now, "output_ttl_s": 1},
+        **dict.fromkeys(("total", "completed", "failed", "fence"), 0),
+    }
+    for status in get_args(Status):  # expired, too, as long as nobody has written what came of it
+        row = {**same, "batch_id": uuid4(), "status": status, "expires_at": now}
+        with engine.begin() as connection:
+            connection.execute(insert(batches), row)
+    registry = CollectorRegistry()
+    settings = Settings(_env_file=None, database_url=database_url)  # type: ignore[call-arg]
+    Upkeep(settings, engine, UpkeepMetrics(registry)).round()
+    assert registry.get_sample_value("batches_open") == 4
 
 
 def test_old_months_go_when_a_retention_is_set_and_their_rollups_stay(
