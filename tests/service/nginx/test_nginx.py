@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from contract import errors
+from contract.text.language import preferred_language
 from gateway.api.page import HEADERS
 from gateway.cli.embedded import free_port
 from tests.support import ROOT
@@ -203,14 +204,20 @@ def test_no_address_leads_to_a_host_of_the_client_s(nginx: Nginx, path: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("accepted", "field"),
-    [("zh-CN,zh;q=0.9,en;q=0.8", "zh"), ("en-GB,zh;q=0.5", "en"), ("fr", "en")],
+    "accepted",
+    [
+        *("zh-CN,zh;q=0.9,en;q=0.8", "en-GB,zh;q=0.5", "fr", "zh", "ZH_cn;q=0.1", "fr, zh;q=0.3"),
+        *("en;q=0.1, zh;q=0.9", "zh;q=0.1, en;q=0.9", "en;q=0.85,zh;q=0.9", "en;q=0.85,zh;q=0.8"),
+        *("en;q=0.05,zh;q=0.1", "en;q=0,zh;q=0.001", "en,zh;q=0", "zh;q=0", "zh;q=0,en;q=0"),
+        *("en;q=0.5,zh", "en,zh", "zh,en", "zh;q=0.50,en;q=0.5", "en;q=1.0,zh", "zh;q=1.000,en"),
+    ],
 )
 def test_refusals_are_in_the_words_of_the_gateway_and_the_language_of_the_asker(
-    nginx: Nginx, accepted: str, field: str
+    nginx: Nginx, accepted: str
 ) -> None:
     answer = httpx.get(f"{nginx.url}/nothing", headers={"accept-language": accepted})
-    assert answer.json()["error"]["message"] == getattr(errors.NotFound, field)
+    said = errors.NotFound().message(preferred_language(accepted))
+    assert answer.json()["error"]["message"] == said
     assert len(answer.headers["x-request-id"]) == 32
 
 
