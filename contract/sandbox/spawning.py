@@ -22,6 +22,10 @@ _THREAD_COUNTS = ("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 _PACKAGES = Path(__file__).parents[2]
 # Most results are a few hundred bytes.
 _FIRST_READ_BYTES = 64 * 1024
+# A fork server that has not answered for so long hangs, or was stopped. It forks in milliseconds.
+HANGS_S = 5.0
+# The same at its start, which loads models: who waits has long given up.
+HANGS_AT_START_S = 60.0
 # What is raised where a helper, or the fork server, has died or speaks nonsense.
 GONE = (EOFError, OSError, BrokenMessageError)
 
@@ -68,7 +72,7 @@ class Helper:
 
 class ForkServer:
     """Starts a process that forks helpers for the work of one module, and starts it again should it
-    die."""
+    die or hang."""
 
     def __init__(self, module: str, payload: bytes = b"") -> None:
         self.module = module
@@ -104,13 +108,10 @@ class ForkServer:
             command = COMMAND.pack(FORK, 0, limits.cpu_s, limits.memory_bytes, max_body_bytes)
             try:
                 socket.send_fds(self._control, [command], [theirs.fileno()])
-                reply = await asyncio.get_running_loop().sock_recv(self._control, PID.size)
-                if len(reply) < PID.size:
-                    raise EOFError
+                (pid,) = PID.unpack(await self._reply(PID.size))
             except BaseException:
                 ours.close()
                 raise
-        (pid,) = PID.unpack(reply)
         return Helper(pid, ours)
 
     async def end_of(self, helper: Helper) -> int:
@@ -120,14 +121,24 @@ class ForkServer:
         return await asyncio.shield(self._end_of(helper))  # as in `fork`
 
     async def _end_of(self, helper: Helper) -> int:
-        loop = asyncio.get_running_loop()
-        reply = b""
         async with self._lock:
-            if self._control is not None:
-                with contextlib.suppress(OSError):
-                    await loop.sock_sendall(self._control, COMMAND.pack(ASK, helper.pid, 0, 0, 0))
-                    reply = await loop.sock_recv(self._control, END.size)
-        return END.unpack(reply)[0] if len(reply) == END.size else -signal.SIGKILL
+            if self._control is None:
+                return -signal.SIGKILL
+            try:
+                self._control.send(COMMAND.pack(ASK, helper.pid, 0, 0, 0))
+                (end,) = END.unpack(await self._reply(END.size))
+            except (OSError, EOFError):  # what it says late would be taken for another reply
+                await asyncio.to_thread(self.close)
+                return -signal.SIGKILL
+        return int(end)
+
+    async def _reply(self, size: int) -> bytes:
+        assert self._control is not None
+        async with asyncio.timeout(HANGS_S):  # its TimeoutError is an OSError
+            reply = await asyncio.get_running_loop().sock_recv(self._control, size)
+        if len(reply) < size:
+            raise EOFError
+        return reply
 
     def end(self, helper: Helper) -> None:
         """Whatever it is doing."""
@@ -151,8 +162,9 @@ class ForkServer:
         ours.setblocking(False)
         self._control = ours
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(ours, SIZE.pack(len(self._payload)) + self._payload)
-        ready = await loop.sock_recv(ours, 1)
+        async with asyncio.timeout(HANGS_AT_START_S):
+            await loop.sock_sendall(ours, SIZE.pack(len(self._payload)) + self._payload)
+            ready = await loop.sock_recv(ours, 1)
         if not ready:
             raise EOFError
         self.without_network = ready == b"\1"

@@ -13,6 +13,7 @@ from contract.errors import Overloaded
 from contract.sandbox.limits import Limits
 from contract.sandbox.processes import (
     HelperProcesses,
+    NoHelperError,
     RefusedError,
     StalledError,
     TooCostlyError,
@@ -227,6 +228,52 @@ async def test_a_helper_and_a_fork_server_that_were_killed_are_replaced(
     os.kill(server.process_id, signal.SIGKILL)
     os.kill(with_another, signal.SIGKILL)
     assert (await do_after_death(helpers))["pid"] != with_another
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contract.sandbox.spawning.HANGS_S", 0.3)
+    monkeypatch.setattr("contract.sandbox.spawning.HANGS_AT_START_S", 3.0)
+
+
+async def stop_when_there(server: ForkServer) -> None:
+    while server.process_id is None:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
+    os.kill(server.process_id, signal.SIGSTOP)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_fork_server_that_is_stopped_is_replaced(server: ForkServer) -> None:
+    helpers = processes(server, works_each=1)
+    await do(helpers, "echo")
+    await stop_when_there(server)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(do(helpers, "echo") for _ in range(3)))
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_fork_server_that_is_stopped_while_its_helper_is_killed_is_replaced(
+    server: ForkServer, helpers: HelperProcesses
+) -> None:
+    pid = (await do(helpers, "echo"))["pid"]
+    work = asyncio.create_task(do(helpers, "sleep", seconds=0.5))
+    await asyncio.sleep(0.2)
+    await stop_when_there(server)
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        await work
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_fork_server_that_is_stopped_at_its_start_is_replaced(server: ForkServer) -> None:
+    helpers = processes(server)
+    work = asyncio.create_task(do(helpers, "echo"))
+    await stop_when_there(server)
+    async with asyncio.timeout(15):
+        with pytest.raises(NoHelperError):
+            await work
+        await do(helpers, "echo")
+    helpers.close()
 
 
 async def do_after_death(helpers: HelperProcesses) -> dict[str, Any]:
