@@ -15,6 +15,8 @@ from contract.images import EncodedImage
 
 # Tells a replica which questions can wait. nginx drops it from clients.
 PRIORITY_HEADER = "x-priority"
+# Of a replica that is about to end, on its refusal: it has done nothing with the question.
+NOT_BEGUN_HEADER = "x-not-begun"
 Priority = Literal["interactive", "batch"]
 
 

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import render
 from contract.attempts import attempt_of
-from contract.errors import ClientError, DeadlineExceeded, ModelNotFound, NoReplica
+from contract.errors import ClientError, DeadlineExceeded, ModelNotFound
 from contract.forms import MODEL_ALIAS
 from contract.http import EventStream, check_media_type, read_body, request_id
 from contract.request import parse_completion
@@ -19,6 +19,7 @@ from contract.response import AnswerFrame
 from contract.text.canonical import canonical_request
 from contract.text.language import language_of
 from contract.wire import priority_of
+from inference.batching.engine import not_begun
 from inference.batching.job import Job
 from inference.departure import while_present
 from inference.preparing import prepare
@@ -44,7 +45,7 @@ async def chat_completions(request: Request) -> Response:
 
 async def _answered(request: Request, replica: Replica, preparing: Preparing) -> Response:
     if not replica.ready:
-        raise NoReplica
+        raise not_begun()
     check_media_type(request, "application/json")
     # Of a gateway's question nothing is left to change.
     asked = canonical_request(parse_completion((await read_body(request)).data))

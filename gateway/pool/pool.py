@@ -19,7 +19,7 @@ from gateway.pool.membership import Membership
 from gateway.pool.queue.admission_queue import AdmissionQueue
 from gateway.pool.queue.fairness import NOBODY, Asker
 from gateway.pool.recovery import Recovery
-from gateway.pool.refusals import NoReplicaLeftError, UnavailableError, UnreachableError
+from gateway.pool.refusals import NoReplicaLeftError, NotBegunError, UnavailableError
 from gateway.pool.replica import Replica
 from gateway.pool.retry_budget import RetryBudget
 from gateway.pool.settings import PoolSettings
@@ -158,8 +158,8 @@ class Pool:
                 if priority == "interactive":
                     self._recovery.answered(time.monotonic() - acquired_at)
                 return
-            except UnreachableError:
-                continue  # the replica got no question: this is no try, and needs no retry budget
+            except NotBegunError:
+                continue  # nothing was done: this is no try, and needs no retry budget
             except UnavailableError as error:
                 if error.full_for_s is not None:
                     full_for_s.append(error.full_for_s)

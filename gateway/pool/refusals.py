@@ -4,6 +4,7 @@ replica's: another one is asked. Or that is not known yet."""
 from collections.abc import Mapping
 
 from contract.completion import CompletionRequest
+from contract.wire import NOT_BEGUN_HEADER
 from gateway.pool.http.blame import FULL, error_object, request_error
 from gateway.pool.http.connection import UpstreamError
 
@@ -24,8 +25,8 @@ class UnavailableError(Exception):
         self.doubt = doubt
 
 
-class UnreachableError(UnavailableError):
-    """No connection: the question was not even sent."""
+class NotBegunError(UnavailableError):
+    """No connection, or a replica that is about to end: nothing was done with the question."""
 
 
 class NoReplicaLeftError(Exception):
@@ -37,6 +38,8 @@ def error_of(
 ) -> Exception:
     """What to raise for an answer of that status, not 200: an error to pass on to the asker,
     UnavailableError or UpstreamError."""
+    if NOT_BEGUN_HEADER in headers:
+        return NotBegunError("it is about to end")
     error = error_object(body)
     if blames_request := request_error(error, asked, status):
         return blames_request

@@ -20,7 +20,7 @@ from gateway.pool.http.connection import Connection, UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.http.first_piece import first_piece
 from gateway.pool.places import Places
-from gateway.pool.refusals import DOUBTFUL, UnavailableError, UnreachableError, error_of
+from gateway.pool.refusals import DOUBTFUL, NotBegunError, UnavailableError, error_of
 from gateway.pool.silence import SilenceWatch
 from gateway.pool.telemetry import PoolMetrics
 from gateway.pool.upstreams.probe import NotReadyError, ServedModel, probe
@@ -181,7 +181,7 @@ class Replica:
                 self.health.record_failure(time.monotonic(), error.kind)
             if error.kind == "connect":
                 self._set_ready(False, str(error))
-                raise UnreachableError(str(error)) from error
+                raise NotBegunError(str(error)) from error
             if first_piece_at is not None:
                 raise ReplicaFailed from None
             raise UnavailableError(str(error), doubt=doubt) from error

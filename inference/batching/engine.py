@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 
 from contract.errors import DeadlineExceeded, InternalError, NoReplica, Overloaded
 from contract.response import Delta, Finished
+from contract.wire import NOT_BEGUN_HEADER
 from inference.batching.admission import Admission
 from inference.batching.job import Job
 from inference.batching.lane import LaneLimits, LaneTime
@@ -23,6 +24,13 @@ log = logging.getLogger(__name__)
 MAX_FAILED_STEPS, FAILED_STEP_PAUSE_S = 10, 0.05
 # So many that ran out of memory cost nobody's answer.
 MAX_STEPS_WITHOUT_MEMORY = 5
+
+
+def not_begun() -> NoReplica:
+    """Of a replica that is about to end: the question cannot be what ends it, and may go on."""
+    refusal = NoReplica()
+    refusal.headers = {NOT_BEGUN_HEADER: "1"}
+    return refusal
 
 
 class Engine:
@@ -70,7 +78,7 @@ class Engine:
             self._lane_closed = True
             rows = self._waiting.remove(lambda row: row.in_lane and not row.has_begun)
         for row in rows:
-            self._passes.end(row, NoReplica())
+            self._passes.end(row, not_begun())
 
     def in_step_for_s(self, now: float) -> float:
         """How long the step under way has taken; 0 between steps. Called on any thread."""
@@ -94,7 +102,7 @@ class Engine:
         with self._condition:
             try:
                 if self._stopping or (self._lane_closed and row.in_lane):
-                    raise NoReplica
+                    raise not_begun()
                 self._waiting.add(row)
             except (NoReplica, Overloaded) as refusal:
                 self._metrics.requests.labels(refusal.code).inc()

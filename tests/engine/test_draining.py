@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from contract.wire import NOT_BEGUN_HEADER
 from gateway.cli.embedded import free_port
 from inference.__main__ import Server, make_server
 from inference.app import create_app
@@ -82,6 +83,7 @@ def test_lines_that_wait_are_sent_elsewhere_while_the_one_in_flight_is_answered(
         for line in lines:
             refused, refused_at = line.result(60)
             assert told(refused) == (503, "no_replica")
+            assert NOT_BEGUN_HEADER in refused.headers
             assert refused_at < answered_at
 
 
@@ -93,3 +95,4 @@ def test_what_outlasts_the_drain_is_told_so_in_our_form(checkpoint: Path) -> Non
         answer = shopper.result(30)
         assert told(answer) == (503, "no_replica")
         assert answer.headers["retry-after"]
+        assert NOT_BEGUN_HEADER not in answer.headers

@@ -50,6 +50,7 @@ class StubReplica:
         self.refusal: dict[str, Any] | None = None
         """The error that it answers with instead."""
         self.refusal_status = 400
+        self.refusal_headers: dict[str, str] = {}
         self.deadly = ""
         """A word: a question with it kills the process, after `first_delay_s`."""
         self.fail_every = 0
@@ -98,6 +99,7 @@ class StubReplica:
         if self.fail_every and len(self.calls) % self.fail_every == 0:
             return JSONResponse({"oops": "a stack trace"}, 500, headers)
         if self.refusal is not None:
+            headers |= self.refusal_headers
             return JSONResponse({"error": self.refusal}, self.refusal_status, headers)
         if self.behaviour in ("500", "503"):
             return JSONResponse({"oops": "a stack trace"}, int(self.behaviour), headers)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contract.wire import NOT_BEGUN_HEADER
 from tests.support.asking import chat, photo, post
 from tests.support.servers import wait_until
 from tests.support.stub_replica import StubReplica, stub_replica
@@ -101,3 +102,22 @@ def test_a_replica_that_fails_where_the_other_answers_is_left_alone(
         return len(stubs[0].calls) == before
 
     wait_until("ejected", left_alone)
+
+
+@pytest.mark.parametrize("ending", [2, 3])
+def test_replicas_that_are_about_to_end_cost_no_try(start_gateway: Start, ending: int) -> None:
+    with ExitStack() as stack:
+        stubs = [stack.enter_context(stub_replica()) for _ in range(3)]
+        replicas = ",".join(stub.url for stub in stubs)
+        gateway = start_gateway(replicas=replicas, retry_share=0.0, retry_floor_per_s=0.0)
+        for stub in stubs[:ending]:
+            stub.refusal, stub.refusal_status = {"code": "no_replica"}, 503
+            stub.refusal_headers = {NOT_BEGUN_HEADER: "1"}
+        for number in range(QUESTIONS):
+            answer = post(gateway, chat(f"what {number}?", photo(number)))
+            if ending < len(stubs):
+                assert answer.status_code == 200
+            else:
+                assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_replica")
+        assert all(len(stub.calls) <= QUESTIONS for stub in stubs)
+        assert sum(bool(stub.calls) for stub in stubs) == len(stubs)
