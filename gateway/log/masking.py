@@ -8,7 +8,7 @@ from contract.text.looks import ENCLOSED, ranges
 from gateway.cache.sharing import SharePolicy
 from gateway.log.personal.accounts import accounts, addresses
 from gateway.log.personal.found import Findings, Found
-from gateway.log.personal.legible import CHINESE, Legible, legible
+from gateway.log.personal.legible import CHINESE, Legible, legible, simplified
 from gateway.log.personal.numbers import numbers
 from gateway.log.personal.profiles import profiles
 from gateway.log.personal.settled import settled
@@ -22,7 +22,7 @@ _PLATE = re.compile(
 )
 # Letters in other clothes; punctuation in full width is how Chinese is written.
 _DRESSED = "０-９Ａ-Ｚａ-ｚ\u2102-\u2149⒜-ⓩ\U0001d400-\U0001d7ff\U0001f110-\U0001f189"
-_SIGNS = re.compile(f"[＠﹫艾微薇溦卫➕护護企扣证證{_DRESSED}]")
+_SIGNS = re.compile(f"[＠﹫艾微薇溦卫➕护企扣证{_DRESSED}]")
 _WORDS = (
     *(
         "wechat",
@@ -71,14 +71,14 @@ SHARED = SharePolicy(personal, settled)
 
 
 def _suspicious(text: str) -> bool:
-    lower = text.lower()
+    lower = text.lower() if text.isascii() else simplified(text.lower())
     return bool(
-        _DIGITS.search(text)
+        _DIGITS.search(lower)
         or _SPELT.search(lower)
         or _SHORT_NAMES.search(lower)
         or any(word in lower for word in _WORDS)
         or (" at " in lower and _SPOKEN.search(lower))
-        or (not text.isascii() and (_SIGNS.search(text) or _PLATE.search(text)))
+        or (not text.isascii() and (_SIGNS.search(lower) or _PLATE.search(lower)))
     )
 
 

@@ -15,17 +15,16 @@ _PHONE = (
 _SIGN = r"(?:\s?(?:号码?|number|no\b\.?|是|is|at|on|[:.#=])){1,3}\s?"
 _CALL = r"(?<![a-z])(?:call|text|ring|dial) "
 
-_ID = (
-    r"(?:身份[证證](?:字?[号號]码?|字號)?|hkid|(?<![a-z])id(?: card)?(?: ?(?:number|no\.?))?|證件)"
-)
-_IS = r"(?:\s?(?:是|为|is|号码?|號碼?|number|no\b|[:.#=(])){0,3}\s?"
+_ID = r"(?:(?:身[份分]证|居留证)(?:字?号码?)?|证件|hkid"
+_ID += r"|(?<![a-z])id(?: card)?(?: ?(?:number|no\.?))?)"
+_IS = r"(?:\s?(?:是|为|is|号码?|number|no\b|[:.#=(])){0,3}\s?"
 _DATE = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-_PASSPORT = r"(?:护照|護照|passport|通行[证證]|台胞[证證]|回乡[证證])"
+_PASSPORT = r"(?:护照|passport|通行证|台胞证|回乡证)"
 _PASSPORT += r"(?!\s?(?:holder|cover|case|wallet|sleeve|[包夹套袋]))"  # goods
-_CALLED = r"(?:\s?[^\W\d_]{1,7}[.#:]?){0,2}?\W{0,3}"
+_CALLED = r"(?:\s?[^\W\d_]{1,7}?[.#:]?){0,2}?\W{0,3}"
 
 _WECHAT = (
-    r"(?:[微薇威维徽溦]\s?[信芯]|wei\s?[信芯x]|微x|[微薇威][❤♥💗]|微(?=[: ]?[a-z\d])"
+    r"(?:[微薇威维徽溦]\s?[信芯讯]|wei\s?[信芯x]|微x|[微薇威][❤♥💗]|微(?=[: ]?[a-z\d])"
     r"|(?<=[加+➕])\s?[微薇]|卫星(?=号|:)|v信|wei\s?xin|we\s?chat|(?<![a-z\d])(?:[wv]\s?x|v(?=:))|(?:加我?|[+➕])\s?v)"
     r"(?:[吧呢啊呀哈同我的]|[,;] ?){0,3}"
 )
@@ -53,9 +52,7 @@ _MAILERS = (
 _HOST = r"[a-z0-9\u00c0-\u024f\u3400-\u9fff\-]{1,63}"
 # 点 is one of the dots below: in a name, too, there would be millions of ways to read 点点点点.
 _NAME = r"[a-z0-9\u00c0-\u024f\u3400-\u70b8\u70ba-\u9fff\-]{1,63}"
-_CHINESE_DOMAIN = (
-    "(?:中国|中國|公司|网络|網絡|网址|网站|集团|商城|商店|在线|中文网|我爱你|香港|台湾|台灣|手机)"
-)
+_CHINESE_DOMAIN = "(?:中国|公司|网络|网址|网站|集团|商城|商店|在线|中文网|我爱你|香港|台湾|手机)"
 _DOT = r"\s?(?:[.。点]|\(dot\)|\[dot\]|\bdot\b)\s?"
 # A sign for `@`, and the host behind it.
 _AT = re.compile(
@@ -92,7 +89,7 @@ def _rule(
 
 
 _PHONES = "电话|手机|联系|致电|打给|传真|座机|tel|phone|mobile|cell|whatsapp|fax|sms|me|us|number"
-_MESSENGERS = "信|芯|微|薇|卫星|chat|x|v"
+_MESSENGERS = "信|芯|讯|微|薇|卫星|chat|x|v"
 _NUMBER = rf"(?P<it>\(?\d(?:{GAP}\d){{6,11}}){END}"
 _NUMBER_FROM_0 = rf"(?P<it>\(?0\d(?:{GAP}\d){{6,10}}){END}"
 _MOBILE_IN_ANY_GROUPS = rf"(?P<it>1[3-9]\d(?:{GAP}\d){{8}}){END}"
@@ -109,10 +106,10 @@ _RULES = (
         "whatsapp|电话|座机",
         rf"(?:whatsapp|电话|座机)\s?(?P<it>[2-9]\d{{2,3}}[ \-]?\d{{4}}){END}",
     ),
-    _rule("id", "身份|id|證", rf"{_ID}{_IS}(?P<it>\d{{8}}{_DATE}\d{{3}})(?!\d)"),
+    _rule("id", "证|id", rf"{_ID}{_IS}(?P<it>\d{{8}}{_DATE}\d{{3}})(?!\d)"),
     _rule(
         "id",
-        "身份|id|證",
+        "证|id",
         rf"{_ID}{_IS}(?P<it>[a-z]{{1,2}}\d{{6}}\(?[\da]\)?|[a-z][1289]\d{{8}})(?![\da-z])",
     ),
     _rule(
@@ -122,7 +119,7 @@ _RULES = (
     ),
     _rule(
         "passport",
-        "照|passport|证|證",
+        "照|passport|证",
         rf"{_PASSPORT}{_CALLED}(?P<it>[a-z]{{1,2}}\s?\d{{7,8}}|\d{{8,9}}){END}",
     ),
     _rule("account", "q|扣|企鹅", rf"{_QQ}{_ACCOUNT}{{0,3}}\s?(?P<it>[1-9]\d{{4,10}}){END}"),

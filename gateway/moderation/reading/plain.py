@@ -125,9 +125,8 @@ def _looks(char: str) -> str:
 @cache
 def _table() -> dict[str, str]:
     pairs = dict(_SIGNS)
-    for name in ("traditional", "confusables"):
-        for line in (TABLES / f"{name}.txt").read_text().splitlines():
-            pairs[line[0]] = line[1]
+    for line in (TABLES / "confusables.txt").read_text().splitlines():
+        pairs[line[0]] = line[1]
     return pairs
 
 

@@ -1,11 +1,13 @@
-"""Makes the tables of `reading/tables/` from libraries that are too large for a gateway's memory:
-OpenCC, pypinyin, jieba's dictionary, Unicode's confusables."""
+"""Makes the tables of `reading/tables/`, and that of traditional characters, from libraries that
+are too large for a gateway's memory: OpenCC, pypinyin, jieba's dictionary, Unicode's
+confusables."""
 
 import math
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from gateway.log.personal.legible import TRADITIONAL
 from gateway.moderation.reading.words import COST_A_UNIT, TABLES, WORD_FORMAT
 
 HAN = range(0x4E00, 0xA000)
@@ -21,9 +23,9 @@ def main() -> None:
     import opencc
     import pypinyin
 
-    _write("traditional.txt", _traditional(opencc.OpenCC("t2s")))
-    _write("pinyin.txt", _pinyin(pypinyin))
-    _write("confusables.txt", _confusables(homoglyphs.confusables_data))
+    _write(TRADITIONAL, _traditional(opencc.OpenCC("t2s")))
+    _write(TABLES / "pinyin.txt", _pinyin(pypinyin))
+    _write(TABLES / "confusables.txt", _confusables(homoglyphs.confusables_data))
     _words(Path(jieba.__file__).with_name("dict.txt"), marisa_trie)
 
 
@@ -72,8 +74,8 @@ def _words(dictionary: Path, marisa: Any) -> None:
     marisa.RecordTrie(WORD_FORMAT, costs).save(str(TABLES / "words.marisa"))
 
 
-def _write(name: str, lines: list[str]) -> None:
-    (TABLES / name).write_text("\n".join(lines) + "\n")
+def _write(path: Path, lines: list[str]) -> None:
+    path.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -245,6 +245,21 @@ def card(rng: Random) -> str:
     return rng.choice(["", "卡号", "银行卡号：", "card ", "Visa ", "招行"]) + number
 
 
+def traditional(rng: Random) -> str:
+    """As the same is written in Hong Kong and Taiwan."""
+    return rng.choice(
+        [
+            *(f"電話{by}{rng.choice('569')}{digits(rng, 7)}" for by in ("：", "是", "號碼：")),
+            *(f"手機{by}09{digits(rng, 8)}" for by in ("", "：", "號碼")),
+            *(f"{word}{handle(rng)}" for word in ("微信號", "微訊：", "加我薇信號", "衛星號")),
+            *(f"{word}{digits(rng, 9)}" for word in ("護照", "護照號碼E", "臺胞證號碼：")),
+            f"QQ號{rng.randint(10**6, 10**10)}",
+            f"身分證字號{rng.choice('ABCDEF')}{rng.choice('12')}{digits(rng, 8)}",
+            f"車牌{rng.choice('粵滬魯閩遼蘇')}{rng.choice('ABCD')}{digits(rng, 5)}",
+        ]
+    )
+
+
 KINDS: dict[str, Callable[[Random], str]] = {
     "mobile": mobile_plain,
     "mobile with +86": mobile_with_86,
@@ -260,6 +275,9 @@ KINDS: dict[str, Callable[[Random], str]] = {
     "number plate": plate,
     "bank card": card,
 }
+
+
+KINDS["traditional characters"] = traditional
 
 
 def personal_texts(kind: str, count: int, seed: int = 1) -> list[Personal]:

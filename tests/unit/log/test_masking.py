@@ -96,6 +96,16 @@ BY_HAND = [
         ("anna@公司.中国", "[email]"),
         ("写信到anna@公司.中国吗", "写信到[email]吗"),
         ("加微信zhangsan", "加微信[account]"),
+        ("我的電話是62345678,能送貨嗎?", "我的電話是[phone],能送貨嗎?"),
+        ("手機0912345678，聯絡電話：6234 5678", "手機[phone]，聯絡電話：[phone]"),
+        ("微信號zhangsan88，QQ號12345678", "微信號[account]，QQ號[account]"),
+        ("微訊號：zhangsan", "微訊號：[account]"),
+        ("身分證字號A123456789", "身分證字號[id]"),
+        ("居留證號碼：A123456789", "居留證號碼：[id]"),
+        ("車牌粵B12345", "車牌[plate]"),
+        ("護照號碼E12345678", "護照號碼[passport]"),
+        ("抖音號：zhangsan", "抖音號：[account]"),
+        ("郵箱anna@公司.中國", "郵箱[email]"),
     ],
 )
 def test_numbers_and_addresses_of_people_are_masked(text: str, expected: str) -> None:
