@@ -10,7 +10,7 @@ from gateway.log.personal.accounts import accounts, addresses
 from gateway.log.personal.found import Findings, Found
 from gateway.log.personal.legible import CHINESE, Legible, legible, simplified
 from gateway.log.personal.numbers import numbers
-from gateway.log.personal.profiles import profiles
+from gateway.log.personal.profiles import NAMES, SHORT_NAMES, profiles
 from gateway.log.personal.settled import settled
 
 # A text with something personal has one of these; most have none, and are not looked at again. Each
@@ -25,12 +25,9 @@ _DRESSED = "０-９Ａ-Ｚａ-ｚ\u2102-\u2149⒜-ⓩ\U0001d400-\U0001d7ff\U0001
 _SIGNS = re.compile(f"[＠﹫艾微薇溦卫➕护企扣证{_DRESSED}]")
 _WORDS = (
     *(
-        "wechat",
-        "weixin",
+        *NAMES,
         "passport",
         "hkid",
-        "(at)",
-        "[at]",
         "#",
         " dot ",
         "@",
@@ -39,10 +36,9 @@ _WORDS = (
         "加v",
     ),
     *("加我v", "加q", "车牌", "q号", "威信", "维信", "徽信", "威芯", "维芯"),
-    *("telegram", "skype", "kakao", "insta", "snapchat", "tiktok", "小红书", "抖音"),
 )
 _SPELT = re.compile(r"[vwq](?: ?[xq信:：]|ei ?[信芯x]|e chat)")
-_SHORT_NAMES = re.compile(r"(?<![a-z])(?:line|ins|ig|tg)\s?(?:[:：=@＠是]|is |id|号|账|帐)")
+_BRACKETED_AT = re.compile(r"[(\[{]at?[)\]}]")
 _SPOKEN = re.compile(r" at \w+\.")
 # What is left of a number in a number may only now be seen to be another.
 MOST_ROUNDS = 4
@@ -75,7 +71,8 @@ def _suspicious(text: str) -> bool:
     return bool(
         _DIGITS.search(lower)
         or _SPELT.search(lower)
-        or _SHORT_NAMES.search(lower)
+        or SHORT_NAMES.search(lower)
+        or _BRACKETED_AT.search(lower)
         or any(word in lower for word in _WORDS)
         or (" at " in lower and _SPOKEN.search(lower))
         or (not text.isascii() and (_SIGNS.search(lower) or _PLATE.search(lower)))

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from gateway.log.personal.found import Findings, Found
 from gateway.log.personal.numbers import ARTICLE, ARTICLE_CHARS, END, GAP
 
+_CALL_ME = r"(?:call|text|ring|dial|phone|sms|whatsapp|message|reach|contact) (?:me|us)"
 # A word for a phone, and what makes a number behind it one: a sign, or that it begins with 0.
 _PHONE = (
-    r"(?:电话|手机|联系方式|联系我|致电|打给我?|传真|座机|(?<![a-z])(?:tel|telephone|phone|mobile|cell"
-    r"|whatsapp|telegram|fax|sms|text me|call me|call us|reach me|my number))"
+    r"(?:电话|手机|联[系络]方式|联[系络]我|致电|打[给俾]我?|传真|座机|(?<![a-z])(?:tel|telephone"
 )
-_SIGN = r"(?:\s?(?:号码?|number|no\b\.?|是|is|at|on|[:.#=])){1,3}\s?"
+_PHONE += rf"|phone|mobile|cell|whatsapp|telegram|fax|sms|my number|{_CALL_ME}))"
+_SIGN = r"(?:\s?(?:号码?|number|no\b\.?|是|系|is|at|on|[:.#=])){1,3}\s?"
 _CALL = r"(?<![a-z])(?:call|text|ring|dial) "
 
 _ID = r"(?:(?:身[份分]证|居留证)(?:字?号码?)?|证件|hkid"
@@ -57,7 +58,7 @@ _DOT = r"\s?(?:[.。点]|\(dot\)|\[dot\]|\bdot\b)\s?"
 # A sign for `@`, and the host behind it.
 _AT = re.compile(
     rf"\s?(?:@|艾特)\s?(?:{_NAME}[.。点]){{1,6}}(?:[a-z]{{2,24}}(?![a-z\d])|{_CHINESE_DOMAIN})"
-    rf"|\s?(?:\(at\)|\[at\]|\{{at\}})\s?{_HOST}(?:{_DOT}[a-z0-9\-]{{2,63}}){{1,3}}"
+    rf"|(?:\s?[(\[{{]at[)\]}}]\s?|[(\[{{]a[)\]}}]|\s[(\[{{]a[)\]}}]\s(?={_MAILERS})){_HOST}(?:{_DOT}[a-z0-9\-]{{2,63}}){{1,3}}"
     rf"| at {_HOST}(?: dot [a-z0-9\-]{{2,63}}){{1,3}}"
     rf"| at {_MAILERS}(?:{_DOT}[a-z]{{2,10}}){{1,2}}"
     rf"|[#*]\s?(?:{_HOST}[.。]){{1,3}}(?:com|cn|net|org|[a-z]{{2}})(?![a-z\d])"
@@ -88,7 +89,9 @@ def _rule(
     return label, tuple(words.split("|")), re.compile(pattern), check
 
 
-_PHONES = "电话|手机|联系|致电|打给|传真|座机|tel|phone|mobile|cell|whatsapp|fax|sms|me|us|number"
+_PHONES = (
+    "电话|手机|联系|联络|致电|打|传真|座机|tel|phone|mobile|cell|whatsapp|fax|sms|me|us|number"
+)
 _MESSENGERS = "信|芯|讯|微|薇|卫星|chat|x|v"
 _NUMBER = rf"(?P<it>\(?\d(?:{GAP}\d){{6,11}}){END}"
 _NUMBER_FROM_0 = rf"(?P<it>\(?0\d(?:{GAP}\d){{6,10}}){END}"
@@ -103,8 +106,10 @@ _RULES = (
     _rule("phone", "call|text|ring|dial", rf"{_CALL}(?:me |us )?(?:at |on )?{_AMERICAN}{END}"),
     _rule(
         "phone",
-        "whatsapp|电话|座机",
-        rf"(?:whatsapp|电话|座机)\s?(?P<it>[2-9]\d{{2,3}}[ \-]?\d{{4}}){END}",
+        "whatsapp|电话|座机|我|致电| me| us",
+        rf"(?:whatsapp|电话|座机|联[系络]我|打[给俾]我|致电|(?<![a-z]){_CALL_ME})\s?"
+        rf"(?P<it>[2-9]\d{{2,3}}[ \-]?\d{{4}}){END}",
+        _is_no_list,
     ),
     _rule("id", "证|id", rf"{_ID}{_IS}(?P<it>\d{{8}}{_DATE}\d{{3}})(?!\d)"),
     _rule(

@@ -35,6 +35,8 @@ _MOBILE = (
     rf"1[3-9]\d{_ANY}\d{{4}}{_ANY}\d{{4}}|1[3-9]\d\d{_ANY}\d{{3}}{_ANY}\d{{4}}|1[3-9]\d{_ANY}\d{{8}}"
     rf"|1[3-9]\d(?P<gap>[ .\-])\d{{4}}(?P=gap)\d\d(?P=gap)\d\d(?!\s?{_UNIT})"
     rf"|1[3-9]\d{_ANY}\d{{3}}{_ANY}\d{{5}}|1[3-9]\d(?:[ .\-]\d\d){{4}}"
+    # In other groups: no sign but a space, or ranges would be numbers.
+    r"|1[3-9](?P<spaced>\d{3} (?:\d{6}|\d{3} \d{3})|\d{4} \d{5}|\d{5} \d{4})"
     r"|1(?P<sign>[ .\-])[3-9](?:(?P=sign)\d){9}"
 )
 _AREA = r"0(?:10|2\d|[3-9]\d\d)"
@@ -43,7 +45,10 @@ _LOCAL = rf"(?:[2-8]|(?<=[\s\-)])\d)\d{{2,3}}{GAP}\d{{4}}"
 _EXTENSION = r"(?:(?:\s?(?:转|分机)\s?|-|\s?(?:ext|extension|x)\.?\s?)\d{1,5}(?!\d))?"
 # GB 11643: region, birth date, sequence, check character.
 _BIRTH = rf"(?:18|19|20)\d\d{GAP}(?:0[1-9]|1[0-2]){GAP}(?:0[1-9]|[12]\d|3[01])"
-_OWNER = r"(?= is my (?:phone|number|cell)|\s?是我的?(?:电话|手机|号))"
+_OWNER = (
+    r"(?= is my (?:(?:home|work|office|mobile|phone) )?(?:phone|number|cell|mobile|whatsapp)"
+    r"|\s?是我(?:的?号|[^\W\d型货订款编序条单]{0,4}(?:电话|手机|座机)(?!型|[壳膜套款])))"
+)
 
 
 _SHAPES = {
@@ -55,8 +60,10 @@ _SHAPES = {
     "dialled": rf"00[1-9]\d{{0,2}}[\s\-](?:{GAP}\d){{7,12}}{END}",
     "american": r"(?:1[ .\-])?(?:\([2-9]\d\d\)[ .\-]{0,2}\d{3}[ .\-]|[2-9]\d\d[ .\-]\d{3}[.\-])"
     rf"\d{{4}}{END}",
-    # Of Taiwan and Japan, Britain, France: as they are dialled there.
+    # Of Taiwan and Japan, Britain, France: as they are dialled there. Ten digits on end may be an
+    # article's.
     "national": rf"09\d\d-\d{{3}}-?\d{{3}}{END}|0[5789]0-\d{{4}}-\d{{4}}{END}"
+    rf"|0[789]0[1-9]\d{{7}}{END}|07[3-57-9]\d\d[ \-]?\d{{3}} ?\d{{3}}{END}"
     rf"|07\d{{3}} \d{{6}}{END}|0[67](?: \d\d){{4}}{END}",
     "owned": rf"\d(?:{GAP}\d){{7,10}}{_OWNER}",
 }
@@ -92,6 +99,8 @@ def numbers(text: str) -> Findings:
 def _is_one(found: re.Match[str]) -> bool:
     text = found[0]
     if is_series([int(group) for group in re.findall(r"\d+", text)]):
+        return False
+    if found["spaced"] and _is_round(text):
         return False
     if found["sign"] and _is_rising(digits_of(text)):
         return False

@@ -10,7 +10,7 @@ _GAP = 4
 # Enough for a number or a name with signs in it; a longer text without a space is searched so far.
 _REACH = 300
 # `name at gmail dot com`, and all that may still come of it. It is tried where a word begins only.
-_SPOKEN = re.compile(r"(?<!\S)\S+ ?(?:at|\(at\)|\[at\])(?: \S*+){0,7}+\Z", re.IGNORECASE)
+_SPOKEN = re.compile(r"(?<!\S)\S+ ?(?:at|[(\[{]at?[)\]}])(?: \S*+){0,7}+\Z", re.IGNORECASE)
 # An address of mail: its host, which may have Chinese full stops in it, and what is not before it.
 _HOST = re.compile(r"[@＠]\S*\Z")
 _LONGEST_HOST = 80

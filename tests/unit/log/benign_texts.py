@@ -30,6 +30,13 @@ passport cover: 20241115 | 序列号13800138000 | 订单 13800138000 | SN 138001
 style number 415-555-2671 | part no. 415-555-2671 | Art. 0212345678 | Ref 0212345678
 500-800-1000元 | 200-300-4000 | (300) 400-5000 | DDR4 3200 3600 4000 4400 | 手机 13 128 256 512 GB
 电话手表 Z7 | 手机壳 iPhone13 14 15 16 | whatsapp sticker
+iphone 15 pro max 256 | 尺码 175 92 | A-line dress | line 5 | line: 2mm | line: x2000
+product line: classic2024 | my wechat is broken | 加line 5 | 加ins风2024 | ins风 dress2024
+1920 1080 144 | 15000 200000 km | 13800 200000 | 0986424797 | 07119904525 | 手机 2400 1080
+12345678是我要的型号 | 12345678 is my order number | 62345678是我的手机型号吗
+text me when size 38 39 40 41 is back | call me if it is below 1299 | call me 2024 11 15
+option (a) nike.com | size (a) or (b) | my line is busy | Line friends 2024 | reach us 9 to 18
+line of 12345678 | fishing line 0.25mm 100m | facebook同款 | 微博爆款2024 | in line with 38 39 40
 """
 MODELS = (
     "DS-2CD{4}G2-I WH-{4}XM{1} RTX {4} SM-S{3}B A{4} ThinkPad-X{2} DD{4}-{3} CW{4}-{3} MR{3}V{1}"

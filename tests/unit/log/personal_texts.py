@@ -260,6 +260,34 @@ def traditional(rng: Random) -> str:
     )
 
 
+def everyday(rng: Random) -> str:
+    """As people write without thinking of it: no sign, a word in between, other groups."""
+    near = rng.choice("569") + digits(rng, 3) + rng.choice(["", " ", "-"]) + digits(rng, 4)
+    name = "".join(rng.choice("abcdefghjkmnpqrstuvwxyz") for _ in range(5)) + digits(rng, 3)
+    number = mobile(rng)
+    return rng.choice(
+        [
+            *(
+                f"{word} {near}"
+                for word in ("whatsapp me", "whatsapp me at", "text us on", "call me")
+            ),
+            *(f"{word}{near}" for word in ("联系我 ", "致电", "打给我")),
+            *(f"{near} {word}" for word in ("是我家电话", "是我妈妈的手机", "is my home number")),
+            *(f"{word}{name}" for word in ("加我LINE ", "line: ", "我的line是", "my line is ")),
+            *(
+                f"{word}{name}"
+                for word in ("我的ins：", "add me on line ", "viber: ", "my wechat is ")
+            ),
+            *(f"{name}{at}gmail.com" for at in ("(a)", " [a] ", "{at}")),
+            *(grouped(number, *sizes, by=" ") for sizes in ((5, 6), (5, 3, 3), (6, 5), (7, 4))),
+            *(
+                f"07{rng.choice('45789')}{digits(rng, 8)}",
+                f"080{rng.choice('123456')}{digits(rng, 7)}",
+            ),
+        ]
+    )
+
+
 KINDS: dict[str, Callable[[Random], str]] = {
     "mobile": mobile_plain,
     "mobile with +86": mobile_with_86,
@@ -278,6 +306,7 @@ KINDS: dict[str, Callable[[Random], str]] = {
 
 
 KINDS["traditional characters"] = traditional
+KINDS["everyday words"] = everyday
 
 
 def personal_texts(kind: str, count: int, seed: int = 1) -> list[Personal]:
