@@ -7,18 +7,36 @@ import re
 MOST_HELD = 400
 # Links within links that are taken out one by one.
 _MOST_WITHIN = 8
+# A tag that has not ended by then is none of an answer's: its first sign goes. Less than the stream
+# holds back.
+_LONGEST_TAG = 200
 _BRACKETS = re.compile(r"[<>()\[\]]")
-_URL = r"(?:https?://|www\.)[^\s<>\"'`\\)\]}，。！？；、）】》]+"
+_END = r"\s<>\"'`\\)\]}，。！？；、）】》"
+# Also without its scheme: a page puts its own in front. JSON may write a slash as `\/`.
+_URL = rf"(?:(?:https?:|(?<![\w/]))(?:\\?/){{2}}(?=[^{_END}/])|www\.)[^{_END}]+"
+# Behind the name of a reference, where a browser reads an address in other signs, too. In JSON a
+# new line is `\n`.
+_BEHIND_NAME = r"(?:\s|\\[nrt]){0,200}"
+_SCHEME = r"(?:https?|ftp|data|javascript|vbscript|file|blob):"
+_REFERENCE = (
+    rf"(?<=\]:){_BEHIND_NAME}<?(?:{_SCHEME}|[^\s\"]{{0,99}}?(?:[/\\]{{2}}|&(?:\#|b?sol;|colon;)))"
+    r"[^\s\"]{0,300}"
+)
+_TAGS = r"a|img|iframe|script|style|svg|math|object|embed|video|audio|source|link|meta|base|form"
 _LINK = re.compile(
     r"!\[[^\]\n]{0,200}\]\([^)\n]{0,300}\)"  # a picture goes altogether
     r"|\[(?P<text>[^\]\n]{1,200})\]\((?!\s)[^)\n]{0,300}\)"  # of a link its text stays
-    r"|<(?:https?:|img|a\s|iframe|script)[^>\n]{0,300}>"
-    rf"|{_URL}",
+    rf"|</?(?:https?:|(?:{_TAGS})(?![\w-])|[a-z][\w:-]*[\s/](?=[^<>=]{{0,{_LONGEST_TAG}}}[a-z]\s*=))"
+    rf"[^>]{{0,{_LONGEST_TAG}}}>"
+    rf"|<(?=/?[a-z][^>]{{{_LONGEST_TAG}}})"
+    rf"|{_REFERENCE}|{_URL}",
     re.IGNORECASE,
 )
 _OPEN = re.compile(
-    r"(?:!?\[[^\]\n]{0,200}(?:\](?:\([^)\n]{0,300})?)?|!|<[a-z/][^>\n]{0,300}|<"
-    rf"|{_URL}|h(?:t(?:t(?:p(?:s?(?::/?/?)?)?)?)?)?|w(?:w(?:w\.?)?)?)\Z",
+    r"(?:!?\[[^\]\n]{0,200}(?:\](?:\([^)\n]{0,300})?)?|!|<[a-z/][^>]{0,300}|<"
+    rf"|\](?::{_BEHIND_NAME}\\?[^\s\"]{{0,300}})?"
+    rf"|{_URL}|(?<!\w)(?:\\?/){{0,2}}\\?"
+    r"|h(?:t(?:t(?:p(?:s?(?::(?:\\?/){0,2}\\?)?)?)?)?)?|w(?:w(?:w\.?)?)?)\Z",
     re.IGNORECASE,
 )
 
