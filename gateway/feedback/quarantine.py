@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from contract.attempts import MAX_ATTEMPT
 from gateway.cache.key import AnswerKey, digest_of_attempt
+from gateway.identity.sessions import ORIGIN_DIGITS
 from gateway.log.schema.tables import feedback, quarantined_answers
 
 # Only the latest are in memory, about 250 bytes each. An older question may get its old answer
@@ -93,9 +94,11 @@ def _at_attempt(key: AnswerKey, attempt: int) -> AnswerKey:
 
 
 def _voters_against(connection: Connection, answer_key: str, tenant: str) -> int:
-    """How many voters have voted an answer down. A session is one voter, whatever users it names.
-    All calls of a tenant without session and user are one voter."""
-    voter = func.coalesce(feedback.c.session_id, feedback.c.user_pseudonym, "")
+    """How many voters have voted an answer down. Sessions that began alike are one voter, whatever
+    users they name: a client that keeps none has as many as it likes. All calls of a tenant without
+    session and user are one voter."""
+    origin = func.substr(feedback.c.session_id, 1, ORIGIN_DIGITS)
+    voter = func.coalesce(origin, feedback.c.user_pseudonym, "")
     against = (feedback.c.vote == "down") & (feedback.c.answer_key == answer_key)
     query = select(func.count(voter.distinct())).where(against, feedback.c.tenant == tenant)
     return connection.scalar(query) or 0

@@ -16,7 +16,7 @@ class Shopper:
     """Someone with a browser's cookies, or with an API key."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
-        headers = {"authorization": f"Bearer {key}"} if key else {}
+        headers = {"authorization": f"Bearer {key}"} if key else {"sec-fetch-site": "same-origin"}
         self.client = httpx.Client(base_url=url, timeout=20, headers=headers)
 
     def ask(self, body: dict[str, Any]) -> httpx.Response:
