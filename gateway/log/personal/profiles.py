@@ -6,8 +6,10 @@ import re
 from gateway.log.personal.found import Findings, Found
 
 # The first may have shops and brands, the others have people only.
-_SHOPS = ("instagram", "insta", "snapchat", "tiktok", "facebook", "twitter")
-_SHOPS += ("小红书", "抖音", "快手", "微博")
+_SHOPS = (
+    *("instagram", "insta", "snapchat", "tiktok", "facebook", "twitter"),
+    *("小红书", "抖音", "快手", "微博"),
+)
 _CALLS = ("telegram", "skype", "kakao", "viber", "discord", "zalo")
 NAMES = (*_SHOPS, *_CALLS, "wechat", "we chat", "weixin", "wx", "vx", "qq")
 """One of these is in a text with such an id, or a short name."""
