@@ -56,12 +56,13 @@ class Callers:
         self, headers: Mapping[str, str], cookies: Mapping[str, str], client: str = ""
     ) -> Caller:
         """Who sent the request; `client` is the address that it comes from. Raises
-        InvalidKey for a key that is unknown, revoked or expired, or for none where anonymous
-        shoppers are denied; KeysUnavailable while nobody can say. Where there never was any key, a
-        sent one is ignored: OpenAI's clients always send one."""
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if key and (self._keys.configured or not self._keys.complete):
-            return _caller_of(self._known(scheme, key))
+        InvalidKey for a key that is unknown, revoked or expired, for one that is sent in another
+        way, or for none where anonymous shoppers are denied; KeysUnavailable while nobody can say.
+        Where there never was any key, a sent one is ignored: OpenAI's clients always send one."""
+        sent = headers.get("authorization", "").strip()
+        if sent and (self._keys.configured or not self._keys.complete):
+            scheme, _, key = sent.partition(" ")
+            return _caller_of(self._known(scheme, key.strip()))
         if not self._anonymous:
             raise InvalidKey
         address = self._addresses.name(client)
