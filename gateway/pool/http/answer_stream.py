@@ -57,6 +57,7 @@ def _piece(choice: dict[str, Any], logprobs: bool) -> Delta:
     text = choice["delta"].get("content") or ""
     if not isinstance(text, str):
         raise TypeError("content is no text")
+    text.encode()  # JSON may hold half a character, which nothing behind this can write
     if not logprobs:
         return Delta(text)
     read = map(TokenLogprob.read, (choice.get("logprobs") or {}).get("content") or ())
