@@ -8,8 +8,8 @@ from contract.wire import NOT_BEGUN_HEADER
 from gateway.pool.http.blame import FULL, error_object, request_error
 from gateway.pool.http.connection import UpstreamError
 
-# The replica lives and says that it failed. A question can cause that, too.
-DOUBTFUL = frozenset({"status", "error_event"})
+# The replica lives and says that it failed, or says nothing. A question can cause that, too.
+DOUBTFUL = frozenset({"status", "error_event", "empty"})
 
 
 class UnavailableError(Exception):

@@ -44,9 +44,10 @@ class Task:
 
     def usable(self, answer: Delta, end: Finished) -> bool:
         """Whether the next who asks may be given it."""
+        if self.read_product is None:
+            return bool(answer.text.strip())
         try:
-            if self.read_product is not None:
-                self.read_product(answer, end, NOT_CALIBRATED)
+            self.read_product(answer, end, NOT_CALIBRATED)
         except ReplicaFailed:
             return False
         return True

@@ -48,8 +48,10 @@ async def answer_pieces(
         raise UpstreamError("garbage", repr(error)[:200]) from None
     if reason not in ("stop", "length", "content_filter"):
         raise UpstreamError("cut", "no finish_reason")
-    if not has_content and not usage.completion_tokens:
-        raise UpstreamError("garbage", "an answer of nothing")
+    # One of the client's `stop` may be the first that the model wrote.
+    may_be_empty = asked.sampling.stop and usage.completion_tokens
+    if not has_content and not may_be_empty and reason != "content_filter":
+        raise UpstreamError("empty", "an answer of nothing")
     yield Finished(reason, usage)
 
 

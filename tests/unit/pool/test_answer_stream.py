@@ -44,3 +44,18 @@ async def test_half_a_character_is_no_token() -> None:
     choice = {"delta": {"content": "a"}, "finish_reason": "stop", "logprobs": {"content": [token]}}
     with pytest.raises(UpstreamError):
         await pieces(event({"choices": [choice]}), DONE, logprobs=True)
+
+
+COUNTED = event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})
+
+
+@pytest.mark.parametrize("reason", ["stop", "length"])
+async def test_thoughts_without_an_answer_are_none(reason: str) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        await pieces(said(None, reasoning_content="hm"), said("", reason), COUNTED, DONE)
+    assert caught.value.kind == "empty"
+
+
+async def test_an_answer_that_is_stopped_or_filtered_at_once_may_be_empty() -> None:
+    assert await pieces(said("", "stop"), COUNTED, DONE, stop=(".",))
+    assert await pieces(said("", "content_filter"), DONE)

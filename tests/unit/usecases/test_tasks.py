@@ -3,6 +3,7 @@
 import re
 
 from contract.completion import CompletionRequest, Turn
+from contract.response import Delta, Finished
 from contract.text.canonical import plain
 from contract.turns import MAX_INSTRUCTION_CHARS
 from gateway.cache.key import answer_key
@@ -34,6 +35,11 @@ def test_each_task_has_keys_of_its_own() -> None:
     digests = {answer_key(same, "i", "r", "n", task.version).digest for task in TASKS}
     assert len(digests) == 3
     assert answer_key(same, "i", "r", "n").prompt_version == QUESTION.version
+
+
+def test_a_blank_answer_is_not_given_to_the_next_who_asks() -> None:
+    assert QUESTION.usable(Delta("皮"), Finished("stop"))
+    assert not QUESTION.usable(Delta(" \n"), Finished("length"))
 
 
 def test_who_may_ask_may_have_cards_and_scores() -> None:
