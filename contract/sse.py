@@ -25,10 +25,11 @@ async def payloads(chunks: AsyncIterator[bytes]) -> AsyncGenerator[str]:
             line = raw.rstrip(b"\r").decode("utf-8")
             if line.startswith("data:"):
                 lines.append(line[5:].removeprefix(" "))
+                if lines == ["[DONE]"]:  # some servers send no blank line behind it
+                    return
             elif not line and lines:
                 data = "\n".join(lines)
                 lines.clear()
-                if data == "[DONE]":
-                    return
                 yield data
-    raise EOFError("stream ended before [DONE]")
+    if lines or rest.rstrip() not in (b"data: [DONE]", b"data:[DONE]"):
+        raise EOFError("stream ended before [DONE]")

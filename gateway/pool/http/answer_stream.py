@@ -31,12 +31,13 @@ async def answer_pieces(
                 chunk = json.loads(data)
                 if error := chunk.get("error"):
                     raise request_error(error, asked) or UpstreamError("error_event")
+                # A server's bookkeeping may lack what does not touch the answer.
                 if counts := chunk.get("usage"):
                     usage = Usage(
-                        _token_count(counts["prompt_tokens"]),
-                        _token_count(counts["completion_tokens"]),
+                        _token_count(counts.get("prompt_tokens")),
+                        _token_count(counts.get("completion_tokens")),
                     )
-                for choice in chunk["choices"]:
+                for choice in (chunk.get("choices") if counts else chunk["choices"]) or ():
                     piece = _piece(choice, logprobs)
                     if piece.text or piece.logprobs:
                         has_content = True
@@ -56,7 +57,8 @@ async def answer_pieces(
 
 
 def _piece(choice: dict[str, Any], logprobs: bool) -> Delta:
-    text = choice["delta"].get("content") or ""
+    # Some servers end with a choice that has no delta.
+    text = (choice.get("delta") or {}).get("content") or ""
     if not isinstance(text, str):
         raise TypeError("content is no text")
     text.encode()  # JSON may hold half a character, which nothing behind this can write
@@ -76,7 +78,7 @@ def _is_control_token(token: TokenLogprob) -> bool:
 
 
 def _token_count(value: Any) -> int:
-    count = int(value)
+    count = int(value or 0)
     if not 0 <= count <= MAX_TOKENS:
         raise ValueError("not a number of tokens")
     return count

@@ -8,7 +8,7 @@ import pytest
 
 from contract.completion import CompletionRequest, Sampling, Turn
 from contract.render import AnswerPiece
-from contract.response import Delta
+from contract.response import Delta, Finished, Usage
 from gateway.pool.http.answer_stream import answer_pieces
 from gateway.pool.http.connection import UpstreamError
 
@@ -21,6 +21,10 @@ def event(value: Any) -> bytes:
 
 def said(text: str | None, reason: str | None = None, **fields: Any) -> bytes:
     return event({"choices": [{"delta": {"content": text, **fields}, "finish_reason": reason}]})
+
+
+ENDED = said("", "stop")
+COUNTED = event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})
 
 
 async def pieces(*events: bytes, **sampling: Any) -> list[AnswerPiece]:
@@ -46,9 +50,6 @@ async def test_half_a_character_is_no_token() -> None:
         await pieces(event({"choices": [choice]}), DONE, logprobs=True)
 
 
-COUNTED = event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})
-
-
 @pytest.mark.parametrize("reason", ["stop", "length"])
 async def test_thoughts_without_an_answer_are_none(reason: str) -> None:
     with pytest.raises(UpstreamError) as caught:
@@ -59,3 +60,31 @@ async def test_thoughts_without_an_answer_are_none(reason: str) -> None:
 async def test_an_answer_that_is_stopped_or_filtered_at_once_may_be_empty() -> None:
     assert await pieces(said("", "stop"), COUNTED, DONE, stop=(".",))
     assert await pieces(said("", "content_filter"), DONE)
+
+
+@pytest.mark.parametrize(
+    ("end", "usage"),
+    [
+        ([ENDED, event({"usage": {"prompt_tokens": 3, "completion_tokens": 2}})], Usage(3, 2)),
+        ([ENDED, event({"choices": None, "usage": {"prompt_tokens": 3}})], Usage(3)),
+        ([ENDED, event({"choices": [], "usage": {"completion_tokens": None}})], Usage()),
+        ([event({"choices": [{"delta": None, "finish_reason": "stop"}]})], Usage()),
+        ([event({"choices": [{"finish_reason": "stop"}]})], Usage()),
+    ],
+)
+@pytest.mark.parametrize("done", [DONE, b"data: [DONE]\n", b"data: [DONE]", b"data:[DONE]\r"])
+async def test_what_is_finished_stays_whatever_its_server_counts(
+    end: list[bytes], usage: Usage, done: bytes
+) -> None:
+    assert await pieces(said("皮"), *end, done) == [Delta("皮"), Finished("stop", usage)]
+
+
+@pytest.mark.parametrize("end", [b"", b"data: [DO", b"data: {}\ndata: [DONE]"])
+async def test_what_breaks_off_is_not_finished(end: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        await pieces(said("皮"), ENDED, end)
+
+
+async def test_without_a_reason_nobody_knows_whether_it_is_finished() -> None:
+    with pytest.raises(UpstreamError):
+        await pieces(said("皮"), COUNTED, DONE)
