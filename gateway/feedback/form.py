@@ -51,7 +51,7 @@ class VoteForm(Wire):
     interaction_id: str
     vote: VoteValue
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] | None = None
-    user: Annotated[str, Field(min_length=1, max_length=MAX_USER_CHARS)] | None = None
+    user: Annotated[str, Field(max_length=MAX_USER_CHARS)] | None = None
 
 
 def parse_vote(body: bytes) -> Vote:
@@ -63,6 +63,6 @@ def parse_vote(body: bytes) -> Vote:
         if match is None:
             raise InvalidField("interaction_id")
         reason = None
-        if form.reason is not None:
+        if form.reason and not form.reason.isspace():  # a page sends its field also when empty
             reason = masked(checked_text(form.reason, "reason"))
-        return Vote(uuid.UUID(match[1]), form.vote, reason, form.user)
+        return Vote(uuid.UUID(match[1]), form.vote, reason, form.user or None)

@@ -20,7 +20,9 @@ def test_a_vote_is_read() -> None:
     read = parse_vote(body(reason="答非所问", user="u-1"))
     assert read == Vote(uuid.UUID(ID), "down", "答非所问", "u-1")
     assert parse_vote(body(vote="up")).reason is None
-    assert parse_vote(body(vote="up", reason=None, user=None)) == parse_vote(body(vote="up"))
+    for reason, user in ((None, None), ("", ""), (" \n", "")):
+        empty = body(vote="up", reason=reason, user=user)
+        assert parse_vote(empty) == parse_vote(body(vote="up"))
 
 
 def test_the_id_of_an_answer_in_openais_form_will_do() -> None:
@@ -43,9 +45,7 @@ def test_a_reason_is_masked_before_anything_else_sees_it() -> None:
         (body(interaction_id=f"{{{ID}}}"), InvalidField, "interaction_id"),
         (body(interaction_id=7), InvalidField, "interaction_id"),
         (body(reason="x" * (MAX_REASON_CHARS + 1)), InvalidField, "reason"),
-        (body(reason=" "), InvalidField, "reason"),
         (body(reason="a\x00"), InvalidField, "reason"),
-        (body(user=""), InvalidField, "user"),
         (body(stars=5), InvalidField, "stars"),
         (body(**{"stars!": 5}), InvalidField, None),
         (b'{"vote": "up"}', InvalidField, "interaction_id"),
