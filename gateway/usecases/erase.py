@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from contract.errors import InvalidField
 from gateway.batch.erasure import BatchErasure
 from gateway.cache.answers import GivenAnswer
 from gateway.cache.redis import RedisUnavailableError
@@ -102,7 +103,10 @@ class Erasing:
                 return await self._of_caller(caller, user)
 
     async def _of_caller(self, caller: Caller, user: str) -> Receipt:
-        """A tenant erases its own users, an anonymous shopper itself. Raises InvalidKey."""
+        """A tenant erases its own users, an anonymous shopper itself. Raises InvalidKey, and
+        InvalidField for nobody's id: its receipt would be of an erasure that erased nothing."""
+        if not user:
+            raise InvalidField("user", fault="missing")
         if caller.key is not None:
             return await self.of_user(caller.tenant, user, f"key:{caller.key}")
         if user != ME or caller.session is None or caller.is_new:

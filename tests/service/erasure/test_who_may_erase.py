@@ -80,6 +80,12 @@ def test_an_id_may_hold_any_characters(gateway: str, log_url: str, user: str) ->
     assert [row["route"] for row in done] == ["/v1/users/{id}/data"]
 
 
+def test_an_empty_id_is_nobody_s(gateway: str) -> None:
+    answer = erase(gateway, "")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_field", "user")
+
+
 def test_a_tenant_erases_its_own_users_only(gateway: str, log_url: str) -> None:
     ask(gateway, "alice", "mine?")
     rows(log_url)
