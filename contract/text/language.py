@@ -6,6 +6,9 @@ import re
 MAX_RANGES = 32
 MAX_RANGE_CHARS = 64
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+# Two make it Japanese: one の among Chinese words is decoration.
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
+_HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 _LETTER = re.compile(r"[A-Za-z]")
 _SPOKEN = ("en", "zh")
 _SUBTAG = re.compile("[-_]")
@@ -13,7 +16,10 @@ _WEIGHT = re.compile(r"q *= *([0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
 def language_of(text: str) -> str:
-    """`zh` when any Han character occurs (shoppers mix in Latin brand names), `en` or `other`."""
+    """`zh` when any Han character occurs (shoppers mix in Latin brand names), `en` or `other`, as
+    Japanese and Korean are, which have Han characters, too."""
+    if len(_KANA.findall(text)) > 1 or _HANGUL.search(text):
+        return "other"
     if _HAN.search(text):
         return "zh"
     return "en" if _LETTER.search(text) else "other"

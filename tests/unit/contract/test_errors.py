@@ -61,6 +61,10 @@ def test_the_asker_s_language_is_seen() -> None:
     assert language_of("这个 LV 包是真皮吗?") == "zh"
     assert language_of("Is it leather?") == "en"
     assert language_of("?! 42") == "other"
+    assert language_of("これは本革ですか?") == "other"
+    assert language_of("이 가방은 眞皮?") == "other"
+    assert language_of("iPhoneですか") == "other"
+    assert language_of("花の语是什么牌子?") == "zh"
 
 
 @pytest.mark.parametrize(("header", "language"), [
