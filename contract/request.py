@@ -29,6 +29,8 @@ from contract.turns import Photo, checked_text, read_messages, read_photo
 MAX_TOKENS_CAP = 1024
 # Below, dividing by it overflows; the answer would be the greedy one anyway.
 MIN_TEMPERATURE = 1e-3
+# Roles whose turns are not the asker's own words.
+_OTHERS = ("assistant", "system", "developer")
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -59,7 +61,8 @@ def told_in_the_language_of(value: Mapping[str, Any]) -> Iterator[None]:
     except ClientError as error:
         named = value.get("language")
         if named not in ("zh", "en"):
-            named = language_of("\n".join(_words(value)))
+            spoken = (language_of(words) for words in _words(value))
+            named = next((language for language in spoken if language != "other"), None)
             if named != "zh":
                 raise
         told = copy.copy(error)  # one error may be raised to several askers
@@ -68,19 +71,21 @@ def told_in_the_language_of(value: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _words(value: Mapping[str, Any]) -> Iterator[str]:
-    """Of a request that nobody has checked."""
+    """Of the asker of a request that nobody has checked, the last first: neither an answer nor an
+    instruction tells a person's language."""
+    yield _text([value.get(name) for name in ("question", "prompt", "text", "reason")])
+    yield _text(value.get("input"))
     messages = value.get("messages")
-    said = [value.get(name) for name in ("question", "prompt", "text", "reason")]
-    said += _texts(value.get("input"))
-    for message in messages if isinstance(messages, list) else ():
-        said += _texts(message.get("content") if isinstance(message, dict) else None)
-    return (text for text in said if isinstance(text, str))
+    for message in reversed(messages) if isinstance(messages, list) else ():
+        if isinstance(message, dict) and message.get("role") not in _OTHERS:
+            yield _text(message.get("content"))
 
 
-def _texts(content: object) -> list[object]:
+def _text(content: object) -> str:
     """Of one text, or of a list of texts and parts."""
     parts = content if isinstance(content, list) else [content]
-    return [part.get("text") if isinstance(part, dict) else part for part in parts]
+    texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def _from_form(fields: Mapping[str, str], photo: EncodedImage | None) -> CompletionRequest:

@@ -218,6 +218,26 @@ def test_a_field_at_fault_is_named_with_its_fault_in_the_asker_s_language(
     assert (caught.value.message("en"), caught.value.message("zh")) == (en, zh)
 
 
+ZH, EN = ({"role": "user", "content": words} for words in ("是真皮吗?", "Is it leather?"))
+
+
+@pytest.mark.parametrize(("messages", "language"), [
+    ([ZH], "zh"),
+    ([EN], None),
+    ([ZH, EN], None),
+    ([EN, ZH], "zh"),
+    ([ZH, {"role": "user", "content": "42?"}], "zh"),
+    ([{**ZH, "role": "system"}, EN, {**ZH, "role": "assistant"}, EN], None),
+    ([{**ZH, "role": "me"}], "zh"),
+])  # fmt: skip
+def test_a_conversation_s_language_is_that_of_its_asker_s_last_words(
+    messages: list[dict[str, str]], language: str | None
+) -> None:
+    with pytest.raises(InvalidField) as caught:
+        chat(messages=messages, seed="x")()
+    assert caught.value.language == language
+
+
 def test_no_message_sends_its_reader_to_the_programmer_s_param() -> None:
     for leaf in leaves():
         argument = "canary" if leaf is canary_errors.CanaryRefused else "photo"
