@@ -187,7 +187,7 @@ def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> No
     def answer(
         request: Request, error: ShopsightError, headers: Mapping[str, str] | None = None
     ) -> JSONResponse:
-        language = preferred_language(request.headers.get("accept-language"))
+        language = error.language or preferred_language(request.headers.get("accept-language"))
         identity = {"x-request-id": request_id(request.headers)}
         return json_error(error, language, {**identity, **(headers or {})})
 

@@ -2,10 +2,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI, Request
 
 from contract import errors, http_protocol
 from contract.errors import InvalidField, ShopsightError
+from contract.http import install_error_handlers
 from contract.products.forms import parse_card_form, parse_match
 from contract.request import parse_completion, parse_form
 from contract.text.language import language_of, preferred_language
@@ -236,6 +239,19 @@ def test_a_conversation_s_language_is_that_of_its_asker_s_last_words(
     with pytest.raises(InvalidField) as caught:
         chat(messages=messages, seed="x")()
     assert caught.value.language == language
+
+
+async def test_a_lone_replica_tells_it_in_the_language_of_the_question() -> None:
+    app = FastAPI()
+    install_error_handlers(app)
+
+    @app.post("/")
+    async def ask(request: Request) -> None:
+        parse_completion(await request.body())
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://r") as client:
+        answer = await client.post("/", json={"prompt": "是真皮吗?"})
+    assert answer.json()["error"]["message"] == "缺少照片（字段 image）。"
 
 
 def test_no_message_sends_its_reader_to_the_programmer_s_param() -> None:
