@@ -96,6 +96,8 @@ def read_messages(messages: list[Message | EarlierAnswer]) -> tuple[tuple[Turn, 
             photos += shown
             last_shown = shown
         text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+        if shown and not text.strip() and index + 1 < len(messages):
+            continue  # a photo sent by itself: the user's next turn, with its words, shows it
         if message.role == "user":
             turns.append(Turn("user", checked_text(text, place)))
         else:

@@ -52,6 +52,15 @@ def test_each_photo_belongs_to_the_turn_that_shows_it() -> None:
     assert shown(late) == [(1, file(1)), (1, file(2))]
 
 
+def test_a_photo_sent_by_itself_is_of_the_turn_that_follows() -> None:
+    alone = {"role": "user", "content": turn(A)["content"][:1]}
+    assert parsed(alone, turn(B)) == parsed(turn(A, B))
+    assert parsed(turn(C), ANSWER, alone, ANSWER, turn()) == parsed(turn(C), ANSWER, ANSWER, turn(A))
+    with pytest.raises(errors.InvalidField) as caught:
+        parsed(turn(B), ANSWER, alone)
+    assert caught.value.param == "messages.2.content"
+
+
 def test_an_only_photo_is_the_front_of_all_whichever_turn_shows_it() -> None:
     assert shown(parsed(turn(), ANSWER, turn(A))) == [(0, file(1))]
     assert parsed(turn(), ANSWER, turn(A)) == parsed(turn(A), ANSWER, turn())
