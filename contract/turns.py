@@ -121,7 +121,7 @@ def checked_text(text: str, param: str, max_chars: int = MAX_TURN_CHARS) -> str:
             raise InvalidField(param)
         visible = visible or category[0] not in "CZ"
     if not visible:
-        raise InvalidField(param)
+        raise InvalidField(param, fault="missing")
     return text
 
 

@@ -131,8 +131,18 @@ STRAY = {"name": "n", "schema": {}, "my secret": 1}
     ),
     (
         lambda: parse_form({"question": " ", "image_id": f"img_{'0' * 32}"}, None),
-        "The question cannot be accepted (field 'question').",
-        "问题不符合要求（字段 question）。",
+        "The question is missing (field 'question').",
+        "缺少问题（字段 question）。",
+    ),
+    (
+        lambda: parse_match(json.dumps({"text": "\u200b", "image": "QUJD"}).encode(), "en"),
+        "The text is missing (field 'text').",
+        "缺少文字（字段 text）。",
+    ),
+    (
+        lambda: parse_moderation(json.dumps({"input": ["x", ""]}).encode()),
+        "The input is missing (field 'input.1').",
+        "缺少输入内容（字段 input.1）。",
     ),
     (
         lambda: parse_completion(json.dumps({"prompt": "x" * 2001, "image": "QUJD"}).encode()),
