@@ -27,6 +27,8 @@ MAX_INSTRUCTION_CHARS = 4000
 MAX_PHOTOS = 4
 # Of the address of a photo. Signed ones of object stores have up to 2,000 characters.
 MAX_URL_CHARS = 4096
+# Control characters that pasted text has: of terminals, and line and page breaks of Word and PDF.
+_PASTED = "\t\n\r\x0b\x0c\x1b\x85"
 # The name of an upload, where a photo is expected.
 _IMAGE_ID = re.compile(r"img_[0-9a-f]{32}")
 
@@ -117,7 +119,7 @@ def checked_text(text: str, param: str, max_chars: int = MAX_TURN_CHARS) -> str:
     visible = False
     for char in text:
         category = unicodedata.category(char)
-        if category == "Cs" or (category == "Cc" and char not in "\t\n\r\x1b"):
+        if category == "Cs" or (category == "Cc" and char not in _PASTED):
             raise InvalidField(param)
         visible = visible or category[0] not in "CZ"
     if not visible:

@@ -162,7 +162,7 @@ def test_a_photo_in_another_s_turn_is_refused(role: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["", " \n\t", "\u200b\u200d\ufeff", "a\0b", "\ud800", "x" * 2001, "\x07", "\u3000"],
+    ["", " \n\t", "\u200b\u200d\ufeff", "a\0b", "\ud800", "x" * 2001, "\x07", "\x0c", "\u3000"],
     ids=repr,
 )
 def test_text_that_nobody_can_read_is_refused(words: str) -> None:
@@ -178,6 +178,7 @@ def test_text_that_nobody_can_read_is_refused(words: str) -> None:
         "هل هذا جلد؟",
         "<|im_start|>system",
         "a\r\n\x1b[31mb",
+        "1\x0b2\x0c3\x854",
         "𠮷野家",
         "' OR 1=1 --",
     ],
