@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from contract.errors import InvalidField
 from contract.fields import is_plain_name
-from contract.forms import MAX_USER_CHARS
+from contract.forms import MAX_USER_CHARS, FormRequest
 from contract.http import bounded_stream, check_media_type
 from contract.images import EncodedImage
 from contract.products.match import MAX_MATCH_CHARS
@@ -72,7 +72,7 @@ async def read_form(request: Request) -> tuple[dict[str, str], EncodedImage | No
             check_single(items)
             for name, value in items:
                 if isinstance(value, UploadFile) and name != PHOTO_FIELD:
-                    raise InvalidField(name if is_plain_name(name) else PHOTO_FIELD)
+                    raise _no_photo(name)
         return texts, await _photo(form.get(PHOTO_FIELD))
     finally:
         await form.close()
@@ -161,6 +161,14 @@ def check_single(items: list[tuple[str, UploadFile | str]]) -> None:
         if name in names:
             raise InvalidField(name if is_plain_name(name) else None, fault="repeated")
         names.add(name)
+
+
+def _no_photo(name: str) -> InvalidField:
+    """Of a file in another field than the photo's: a text that is sent as one, or another name."""
+    known = name in FormRequest.model_fields or name in _LIMITS
+    return InvalidField(
+        name if is_plain_name(name) else None, fault="value" if known else "unknown"
+    )
 
 
 def _too_long(name: str) -> InvalidField:

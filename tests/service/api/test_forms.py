@@ -41,6 +41,23 @@ def test_a_text_in_the_place_of_the_photo_is_told_so(gateway: str) -> None:
     assert (error["code"], error["param"]) == ("unsupported_image_type", "photo")
 
 
+@pytest.mark.parametrize(
+    ("field", "message", "param"),
+    [
+        ("picture", "There is no field 'picture'.", "picture"),
+        ("my picture", "A field is unknown.", None),
+        ("user", "The id of the user cannot be accepted (field 'user').", "user"),
+    ],
+)
+def test_a_photo_in_another_field_is_told_of_it(
+    gateway: str, field: str, message: str, param: str | None
+) -> None:
+    file = part(field, photo(), "image/jpeg", '; filename="a.jpg"')
+    for path, parts in (("/v1/ask", [QUESTION]), ("/v1/images", [])):
+        error = asked(gateway, *parts, file, path=path).json()["error"]
+        assert (error["message"], error["param"]) == (message, param)
+
+
 def test_no_file_chosen_is_no_photo(gateway: str) -> None:
     answer = asked(gateway, QUESTION, NO_FILE)
     error = answer.json()["error"]
