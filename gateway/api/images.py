@@ -58,11 +58,16 @@ async def _read(request: Request) -> tuple[EncodedImage, UploadForm]:
     if "consent" in request.query_params:  # not `user`: URLs are logged
         given["consent"] = request.query_params["consent"]
     if not _is_form(request):
-        return EncodedImage((await read_body(request)).data), validate(UploadForm, given)
+        return EncodedImage((await read_body(request)).data), _form(given)
     fields, photo = await read_form(request)
     if photo is None:
         raise InvalidField("photo", fault="missing")
-    return photo, validate(UploadForm, {**given, **fields})
+    return photo, _form({**given, **fields})
+
+
+def _form(texts: dict[str, str]) -> UploadForm:
+    """Neither a form nor a query has null: a text that is left empty is absent."""
+    return validate(UploadForm, {name: text for name, text in texts.items() if text})
 
 
 def _is_form(request: Request) -> bool:

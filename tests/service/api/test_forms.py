@@ -41,6 +41,13 @@ def test_a_text_in_the_place_of_the_photo_is_told_so(gateway: str) -> None:
     assert (error["code"], error["param"]) == ("unsupported_image_type", "photo")
 
 
+def test_a_field_that_is_left_empty_is_absent(gateway: str) -> None:
+    file = part("photo", photo(), "image/jpeg")
+    for path in ("/v1/images", "/v1/images?consent="):
+        answer = asked(gateway, part("consent", b""), part("user", b""), file, path=path)
+        assert answer.status_code == 201, answer.text
+
+
 @pytest.mark.parametrize(
     ("field", "message", "param"),
     [
