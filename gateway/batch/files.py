@@ -64,12 +64,13 @@ class Files:
         """The file that was written to `half`, kept. Raises FilesFull, FileStoreUnavailable."""
         return await self._run(self._keep, half, tenant, name, began_at, ttl or self.ttl)
 
-    async def find(self, name: str, tenant: str) -> StoredFile:
-        """The tenant's own file. Raises FileNotFound, the same for one that is another's."""
+    async def find(self, name: str, tenant: str, field: str = "file_id") -> StoredFile:
+        """The tenant's own file. Raises FileNotFound, the same for one that is another's. `field`:
+        the client's, that names it."""
         key = file_key(name)
         found = await self._run(self._select, key, tenant) if key is not None else None
         if found is None:
-            raise FileNotFound("file_id")
+            raise FileNotFound(field)
         return found
 
     async def page(

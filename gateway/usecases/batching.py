@@ -81,7 +81,7 @@ class Batching:
             caller = interaction.caller
             if asked.endpoint not in self.endpoints:
                 raise InvalidField("endpoint")
-            file = await self.files.find(asked.input_file_id, caller.tenant)
+            file = await self.files.find(asked.input_file_id, caller.tenant, "input_file_id")
             if file.purpose != INPUT:
                 raise InvalidField("input_file_id")
             ttl_s = asked.output_ttl_s or int(self.files.ttl.total_seconds())

@@ -195,6 +195,15 @@ def test_uploads_at_once_do_not_pass_the_quota_together(uploads: Uploads) -> Non
     assert len(uploads.on_disk) == 2
 
 
+def test_a_batch_of_an_unknown_file_names_its_own_field(uploads: Uploads) -> None:
+    client = shop(uploads.gateway(batch_concurrency=0), uploads.key)
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.batches.create(
+            input_file_id=f"file-{'0' * 32}", endpoint=CHAT, completion_window="24h"
+        )
+    assert (caught.value.code, caught.value.param) == ("file_not_found", "input_file_id")
+
+
 def test_a_shop_has_so_many_batches_under_way(
     uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
