@@ -159,15 +159,15 @@ class LengthRequired(ClientError):
 class PayloadTooLarge(ClientError):
     status = 413
     code = "payload_too_large"
-    en = "The request or the photo in it is too large."
-    zh = "请求或其中的照片过大。"
+    en = "The request is too large. All photos in it may have 10 MB together."
+    zh = "请求过大。其中的照片合计最大 10 MB。"
 
 
 class ImageTooManyPixels(PhotoError):
     status = 413
     code = "image_too_many_pixels"
-    en = "The photo has too many pixels. Please send a smaller one."
-    zh = "照片像素过多，请换一张小一点的照片。"
+    en = "A photo may have 60 million pixels, a WebP 30 million. Please send a smaller one."
+    zh = "照片最多 6000 万像素，WebP 最多 3000 万，请换一张小一点的照片。"
 
 
 class UnsupportedImageType(PhotoError):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -13,7 +14,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from contract import fields
 from contract.fields import UnreadFields
@@ -189,10 +190,19 @@ class SampledRequest(Wire):
     user: Annotated[str, Field(max_length=MAX_USER_CHARS)] | None = None
 
 
+def _not_too_many(messages: Any) -> Any:
+    """More than any conversation has with its instructions, which its limit does not count."""
+    if isinstance(messages, list) and len(messages) > MAX_EARLIER_TURNS + 1 + MAX_INSTRUCTIONS:
+        limit = {"max_length": MAX_EARLIER_TURNS + 1}
+        raise PydanticCustomError("too_long", "too many turns", limit)
+    return messages
+
+
 class ChatRequest(SampledRequest):
     messages: Annotated[
         list[AnyMessage],
         Field(min_length=1, max_length=MAX_EARLIER_TURNS + 1 + MAX_INSTRUCTIONS),
+        BeforeValidator(_not_too_many),
     ]
     stream_options: StreamOptions | None = None
     response_format: ResponseFormat | None = None

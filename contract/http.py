@@ -60,6 +60,18 @@ class UnsupportedMediaType(errors.ClientError):
         return f"Send {' or '.join(self.expected)} in UTF-8, not compressed."
 
 
+class BodyTooLarge(errors.PayloadTooLarge):
+    """Of a request that shows no photo. `max_bytes`: what its address takes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self.max_bytes = max_bytes
+
+    def message(self, language: str) -> str:
+        most = self.max_bytes // 1024
+        return f"请求超过了 {most} KB。" if language == "zh" else f"The request exceeds {most} KB."
+
+
 def media_type(request: Request) -> str:
     """What the body is called, in lower case and without parameters. For a photo it says nothing:
     there the bytes decide."""
@@ -83,11 +95,13 @@ def check_media_type(request: Request, *expected: str) -> None:
 async def bounded_stream(request: Request, max_bytes: int = MAX_BODY_BYTES) -> AsyncIterator[bytes]:
     """The body's chunks; PayloadTooLarge past `max_bytes`, and the rest is not kept."""
     headers = request.headers
+    photos = max_bytes == MAX_BODY_BYTES
+    too_large = errors.PayloadTooLarge() if photos else BodyTooLarge(max_bytes)
     if "content-length" not in headers and "transfer-encoding" not in headers:
         raise errors.LengthRequired
     declared = int(headers.get("content-length", 0))  # the server refuses what is no number
     if declared > max_bytes and expects_continue(headers):
-        raise errors.PayloadTooLarge  # its sender waits for leave to send it
+        raise too_large  # its sender waits for leave to send it
     seen = 0
     async for chunk in request.stream():
         seen += len(chunk)
@@ -97,7 +111,7 @@ async def bounded_stream(request: Request, max_bytes: int = MAX_BODY_BYTES) -> A
         if max(seen, declared) <= max_bytes:
             yield chunk
     if max(seen, declared) > max_bytes:
-        raise errors.PayloadTooLarge
+        raise too_large
 
 
 def expects_continue(headers: Mapping[str, str]) -> bool:

@@ -87,14 +87,17 @@ def read_messages(messages: list[Message | EarlierAnswer]) -> tuple[tuple[Turn, 
                 raise InvalidField(f"{part_place}.type")
             if isinstance(part, ImagePart):
                 url_place = f"{part_place}.image_url.url"
-                if message.role != "user" or len(shown) == MAX_PHOTOS:
+                if message.role != "user":
                     raise InvalidField(url_place)
+                if len(shown) == MAX_PHOTOS:
+                    raise InvalidField(url_place, fault="too_many_photos", limit=MAX_PHOTOS)
                 photo = read_photo(part.image_url.url, url_place)
                 shown.append(replace(photo, user_turn=user_turn))
         # Clients that send the photo again with each of their turns show nothing new by it.
         if shown and [_file(photo) for photo in shown] != [_file(photo) for photo in last_shown]:
             if len(photos) + len(shown) > MAX_PHOTOS:
-                raise InvalidField(shown[MAX_PHOTOS - len(photos)].place)
+                place = shown[MAX_PHOTOS - len(photos)].place
+                raise InvalidField(place, fault="too_many_photos", limit=MAX_PHOTOS)
             photos += shown
             last_shown = shown
         text = "\n".join(part.text for part in parts if isinstance(part, TextPart))

@@ -3,7 +3,9 @@
 import re
 from typing import Literal
 
-Fault = Literal["missing", "unknown", "repeated", "too_long", "too_many", "value"]
+Fault = Literal[
+    "missing", "unknown", "repeated", "too_long", "too_many", "too_many_photos", "value"
+]
 # Between a Latin word and a Chinese one stands a space: 用户 id 超过了….
 _CLOSE = re.compile("(?<=[a-z])(?=[\u4e00-\u9fff])")
 # By the last name of a place such as `messages.0.content`. A field that only programmers know goes
@@ -57,6 +59,7 @@ _EN = {
         "The field '{name}' has more than {limit:,} entries.",
         "A field has more than {limit:,} entries.",
     ),
+    "too_many_photos": ("", "More than {limit} photos are shown (field '{name}').", ""),
     "value": (
         "{words} cannot be accepted (field '{name}').",
         "The field '{name}' cannot be accepted.",
@@ -81,6 +84,7 @@ _ZH = {
         "字段 {name} 超过了 {limit} 项。",
         "有字段超过了 {limit} 项。",
     ),
+    "too_many_photos": ("", "照片超过了 {limit} 张（字段 {name}）。", ""),
     "value": (
         "{words}不符合要求（字段 {name}）。",
         "字段 {name} 不符合要求。",

@@ -10,13 +10,7 @@ from typing import Any
 
 import httpx
 
-from contract.images import (
-    MAX_ASPECT,
-    MAX_DECLARED_PIXELS,
-    MAX_IMAGE_BYTES,
-    MAX_WEBP_PIXELS,
-    MIN_SIDE,
-)
+from contract.images import MAX_ASPECT, MIN_SIDE
 from contract.turns import MAX_TURN_CHARS
 from gateway.cli import demo_checkpoint
 
@@ -25,9 +19,6 @@ _ADVICE = {
     "invalid_api_key": "Give a key with --key or in SHOPSIGHT_API_KEY. Those who run the stack make"
     " one with `shopsight keys create TENANT`.",
     "missing_scope": "Those who run the stack make another key with `shopsight keys create`.",
-    "payload_too_large": f"A photo may have {MAX_IMAGE_BYTES // 1024**2} MB.",
-    "image_too_many_pixels": f"A photo may have {MAX_DECLARED_PIXELS // 10**6} megapixels,"
-    f" as WebP {MAX_WEBP_PIXELS // 10**6}.",
     "image_dimensions": f"Each side needs {MIN_SIDE} pixels or more, and one side may be at most"
     f" {MAX_ASPECT} times as long as the other.",
     "image_undecodable": "Open the photo in a viewer and save it again as JPEG or PNG.",

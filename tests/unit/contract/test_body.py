@@ -7,7 +7,8 @@ from blake3 import blake3
 from starlette.requests import Request
 from starlette.types import Message
 
-from contract.http import GATHER_BYTES, read_body
+from contract.errors import PayloadTooLarge
+from contract.http import GATHER_BYTES, MAX_BODY_BYTES, read_body
 
 
 @pytest.mark.parametrize("size", [0, 1, GATHER_BYTES - 1, GATHER_BYTES, 3 * GATHER_BYTES + 7])
@@ -23,3 +24,18 @@ async def test_the_pieces_make_up_the_body_and_its_digest(size: int) -> None:
     body = await read_body(Request({"type": "http", "headers": headers}, receive))
     assert body.data == sent
     assert body.digest == blake3(sent).hexdigest()
+
+
+@pytest.mark.parametrize(("max_bytes", "told"), [(8192, "8 KB"), (MAX_BODY_BYTES, "10 MB")])
+async def test_a_body_that_is_too_large_is_told_what_its_address_takes(
+    max_bytes: int, told: str
+) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    length = (b"content-length", b"99999999")
+    request = Request({"type": "http", "headers": [length], "method": "POST"}, receive)
+    with pytest.raises(PayloadTooLarge) as caught:
+        await read_body(request, max_bytes)
+    assert told in caught.value.message("en")
+    assert told in caught.value.message("zh")

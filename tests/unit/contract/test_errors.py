@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from contract import errors, http_protocol
 from contract.errors import InvalidField, ShopsightError
 from contract.http import install_error_handlers
+from contract.images import MAX_DECLARED_PIXELS, MAX_IMAGE_BYTES, MAX_WEBP_PIXELS
 from contract.products.forms import parse_card_form, parse_match
 from contract.request import parse_completion, parse_form
 from contract.text.language import language_of, preferred_language
@@ -112,6 +113,7 @@ def chat(**more: Any) -> Callable[[], object]:
 
 
 TURN = {"role": "user", "content": "x"}
+PHOTO = {"type": "image_url", "image_url": {"url": "QUJD"}}
 VOTE = {"interaction_id": "0" * 32, "vote": "up"}
 BATCH = {"input_file_id": "f", "endpoint": "e", "completion_window": "24h"}
 # A field that may not be named, within one that may.
@@ -208,6 +210,14 @@ STRAY = {"name": "n", "schema": {}, "my secret": 1}
      "对话超过了 12000 个字符（字段 messages）。"),
     (chat(messages=[TURN] * 22), "The conversation has more than 21 entries (field 'messages').",
      "对话超过了 21 项（字段 messages）。"),
+    (chat(messages=[TURN] * 24), "The conversation has more than 21 entries (field 'messages').",
+     "对话超过了 21 项（字段 messages）。"),
+    (chat(messages=[{**TURN, "content": [PHOTO] * 5}]),
+     "More than 4 photos are shown (field 'messages.0.content.4.image_url.url').",
+     "照片超过了 4 张（字段 messages.0.content.4.image_url.url）。"),
+    (chat(messages=[None] * 100),
+     "The conversation has more than 21 entries (field 'messages').",
+     "对话超过了 21 项（字段 messages）。"),
     (chat(messages=None), "The conversation is missing (field 'messages').",
      "缺少对话（字段 messages）。"),
     (chat(messages=[{"role": "user"}]),
@@ -262,6 +272,16 @@ async def test_a_lone_replica_tells_it_in_the_language_of_the_question() -> None
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://r") as client:
         answer = await client.post("/", json={"prompt": "是真皮吗?"})
     assert answer.json()["error"]["message"] == "缺少照片（字段 image）。"
+
+
+def test_what_is_too_large_is_told_its_limit() -> None:
+    for error, numbers in (
+        (errors.PayloadTooLarge(), (MAX_IMAGE_BYTES // 1024**2,) * 2),
+        (errors.ImageTooManyPixels(), (MAX_DECLARED_PIXELS // 10**6, MAX_DECLARED_PIXELS // 10**4)),
+        (errors.ImageTooManyPixels(), (MAX_WEBP_PIXELS // 10**6, MAX_WEBP_PIXELS // 10**4)),
+    ):
+        for language, number in zip(("en", "zh"), numbers, strict=True):
+            assert f" {number} " in error.message(language)
 
 
 def test_no_message_sends_its_reader_to_the_programmer_s_param() -> None:

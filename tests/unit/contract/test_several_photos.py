@@ -55,7 +55,9 @@ def test_each_photo_belongs_to_the_turn_that_shows_it() -> None:
 def test_a_photo_sent_by_itself_is_of_the_turn_that_follows() -> None:
     alone = {"role": "user", "content": turn(A)["content"][:1]}
     assert parsed(alone, turn(B)) == parsed(turn(A, B))
-    assert parsed(turn(C), ANSWER, alone, ANSWER, turn()) == parsed(turn(C), ANSWER, ANSWER, turn(A))
+    assert parsed(turn(C), ANSWER, alone, ANSWER, turn()) == parsed(
+        turn(C), ANSWER, ANSWER, turn(A)
+    )
     with pytest.raises(errors.InvalidField) as caught:
         parsed(turn(B), ANSWER, alone)
     assert caught.value.param == "messages.2.content"
