@@ -211,13 +211,19 @@ class HttpProtocol(TimedHeads):
 async def answer_in_our_form(
     app: ASGIApp, scope: Scope, receive: Receive, send: Send, given_up: ShopsightError
 ) -> None:
-    """The app, whose failures uvicorn would answer with a 500 in plain text. `given_up`: of a
+    """The app, whose failures uvicorn would answer with a 500 in plain text. Every answer carries
+    `x-request-id`, for who reports that something was wrong with it. `given_up`: of a
     server that is told to end, what those are told whose answers are not there in time."""
     started = False
 
     async def send_noted(message: Message) -> None:
         nonlocal started
         started = True
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            if all(name != b"x-request-id" for name, _ in headers):
+                headers.append((b"x-request-id", request_id(Headers(scope=scope)).encode()))
+            message = {**message, "headers": headers}
         await send(message)
 
     try:

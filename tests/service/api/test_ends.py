@@ -79,3 +79,15 @@ def test_an_answer_that_breaks_off_is_not_taken_for_whole() -> None:
 
     with served(broken) as (url, _), pytest.raises(httpx.RemoteProtocolError):
         httpx.post(url, timeout=30)
+
+
+@pytest.mark.parametrize("given", ["a-request-1", "no, thanks"])
+def test_every_answer_has_an_id_to_report_it_by(given: str) -> None:
+    async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    with served(silent) as (url, _):
+        told = httpx.get(url, headers={"x-request-id": given}).headers["x-request-id"]
+    assert len(told) > 7
+    assert (told == given) == (" " not in given)
