@@ -19,6 +19,7 @@ from contract import errors
 from contract.errors import ClientError, ShopsightError
 from contract.http import MAX_BODY_BYTES, json_error, request_id
 from contract.process.heads import TimedHeads
+from contract.process.unchunked import send_unchunked
 from contract.text.language import preferred_language
 
 # nginx, where it stands in front, takes as much of an address or a field, and half of a head.
@@ -117,7 +118,10 @@ class HttpProtocol(TimedHeads):
         codings = [value for name, value in self.headers if name == b"transfer-encoding"]
         if codings and b",".join(codings).strip().lower() != b"chunked":
             self._fail(UnsupportedTransferEncoding())
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before and self.parser.get_http_version() == "1.0":
+            send_unchunked(self.cycle)
         if self.expect_100_continue and self._declared() > MAX_BODY_BYTES:
             self.cycle.keep_alive = False  # refused unread, and what follows may be its body
 

@@ -222,3 +222,19 @@ def test_who_is_not_known_is_told_how_to_say_who_it_is(
         answer, body = read(client)
         assert (answer.status, body["error"]["code"]) == (401, "invalid_api_key")
         assert answer.getheader("www-authenticate") == "Bearer"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_http_1_0_gets_no_chunks(gateway: str, stream: bool) -> None:
+    body = json.dumps(chat("what?", photo(), stream=stream)).encode()
+    packet = head(b"Content-Length: %d" % len(body), b"").replace(b"HTTP/1.1", b"HTTP/1.0") + body
+    with send(gateway, packet) as client:
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))  # to the connection's end
+    told, _, content = answer.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in told
+    assert b"connection: close" in told
+    if stream:
+        assert content.startswith(b"data: {")
+        assert content.endswith(b"data: [DONE]\n\n")
+    else:
+        assert json.loads(content)["choices"][0]["message"]["content"] == ANSWER
