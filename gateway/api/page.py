@@ -29,7 +29,8 @@ HEADERS = {
 
 
 class FileContent(FileResponse):
-    """Starlette refuses a `Range` in plain text. Here that is an error like all others."""
+    """Starlette refuses a `Range` in plain text. Here that is an error like all others. One of
+    another unit, or for another method than GET, is passed over (RFC 9110, 14.2)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_part(message: Message) -> None:
@@ -40,6 +41,10 @@ class FileContent(FileResponse):
                 raise error
             await send(message)
 
+        wanted = Headers(scope=scope).get("range", "").lower()
+        if scope["method"] != "GET" or not wanted.startswith("bytes="):
+            headers = [header for header in scope["headers"] if header[0] != b"range"]
+            scope = {**scope, "headers": headers}
         await super().__call__(scope, receive, send_part)
 
 

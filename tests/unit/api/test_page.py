@@ -47,3 +47,10 @@ async def test_a_part_that_a_file_does_not_have_is_an_error_like_others(
         response = await page.get(path, headers={"range": wrong})
         assert response.status_code == 416, path
         assert response.json()["error"]["code"] == "range_not_satisfiable"
+
+
+async def test_a_range_that_means_nothing_here_is_passed_over(page: httpx.AsyncClient) -> None:
+    whole = await page.get("/app.js", headers={"range": "lines=1-2", "accept-encoding": "identity"})
+    assert (whole.status_code, whole.content) == (200, (ROOT / "web" / "app.js").read_bytes())
+    head = await page.head("/app.js", headers={"range": "bytes=9999999-"})
+    assert head.status_code == 200
