@@ -4,7 +4,7 @@ import os
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, unquote
 
 import httpx
 
@@ -33,7 +33,7 @@ def ask(name: str, question: str) -> str:
 
 class Shop(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        photo = PRODUCTS.get(self.path.removeprefix("/photo/"))
+        photo = PRODUCTS.get(unquote(self.path).removeprefix("/photo/"))
         self.reply(photo.read_bytes() if photo else page(), "image/jpeg" if photo else "text/html")
 
     def do_POST(self) -> None:
@@ -50,9 +50,9 @@ class Shop(BaseHTTPRequestHandler):
 
 
 def page(answer: str = "") -> bytes:
-    form = """<form method=post><img src="/photo/{0}" width=160><br>{0} <input name=question>
+    form = """<form method=post><img src="/photo/{1}" width=160><br>{0} <input name=question>
         <input type=hidden name=product value="{0}"><button>Ask</button></form>"""
-    products = "".join(form.format(escape(name, quote=True)) for name in PRODUCTS)
+    products = "".join(form.format(escape(name), quote(name)) for name in PRODUCTS)
     return f"<!doctype html><title>My shop</title><h1>My shop</h1>{answer}{products}".encode()
 
 

@@ -1,5 +1,7 @@
 """The sample project examples/my-shop, run as its page says, against a gateway and a replica."""
 
+import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from tests.support.stub_replica import StubReplica
 
 SHOP = ROOT / "examples" / "my-shop" / "shop.py"
 PRODUCT = "brown-leather-handbag"
+ODD_NAME = "红色 bag #1%"
 # Long enough for two questions, short enough to wait for its end.
 UPLOAD_LIVES_S = 2
 
@@ -28,9 +31,12 @@ def shop(
     start_gateway: Callable[..., str], stub: StubReplica, tmp_path: Path
 ) -> Iterator[httpx.Client]:
     gateway = start_gateway(replicas=(stub.url,), image_ttl_s=UPLOAD_LIVES_S)
+    photos = shutil.copytree(ROOT / "web" / "samples", tmp_path / "photos")
+    shutil.copy(photos / f"{PRODUCT}.jpg", photos / f"{ODD_NAME}.jpg")
     port = str(free_port())
+    env = {"SHOPSIGHT": gateway, "PORT": port, "PHOTOS": str(photos)}
     with (
-        running([sys.executable, str(SHOP)], tmp_path / "shop", SHOPSIGHT=gateway, PORT=port),
+        running([sys.executable, str(SHOP)], tmp_path / "shop", **env),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
 
@@ -50,6 +56,13 @@ def asked(shop: httpx.Client, question: str, product: str = PRODUCT) -> str:
 
 def test_the_shop_fits_on_a_page() -> None:
     assert len(SHOP.read_text().splitlines()) <= 60
+
+
+def test_a_photo_may_have_any_name(shop: httpx.Client) -> None:
+    sources = re.findall(r'src="([^"]+)"', shop.get("/").text)
+    assert len(sources) > 1
+    assert all(shop.get(source).content[:2] == b"\xff\xd8" for source in sources)
+    assert "关于「好看吗？」" in asked(shop, "好看吗？", ODD_NAME)
 
 
 def test_a_shopper_sees_products_and_asks(
