@@ -3,7 +3,7 @@ that were not. May be done again at any moment until the batch has ended."""
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,28 +34,50 @@ class Outputs:
     def write(self, of: uuid.UUID, tenant: str, fence: int, ttl: timedelta) -> None:
         """`fence`: who has a later lease of the batch than that has taken this over, and then
         nothing of it counts."""
-        held = and_(batch.batch_id == of, batch.fence == fence)
         while self._close_some(of, fence):
             pass
-        names = output_keys(of)
-        written = {
-            which: self._write(of, tenant, which, ttl, names[which])
-            for which in ("output", "error")
-        }
+        folder = self._store.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        halves = {which: folder / f"{uuid.uuid4().hex}{HALF}" for which in ("output", "error")}
+        try:
+            for which, half in halves.items():
+                self._write(half, of, which)
+            self._put_in_place(halves, of, tenant, fence, ttl)
+        finally:
+            for half in halves.values():
+                half.unlink(missing_ok=True)
+
+    def _put_in_place(
+        self, halves: Mapping[str, Path], of: uuid.UUID, tenant: str, fence: int, ttl: timedelta
+    ) -> None:
+        """Only who holds the lease yet: a later one may have put its own files there, and an
+        erasure ends the lease because what was read before has the person in it."""
+        held = and_(batch.batch_id == of, batch.fence == fence)
+        keys, now = output_keys(of), datetime.now(UTC)
+        sizes = {which: half.stat().st_size for which, half in halves.items()}
         with self._engine.begin() as connection:
             row = connection.execute(select(batches).where(held).with_for_update()).first()
             if row is None:
                 return
             status = _end_of(connection, row)
-            values: dict[str, Any] = {"status": status, ENDED_AT[status]: datetime.now(UTC)}
-            for which, file in written.items():
-                connection.execute(delete(files).where(files.c.file_id == names[which]))
-                if file is not None:
-                    connection.execute(insert(files), file.row())
-                values[f"{which}_file_id"] = file.key if file is not None else None
-            connection.execute(update(batches).where(held).values(values))
+            values: dict[str, Any] = {"status": status, ENDED_AT[status]: now}
+            values |= {f"{which}_file_id": keys[which] if sizes[which] else None for which in keys}
+            # SQLite locks nothing for who reads: there the lease may be lost until here.
+            if not connection.execute(update(batches).where(held).values(values)).rowcount:
+                return
             clear = update(batch_results).where(result.batch_id == of)
             connection.execute(clear.values(result=None))
+            for which, key in keys.items():
+                connection.execute(delete(files).where(files.c.file_id == key))
+                path = path_of(self._store.folder, key)
+                if not sizes[which]:
+                    path.unlink(missing_ok=True)
+                    continue
+                name = f"{batch_id(of)}_{which}.jsonl"
+                file = StoredFile(key, tenant, OUTPUT, name, sizes[which], now, now + ttl)
+                connection.execute(insert(files), file.row())
+                path.parent.mkdir(parents=True, exist_ok=True)
+                halves[which].replace(path)
 
     def _close_some(self, of: uuid.UUID, fence: int) -> bool:
         """Take lines that were not asked out of the queue: from then on no worker can finish them.
@@ -79,29 +101,12 @@ class Outputs:
             connection.execute(insert(batch_results), [_unasked(of, each, why) for each in rows])
             return True
 
-    def _write(
-        self, of: uuid.UUID, tenant: str, which: str, ttl: timedelta, key: uuid.UUID
-    ) -> StoredFile | None:
-        """None where there would be nothing in it."""
-        half = self._store.folder / f"{uuid.uuid4().hex}{HALF}"
-        half.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with half.open("wb") as file:
-                for text in self._results(of, which):
-                    file.write(text.encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-                size = file.tell()
-            if not size:
-                return None
-            path: Path = path_of(self._store.folder, key)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            half.replace(path)
-        finally:
-            half.unlink(missing_ok=True)
-        now = datetime.now(UTC)
-        name = f"{batch_id(of)}_{which}.jsonl"
-        return StoredFile(key, tenant, OUTPUT, name, size, now, now + ttl)
+    def _write(self, half: Path, of: uuid.UUID, which: str) -> None:
+        with half.open("wb") as file:
+            for text in self._results(of, which):
+                file.write(text.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def _results(self, of: uuid.UUID, which: str) -> Iterator[str]:
         completed = result.outcome == "completed"

@@ -1,0 +1,117 @@
+"""A worker that was paused until its lease of a batch had ended changes nothing of what the next
+one has done. Real databases, real files."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, insert, select, update
+
+from gateway.batch.file import path_of
+from gateway.batch.outputs import Outputs, output_keys
+from gateway.log.schema.batch_tables import batch_results, batches
+from tests.support.migrating import migrate
+
+KEY = uuid.UUID(int=7)
+TTL = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def tables(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate(database_url)
+    monkeypatch.setattr("gateway.batch.outputs.CHUNK", 2)
+
+
+class Store:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def files(self) -> list[Path]:
+        return [path for path in self.folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "files")
+
+
+def add_batch(engine: Engine, **changes: Any) -> None:
+    now = datetime.now(UTC)
+    row = {
+        "batch_id": KEY,
+        "tenant": "acme",
+        "key_id": "k",
+        "endpoint": "/v1/chat/completions",
+        "status": "in_progress",
+        "input_file_id": KEY,
+        "created_at": now,
+        "expires_at": now + timedelta(hours=1),
+        **dict.fromkeys(("total", "completed", "failed"), 0),
+        "output_ttl_s": 60,
+        "fence": 1,
+        "leased_until": now,
+        **changes,
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(batches), row)
+
+
+def lose_lease(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(batches).values(fence=batches.c.fence + 1))
+
+
+@pytest.fixture
+def finished(engine: Engine) -> list[str]:
+    """A batch whose lines are done, and what came of them."""
+    add_batch(engine, total=6, completed=6)
+    texts = [f'{{"n":{n}}}' for n in range(6)]
+    results = [
+        {"batch_id": KEY, "number": n, "custom_id": str(n), "outcome": "completed", "result": text}
+        for n, text in enumerate(texts)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(batch_results), results)
+    return texts
+
+
+class Paused(Outputs):
+    """Is paused in the middle of its first file, until `meanwhile` is done."""
+
+    meanwhile: Any = None
+
+    def _results(self, of: uuid.UUID, which: str) -> Iterator[str]:
+        for number, text in enumerate(super()._results(of, which)):
+            if number == 3:
+                self.meanwhile()
+            yield text
+
+
+def test_the_next_one_s_file_stays_whole(engine: Engine, finished: list[str], store: Store) -> None:
+    late, next_one = Paused(engine, store), Outputs(engine, store)  # type: ignore[arg-type]
+
+    def take_over() -> None:
+        lose_lease(engine)
+        next_one.write(KEY, "acme", 2, TTL)
+
+    late.meanwhile = take_over
+    late.write(KEY, "acme", 1, TTL)
+    written = path_of(store.folder, output_keys(KEY)["output"])
+    assert written.read_text().splitlines() == finished
+    assert store.files == [written], "no halves are left"
+
+
+def test_what_was_read_before_an_erasure_does_not_come_back(
+    engine: Engine, finished: list[str], store: Store
+) -> None:
+    late = Paused(engine, store)  # type: ignore[arg-type]
+    late.meanwhile = lambda: lose_lease(engine)  # as an erasure ends it
+    late.write(KEY, "acme", 1, TTL)
+    assert store.files == []
+    with engine.connect() as connection:
+        kept = select(func.count()).where(batch_results.c.result.is_not(None))
+        assert connection.scalar(kept) == len(finished), "the next one writes them"
