@@ -32,7 +32,7 @@ class NewBatch:
     key: uuid.UUID
     tenant: str
     key_id: str
-    """Of the API key that made it: its lines stop where that key is revoked."""
+    """Of the API key that made it: its lines stop where that key is revoked or expires."""
     endpoint: str
     input_file: uuid.UUID
     labels: Mapping[str, str] | None

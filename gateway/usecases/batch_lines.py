@@ -2,6 +2,7 @@
 behind all shoppers and within limits of its own."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from contract.request import parse_completion
 from contract.response import AnswerFrame
 from contract.text.language import language_of, preferred_language
 from gateway.batch.line import Answer, Line, LineBatch
-from gateway.errors import InvalidKey
+from gateway.errors import InvalidKey, KeysUnavailable
 from gateway.identity.callers import Caller
 from gateway.identity.keys import KeyRing
 from gateway.identity.scopes import ASK, CARD, MATCH
@@ -140,9 +141,12 @@ class BatchLines:
             return self._refused(told, interaction)
 
     def _caller(self, batch: LineBatch) -> Caller:
-        """As the key is now: it may have been revoked, or have lost a scope. Raises InvalidKey."""
+        """As the key is now: it may have been revoked or have expired, or have lost a scope. Raises
+        InvalidKey, and KeysUnavailable while nobody can say: the line waits."""
         key = self.keys.by_id(batch.key_id)
-        if key is None or key.tenant != batch.tenant:
+        if key is None and not self.keys.complete:
+            raise KeysUnavailable
+        if key is None or key.tenant != batch.tenant or key.expires_at <= time.time():
             raise InvalidKey
         return Caller(key.tenant, key=key.id, scopes=key.scopes, batch=True)
 
