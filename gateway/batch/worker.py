@@ -204,7 +204,7 @@ class BatchWorker:
                             task.cancel("lost")
                 if self._job is not None:
                     await self._call(self._jobs.renew, self._job[0])
-            except SQLAlchemyError as error:
+            except Exception as error:  # who stops renewing loses all that it does from then on
                 self._failed("batch leases not renewed", error)
 
     async def _sweep_forever(self) -> None:

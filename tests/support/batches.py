@@ -3,22 +3,27 @@
 import asyncio
 import json
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from openai import OpenAI
 from openai.types import Batch
 from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine, insert
 
 from gateway.access.key_table import create_key
 from gateway.batch.lane import BatchLane
+from gateway.batch.lines import LineQueue
 from gateway.batch.retention import Retention
 from gateway.composition import running_gateway
 from gateway.config import Settings
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.identity.scopes import BATCH, USUAL
+from gateway.log.schema.batch_tables import batches
 from gateway.log.schema.database import open_database
 from tests.support.asking import chat
 from tests.support.limits import ROOMY
@@ -26,6 +31,8 @@ from tests.support.migrating import migrate
 from tests.support.servers import PATIENT_MS, wait_until
 
 CHAT = "/v1/chat/completions"
+# Of a batch that a test puts into the tables itself.
+KEY = uuid.UUID(int=7)
 ENDED = ("completed", "failed", "expired", "cancelled")
 # Fast enough for tests: a worker looks again at once, and a dead one's lines are free soon.
 QUICK = {"batch_poll_s": 0.05, "batch_lease_s": 2.0}
@@ -52,6 +59,38 @@ def question(number: int, text: str, **fields: Any) -> dict[str, Any]:
         "url": CHAT,
         "body": {**chat(text), **fields},
     }
+
+
+def fill(engine: Engine, lines: int, **changes: Any) -> None:
+    """A batch in progress, as its check leaves it."""
+    now = datetime.now(UTC)
+    key: uuid.UUID = changes.get("batch_id", KEY)
+    row = {
+        "batch_id": key,
+        "tenant": "acme",
+        "key_id": "k",
+        "endpoint": "/v1/chat/completions",
+        "status": "in_progress",
+        "input_file_id": key,
+        "created_at": now,
+        "expires_at": now + timedelta(hours=1),
+        "total": lines,
+        "completed": 0,
+        "failed": 0,
+        "output_ttl_s": 60,
+        "fence": 0,
+        "leased_until": now,
+        **changes,
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(batches), row)
+    if not lines:
+        return
+    rows = [
+        {"place": n, "number": n + 1, "custom_id": f"q{n}", "position": n * 10, "length": 10}
+        for n in range(lines)
+    ]
+    LineQueue(engine, 1).put(key, [{**each, "user_pseudonym": None} for each in rows])
 
 
 def jsonl(lines: Iterable[Any]) -> bytes:

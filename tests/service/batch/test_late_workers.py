@@ -3,7 +3,7 @@ one has done. Real databases, real files."""
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from sqlalchemy import Engine, func, insert, select, update
 from gateway.batch.file import path_of
 from gateway.batch.outputs import Outputs, output_keys
 from gateway.log.schema.batch_tables import batch_results, batches
+from tests.support.batches import KEY, fill
 from tests.support.migrating import migrate
 
-KEY = uuid.UUID(int=7)
 TTL = timedelta(days=1)
 
 
@@ -39,27 +39,6 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "files")
 
 
-def add_batch(engine: Engine, **changes: Any) -> None:
-    now = datetime.now(UTC)
-    row = {
-        "batch_id": KEY,
-        "tenant": "acme",
-        "key_id": "k",
-        "endpoint": "/v1/chat/completions",
-        "status": "in_progress",
-        "input_file_id": KEY,
-        "created_at": now,
-        "expires_at": now + timedelta(hours=1),
-        **dict.fromkeys(("total", "completed", "failed"), 0),
-        "output_ttl_s": 60,
-        "fence": 1,
-        "leased_until": now,
-        **changes,
-    }
-    with engine.begin() as connection:
-        connection.execute(insert(batches), row)
-
-
 def lose_lease(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(update(batches).values(fence=batches.c.fence + 1))
@@ -68,7 +47,7 @@ def lose_lease(engine: Engine) -> None:
 @pytest.fixture
 def finished(engine: Engine) -> list[str]:
     """A batch whose lines are done, and what came of them."""
-    add_batch(engine, total=6, completed=6)
+    fill(engine, 0, total=6, completed=6, fence=1)
     texts = [f'{{"n":{n}}}' for n in range(6)]
     results = [
         {"batch_id": KEY, "number": n, "custom_id": str(n), "outcome": "completed", "result": text}

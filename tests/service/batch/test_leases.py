@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, func, select
 
 from gateway.batch.jobs import BatchJobs
 from gateway.batch.line import Line
@@ -19,9 +19,8 @@ from gateway.batch.lines import LineQueue
 from gateway.config import Settings
 from gateway.log.schema.batch_tables import batch_lines, batch_results, batches
 from gateway.log.schema.database import open_database
+from tests.support.batches import KEY, fill
 from tests.support.migrating import migrate
-
-KEY = uuid.UUID(int=7)
 
 
 @pytest.fixture
@@ -30,38 +29,6 @@ def engine(database_url: str) -> Iterator[Engine]:
     made = open_database(Settings(_env_file=None, database_url=database_url))  # type: ignore[call-arg]
     yield made
     made.dispose()
-
-
-def fill(engine: Engine, lines: int, **changes: Any) -> None:
-    """A batch in progress."""
-    now = datetime.now(UTC)
-    key: uuid.UUID = changes.get("batch_id", KEY)
-    row = {
-        "batch_id": key,
-        "tenant": "acme",
-        "key_id": "k",
-        "endpoint": "/v1/chat/completions",
-        "status": "in_progress",
-        "input_file_id": key,
-        "created_at": now,
-        "expires_at": now + timedelta(hours=1),
-        "total": lines,
-        "completed": 0,
-        "failed": 0,
-        "output_ttl_s": 60,
-        "fence": 0,
-        "leased_until": now,
-        **changes,
-    }
-    with engine.begin() as connection:
-        connection.execute(insert(batches), row)
-    if not lines:
-        return
-    rows = [
-        {"place": n, "number": n + 1, "custom_id": f"q{n}", "position": n * 10, "length": 10}
-        for n in range(lines)
-    ]
-    LineQueue(engine, 1).put(key, [{**each, "user_pseudonym": None} for each in rows])
 
 
 def counted(engine: Engine) -> tuple[int, int, int]:
