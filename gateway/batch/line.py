@@ -137,6 +137,13 @@ def not_asked(batch: uuid.UUID, number: int, custom_id: str | None, why: Outcome
     return _written(f"batch_req_{batch.hex}-{number}", custom_id, None, error)
 
 
+def erased() -> dict[str, Any]:
+    """The body of a line that was erased while it was under way."""
+    code, message = NOT_ASKED["erased"]
+    kind = "invalid_request_error"
+    return {"error": {"message": message, "type": kind, "code": code, "param": None}}
+
+
 def _written(name: str, custom_id: str | None, response: Any, error: Any) -> str:
     """ASCII, so that no text can be longer in the database than its column is."""
     value = {"id": name, "custom_id": custom_id, "response": response, "error": error}

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,11 +19,11 @@ from gateway.batch.file import path_of
 from gateway.batch.jobs import BatchJobs, Job
 from gateway.batch.line import (
     MAX_TRIES,
-    NOT_ASKED,
     Answer,
     Line,
     LineBatch,
     Pause,
+    erased,
     pause_after,
     result_of,
 )
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 # After a database that did not answer, for a line's result as for a round.
 DATABASE_PAUSE_S = 1.0
 SWEEP_S = 600
+# How long the last round may take, in a database that hangs. A container has STOP_GRACE, 40 s.
+LAST_ROUND_S = 5.0
 
 R = TypeVar("R")
 AskLine = Callable[[LineBatch, Line, dict[str, Any]], Awaitable[Answer]]
@@ -75,6 +78,7 @@ class BatchWorker:
         self._until: dict[str, float] = {}
         """Until when (monotonic) nothing is asked: of a tenant, or under "" of anybody."""
         self._news = asyncio.Event()
+        self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         # Of its own: what it waits for must not keep requests waiting, where there are any.
         self._sql = ThreadPoolExecutor(4, thread_name_prefix="batch-worker")
@@ -85,18 +89,25 @@ class BatchWorker:
             self._tasks = [asyncio.create_task(loop()) for loop in loops]
 
     async def close(self) -> None:
-        """Lines under way are given back: the next worker takes them at once."""
-        await _end(self._tasks)
-        await _end([*self._lines, *([self._job[1]] if self._job else [])])
+        """Lines under way are given back: the next worker takes them at once. So the last round
+        may end first, which may just be taking some."""
+        self._stopping = True
+        self._news.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks[:1], timeout=LAST_ROUND_S)
+        tasks = [*self._tasks, *self._lines, *([self._job[1]] if self._job else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._sql.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             self._news.clear()
+            wait_s = self._poll_s
             try:
-                has_more = await self._round()
+                await self._round()
                 self._metrics.last.set_to_current_time()
-                wait_s = 0.0 if has_more else self._poll_s
             except Exception as error:  # such as a database that is down: the next round goes on
                 self._failed("batch round failed", error)
                 wait_s = max(self._poll_s, DATABASE_PAUSE_S)
@@ -104,20 +115,20 @@ class BatchWorker:
                 async with asyncio.timeout(wait_s):
                     await self._news.wait()
 
-    async def _round(self) -> bool:
-        """Take what there is room for. Whether there is more to be taken at once."""
+    async def _round(self) -> None:
+        """Take what there is room for."""
         if self._job is None and (job := await self._call(self._jobs.claim)) is not None:
             self._job = job, asyncio.create_task(self._do_job(job))
         batches, left = await self._call(self._queue.batches)
         self._metrics.left.set(left)
         for batch in self._in_turn(batches):
-            if not (room := self._places - len(self._lines)):
-                return False
+            room = self._places - len(self._lines)
+            if not room or self._stopping:
+                return
             for line in await self._call(self._queue.take, batch.key, room):
                 task = asyncio.create_task(self._do_line(batch, line))
                 self._lines[task] = batch, line
                 task.add_done_callback(self._ended)
-        return False
 
     def _in_turn(self, batches: list[LineBatch]) -> list[LineBatch]:
         """The tenant with the fewest lines under way here is next. Of a tenant, its oldest."""
@@ -137,25 +148,29 @@ class BatchWorker:
 
     async def _do_line(self, batch: LineBatch, line: Line) -> None:
         self._metrics.under_way.set(len(self._lines))
+        last_word: Callable[[], Any] = partial(self._queue.put_back, line, 0.0, counts=False)
         try:
             answer = await self._answer(batch, line)
+            pause = pause_after(answer, line.tries)
+            if pause is not None:
+                self._wait(batch, pause)
+                self._metrics.retries.labels(str(answer.status)).inc()
+                last_word = partial(self._queue.put_back, line, pause.seconds, pause.counts)
+                await self._persist(last_word)
+                return
+            outcome, written = result_of(line.custom_id, answer)
+            last_word = partial(self._queue.finish, line, outcome, written)
+            if await self._persist(last_word):
+                self._metrics.lines.labels(outcome).inc()
+            else:
+                self._metrics.lost.inc()
         except asyncio.CancelledError as error:
-            # Not by the executor, whose threads may be ending: this is the last word of a worker.
+            # Not by the executor, whose threads may be ending. What it is just doing besides, the
+            # line's lease lets happen once.
             if error.args != ("lost",):
                 with contextlib.suppress(SQLAlchemyError):
-                    self._queue.put_back(line, 0.0, counts=False)
+                    last_word()
             raise
-        pause = pause_after(answer, line.tries)
-        if pause is not None:
-            self._wait(batch, pause)
-            self._metrics.retries.labels(str(answer.status)).inc()
-            await self._persist(self._queue.put_back, line, pause.seconds, pause.counts)
-            return
-        outcome, written = result_of(line.custom_id, answer)
-        if await self._persist(self._queue.finish, line, outcome, written):
-            self._metrics.lines.labels(outcome).inc()
-        else:
-            self._metrics.lost.inc()
 
     async def _answer(self, batch: LineBatch, line: Line) -> Answer:
         if line.tries > MAX_TRIES:  # workers died of it
@@ -169,7 +184,7 @@ class BatchWorker:
             away = FileStoreUnavailable()
             return Answer(away.status, name, away.body("en"), away.retry_after_s)
         if value is None:  # erased, just now: as lines that waited it has no row
-            return Answer(404, name, _erased())
+            return Answer(404, name, erased())
         return await self._ask(batch, line, value["body"])
 
     def _read(self, batch: LineBatch, line: Line) -> bytes:
@@ -233,15 +248,3 @@ class BatchWorker:
     def _failed(self, what: str, error: BaseException) -> None:
         self._metrics.failures.inc()
         log.warning(what, extra={"fields": {"why": loggable(error)}})
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _erased() -> dict[str, Any]:
-    code, message = NOT_ASKED["erased"]
-    kind = "invalid_request_error"
-    return {"error": {"message": message, "type": kind, "code": code, "param": None}}

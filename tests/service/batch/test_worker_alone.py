@@ -11,13 +11,13 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, select
 
 from gateway.batch.jobs import BatchJobs
-from gateway.batch.line import Answer, Line
+from gateway.batch.line import Answer, Line, LineBatch
 from gateway.batch.lines import LineQueue
 from gateway.batch.metrics import BatchMetrics
 from gateway.batch.retention import Retention
 from gateway.batch.settings import BatchSettings
 from gateway.batch.worker import BatchWorker
-from gateway.log.schema.batch_tables import batch_lines
+from gateway.log.schema.batch_tables import batch_results, batches
 from tests.support.batches import KEY, fill
 from tests.support.migrating import migrate
 
@@ -60,13 +60,6 @@ async def never(*_: Any) -> Answer:
     raise AssertionError
 
 
-def left(engine: Engine) -> list[Any]:
-    """Of lines: how often they were tried, and whether they may be taken now."""
-    taken = len(LineQueue(engine, LEASE_S).take(KEY, 10))
-    with engine.connect() as connection:
-        return [taken, *connection.scalars(select(batch_lines.c.tries))]
-
-
 class Failing(LineQueue):
     """Once, with an error that is none of SQLAlchemy's, as PyMySQL's are at times."""
 
@@ -90,3 +83,50 @@ async def test_leases_are_renewed_after_any_error(engine: Engine, tmp_path: Path
     worker.start()
     assert await asyncio.to_thread(queue.goes_on.wait, 10)
     await worker.close()
+
+
+class Slow(LineQueue):
+    """Says when a call of the given name has begun, and ends it when it may."""
+
+    def __init__(self, engine: Engine, call: str) -> None:
+        super().__init__(engine, LEASE_S)
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        own = getattr(self, call)
+
+        def slowly(*arguments: Any) -> Any:
+            self.begun.set()
+            self.may_end.wait(10)
+            return own(*arguments)
+
+        setattr(self, call, slowly)
+
+
+async def stopped_in(call: str, engine: Engine, ask: Callable[..., Any], folder: Path) -> list[int]:
+    """Lines of two that may be taken at once from a worker that was stopped in the middle of a call
+    of its queue, and their tries."""
+    fill(engine, 2)
+    queue = Slow(engine, call)
+    worker = made(queue, ask, folder)
+    worker.start()
+    assert await asyncio.to_thread(queue.begun.wait, 10)
+    closing = asyncio.create_task(worker.close())
+    await asyncio.sleep(0)
+    queue.may_end.set()
+    await closing
+    return [line.tries for line in LineQueue(engine, LEASE_S).take(KEY, 10)]
+
+
+async def test_lines_that_it_was_just_taking_are_given_back(engine: Engine, tmp_path: Path) -> None:
+    assert await stopped_in("take", engine, never, tmp_path) == [1, 1]
+
+
+async def test_an_answer_that_it_was_just_writing_is_written(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async def first_only(batch: LineBatch, line: Line, body: Any) -> Answer:
+        return Answer(200, "r", {}) if line.number == 1 else await never()
+
+    assert await stopped_in("finish", engine, first_only, tmp_path) == [1]
+    with engine.connect() as connection:
+        assert list(connection.scalars(select(batch_results.c.number))) == [1]
+        assert connection.scalar(select(batches.c.completed)) == 1, "and once"
