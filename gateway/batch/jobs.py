@@ -107,8 +107,10 @@ class BatchJobs:
             self._outputs.write(job.key, job.tenant, job.fence, job.output_ttl)
 
     def _check(self, job: Job) -> None:
-        """The batch goes on, or has failed. A batch that was cancelled meanwhile stays so."""
-        self._queue.clear(job.key)
+        """The batch goes on, or has failed. A batch that was cancelled meanwhile stays so. Who has
+        lost the lease stops: whoever has it now puts lines in."""
+        if not self._queue.clear(job.key, job.fence):
+            return
         try:
             lines = self._checked(job)
         except UnusableFileError as error:
@@ -116,7 +118,9 @@ class BatchJobs:
             return
         for begin in range(0, len(lines), CHUNK):
             chunk = enumerate(lines[begin : begin + CHUNK], begin)
-            self._queue.put(job.key, [_row_of(place, checked) for place, checked in chunk])
+            rows = [_row_of(place, checked) for place, checked in chunk]
+            if not self._queue.put(job.key, job.fence, rows):
+                return
         now = datetime.now(UTC)
         self._leave(job, status="in_progress", in_progress_at=now, total=len(lines))
 

@@ -106,17 +106,24 @@ class LineQueue:
             connection.execute(count.values({counter.name: counter + 1}))
             return True
 
-    def put(self, of: uuid.UUID, rows: Sequence[dict[str, Any]]) -> None:
-        """Add the lines of a batch that is being checked, due at once."""
+    def put(self, of: uuid.UUID, fence: int, rows: Sequence[dict[str, Any]]) -> bool:
+        """Add lines of a batch that is being checked, due at once. False where `fence` is no more
+        the number of the batch's lease: then none are added."""
         with self._engine.begin() as connection:
+            if not _holds(connection, of, fence):
+                return False
             now = _now(connection)
             fresh = {"batch_id": of, "due_at": now, "leased_until": now, "fence": 0, "tries": 0}
             connection.execute(insert(batch_lines), [{**fresh, **row} for row in rows])
+            return True
 
-    def clear(self, of: uuid.UUID) -> None:
-        """Take out what a worker has put in that died while it checked the file."""
+    def clear(self, of: uuid.UUID, fence: int) -> bool:
+        """Take out what a worker has put in that died while it checked the file. False as above."""
         with self._engine.begin() as connection:
+            if not _holds(connection, of, fence):
+                return False
             connection.execute(delete(batch_lines).where(line.batch_id == of))
+            return True
 
 
 def end_leases(engine: Engine) -> None:
@@ -135,6 +142,13 @@ def _now(connection: Connection) -> datetime:
     now: datetime | None = connection.scalar(select(utc_now()))
     assert now is not None
     return now
+
+
+def _holds(connection: Connection, of: uuid.UUID, fence: int) -> bool:
+    """Whether that is the batch's last lease, and stays so until the transaction ends. It is
+    written, not read, since SQLite locks nothing for who reads."""
+    same = update(batches).where(batch.batch_id == of, batch.fence == fence).values(fence=fence)
+    return bool(connection.execute(same).rowcount)
 
 
 def _key(own: Line) -> ColumnElement[bool]:

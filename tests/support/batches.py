@@ -90,7 +90,7 @@ def fill(engine: Engine, lines: int, **changes: Any) -> None:
         {"place": n, "number": n + 1, "custom_id": f"q{n}", "position": n * 10, "length": 10}
         for n in range(lines)
     ]
-    LineQueue(engine, 1).put(key, [{**each, "user_pseudonym": None} for each in rows])
+    LineQueue(engine, 1).put(key, row["fence"], [{**each, "user_pseudonym": None} for each in rows])
 
 
 def jsonl(lines: Iterable[Any]) -> bytes:

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, insert, select, update
 
+from gateway.batch import jobs
 from gateway.batch.file import path_of
+from gateway.batch.jobs import BatchJobs
+from gateway.batch.lines import LineQueue
 from gateway.batch.outputs import Outputs, output_keys
+from gateway.identity.pseudonyms import Pseudonyms
 from gateway.log.schema.batch_tables import batch_results, batches
-from tests.support.batches import KEY, fill
+from tests.support.batches import KEY, fill, jsonl, question
 from tests.support.migrating import migrate
 
 TTL = timedelta(days=1)
@@ -94,3 +98,33 @@ def test_what_was_read_before_an_erasure_does_not_come_back(
     with engine.connect() as connection:
         kept = select(func.count()).where(batch_results.c.result.is_not(None))
         assert connection.scalar(kept) == len(finished), "the next one writes them"
+
+
+def test_a_late_check_puts_no_lines_in_and_takes_none_out(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(engine, 0, status="validating")
+    path = path_of(store.folder, KEY)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(jsonl([question(1, "one"), question(2, "two")]))
+    queue = LineQueue(engine, 60)
+    late, next_one = (BatchJobs(engine, store, queue, Pseudonyms("p"), -1) for _ in range(2))  # type: ignore[arg-type]
+    check, taken_over = jobs.check_file, []
+
+    def erased_and_taken_over(*arguments: Any) -> Any:
+        """One line of two is erased, so the next one has fewer."""
+        checked = check(*arguments)
+        if not taken_over:
+            taken_over.append(next_one.claim())
+            path.write_bytes(jsonl([question(1, "one")]))
+            next_one.do(taken_over[0])
+        return checked
+
+    monkeypatch.setattr(jobs, "check_file", erased_and_taken_over)
+    job = late.claim()
+    assert job is not None
+    late.do(job)
+    late.do(job)
+    assert [line.custom_id for line in queue.take(KEY, 10)] == ["q1"]
+    (found,), left = queue.batches()
+    assert (found.key, left) == (KEY, 1)
