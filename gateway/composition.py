@@ -136,7 +136,7 @@ async def running_gateway(
         batches = True
     lane = BatchLane.open(settings, engine, limits.accounts, settings.image_disk_free, pseudonyms)
     lane_erasure = lane.erasure(patient_engine)
-    retries = cache.retries(settings.session_secret.get_secret_value())
+    retries = cache.retries(settings.session_secret.get_secret_value(), settings.deadline_ms)
     whose = pseudonyms, patient_engine, uploads, lane_erasure
     erasing = Erasing(*whose, cache, settings.spool_dir, recorder, retries)
     on_limits = limits.replace_from_thread(asyncio.get_running_loop())

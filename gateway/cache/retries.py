@@ -4,6 +4,7 @@ more, because it never saw the answer, is given that answer. Who reads Redis can
 import hashlib
 import hmac
 import os
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,8 +16,8 @@ from gateway.cache.redis import RedisClient, RedisUnavailableError
 PREFIX = "shopsight:retry"
 # A client sends again within seconds; an app that was put away, within minutes.
 KEPT_S = 600
-# A request whose gateway has died may be sent again after so long.
-BEGUN_S = 60
+# A request whose gateway has died may be sent again after its deadline and so long.
+BEGUN_S = 30
 # Of one caller at a time. A further request is answered, and not kept.
 MAX_A_CALLER = 200
 # In a gateway without Redis: callers, and bytes of what is kept of all of them. An answer has a few
@@ -26,9 +27,9 @@ MAX_MEMORY_BYTES = 32 * 1024 * 1024
 # Larger answers, which none of ours is, are not kept.
 MAX_BYTES = 64 * 1024
 NONCE_BYTES = 12
-BEGUN = b"0"
-# KEYS: the caller's hash. ARGV: field, fingerprint, now, seconds of one begun, of one kept, most.
-# A value is `<begun until or kept until>:<fingerprint>:<0, or 1 and the answer>`.
+BEGUN, ANSWERED = b"0", b"1"
+# A value is `<until when>:<fingerprint>:<0 and a token of this request, or 1 and the answer>`.
+# KEYS: the caller's hash. ARGV: field, value of one begun, now, seconds of one kept, most.
 BEGIN = """
 local now = tonumber(ARGV[3])
 local found = redis.call('HGET', KEYS[1], ARGV[1])
@@ -36,29 +37,38 @@ if found then
   local ends = tonumber(string.match(found, '^[^:]+'))
   if ends and ends > now then return found end
 end
-if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[6]) then
+if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[5]) then
   for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
     local ends = tonumber(string.match(redis.call('HGET', KEYS[1], name), '^[^:]+'))
     if not ends or ends <= now then redis.call('HDEL', KEYS[1], name) end
   end
-  if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[6]) then return 'full' end
+  if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[5]) then return 'full' end
 end
-redis.call('HSET', KEYS[1], ARGV[1], (now + ARGV[4]) .. ':' .. ARGV[2] .. ':0')
-redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
 return ''
 """
-BEGIN_SHA = hashlib.sha1(BEGIN.encode(), usedforsecurity=False).hexdigest()
+# Only what is this request's own: it may have been erased, or begun anew by another.
+# KEYS: the caller's hash. ARGV: field, value of this one begun, the new value or nothing.
+END = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return redis.call('EXPIRE', KEYS[1], ARGV[4])
+"""
 
 
 class RetryStore(Protocol):
     """Raises RedisUnavailableError."""
 
-    async def begin(self, caller: str, field: str, fingerprint: str) -> bytes:
+    async def begin(self, caller: str, field: str, begun: bytes) -> bytes:
         """What is there; nothing where this request has begun, `full` where it cannot be kept."""
         ...
 
-    async def keep(self, caller: str, field: str, value: bytes) -> None: ...
-    async def drop(self, caller: str, field: str) -> None: ...
+    async def end(self, caller: str, field: str, begun: bytes, value: bytes) -> None:
+        """`value` in the place of `begun`, or nothing. Where something else is there, it stays."""
+        ...
+
     async def forget(self, caller: str) -> None: ...
 
 
@@ -70,30 +80,30 @@ class MemoryRetryStore:
         self._callers: OrderedDict[str, dict[str, bytes]] = OrderedDict()
         self._size = 0  # bytes of all values
 
-    async def begin(self, caller: str, field: str, fingerprint: str) -> bytes:
+    async def begin(self, caller: str, field: str, begun: bytes) -> bytes:
         kept = self._callers.setdefault(caller, {})
         self._callers.move_to_end(caller)
         now = self._now()
         for name in [name for name, value in kept.items() if _ends(value) <= now]:
-            await self.drop(caller, name)
+            await self._put(caller, name, b"")
         if field in kept:
             return kept[field]
         if len(kept) >= MAX_A_CALLER:
             return b"full"
-        await self.keep(caller, field, f"{now + BEGUN_S}:{fingerprint}:0".encode())
+        await self._put(caller, field, begun)
         return b""
 
-    async def keep(self, caller: str, field: str, value: bytes) -> None:
-        if caller not in self._callers:
-            return
-        await self.drop(caller, field)
-        self._callers[caller][field] = value
-        self._size += len(value)
+    async def end(self, caller: str, field: str, begun: bytes, value: bytes) -> None:
+        if self._callers.get(caller, {}).get(field) == begun:
+            await self._put(caller, field, value)
+
+    async def _put(self, caller: str, field: str, value: bytes) -> None:
+        kept = self._callers[caller]
+        self._size += len(value) - len(kept.pop(field, b""))
+        if value:
+            kept[field] = value
         while len(self._callers) > MAX_CALLERS or self._size > MAX_MEMORY_BYTES:
             await self.forget(next(iter(self._callers)))
-
-    async def drop(self, caller: str, field: str) -> None:
-        self._size -= len(self._callers.get(caller, {}).pop(field, b""))
 
     async def forget(self, caller: str) -> None:
         self._size -= sum(map(len, self._callers.pop(caller, {}).values()))
@@ -105,23 +115,22 @@ class RedisRetryStore:
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    async def begin(self, caller: str, field: str, fingerprint: str) -> bytes:
-        limits = BEGUN_S, KEPT_S, MAX_A_CALLER
-        arguments = (f"{PREFIX}:{caller}", field, fingerprint, time.time(), *limits)
+    async def begin(self, caller: str, field: str, begun: bytes) -> bytes:
+        limits = KEPT_S, MAX_A_CALLER
+        return bytes(await self._script(BEGIN, caller, field, begun, time.time(), *limits))
+
+    async def end(self, caller: str, field: str, begun: bytes, value: bytes) -> None:
+        await self._script(END, caller, field, begun, value, KEPT_S)
+
+    async def _script(self, script: str, caller: str, *arguments: Any) -> Any:
+        known = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+        named = (1, f"{PREFIX}:{caller}", *arguments)
         try:
-            found = await self._client.call("EVALSHA", BEGIN_SHA, 1, *arguments)
+            return await self._client.call("EVALSHA", known, *named)
         except RedisUnavailableError as error:
             if not error.script_unknown:
                 raise
-            found = await self._client.call("EVAL", BEGIN, 1, *arguments)
-        return bytes(found)
-
-    async def keep(self, caller: str, field: str, value: bytes) -> None:
-        await self._client.call("HSET", f"{PREFIX}:{caller}", field, value)
-        await self._client.call("EXPIRE", f"{PREFIX}:{caller}", KEPT_S)
-
-    async def drop(self, caller: str, field: str) -> None:
-        await self._client.call("HDEL", f"{PREFIX}:{caller}", field)
+            return await self._client.call("EVAL", script, *named)
 
     async def forget(self, caller: str) -> None:
         await self._client.call("UNLINK", f"{PREFIX}:{caller}")
@@ -134,6 +143,8 @@ class Earlier:
 
     state: Literal["begun", "under way", "another", "answered", "unknown"]
     answer: bytes = b""
+    begun: bytes = b""
+    """How the store knows this request. To be given back at its end."""
 
 
 def _ends(value: bytes) -> float:
@@ -143,41 +154,44 @@ def _ends(value: bytes) -> float:
 class Retries:
     """`secret`: of the gateways. With the client's own key it makes the key of each answer."""
 
-    def __init__(self, store: RetryStore, secret: str) -> None:
+    def __init__(self, store: RetryStore, secret: str, deadline_ms: int) -> None:
+        """`deadline_ms`: of a request. Until then it counts as under way."""
         self._store = store
+        self._begun_s = deadline_ms / 1000 + BEGUN_S
         self._secret = hmac.digest(secret.encode(), b"idempotency", "sha256")
 
     async def begin(self, caller: str, key: str, fingerprint: str) -> Earlier:
+        begun = f"{time.time() + self._begun_s}:{fingerprint}:0{secrets.token_hex(8)}".encode()
         try:
-            found = await self._store.begin(self._name(caller), self._field(key), fingerprint)
+            found = await self._store.begin(self._name(caller), self._field(key), begun)
         except RedisUnavailableError:
             return Earlier("unknown")
         if found in (b"", b"full"):
-            return Earlier("unknown" if found else "begun")
+            return Earlier("unknown") if found else Earlier("begun", begun=begun)
         _, mark, rest = found.split(b":", 2)
         if mark.decode() != fingerprint:
             return Earlier("another")
-        if rest == BEGUN:
+        if rest[:1] == BEGUN:
             return Earlier("under way")
         answer = self._decrypted(caller, key, rest[1:])
         return Earlier("unknown") if answer is None else Earlier("answered", answer)
 
-    async def keep(self, caller: str, key: str, fingerprint: str, answer: bytes) -> None:
+    async def keep(self, caller: str, key: str, begun: bytes, answer: bytes) -> None:
         """In an outage nothing is kept."""
         if len(answer) > MAX_BYTES:
-            await self.drop(caller, key)
+            await self.drop(caller, key, begun)
             return
-        head = f"{time.time() + KEPT_S}:{fingerprint}:1".encode()
-        try:
-            value = head + self._encrypted(caller, key, answer)
-            await self._store.keep(self._name(caller), self._field(key), value)
-        except RedisUnavailableError:
-            return
+        fingerprint = begun.split(b":")[1]
+        head = b":".join((str(time.time() + KEPT_S).encode(), fingerprint, ANSWERED))
+        await self._end(caller, key, begun, head + self._encrypted(caller, key, answer))
 
-    async def drop(self, caller: str, key: str) -> None:
+    async def drop(self, caller: str, key: str, begun: bytes) -> None:
         """The request has failed: sent again, it is done again."""
+        await self._end(caller, key, begun, b"")
+
+    async def _end(self, caller: str, key: str, begun: bytes, value: bytes) -> None:
         try:
-            await self._store.drop(self._name(caller), self._field(key))
+            await self._store.end(self._name(caller), self._field(key), begun, value)
         except RedisUnavailableError:
             return
 

@@ -42,10 +42,11 @@ class SharedAnswers:
         client = RedisClient(address, budget_ms)
         return cls(AnswerCache(RedisStore(client), fresh_s, stale_s), Leases(client), client)
 
-    def retries(self, secret: str) -> Retries:
-        """Answers to requests that may be sent again. `secret`: of all gateways."""
+    def retries(self, secret: str, deadline_ms: int) -> Retries:
+        """Answers to requests that may be sent again. `secret`: of all gateways. `deadline_ms`: of
+        a request."""
         store = MemoryRetryStore() if self.client is None else RedisRetryStore(self.client)
-        return Retries(store, secret)
+        return Retries(store, secret, deadline_ms)
 
     async def delete(self, answers: Sequence[GivenAnswer]) -> int:
         """Delete cached answers and their published pieces. Returns how many answers were stored.

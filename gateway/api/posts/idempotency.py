@@ -97,12 +97,12 @@ class IdempotentPosts:
             await app(scope, _received(body, receive), capture.send_all_but_last)
             answer = capture.answer()
             if answer is not None:
-                await gateway.retries.keep(owner, key, fingerprint, answer)
+                await gateway.retries.keep(owner, key, earlier.begun, answer)
                 capture.kept = True
             await capture.send_last()
         finally:
             if not capture.kept:
-                await gateway.retries.drop(owner, key)
+                await gateway.retries.drop(owner, key, earlier.begun)
 
 
 def owner_of(caller: Caller) -> str | None:
