@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from gateway.log.schema.tables import images
 
@@ -43,6 +43,17 @@ def renew(
 def add(connection: Connection, key: uuid.UUID, digest: str, **values: Any) -> None:
     """Raises IntegrityError where another upload of the same was faster."""
     connection.execute(insert(images), {"image_id": key, "owner_digest": digest, **values})
+
+
+def take(connection: Connection, which: ColumnElement[bool], limit: int) -> list[uuid.UUID]:
+    """Up to `limit` rows that are about to be deleted with their files. From then on none is found
+    by its owner: who uploads the photo again gets a new one, whose file nobody deletes."""
+    keys = list(connection.scalars(select(column.image_id).where(which).limit(limit)))
+    own = column.image_id.in_(keys)
+    connection.execute(update(images).where(own, which).values(owner_digest=None))
+    return list(
+        connection.scalars(select(column.image_id).where(own, column.owner_digest.is_(None)))
+    )
 
 
 def of(connection: Connection, key: uuid.UUID) -> Row[Any] | None:

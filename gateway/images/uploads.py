@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, Row, delete, select, update
+from sqlalchemy import ColumnElement, Engine, Row, delete, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from uuid6 import uuid7
 
@@ -238,9 +238,8 @@ class Uploads:
 
     def _delete(self, which: ColumnElement[bool]) -> int:
         """The file first: a row without a file says where one was."""
-        with self._engine.connect() as connection:
-            query = select(images.c.image_id).where(which).limit(SWEEP_ROWS)
-            keys = list(connection.execute(query).scalars())
+        with self._engine.begin() as connection:
+            keys = rows.take(connection, which, SWEEP_ROWS)
         for key in keys:
             self._known.pop(PREFIX + key.hex, None)
         if keys:
