@@ -170,18 +170,14 @@ class Files:
             self._delete(keys)
             swept += len(keys)
         for half in self.folder.glob(f"*{HALF}"):
-            if half.stat().st_mtime < time.time() - HALF_S:
+            if _is_old(half):
                 half.unlink(missing_ok=True)
         self._delete_orphans()
         return swept
 
     def _delete_orphans(self) -> None:
         """Files without a row: of a gateway that died between the two."""
-        old = [
-            path
-            for path in self.folder.glob("??/" + "[0-9a-f]" * 32)
-            if path.stat().st_mtime < time.time() - HALF_S
-        ]
+        old = [path for path in self.folder.glob("??/" + "[0-9a-f]" * 32) if _is_old(path)]
         for begin in range(0, len(old), SWEEP_ROWS):
             some = {uuid.UUID(path.name): path for path in old[begin : begin + SWEEP_ROWS]}
             with self._engine.connect() as connection:
@@ -189,6 +185,14 @@ class Files:
                 known = set(connection.scalars(query))
             for key in some.keys() - known:
                 some[key].unlink(missing_ok=True)
+
+
+def _is_old(path: Path) -> bool:
+    """Whether nobody goes on with it. One that is gone by now was somebody's."""
+    try:
+        return path.stat().st_mtime < time.time() - HALF_S
+    except FileNotFoundError:
+        return False
 
 
 def file_of(row: Row[Any]) -> StoredFile:
