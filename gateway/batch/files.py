@@ -111,7 +111,7 @@ class Files:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             half.replace(path)  # before its row: a row always has its file
-            # One at a time, so that what is counted is what is there.
+            # One at a time, so that what is counted is what is there, but for other gateways.
             with self._counting, self._engine.begin() as connection:
                 self._check(connection, tenant, size)
                 connection.execute(insert(files), file.row())
