@@ -2,6 +2,7 @@
 they wait for."""
 
 import asyncio
+import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from gateway.batch.batch import batch_key
 from gateway.errors import BatchEnded, BatchNotFound, FileStoreUnavailable, TooManyBatches
 from gateway.log.schema.batch_tables import OPEN, batches
 
 # Of one tenant at a time; more are refused until one has ended. Each has 50,000 lines at most.
+# Those that are made at the same moment may be a few more.
 OPEN_BATCHES = 50
 # When one of them may have ended: a guess.
 NEXT_S = 60.0
@@ -37,6 +39,18 @@ class NewBatch:
     input_file: uuid.UUID
     labels: Mapping[str, str] | None
     output_ttl_s: int
+    retry_key: str | None = None
+    """The request's Idempotency-Key. Sent again, it finds the batch that it has made."""
+
+    @property
+    def request_digest(self) -> str | None:
+        """Of whose request it is and what it asks for: with another body it is another one."""
+        if self.retry_key is None:
+            return None
+        labels = json.dumps(self.labels, sort_keys=True)
+        asked = (self.endpoint, self.input_file.hex, labels, self.output_ttl_s)
+        told = json.dumps([self.tenant, self.retry_key, *asked])
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 class Batches:
@@ -49,7 +63,8 @@ class Batches:
         self._sql.shutdown(wait=False, cancel_futures=True)
 
     async def add(self, new: NewBatch) -> Row[Any]:
-        """Raises TooManyBatches, FileStoreUnavailable, as all of these do."""
+        """The batch, or the one that the same request has made before. Raises TooManyBatches,
+        FileStoreUnavailable, as all of these do."""
         return await self._run(self._add, new)
 
     async def find(self, name: str, tenant: str) -> Row[Any]:
@@ -94,8 +109,20 @@ class Batches:
             "labels": json.dumps(new.labels) if new.labels is not None else None,
             "output_ttl_s": new.output_ttl_s,
             "leased_until": EPOCH,
+            "request_digest": new.request_digest,
         }
+        try:
+            return self._insert(new, row)
+        except IntegrityError:  # the same request was faster
+            with self._engine.connect() as connection:
+                if (made := _made(connection, new)) is None:
+                    raise
+                return made
+
+    def _insert(self, new: NewBatch, row: dict[str, Any]) -> Row[Any]:
         with self._engine.begin() as connection:
+            if (made := _made(connection, new)) is not None:
+                return made
             which = (column.tenant == new.tenant) & column.status.in_(OPEN)
             under_way = connection.scalar(select(func.count()).select_from(batches).where(which))
             if (under_way or 0) >= OPEN_BATCHES:
@@ -123,6 +150,12 @@ class Batches:
         with self._engine.begin() as connection:
             values = {"status": "cancelling", "cancelling_at": datetime.now(UTC)}
             return bool(connection.execute(change.values(values)).rowcount)
+
+
+def _made(connection: Connection, new: NewBatch) -> Row[Any] | None:
+    if (digest := new.request_digest) is None:
+        return None
+    return connection.execute(select(batches).where(column.request_digest == digest)).first()
 
 
 def _row(connection: Connection, key: uuid.UUID, tenant: str) -> Row[Any]:

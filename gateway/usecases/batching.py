@@ -72,10 +72,14 @@ class Batching:
             await self.files.delete(name, caller.tenant)
 
     async def create(
-        self, read: Callable[[], Coroutine[Any, Any, BatchRequest]], interaction: Interaction
+        self,
+        read: Callable[[], Coroutine[Any, Any, BatchRequest]],
+        interaction: Interaction,
+        retry_key: str | None,
     ) -> Row[Any]:
-        """The batch, which a worker checks next. Raises FileNotFound, QuotaExceeded, InvalidField
-        for an endpoint that takes no batches."""
+        """The batch, which a worker checks next. `retry_key`: under which the client sends the same
+        request again. Raises FileNotFound, QuotaExceeded, InvalidField for an endpoint that takes
+        no batches."""
         async with self.recorder.recorded(interaction):
             asked = await arrived(read(), self.deadline_ms)
             caller = interaction.caller
@@ -94,6 +98,7 @@ class Batching:
                     file.key,
                     asked.metadata,
                     ttl_s,
+                    retry_key,
                 )
             )
 

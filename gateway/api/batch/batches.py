@@ -44,7 +44,8 @@ async def create(request: Request) -> Response:
         return asked
 
     try:
-        batch = await gateway.batching.create(read, interaction)
+        retry_key = request.headers.get("idempotency-key")
+        batch = await gateway.batching.create(read, interaction, retry_key)
         return JSONResponse(wire(batch), 200, response_headers(gateway, interaction))
     except ShopsightError as error:
         return error_response(error, request, gateway, interaction)

@@ -33,7 +33,8 @@ OPEN = ("validating", "in_progress", "finalizing", "cancelling")
 
 # `batch_id` is the interaction of the request that made it. `total`, `completed` and `failed` count
 # lines. `labels` is the client's metadata, `errors` what is wrong with its file, both as JSON.
-# Whoever works on the batch as a whole holds its lease: `fence` counts leases.
+# Whoever works on the batch as a whole holds its lease: `fence` counts leases. `request_digest`
+# finds the batch of a request with an Idempotency-Key that is sent again.
 batches = Table(
     "batches",
     metadata,
@@ -62,8 +63,10 @@ batches = Table(
     Column("output_ttl_s", Integer, nullable=False),
     Column("fence", Integer, nullable=False),
     Column("leased_until", UtcTime, nullable=False),
+    Column("request_digest", code(64)),
     Index(None, "tenant"),
     Index(None, "status"),
+    Index(None, "request_digest", unique=True),
     Index(None, "input_file_id"),
     **TABLE_OPTIONS,
 )

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -236,6 +237,27 @@ def test_a_batch_that_is_sent_again_with_its_key_is_made_once(uploads: Uploads) 
         for _ in range(3)
     }
     assert [batch.id for batch in client.batches.list()] == list(made)
+
+
+def test_it_is_made_once_also_where_no_gateway_has_kept_the_answer(uploads: Uploads) -> None:
+    """As after a loss of Redis: each of these keeps answers in its own memory."""
+    shops = [shop(uploads.gateway(batch_concurrency=0), uploads.key) for _ in range(2)]
+    files = [shops[0].files.create(file=jsonl([question(1, "x")]), purpose="batch").id] * 2
+
+    def create(client: openai.OpenAI, file: str, key: str = "one") -> str:
+        return client.batches.create(
+            input_file_id=file,
+            endpoint=CHAT,
+            completion_window="24h",
+            extra_headers={"idempotency-key": key},
+        ).id
+
+    with ThreadPoolExecutor() as threads:
+        made = set(threads.map(create, shops, files))
+    assert len(made) == 1
+    made.add(create(shops[1], files[0], "two"))
+    assert {batch.id for batch in shops[0].batches.list()} == made
+    assert len(made) == 2
 
 
 @ON_ONE
