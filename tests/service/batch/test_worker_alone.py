@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import OperationalError
 
 from gateway.batch.jobs import BatchJobs
-from gateway.batch.line import Answer, Line, LineBatch
+from gateway.batch.line import Answer, Line, Outcome
 from gateway.batch.lines import LineQueue
 from gateway.batch.metrics import BatchMetrics
 from gateway.batch.retention import Retention
 from gateway.batch.settings import BatchSettings
 from gateway.batch.worker import BatchWorker
-from gateway.log.schema.batch_tables import batch_results, batches
+from gateway.log.schema.batch_tables import batches
 from tests.support.batches import KEY, fill
 from tests.support.migrating import migrate
 
@@ -120,13 +121,31 @@ async def test_lines_that_it_was_just_taking_are_given_back(engine: Engine, tmp_
     assert await stopped_in("take", engine, never, tmp_path) == [1, 1]
 
 
-async def test_an_answer_that_it_was_just_writing_is_written(
+class Away(LineQueue):
+    """A database that does not take the first result."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, LEASE_S)
+        self.refused = threading.Event()
+
+    def finish(self, own: Line, outcome: Outcome, result: str) -> bool:
+        if not self.refused.is_set():
+            self.refused.set()
+            raise OperationalError("", {}, Exception("away"))
+        return super().finish(own, outcome, result)
+
+
+async def test_an_answer_that_waits_for_the_database_is_written_at_last(
     engine: Engine, tmp_path: Path
 ) -> None:
-    async def first_only(batch: LineBatch, line: Line, body: Any) -> Answer:
-        return Answer(200, "r", {}) if line.number == 1 else await never()
+    async def answer(*_: Any) -> Answer:
+        return Answer(200, "r", {})
 
-    assert await stopped_in("finish", engine, first_only, tmp_path) == [1]
+    fill(engine, 1)
+    queue = Away(engine)
+    worker = made(queue, answer, tmp_path)
+    worker.start()
+    assert await asyncio.to_thread(queue.refused.wait, 10)
+    await worker.close()
     with engine.connect() as connection:
-        assert list(connection.scalars(select(batch_results.c.number))) == [1]
-        assert connection.scalar(select(batches.c.completed)) == 1, "and once"
+        assert connection.scalar(select(batches.c.completed)) == 1
