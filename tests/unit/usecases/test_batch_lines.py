@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from uuid6 import uuid7
 
 from gateway.batch.line import Answer, Line, LineBatch, Pause, pause_after
 from gateway.identity.keys import ApiKey, KeyRing
@@ -12,7 +13,8 @@ from gateway.identity.scopes import ASK
 from gateway.usecases.batch_lines import BatchEndpoint, BatchLines
 
 HASH = "a" * 64
-BATCH = LineBatch(uuid.uuid4(), "acme", HASH[:12], "/v1/ask", uuid.uuid4())
+FILE = uuid.UUID(int=uuid7().int)
+BATCH = LineBatch(uuid.uuid4(), "acme", HASH[:12], "/v1/ask", FILE)
 LINE = Line(BATCH.key, 0, 1, "q", 0, 10, 1, 1, None)
 
 
