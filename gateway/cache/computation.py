@@ -181,8 +181,8 @@ class _Publisher:
         await self._task
 
     async def _run(self) -> None:
-        ended = False
-        while not ended:
+        published, held = 0, True
+        while held:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEASE_MS / 3000):
                     await self._has_news.wait()
@@ -197,9 +197,15 @@ class _Publisher:
                 return
             ended = self._closing.is_set()
             pieces, self._unpublished = self._unpublished, []
-            # In an outage followers see that the lease is not renewed. The answer here goes on.
-            with contextlib.suppress(RedisUnavailableError):
-                await self._leases.publish(self._digest, self._token, pieces, ended)
+            try:
+                held = await self._leases.publish(
+                    self._digest, self._token, pieces, before=published, end=ended
+                )
+            except RedisUnavailableError:
+                # Followers see that the lease is not renewed, or the next call finds these pieces
+                # missing. The answer here goes on.
+                held = not ended
+            published += len(pieces)
 
 
 async def skip_text(pieces: AnswerPieces, sent: str) -> AsyncGenerator[AnswerPiece]:

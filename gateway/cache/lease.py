@@ -38,13 +38,19 @@ redis.call('HINCRBY', KEYS[2], 'followers', 1)
 return {'following', redis.call('HGET', KEYS[2], 'holder')}
 """
 # KEYS: lease, stream. ARGV: token, lease in ms, whether this is the end (1 or 0), TTL of the stream
-# in s, pieces. Publishing renews the lease. The end releases it in the same step.
+# in s, how many pieces were published before, pieces. Publishing renews the lease. The end releases
+# it in the same step, and so does a stream that lacks pieces: Redis has refused or evicted them, or
+# lost them with a master. Nobody may read on past them.
 PUBLISH = """
-for index = 5, #ARGV do redis.call('XADD', KEYS[2], '*', 'e', ARGV[index]) end
-if #ARGV > 4 then redis.call('EXPIRE', KEYS[2], ARGV[4]) end
+local whole = redis.call('XLEN', KEYS[2]) == tonumber(ARGV[5])
+if whole and #ARGV > 5 then
+  for index = 6, #ARGV do redis.call('XADD', KEYS[2], '*', 'e', ARGV[index]) end
+  redis.call('EXPIRE', KEYS[2], ARGV[4])
+end
 if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
-if ARGV[3] == '1' then return redis.call('DEL', KEYS[1]) end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if whole and ARGV[3] == '0' then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+redis.call('DEL', KEYS[1])
+return 0
 """
 # KEYS: lease. ARGV: token.
 RELEASE_UNLESS_FOLLOWED = """
@@ -90,12 +96,20 @@ class Leases:
         return Claim(state.decode(), value)
 
     async def publish(
-        self, digest: str, token: str, pieces: list[AnswerPiece | ShopsightError], end: bool
-    ) -> None:
-        """Append pieces, none or more, to the stream. Renews the lease; `end` releases it."""
+        self,
+        digest: str,
+        token: str,
+        pieces: list[AnswerPiece | ShopsightError],
+        *,
+        before: int,
+        end: bool,
+    ) -> bool:
+        """Append pieces, none or more, to the stream, which has those `before` them. Renews the
+        lease; `end` releases it. Returns whether the lease is still held: else nobody follows."""
         keys = _lease(digest), _stream(digest, token)
         encoded = [_encode(piece) for piece in pieces]
-        await self._run(PUBLISH, keys, token, LEASE_MS, int(end), PIECES_TTL_S, *encoded)
+        numbers = LEASE_MS, int(end), PIECES_TTL_S, before
+        return bool(await self._run(PUBLISH, keys, token, *numbers, *encoded))
 
     async def withhold(self, digest: str, token: str) -> None:
         """Delete what was published of an answer that names a person, and release the lease."""

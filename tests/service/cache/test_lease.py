@@ -12,7 +12,7 @@ from contract.response import Delta, Finished, TokenLogprob, Usage
 from gateway.cache.answers import AnswerCache, answer_name, read_answer
 from gateway.cache.computation import SharedComputation
 from gateway.cache.key import AnswerKey
-from gateway.cache.lease import LEASE_MS, Leases
+from gateway.cache.lease import LEASE_MS, Claim, Leases
 from gateway.cache.redis import RedisClient, RedisStore, RedisUnavailableError
 
 KEY = AnswerKey("n", "r", "p", "i", "q", (), ())
@@ -69,20 +69,20 @@ async def test_the_first_leads_and_the_next_follow(leases: Leases) -> None:
     assert (first.state, second.state) == ("leading", "following")
     assert first.token == second.token
     assert not await leases.release_unless_followed(KEY.digest, first.token)
-    await leases.publish(KEY.digest, first.token, [], end=True)
+    await leases.publish(KEY.digest, first.token, [], before=0, end=True)
     third = await leases.claim(KEY.digest, answer_name(KEY), True)
     assert third.state == "leading"
     assert await leases.release_unless_followed(KEY.digest, third.token)
 
 
 async def test_pieces_arrive_as_they_were_published(leases: Leases) -> None:
-    await leases.publish(KEY.digest, "t", WHOLE[:1], end=False)
+    await leases.publish(KEY.digest, "t", WHOLE[:1], before=0, end=False)
     some, after, _ = await leases.read(KEY.digest, "t", "0")
-    await leases.publish(KEY.digest, "t", WHOLE[1:], end=True)
+    await leases.publish(KEY.digest, "t", WHOLE[1:], before=1, end=True)
     rest, _, alive = await leases.read(KEY.digest, "t", after)
     assert some + rest == WHOLE
     assert not alive
-    await leases.publish(KEY.digest, "u", [DeadlineExceeded()], end=True)
+    await leases.publish(KEY.digest, "u", [DeadlineExceeded()], before=0, end=True)
     with pytest.raises(DeadlineExceeded):
         await leases.read(KEY.digest, "u", "0")
 
@@ -143,12 +143,51 @@ async def test_without_redis_it_is_computed_here(leases: Leases) -> None:
     assert await one.may_cancel()
 
 
+async def test_who_follows_is_not_led_past_pieces_that_redis_refused(client: RedisClient) -> None:
+    refused, joined = asyncio.Event(), asyncio.Event()
+
+    class RefusedOnce(Leases):
+        async def publish(self, digest: str, token: str, pieces: Any, **options: Any) -> bool:
+            if pieces and not refused.is_set():
+                refused.set()
+                raise RedisUnavailableError
+            return await super().publish(digest, token, pieces, **options)
+
+    class Noted(Leases):
+        async def claim(self, *told: Any) -> Claim:
+            claim = await super().claim(*told)
+            joined.set()
+            return claim
+
+    async def compute() -> AsyncGenerator[AnswerPiece]:
+        yield Delta("荔")
+        await joined.wait()
+        yield Delta("枝")
+        yield Finished("stop")
+
+    leader, _ = computation(RefusedOnce(client), accept_stored=False)
+    follower, _ = computation(Noted(client), accept_stored=False)
+    leader._compute = follower._compute = compute
+    leading = asyncio.create_task(pieces_of(leader))
+    await refused.wait()
+    following = asyncio.create_task(pieces_of(follower))
+    assert await following == await leading == [Delta("荔"), Delta("枝"), Finished("stop")]
+
+
+async def test_a_lease_ends_whose_pieces_were_evicted(client: RedisClient, leases: Leases) -> None:
+    claim = await leases.claim(KEY.digest, answer_name(KEY), True)
+    assert await leases.publish(KEY.digest, claim.token, WHOLE[:1], before=0, end=False)
+    await leases.delete_streams({KEY.digest})
+    assert not await leases.publish(KEY.digest, claim.token, [], before=1, end=False)
+    assert await leases.read(KEY.digest, claim.token, "0") == ([], "0", False)
+
+
 @pytest.mark.parametrize("error", [Overloaded.retried_after(17), InvalidSchema("response_format")])
 async def test_an_error_of_the_leader_reaches_followers_whole(
     leases: Leases, error: ShopsightError
 ) -> None:
     claim = await leases.claim(KEY.digest, answer_name(KEY), True)
-    await leases.publish(KEY.digest, claim.token, [error], False)
+    await leases.publish(KEY.digest, claim.token, [error], before=0, end=False)
     with pytest.raises(type(error)) as caught:
         await leases.read(KEY.digest, claim.token, "0")
     told = caught.value

@@ -76,7 +76,9 @@ async def test_every_script_of_a_lease_is_accepted_for_any_key(client: RedisClie
         claim = await leases.claim(key.digest, answer_name(key), True)
         assert claim.state == "leading"
         assert (await leases.claim(key.digest, answer_name(key), True)).state == "following"
-        await leases.publish(key.digest, claim.token, [Delta("荔"), Finished("stop")], end=False)
+        await leases.publish(
+            key.digest, claim.token, [Delta("荔"), Finished("stop")], before=0, end=False
+        )
         pieces, _, alive = await leases.read(key.digest, claim.token, "0")
         assert (len(pieces), alive) == (2, True)
         assert not await leases.release_unless_followed(key.digest, claim.token)
@@ -88,7 +90,7 @@ async def test_deletions_reach_all_nodes(cluster: Cluster, client: RedisClient) 
     shared = SharedAnswers(AnswerCache(RedisStore(client), 60, 60), Leases(client), client)
     for key in KEYS:
         await shared.answers.put(key, Delta("荔枝"), Finished("stop"), "1")
-        await Leases(client).publish(key.digest, "t", [Delta("荔")], end=False)
+        await Leases(client).publish(key.digest, "t", [Delta("荔")], before=0, end=False)
     used = {key_slot(answer_name(key).encode()) * len(cluster.nodes) // 16_384 for key in KEYS}
     assert len(used) == len(cluster.nodes)
     assert len(cluster.names()) == 2 * len(KEYS)
