@@ -129,16 +129,16 @@ class AdmissionQueue(Generic[T]):
             for waiter in queue
             if not waiter.granted.done()
         ]
-        # The newest of the most crowding. Whoever would then crowd as much itself is refused.
-        key, last = max(
-            reversed(waiting),
-            key=lambda each: self._fairness.crowding(each[1].asker),
-            default=("", None),
-        )
+        # The newest of the most crowding. Whoever would then crowd as much itself is refused. All
+        # are compared as if the newcomer waited: it counts for the others of its tenant, too.
+        crowding = self._fairness.crowding
         self._fairness.waits(asker, 1)
-        own = self._fairness.crowding(asker)
+        key, last = max(
+            reversed(waiting), key=lambda each: crowding(each[1].asker), default=("", None)
+        )
+        gives_way = last is not None and crowding(asker) < crowding(last.asker)
         self._fairness.waits(asker, -1)
-        if last is None or own >= self._fairness.crowding(last.asker):
+        if last is None or not gives_way:
             raise Overloaded
         self._remove(key, last)
         last.granted.set_exception(Overloaded())

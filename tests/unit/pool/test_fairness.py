@@ -150,6 +150,22 @@ async def test_in_a_full_queue_the_most_crowding_gives_way_its_newest_first() ->
     await pool.close()
 
 
+async def test_in_a_full_queue_a_crowding_shopper_gives_way_to_a_quiet_one() -> None:
+    """All shoppers are one tenant, in which the newcomer counts for each of them."""
+    pool = Pool(0, limit=4)
+    crowd = await pool.ask(Asker("public", "1"), 3)
+    crowd += await pool.ask(Asker("public", "2"))
+    quiet = (await pool.ask(Asker("public", "3")))[0]
+    await asyncio.sleep(0)
+    assert not quiet.done()
+    assert [task.done() for task in crowd] == [False, False, True, False]
+    again = (await pool.ask(Asker("public", "3")))[0]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        again.result()
+    await pool.close()
+
+
 async def test_a_cancelled_one_leaves_nothing_behind() -> None:
     pool = Pool(1)
     _, waiting, other = await pool.ask(A, 3)
