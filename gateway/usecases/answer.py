@@ -9,7 +9,7 @@ from typing import Any
 
 from contract import attempts
 from contract.completion import CompletionRequest
-from contract.errors import DeadlineExceeded, ReplicaFailed
+from contract.errors import ReplicaFailed
 from contract.render import AnswerPiece, joined
 from contract.response import Delta, Finished
 from gateway.cache.answers import AnswerCache, CachedAnswer, read_answer
@@ -27,7 +27,7 @@ from gateway.log.outbox.recorder import Recorder
 from gateway.pool.pool import Pool
 from gateway.pool.upstreams.question import headers_of
 from gateway.usecases.deadline import arrived
-from gateway.usecases.question import Question
+from gateway.usecases.question import ASKERS_OWN, Question
 from gateway.usecases.questions import Questions, check_allowed, revision_of
 from gateway.usecases.refresh import Refreshes
 from gateway.usecases.screening import Screening
@@ -124,9 +124,9 @@ class Answering:
     async def _computed(
         self, question: Question, key: AnswerKey, interaction: Interaction
     ) -> AsyncGenerator[AnswerPiece]:
-        """The events of a computation, one's own or another's. Who follows one whose leader runs
-        out of time, before its first word, has time of its own left and goes on. So does who
-        follows one that turns out to name a person: alone."""
+        """The events of a computation, one's own or another's. Who follows one whose leader meets
+        what is its own, before its first word, goes on while it has time: it follows the next, or
+        leads once. So does who follows one that turns out to name a person: alone."""
         begun, alone, sent = False, False, ""
         while True:
             flight, under_way = self._join_or_lead(question, key, interaction, alone=alone)
@@ -144,7 +144,7 @@ class Answering:
                 return
             except NotSharedError:
                 alone = True
-            except DeadlineExceeded:
+            except ASKERS_OWN:
                 led_elsewhere = under_way or flight.outcome == "joined"
                 spent_s = time.monotonic() - interaction.started
                 if begun or not led_elsewhere or spent_s > self.deadline_ms / 1000 - LEAST_LEFT_S:
