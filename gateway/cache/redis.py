@@ -42,7 +42,7 @@ class RedisClient:
     def __init__(self, url: str, budget_ms: int) -> None:
         # A call may have to wait for the current round trip, then for its own.
         self._round_trip_timeout_s = budget_ms / 2000
-        self._servers = RedisServers(url, self._round_trip_timeout_s)
+        self._servers = RedisServers(url)
         self._redis = self._servers.client
         self._pending: list[Call] = []
         self._sender: asyncio.Task[None] | None = None
@@ -131,7 +131,7 @@ class RedisClient:
 
     async def _round_trip(self, batch: list[Call]) -> None:
         try:
-            await self._servers.found(self._round_trip_timeout_s)
+            await self._servers.linked(self._round_trip_timeout_s)
             replies = await self._with_timeout([command for command, _ in batch])
             lost = [reply for reply in replies if isinstance(reply, LOST)]
             if lost:  # of a cluster, whose other nodes may have replied

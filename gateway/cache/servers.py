@@ -28,7 +28,8 @@ SENTINEL_PASSWORD = "sentinel_password"  # noqa: S105 - the name of an option in
 NEXT_ADDRESS_S = 0.1
 # A node of a cluster that says nothing is given up after so long, while nobody waits for it.
 NODE_S = 0.5
-# Who is master now may be asked for so long, while no request waits for it.
+# Who is master now may be asked for so long, and a connection may take so long to be made, while no
+# request waits for it.
 FIND_S = 1
 # What a server says, or does not, that has left its place to another one.
 LOST = (RedisConnectionError, RedisTimeoutError, ClusterDownError, MovedError, OSError)
@@ -39,9 +40,10 @@ Target = dict[str, Any]
 
 class RedisServers:
     """`client` sends commands to whoever is master now. With several addresses that has to be found
-    out first, which takes longer than a request may wait: `found` does it apart."""
+    out first, and `execute` needs a connection to a single server. Both take some round trips, and
+    longer than a request may wait: `found` and `linked` do it apart."""
 
-    def __init__(self, url: str, connect_timeout_s: float, retries: int = 0) -> None:
+    def __init__(self, url: str, retries: int = 0) -> None:
         """Raises ValueError for a URL of none of FORMS."""
         kind, addresses, master, options = read_address(url)
         options |= {"retry": Retry(NoBackoff(), retries)}
@@ -74,7 +76,7 @@ class RedisServers:
             self._single = self._sentinel.master_for(master, **options)
         else:
             self._single = Redis.from_url(
-                url, socket_connect_timeout=connect_timeout_s, retry=options["retry"]
+                url, socket_connect_timeout=FIND_S, retry=options["retry"]
             )
 
     @property
@@ -83,23 +85,29 @@ class RedisServers:
         return self._cluster or self._single
 
     async def execute(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Commands in one round trip, one at a time. Returns the replies, in order: what Redis
-        refused is an exception among them. Raises what redis-py does, OSError."""
-        if self._several or self._single is None:
+        """Commands in one round trip, one at a time, once it is `linked`. Returns the replies, in
+        order: what Redis refused is an exception among them. Raises what redis-py does, OSError."""
+        if self._link is None:
             pipeline = self.client.pipeline(transaction=False)
             for command in commands:
                 pipeline.execute_command(*command)
             replies: list[Any] = await pipeline.execute(raise_on_error=False)
             return replies
-        if self._link is None or self._link.is_lost:
-            self._link = await RedisLink.open(self._single.connection_pool)
         return await self._link.round_trip(commands)
 
     async def found(self, timeout_s: float) -> None:
         """Return at once, unless the master has to be found out. Raises what redis-py does, OSError
         or TimeoutError. Then the search goes on, and may be over when somebody asks later."""
-        if self._found:
-            return
+        if not self._found:
+            await self._wait_for_search(timeout_s)
+
+    async def linked(self, timeout_s: float) -> None:
+        """As `found`; with a single server once there is a connection to it."""
+        linked = self._link is not None and not self._link.is_lost
+        if not (self._found if self._several else linked):
+            await self._wait_for_search(timeout_s)
+
+    async def _wait_for_search(self, timeout_s: float) -> None:
         finding = self._find()
         await asyncio.wait({finding}, timeout=timeout_s)
         if not finding.done():
@@ -122,7 +130,9 @@ class RedisServers:
     async def _search(self) -> None:
         try:
             async with asyncio.timeout(FIND_S):
-                if self._cluster is None:
+                if self._single is not None and not self._several:
+                    self._link = await RedisLink.open(self._single.connection_pool)
+                elif self._cluster is None:
                     await self.client.ping()
                 elif self._cluster._initialize:
                     await self._cluster.initialize()

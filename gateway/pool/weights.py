@@ -86,7 +86,7 @@ class Weights:
         self._configured = dict(configured)
         self._kept = kept
         self._current = WeightsVersion(0, None)
-        self._servers = RedisServers(redis_url, REDIS_TIMEOUT_S, RETRIES) if redis_url else None
+        self._servers = RedisServers(redis_url, RETRIES) if redis_url else None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property

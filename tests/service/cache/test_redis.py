@@ -6,10 +6,12 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redis
 
+from gateway.cache import servers
 from gateway.cache.answers import PREFIX
 from gateway.cache.redis import BREAK_S, RedisClient, RedisStore, RedisUnavailableError
 from gateway.cli.embedded import free_port
@@ -92,6 +94,40 @@ async def test_a_frozen_redis_costs_its_budget_and_then_nothing(tmp_path: Path) 
             found = await store.get("a")
         assert found == b"1"
         await store.close()
+
+
+async def test_a_connection_may_take_longer_than_a_call(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TCP, TLS, password and database are some round trips, a call is one."""
+    monkeypatch.setattr(servers, "FIND_S", 20)
+    answering = asyncio.Event()
+    connections = 0
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            await answering.wait()
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        to_redis = await asyncio.open_connection(parts.hostname, parts.port)
+        await asyncio.gather(pass_on(reader, to_redis[1]), pass_on(to_redis[0], writer))
+
+    parts = urlsplit(redis_url)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        # The database is another round trip.
+        client = RedisClient(f"redis://127.0.0.1:{port}/1", budget_ms=100)
+        with pytest.raises(RedisUnavailableError):
+            await client.call("PING")
+        client._round_trip_timeout_s = 20  # a busy machine takes its time
+        answering.set()
+        assert await client.call("PING") == b"PONG"
+        assert connections == 1
+        await client.close()
 
 
 async def test_a_reply_that_comes_late_is_no_later_call_s(tmp_path: Path) -> None:
