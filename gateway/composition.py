@@ -99,8 +99,9 @@ async def running_gateway(
     keys = KeyRing(parse_api_keys(settings.api_keys))
     pseudonyms = Pseudonyms(settings.pseudonym_key.get_secret_value())
     cache = SharedAnswers.open(settings, settings.cache_budget_ms)
+    name_session = Addresses(settings).session_name
     limits = RunningLimits.open(
-        settings, engine, cache.client, Addresses(settings).session_name, registry
+        settings, engine, cache.client, name_session, registry, batches=batches
     )
     photos = PhotoStore.open(settings)
     quota = Quota(limits.accounts, photos.folder, settings.image_disk_free)

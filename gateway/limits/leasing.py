@@ -40,6 +40,9 @@ class Leasing:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+        if self._redis is not None:
+            with contextlib.suppress(RedisUnavailableError):
+                await self._redis.leave(self._name)
 
     def want(self, share: Share) -> None:
         """Lease another batch, unless that is under way or of no use."""

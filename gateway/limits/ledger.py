@@ -11,7 +11,9 @@ from gateway.limits.share import Ask, Grant
 # About 250 bytes each.
 MAX_BUCKETS = 20_000
 PREFIX = "shopsight:limit"
+# Who shares the limits of shoppers and keys, and who those of batches: a worker spends no others.
 GATEWAYS = "shopsight:gateways"
+BATCH_WORKERS = "shopsight:batch-workers"
 # A gateway that was not heard of for so long does not count.
 GONE_S = 30
 # KEYS: bucket. ARGV: rate, burst, want, debt. Returns what is granted, and the wait in seconds.
@@ -30,6 +32,15 @@ redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6
 redis.call('PEXPIRE', KEYS[1], math.ceil((2 * burst / rate + 1) * 1000))
 return {granted, tostring((1 - tokens) / rate)}
 """
+# KEYS: who is there. ARGV: own name, seconds after which somebody is gone. Returns how many there
+# are. By Redis's clock alone: who has a wrong one would make the others seem gone.
+COUNT = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], now + ARGV[2], '+inf')
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+return redis.call('ZCARD', KEYS[1])
+"""
 LEASE_SHA = hashlib.sha1(LEASE.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -43,7 +54,8 @@ class LocalLedger:
 
     def lease(self, ask: Ask) -> Grant:
         now = self._now()
-        rate, burst = ask.rate / self.gateways, ask.burst / self.gateways
+        # Less than one would never let anything through.
+        rate, burst = ask.rate / self.gateways, max(1.0, ask.burst / self.gateways)
         tokens, at = self._buckets.get(ask.name, (burst, now))
         tokens = max(min(burst, tokens + (now - at) * rate) - ask.debt, -burst)
         granted = float(int(min(ask.want, tokens))) if tokens >= 1 else 0.0
@@ -55,10 +67,12 @@ class LocalLedger:
 
 
 class RedisLedger:
-    """One bucket for all gateways. A bucket that Redis has lost is full again."""
+    """One bucket for all gateways. A bucket that Redis has lost is full again. `among`: the name
+    under which those are kept who share."""
 
-    def __init__(self, client: RedisClient) -> None:
+    def __init__(self, client: RedisClient, among: str = GATEWAYS) -> None:
         self._client = client
+        self._among = among
 
     async def lease(self, ask: Ask) -> Grant:
         """Asks of one turn of the event loop share a round trip. Raises RedisUnavailableError."""
@@ -73,7 +87,8 @@ class RedisLedger:
 
     async def count_gateways(self, own: str) -> int:
         """Tell of this gateway, and learn how many there are. Raises RedisUnavailableError."""
-        now = time.time()
-        await self._client.call("ZADD", GATEWAYS, now, own)
-        await self._client.call("ZREMRANGEBYSCORE", GATEWAYS, "-inf", now - GONE_S)
-        return max(1, int(await self._client.call("ZCARD", GATEWAYS)))
+        return int(await self._client.call("EVAL", COUNT, 1, self._among, own, GONE_S))
+
+    async def leave(self, own: str) -> None:
+        """Do not count this gateway any more. Raises RedisUnavailableError."""
+        await self._client.call("ZREM", self._among, own)

@@ -12,7 +12,7 @@ from gateway.cache.redis import RedisClient
 from gateway.limits.accounts import Account, Accounts, Overrides
 from gateway.limits.daily import Days
 from gateway.limits.leasing import Leasing
-from gateway.limits.ledger import RedisLedger
+from gateway.limits.ledger import BATCH_WORKERS, GATEWAYS, RedisLedger
 from gateway.limits.limiter import Limiter
 from gateway.limits.metrics import LimitMetrics
 from gateway.limits.settings import LimitSettings
@@ -33,9 +33,13 @@ class RunningLimits:
         redis: RedisClient | None,
         name_session: Callable[[str], str],
         registry: CollectorRegistry,
+        *,
+        batches: bool = False,
     ) -> Self:
-        """`redis` is None for a gateway on its own. `name_session`: see Accounts."""
-        leasing = Leasing(RedisLedger(redis) if redis is not None else None)
+        """`redis` is None for a gateway on its own. `name_session`: see Accounts. `batches`: it
+        answers lines of batches and no shoppers."""
+        among = BATCH_WORKERS if batches else GATEWAYS
+        leasing = Leasing(RedisLedger(redis, among) if redis is not None else None)
 
         def on_new(account: Account) -> None:
             days.want(account)

@@ -65,6 +65,16 @@ def test_gateways_that_share_get_their_part_where_nobody_counts_for_all() -> Non
     assert ledger.lease(Ask("a", rate=8, burst=20, want=20, debt=0)).amount == 5
 
 
+def test_a_small_limit_lets_something_through_however_many_share_it() -> None:
+    clock = Clock()
+    ledger = LocalLedger(clock)
+    ledger.gateways = 4
+    ask = Ask("a", rate=1, burst=2, want=1, debt=0)
+    assert [ledger.lease(ask).amount for _ in range(2)] == [1, 0]
+    clock.now = 4
+    assert ledger.lease(ask).amount == 1, "at its part of the rate"
+
+
 async def spend(share: Share, leasing: Leasing, times: int) -> int:
     """How many of `times` requests are let through, one after the other."""
     passed = 0
@@ -112,6 +122,8 @@ class CountingRedis:
 
     async def count_gateways(self, own: str) -> int:
         return 2
+
+    async def leave(self, own: str) -> None: ...
 
 
 async def test_many_requests_cost_one_command_and_a_refused_one_none() -> None:
