@@ -5,6 +5,7 @@ What a tenant's batches ask is counted apart."""
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from weakref import WeakValueDictionary
 
 from gateway.identity.callers import Caller
 from gateway.identity.scopes import ANONYMOUS_TENANT
@@ -16,8 +17,9 @@ Overrides = Mapping[str, Mapping[str, float]]
 """What ops have set: by `tenant:acme`, `batch:acme` or `key:0123456789ab`, then by name of the
 limit."""
 
-# About 1 KB each; one that is pushed out begins anew with what the ledger and SQL know of it.
-MAX_ACCOUNTS = 10_000
+# About 2 KB each, with its accounts. Those of who has not asked for longest begin anew, with what
+# the ledger and SQL know of them.
+MAX_CALLERS = 10_000
 # Seconds of its rate that an account without a burst may spend at once.
 BURST_S = 4
 
@@ -28,7 +30,7 @@ class Account:
 
     __slots__ = (
         *("bytes_left", "bytes_used", "limits", "name", "questions", "recomputes", "tokens_left"),
-        *("tokens_used", "report_bytes", "report_tokens"),
+        *("tokens_used", "report_bytes", "report_tokens", "__weakref__"),
     )
 
     def __init__(self, name: str, limits: Limits) -> None:
@@ -72,7 +74,8 @@ class Accounts:
         self._anonymous = settings.default_limits("anonymous")
         self._batch = settings.default_limits("batch")
         self._overrides: Overrides = {}
-        self._accounts: OrderedDict[str, Account] = OrderedDict()
+        # As long as somebody counts under one, or its use is being reported, it is the same.
+        self._accounts: WeakValueDictionary[str, Account] = WeakValueDictionary()
         self._of: OrderedDict[tuple[str | None, ...], tuple[Account, ...]] = OrderedDict()
 
     def of(self, caller: Caller) -> tuple[Account, ...]:
@@ -87,9 +90,14 @@ class Accounts:
         found = self._of.get(name)
         if found is None:
             found = self._of[name] = tuple(self._accounts_of(caller))
-            if len(self._of) > MAX_ACCOUNTS:
+            if len(self._of) > MAX_CALLERS:
                 self._of.popitem(last=False)
+        else:
+            self._of.move_to_end(name)
         return found
+
+    def counting_days(self) -> list[Account]:
+        return [account for account in self._accounts.values() if account.counts_days]
 
     def limits_of_tenant(self, tenant: str) -> Limits:
         default = self._anonymous if tenant == ANONYMOUS_TENANT else self._tenant
@@ -136,8 +144,6 @@ class Accounts:
             account = self._accounts[name] = Account(name, limits)
             if account.counts_days:
                 self._on_new(account)
-            if len(self._accounts) > MAX_ACCOUNTS:
-                self._accounts.popitem(last=False)
         return account
 
 

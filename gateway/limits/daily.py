@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.limits.accounts import Account
-from gateway.limits.daily_table import Used, drop_days_before, report
+from gateway.limits.daily_table import CHUNK, Used, drop_days_before, report
 from gateway.log.faults import loggable
 
 log = logging.getLogger(__name__)
@@ -46,8 +46,8 @@ class Days:
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
-    async def close(self) -> None:
-        """Report what was not."""
+    async def close(self, accounts: Sequence[Account] = ()) -> None:
+        """Report what was not, also of those `accounts` that have not used enough to be wanted."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -55,6 +55,11 @@ class Days:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(5):
                 await self._report()
+                rest = [each for each in accounts if max(each.tokens_used, each.bytes_used) >= 1]
+                while rest and not self._failing:  # in parts: what is done in time is done
+                    self._wanted = {account.name: account for account in rest[:CHUNK]}
+                    del rest[:CHUNK]
+                    await self._report()
         self._sql.shutdown(wait=False, cancel_futures=True)
 
     def want(self, account: Account) -> None:

@@ -55,7 +55,7 @@ class RunningLimits:
 
     async def close(self) -> None:
         await self._leasing.close()
-        await self._days.close()
+        await self._days.close(self.accounts.counting_days())
 
     def replace_from_thread(self, loop: asyncio.AbstractEventLoop) -> Callable[[Overrides], object]:
         """What another thread than the event loop's calls with the limits that ops have set."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.identity.callers import Caller
+from gateway.limits import accounts as limits_accounts
 from gateway.limits.accounts import Account, Accounts
 from gateway.limits.settings import LimitSettings
 
@@ -68,3 +69,20 @@ def test_a_shopper_is_counted_by_session_and_address_and_a_new_one_by_address(
     shopper: dict[str, Any] = {"session": "s1", "address": "address:x"}
     assert names(accounts, "public", **shopper) == ["session:s1", "address:x"]
     assert names(accounts, "public", **shopper, is_new=True) == ["address:x"]
+
+
+def test_who_has_not_asked_for_longest_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = Accounts(LimitSettings(), lambda session: f"session:{session}", lambda _: None)
+    monkeypatch.setattr(limits_accounts, "MAX_CALLERS", 2)
+
+    def account(session: str) -> Account:
+        return accounts.of(Caller("public", session=session, address="address:x"))[0]
+
+    first, second = account("s1"), account("s2")
+    assert account("s1") is first
+    second.tokens_used = 1
+    del second
+    address = accounts.of(Caller("public", session="s3", address="address:x"))[1]
+    assert account("s1") is first
+    assert account("s2").tokens_used == 0
+    assert accounts.of(Caller("public", address="address:x")) == (address,)
