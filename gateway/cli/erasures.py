@@ -3,7 +3,7 @@ restored that is older than some erasures: these can be kept apart from it, in a
 
 import asyncio
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -54,8 +54,7 @@ def _save(settings: Settings, file: Path, may_lack_end: bool) -> int:
             return 1
     since.save(file)
     print(f"{len(since.erased)} erasures and {len(since.revoked)} revoked keys in {file}.")
-    days = settings.log_retention_days  # the database drops tombstones that are older
-    oldest = datetime.now(UTC) - timedelta(days=days) if days else EPOCH
+    oldest = settings.oldest_row(datetime.now(UTC)) or EPOCH  # older tombstones are dropped
     if lacking := sum(at >= oldest for who, at in since.erased.items() if who not in here):
         print(
             f"{lacking} of these erasures are not in the database. If it was emptied or restored,"

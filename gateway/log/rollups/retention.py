@@ -30,7 +30,7 @@ from gateway.log.rollups.countable import (
 from gateway.log.schema.access_tables import key_audit
 from gateway.log.schema.canary_tables import warmed_answers
 from gateway.log.schema.columns import utc_now
-from gateway.log.schema.partitions import drop_months_before, first_id_at
+from gateway.log.schema.partitions import drop_months_before, first_id_at, month_of
 from gateway.log.schema.privacy_tables import audit, tombstones
 from gateway.log.schema.tables import dead_letters, feedback, interactions, quarantined_answers
 
@@ -86,8 +86,9 @@ def drop_content(engine: Engine, before: datetime) -> int:
 
 
 def drop_rows(engine: Engine, before: datetime) -> int:
-    """Delete older votes, dead letters, quarantines and tombstones, and rows of the audit after
-    AUDIT_DAYS. Interactions are dropped by months, see `partitions`. Returns how many rows."""
+    """Delete older votes, dead letters and quarantines, and rows of the audit after AUDIT_DAYS.
+    Interactions are dropped by months, see `partitions`. A tombstone stays as long as any of them
+    that it covers: a backup may bring that back. Returns how many rows."""
     deleted = 0
     for table, old in (
         (feedback, feedback.c.created_at < before),
@@ -99,7 +100,7 @@ def drop_rows(engine: Engine, before: datetime) -> int:
                 deleted += connection.execute(batch).rowcount
     audited = datetime.now(UTC) - timedelta(days=AUDIT_DAYS)
     with engine.begin() as connection:  # one batch: these tables are small
-        old_stones = delete(tombstones).where(tombstones.c.erased_at < before)
+        old_stones = delete(tombstones).where(tombstones.c.erased_at < month_of(before))
         deleted += connection.execute(old_stones).rowcount
         # Kept as long as the votes that caused them.
         lifted = delete(quarantined_answers).where(quarantined_answers.c.changed_at < before)

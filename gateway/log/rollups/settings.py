@@ -1,10 +1,12 @@
 """Settings of roll-ups and retention."""
 
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, field_validator
 
 from gateway.log.rollups.calendar import Price
+from gateway.log.schema.partitions import month_of
 
 
 class UpkeepSettings(BaseModel):
@@ -37,6 +39,11 @@ class UpkeepSettings(BaseModel):
     @property
     def business_zone(self) -> ZoneInfo:
         return ZoneInfo(self.business_time_zone)
+
+    def oldest_row(self, now: datetime) -> datetime | None:
+        """No row of the log from before it is kept; None: all are. Rows go by whole months."""
+        days = self.log_retention_days
+        return month_of(now - timedelta(days=days)) if days else None
 
     @property
     def price(self) -> Price | None:

@@ -18,7 +18,7 @@ from gateway.log.rollups.roll_up import DAILY, HOURLY, JOURNEYS, VISITS, Rollup,
 from gateway.log.rollups.settings import UpkeepSettings
 from gateway.log.schema.batch_tables import OPEN, batches
 from gateway.log.schema.columns import MYSQL
-from gateway.log.schema.partitions import add_months_ahead, month_of
+from gateway.log.schema.partitions import add_months_ahead
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Upkeep:
     """Runs rounds in a thread of its own, from `start` to `stop`."""
 
     def __init__(self, settings: UpkeepSettings, engine: Engine, metrics: UpkeepMetrics) -> None:
+        self._settings = settings
         self._zone = settings.business_zone
         self._price = settings.price
         self._retention = timedelta(days=settings.log_retention_days)
@@ -90,7 +91,7 @@ class Upkeep:
             now = datetime.now(UTC)
             if added := add_months_ahead(self._engine, now):
                 log.info("partitions made", extra={"fields": {"names": ", ".join(added)}})
-            oldest = month_of(now - self._retention) if self._retention else None
+            oldest = self._settings.oldest_row(now)
             if oldest and (dropped := drop_months(self._engine, oldest)):
                 log.info("months dropped", extra={"fields": {"partitions_or_rows": dropped}})
             remaining = self._roll_up(HOURLY)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, insert, select
 from uuid6 import uuid7
 
 from gateway.backup.since import Since
+from gateway.config import Settings
 from gateway.log.schema.access_tables import api_keys
 from gateway.log.schema.privacy_tables import audit, tombstones
 from gateway.log.schema.tables import metadata
@@ -164,6 +165,18 @@ def test_a_save_loses_nothing_that_its_file_has(saved: Path, tmp_path: Path) -> 
     engine.dispose()
     shopsight("erasures", "--save", str(saved), DATABASE_URL=url)
     assert Since.load(saved).erased == {HER: LATE, HIM: LATE, third: LATE}
+
+
+def test_a_save_tells_of_erasures_that_the_database_lacks_as_long_as_rows_may_live(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'emptied.db'}"
+    oldest = Settings(_env_file=None).oldest_row(datetime.now(UTC))  # type: ignore[call-arg]
+    assert oldest is not None
+    file = tmp_path / "kept"
+    Since({HER: oldest, HIM: oldest - timedelta(seconds=1)}).save(file)
+    told = shopsight("erasures", "--save", str(file), DATABASE_URL=url)
+    assert "1 of these erasures are not in the database" in told.stderr
 
 
 def test_a_save_leaves_a_file_that_it_cannot_read(saved: Path, tmp_path: Path) -> None:

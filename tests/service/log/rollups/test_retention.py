@@ -150,7 +150,8 @@ def test_thumbs_and_dead_letters_and_tombstones_have_the_same_terms(
             connection.execute(aged.values(died_at=moment))
             vote = {"interaction_id": key, "vote": "down", "reason": "canary", "tenant": "public"}
             connection.execute(insert(feedback), {**vote, "created_at": moment})
-        upsert(connection, [Subject("public", "user", "0" * 32)], OLD)
+        a_month_older = OLD - timedelta(days=31)
+        upsert(connection, [Subject("public", "user", "0" * 32)], a_month_older)
 
     upkeep(migrated, engine).round()
     kept = dead_letters.read_page(engine)
@@ -166,6 +167,21 @@ def test_thumbs_and_dead_letters_and_tombstones_have_the_same_terms(
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(feedback)) == 1
         assert connection.scalar(select(func.count()).select_from(tombstones)) == 0
+
+
+def test_a_tombstone_stays_as_long_as_rows_that_it_covers(engine: Engine, migrated: str) -> None:
+    """They go by months. A backup would bring an erased person's rows of that month back."""
+    may, june = datetime(2026, 5, 31, 23, 59, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    settings = Settings(_env_file=None, log_retention_days=180)  # type: ignore[call-arg]
+    now = datetime(2026, 12, 14, tzinfo=UTC)
+    assert settings.oldest_row(now) == june
+    with engine.begin() as connection:
+        for moment in (may, june, june + timedelta(days=9)):
+            upsert(connection, [Subject("public", "user", f"{moment:%d}" * 16)], moment)
+    retention.drop_rows(engine, now - timedelta(days=180))
+    with engine.connect() as connection:
+        kept = connection.scalars(select(tombstones.c.erased_at).order_by(tombstones.c.erased_at))
+        assert kept.all() == [june, june + timedelta(days=9)]
 
 
 def test_notes_of_answers_computed_ahead_go_with_the_content(migrated: str, engine: Engine) -> None:
