@@ -9,6 +9,9 @@ from gateway.report.words import LANGUAGES, Language
 
 NAME = re.compile(r"(day|week|month)-\d{4}-(?:W\d{2}|\d{2}(?:-\d{2})?)\.(zh|en)\.html")
 
+# Periods that ended earlier are left as they are. A month and the one before are read.
+LOOKED_BACK = timedelta(days=62)
+
 # Stands in the head of a page of which something was still to be counted.
 INCOMPLETE = '<meta name="shopsight" content="incomplete">'
 # So many characters of a page are looked through for it.
@@ -16,17 +19,32 @@ HEAD = 500
 
 
 def file_name(period: Period, language: Language) -> str:
-    return f"{period.kind}-{period.name}.{language}.html"
+    return f"{_stem(period)}.{language}.html"
+
+
+def _stem(period: Period) -> str:
+    return f"{period.kind}-{period.name}"
 
 
 def due(folder: Path, today: date) -> list[Period]:
-    """The last day, week and month that are over, where the folder has no whole report of it."""
-    periods = [last_whole(kind, today) for kind in KINDS]
-    return [
+    """The last day, week and month that are over, where the folder has no whole report of it. Then
+    those before it without any, the newest first, when nobody was there to make them: back to the
+    first that the folder has of their kind, and no further than LOOKED_BACK."""
+    last = [last_whole(kind, today) for kind in KINDS]
+    wanted = [
         period
-        for period in periods
+        for period in last
         if not all(_is_whole(folder / file_name(period, language)) for language in LANGUAGES)
     ]
+    there = set(names(folder))
+    for period in last:
+        made = [name.partition(".")[0] for name in there if name.startswith(period.kind)]
+        before = period.before
+        while made and before.last >= today - LOOKED_BACK and _stem(before) > min(made):
+            if any(file_name(before, language) not in there for language in LANGUAGES):
+                wanted.append(before)
+            before = before.before
+    return wanted
 
 
 def read_name(name: str) -> tuple[Period, Language]:

@@ -3,7 +3,7 @@ report is made again, or says how many they are."""
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
@@ -13,13 +13,10 @@ from gateway.log.rollups.countable import whole_since
 from gateway.log.rollups.roll_up import JOURNEYS
 from gateway.log.rollups.tables import hourly_usage
 from gateway.report.build import is_counted, report, write
-from gateway.report.folder import HEAD, INCOMPLETE, names, read_name
+from gateway.report.folder import HEAD, INCOMPLETE, LOOKED_BACK, names, read_name
 from gateway.report.page import LATE, REQUESTS
 from gateway.report.period import Period
 from gateway.report.words import Language, word
-
-# Reports of periods that ended earlier are left as they are. A month and the one before are read.
-LOOKED_BACK = timedelta(days=62)
 
 _REQUESTS = re.compile(re.escape(REQUESTS).replace(r"\{\}", r"(\d+)"))
 _LATE = re.compile(rf"(?:<p class=late>[^<]*</p>)?{LATE}")

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from gateway.report.folder import due, file_name, names
-from gateway.report.period import KINDS, last_whole, period_of
+from gateway.report.period import KINDS, Period, last_whole, period_of
+from gateway.report.words import LANGUAGES
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,27 @@ def test_what_is_due_is_what_the_folder_lacks(tmp_path: Path) -> None:
         "day-2026-11-08.zh.html",
         "day-2026-11-08.en.html",
     ]
+
+
+def test_nights_without_a_worker_are_made_up_for(tmp_path: Path) -> None:
+    first = date(2026, 11, 2)
+    for kind in KINDS:
+        for language in LANGUAGES:
+            (tmp_path / file_name(last_whole(kind, first), language)).touch()
+    lacking = {"day": ["2026-11-04", "2026-11-03", "2026-11-02"], "week": [], "month": []}
+    today = date(2026, 11, 6)
+    last = due(tmp_path, today)[0]
+    assert last == last_whole("day", today)
+    assert by_kind(due(tmp_path, today)[1:]) == lacking
+    for language in LANGUAGES:
+        (tmp_path / file_name(last, language)).touch()
+    (tmp_path / file_name(period_of("day", date(2026, 11, 3)), "en")).touch()
+    assert by_kind(due(tmp_path, today)) == lacking, "also later, and in each language"
+    half_a_year = by_kind(due(tmp_path, date(2027, 5, 3)))
+    assert (half_a_year["day"][0], half_a_year["day"][-1]) == ("2027-05-02", "2027-03-02")
+    assert (half_a_year["week"][0], half_a_year["week"][-1]) == ("2027-W17", "2027-W09")
+    assert half_a_year["month"] == ["2027-04", "2027-03"]
+
+
+def by_kind(periods: list[Period]) -> dict[str, list[str]]:
+    return {kind: [each.name for each in periods if each.kind == kind] for kind in KINDS}
