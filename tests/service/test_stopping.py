@@ -18,7 +18,11 @@ from gateway.composition import running_gateway
 from gateway.config import Settings
 from gateway.feedback.tally import Tally
 from gateway.limits.running import RunningLimits
+from gateway.log.outbox import recorder
+from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.recorder import Recorder
+from gateway.log.outbox.spool import Durability
+from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.rollups.upkeep import Upkeep
 from tests.support.migrating import migrate
 
@@ -74,6 +78,26 @@ async def test_what_may_hang_in_the_end_is_waited_for_at_once(
     async with running_gateway(settings, CollectorRegistry()):
         pass
     assert not together.broken
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+async def test_a_spool_whose_disk_hangs_holds_up_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Durability
+) -> None:
+    monkeypatch.setattr(recorder, "STOP_S", 0.1)
+    spool = SpoolFolder(tmp_path / "spool", durability).create_spool()
+    comes_back = threading.Event()
+    monkeypatch.setattr(spool, "append", lambda *_, **__: comes_back.wait(MEET_S))
+    others: Any = SimpleNamespace(stop=lambda drain_s: None, close=lambda: None)
+    metrics = OutboxMetrics(CollectorRegistry())
+    closing = Recorder(spool, others, others, metrics, others, drain_s=5)
+    waits = closing._group_commit.commit("event")
+    try:
+        async with asyncio.timeout(MEET_S / 2):
+            await closing.close()
+        assert not waits.done()
+    finally:
+        comes_back.set()
 
 
 def test_a_thread_that_hangs_holds_up_no_end() -> None:

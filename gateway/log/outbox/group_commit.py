@@ -55,18 +55,24 @@ class GroupCommit:
         return done
 
     async def close(self) -> None:
-        """Commit the events that wait, and end the thread."""
-        self._commit_group()
+        """Commit the events that wait, and end the thread. It takes as long as the disk does, so
+        the thread commits: the loop goes on."""
+        self._commit_in_thread()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _commit_group(self) -> None:
-        group, self._group = self._group, []
+        group = self._group
         if not group:
             return
         if len(group) <= MAX_GROUP and self._may_commit_on_loop and self._append_on_loop(group):
+            self._group = []
             _resolve(group, False)
             return
+        self._commit_in_thread()
+
+    def _commit_in_thread(self) -> None:
+        group, self._group = self._group, []
         self._in_thread += len(group)
         for commit in group:
             self._queue.put(commit)

@@ -3,12 +3,14 @@ recorded is not acknowledged."""
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.requests import ClientDisconnect
 
 from contract.errors import InternalError, ShopsightError
+from contract.process.stopping import STOP_S
 from gateway.errors import LogUnavailable
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.log.event import to_event
@@ -19,6 +21,8 @@ from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.process.handle import ForwarderProcess
 from gateway.log.outbox.spool import Spool
 from gateway.log.request_metrics import RequestMetrics
+
+log = logging.getLogger(__name__)
 
 
 class Recorder:
@@ -44,12 +48,17 @@ class Recorder:
         self._forwarder.start()
 
     async def close(self) -> None:
-        """Commit the events that wait, forward for at most `drain_s`, release the spool."""
-        await self._group_commit.close()
-        await asyncio.gather(
-            asyncio.to_thread(self._forwarder.stop, self._drain_s),
-            asyncio.to_thread(self._metrics.close),
-        )
+        """Commit the events that wait, forward for at most `drain_s`, release the spool. After
+        STOP_S what hangs, such as the spool's disk, is left to end with the process."""
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._group_commit.close()
+                await asyncio.gather(
+                    asyncio.to_thread(self._forwarder.stop, self._drain_s),
+                    asyncio.to_thread(self._metrics.close),
+                )
+        except TimeoutError:
+            log.warning("the spool could not be closed in time")
 
     @property
     def available(self) -> bool:
