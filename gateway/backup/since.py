@@ -1,13 +1,15 @@
 """What a restore must not undo: erasures, and keys that were revoked. A backup knows only those of
 before. They are kept apart, as JSON lines, and put into the database that was restored."""
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, inspect, select, update
@@ -80,18 +82,23 @@ class Since:
             if new:
                 connection.execute(insert(table), new)
 
-    def save(self, file: Path) -> None:
-        """Whole or not there, after a power failure too. Its last line says how many are before it,
-        so that a copy of it that broke off is told from a whole one. It holds pseudonyms: only its
-        owner can read it."""
+    def save(self, file: Path, *, may_lack_end: bool = False) -> None:
+        """Take in what the file knows, and replace it. Of several at a time each waits for the one
+        before. Raises as `load`.
+
+        The file is whole or as it was, after a power failure too. Its last line says how many are
+        before it, so that a copy of it that broke off is told from a whole one. It holds
+        pseudonyms: only its owner can read it."""
         partial = file.with_name(file.name + ".part")
-        lines = list(self._lines())
-        lines.append({"is": END, "lines": len(lines)})
-        with open(partial, "w", opener=private) as out:
+        with _alone(partial) as out:
+            if file.exists():
+                self.join(Since.load(file, may_lack_end=may_lack_end))
+            lines = list(self._lines())
+            lines.append({"is": END, "lines": len(lines)})
             out.writelines(json.dumps(line, default=_text) + "\n" for line in lines)
             out.flush()
             os.fsync(out.fileno())
-        partial.replace(file)
+            partial.replace(file)
 
     @classmethod
     def load(cls, file: Path, *, may_lack_end: bool = False) -> "Since":
@@ -143,6 +150,31 @@ class Since:
             yield {"is": "revoked", "key": key, "at": at}
         for table, rows in self.audits.items():
             yield from ({"is": table, **row} for row in rows)
+
+
+@contextmanager
+def _alone(partial: Path) -> Iterator[TextIO]:
+    """The file to write to, empty, and nobody else's until it has another name. It goes where that
+    fails. One that a killed process has left is taken over."""
+    while True:
+        with open(partial, "a", opener=private) as out:
+            fcntl.flock(out, fcntl.LOCK_EX)
+            if not _is_at(out, partial):  # who held it has replaced the whole one by it
+                continue
+            out.truncate(0)
+            try:
+                yield out
+            finally:
+                if _is_at(out, partial):
+                    partial.unlink()
+            return
+
+
+def _is_at(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def row_counts(connection: Connection) -> dict[str, int]:

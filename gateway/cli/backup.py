@@ -80,9 +80,9 @@ def _keep_since(engine: Engine, kept: Path, args: argparse.Namespace) -> Since:
             place = engine.url.render_as_string(hide_password=True)
             raise BackupError(f"{place} has rows: with --replace they go")
         since = Since.read(connection)
-    for file in filter(None, (args.erasures, kept if kept.exists() else None)):
-        since.join(Since.load(Path(file), may_lack_end=args.without_end))
-    since.save(kept)
+    if args.erasures:
+        since.join(Since.load(Path(args.erasures), may_lack_end=args.without_end))
+    since.save(kept, may_lack_end=args.without_end)
     return since
 
 

@@ -42,17 +42,15 @@ def _save(settings: Settings, file: Path, may_lack_end: bool) -> int:
         since = Since.read(connection)
     engine.dispose()
     here = set(since.erased)
-    if file.exists():
-        try:
-            since.join(Since.load(file, may_lack_end=may_lack_end))
-        except ValueError as error:
-            print(
-                f"Nothing was saved: {error}.\nIt may know erasures that nothing else knows: keep"
-                " it under another name, and save again.",
-                file=sys.stderr,
-            )
-            return 1
-    since.save(file)
+    try:
+        since.save(file, may_lack_end=may_lack_end)
+    except ValueError as error:
+        print(
+            f"Nothing was saved: {error}.\nIt may know erasures that nothing else knows: keep it"
+            " under another name, and save again.",
+            file=sys.stderr,
+        )
+        return 1
     print(f"{len(since.erased)} erasures and {len(since.revoked)} revoked keys in {file}.")
     oldest = settings.oldest_row(datetime.now(UTC)) or EPOCH  # older tombstones are dropped
     if lacking := sum(at >= oldest for who, at in since.erased.items() if who not in here):

@@ -1,7 +1,9 @@
 """What a restore must not undo, in a database and in its file: erasures, revoked keys, audits."""
 
 import stat
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -111,8 +113,30 @@ def test_no_part_of_a_file_is_taken_for_the_whole(saved: Path) -> None:
         saved.write_text(part)
         with pytest.raises(ValueError, match=str(saved)):
             Since.load(saved)
+        with pytest.raises(ValueError, match=str(saved)):
+            Since().save(saved)
+        assert saved.read_text() == part
+    assert list(saved.parent.iterdir()) == [saved]
+    saved.unlink()
     Since().save(saved)
     assert Since.load(saved) == Since(), "nobody was ever erased"
+
+
+def test_saves_at_the_same_moment_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    """Such as the clock's and a person's. One of them may have been killed before."""
+    file = tmp_path / "kept"
+    file.with_name("kept.part").write_text("half a li")
+    people = [Subject("acme", "user", f"{number:032}") for number in range(30)]
+    at_once = threading.Barrier(len(people))
+
+    def save(person: Subject) -> None:
+        at_once.wait(60)
+        Since({person: EARLY}).save(file)
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        list(pool.map(save, people))
+    assert set(Since.load(file).erased) == set(people)
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_file_of_an_older_version_is_taken_where_somebody_says_so(saved: Path) -> None:
