@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 # Two files of this size a process: the one that is written, and the one before it.
@@ -84,12 +85,23 @@ class Child:
                 shutil.copyfileobj(file, old)
             file.truncate(0)
 
-    def stop(self, patience_s: float) -> None:
-        try:
-            self.process.wait(timeout=patience_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+
+def stop(children: Sequence[Child], patience_s: float) -> None:
+    """What has not ended after `patience_s`, of all of them together, is killed. So is all at once
+    at a second Ctrl-C."""
+    ends_at = time.monotonic() + patience_s
+    try:
+        for child in reversed(children):
+            child.process.terminate()
+        for child in children:
+            child.process.wait(max(0.0, ends_at - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        for child in children:
+            child.process.kill()
+        for child in children:
+            child.process.wait()
 
 
 def python(*arguments: str) -> list[str]:

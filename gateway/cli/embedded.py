@@ -17,7 +17,8 @@ from pathlib import Path
 import httpx
 
 from contract.process.home import HOME, PROJECT, checkout
-from gateway.cli.children import Child, python
+from contract.process.stopping import GRACE_S
+from gateway.cli.children import Child, python, stop
 from gateway.cli.port_holder import holder_of
 from gateway.config import Settings
 from gateway.identity.keys import UnreadableKeysError, parse_api_keys
@@ -29,8 +30,6 @@ START_TIMEOUT_S = 600
 SECRETS = ("pseudonym_key", "session_secret", "admin_token")
 # File of the home that tells `shopsight admin` where the running stack is administered.
 ADMINISTRATION = "administration.url"
-# How long each process has to end by itself after SIGTERM.
-STOP_S = 10
 # Below the ports that the kernel gives to outgoing connections: one of these could take a port
 # before its server does.
 PORTS = range(20_000, 32_000)
@@ -127,10 +126,7 @@ def embedded_stack(
         yield stack
     finally:
         (data / ADMINISTRATION).unlink(missing_ok=True)
-        for child in reversed(stack.children):
-            child.process.terminate()
-        for child in stack.children:
-            child.stop(STOP_S)
+        stop(stack.children, settings.deadline_ms / 1000 + GRACE_S)
 
 
 def _check_free(bind: str, port: int, setting: str) -> None:

@@ -49,7 +49,11 @@ def _stay_up(bind: str, port: int) -> NoReturn:
             print(f"From a phone in this network: http://{_address()}:{port}", flush=True)
         with httpx.Client(base_url=stack.replica_url, trust_env=False) as replica:
             demo_checkpoint.tell(replica)
-        _watch(stack)
+        try:
+            _watch(stack)
+        except KeyboardInterrupt:
+            print("Stopping when all answers are out. Ctrl-C again: at once.", flush=True)
+            raise
 
 
 def _watch(stack: Stack) -> NoReturn:
