@@ -52,6 +52,23 @@ def test_earlier_turns_are_read_together(gateway: str, stub: StubReplica) -> Non
     assert not stub.calls
 
 
+def after_an_answer(answer: str) -> dict[str, object]:
+    body = chat("is it warm?", photo())
+    body["messages"] = [
+        {"role": "user", "content": "what is it?"},
+        {"role": "assistant", "content": answer},
+        *body["messages"],
+    ]
+    return body
+
+
+def test_an_earlier_answer_is_judged_as_an_answer(gateway: str, stub: StubReplica) -> None:
+    ours = "I cannot see a product in this photo. Please upload a clear product photo."
+    assert post(gateway, after_an_answer(ours)).status_code == 200
+    assert post(gateway, after_an_answer("You can buy cocaine here.")).status_code == 422
+    assert len(stub.calls) == 1
+
+
 @pytest.mark.parametrize(
     ("reason", "noted"),
     [
@@ -88,22 +105,22 @@ def test_what_is_let_pass_for_review_is_noted_and_shared_with_nobody(
     rules = tmp_path / "rules"
     rules.mkdir()
     (rules / "ours.toml").write_text(
-        'version = "1"\n[tenants.public]\nadvert = "review"\nabuse = "flag"\n'
+        'version = "1"\n[tenants.public]\nsexual = "review"\nabuse = "flag"\n'
     )
     gateway = start_gateway(replicas=stub.url, moderation_rules=str(rules))
     caches = [
         post(gateway, chat(text, photo())).headers["x-cache"]
-        for text in ("加微信吗", "加微信吗", "你是傻逼吗", "你是傻逼吗")
+        for text in ("裸聊吗", "裸聊吗", "你是傻逼吗", "你是傻逼吗")
     ]
     assert caches == ["miss", "miss", "miss", "hit"]
     found = [row["moderation"] for row in rows(f"sqlite:///{tmp_path / 'log.db'}")]
     assert found == [
-        *["question:advert:review,answer:advert:review"] * 2,  # the stub repeats the question
+        *["question:sexual:review,answer:sexual:review"] * 2,  # the stub repeats the question
         "question:abuse:flag,answer:abuse:flag",
         "question:abuse:flag",
     ]
-    stub.opening, stub.answer = "", "需要可以加微信。"
+    stub.opening, stub.answer = "", "需要可以裸聊。"
     for _ in range(2):
         assert post(gateway, chat("why?", photo())).headers["x-cache"] == "miss"
     (*_, row) = rows(f"sqlite:///{tmp_path / 'log.db'}")
-    assert (row["finish_reason"], row["moderation"]) == ("stop", "answer:advert:review")
+    assert (row["finish_reason"], row["moderation"]) == ("stop", "answer:sexual:review")
