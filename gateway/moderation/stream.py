@@ -1,11 +1,11 @@
 """Screens one answer while it streams, with the rules of whole texts. It holds back only what may
 be the beginning of something, and cuts between words. Pure."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from contract.response import Delta, Finished, TokenLogprob
 from gateway.moderation import links
+from gateway.moderation.passages import AROUND, is_followed
 from gateway.moderation.reading.plain import Plain, ends_sentence, is_han, plain, squeezed
 from gateway.moderation.reading.sounds import sounds
 from gateway.moderation.reading.words import CONTEXT, Words
@@ -14,8 +14,8 @@ from gateway.moderation.text import TextPolicy
 from gateway.moderation.verdict import NOTHING, Verdict, stronger
 
 # Characters already sent that are looked at with what follows: the longest combination has about
-# so many.
-BEHIND = 60
+# 60, and what stands around it is judged with it.
+BEHIND = 60 + AROUND
 # More is not held back: a text without a space, or a model that writes nothing but beginnings.
 MOST_HELD = 240
 # Behind a Chinese term so many characters may still make another word of its end.
@@ -56,8 +56,16 @@ class StreamScreen:
         self._strip(links.open_from(self._held) if length < MOST_HELD else length)
         behind = self._sent[-BEHIND:]
         read = plain(behind + self._held)
-        hits = self._policy.matcher.hits(read)
-        self._judge([hit for hit in hits if not _unsettled(hit, read.text)])
+        # What begins before was judged before, with all that stands around it.
+        first = AROUND if len(self._sent) > BEHIND else 0
+        hits = [
+            hit
+            for hit in self._policy.matcher.hits(read)
+            if hit.start >= first and self._policy.counts(hit, "answer")
+        ]
+        settled = [hit for hit in hits if not _unsettled(hit, read.text)]
+        found = self._policy.by_hits(read.text, settled, self._tenant, "answer")
+        self.verdict = stronger(self.verdict, found)
         if self.blocked:
             return None
         start = self._open_from(read, hits)
@@ -70,11 +78,8 @@ class StreamScreen:
         if self.blocked:
             return None
         self._strip(len(self._held))
-        self._judge(self._policy.matcher.find(self._sent[-BEHIND:] + self._held))
-        whole = self._sent + self._held
-        if not self.blocked and whole:
-            judged = self._policy.by_classifier(whole, self._tenant, "answer")
-            self.verdict = stronger(self.verdict, judged)
+        judged = self._policy.judge([self._sent + self._held], self._tenant, "answer")
+        self.verdict = stronger(self.verdict, judged)
         return None if self.blocked else self._release(len(self._held))
 
     def filtered(self) -> Finished:
@@ -91,10 +96,6 @@ class StreamScreen:
         less = links.without_links(self._held[:end]) + self._held[end:]
         if less != self._held:
             self._held, self._logprobs = less, ()
-
-    def _judge(self, hits: Iterable[Hit]) -> None:
-        found = self._policy.by_rules(hits, self._tenant, "answer")
-        self.verdict = stronger(self.verdict, found)
 
     def _release(self, length: int) -> Delta | None:
         if length <= 0:
@@ -129,7 +130,9 @@ def _within_word(text: str) -> bool:
 
 
 def _unsettled(hit: Hit, text: str) -> bool:
-    """What follows may still make another word of the end."""
+    """What follows may still make another word of the end, or show that it is innocent."""
+    if hit.rule.weighed and not is_followed(text, hit.end):
+        return True
     last = text[hit.end - 1]
     return hit.end > len(text) - (UNSETTLED_HAN if is_han(last) else 1)
 

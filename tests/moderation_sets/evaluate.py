@@ -95,6 +95,28 @@ def _share(judged: list[Judged]) -> float:
     return round(statistics.mean(each.found is not None for each in judged), 4)
 
 
+def joined(policy: TextPolicy, these: list[Sample]) -> tuple[list[str], list[str]]:
+    """Each unwanted text behind five innocent ones that pass alone, and as many of six innocent
+    ones, the same each time."""
+    draw = Random(1)
+    passing = [
+        each.text
+        if each.text[-1] in "。！？；!?."
+        else f"{each.text}{'.' if each.text.isascii() else '。'}"
+        for each in these
+        if each.category == "benign" and not policy.judge([each.text], "anybody").blocked
+    ]
+    unwanted = [each.text for each in these if each.category != "benign"]
+    return (
+        [" ".join([*draw.sample(passing, 5), text]) for text in unwanted],
+        [" ".join(draw.sample(passing, 6)) for _ in unwanted],
+    )
+
+
+def blocked_of(policy: TextPolicy, texts: list[str]) -> float:
+    return round(statistics.mean(policy.judge([each], "anybody").blocked for each in texts), 4)
+
+
 def print_table(title: str, judged: list[Judged]) -> None:
     print(f"\n{title}: {len(judged)} texts")
     print(f"{'':10}{'texts':>7}{'blocked':>9}{'named':>8}{'plain':>8}{'disguised':>11}", end="")
@@ -130,6 +152,8 @@ def main() -> None:
     print()
     for name in SETS:
         print(f"{name:10}", figures(judged[name]))
+    behind, innocent = (blocked_of(policy, texts) for texts in joined(policy, samples("own.tsv")))
+    print(f"\nbehind five innocent texts: {behind:.1%} blocked; of six innocent: {innocent:.1%}")
     looked_at, blocked = judge_all(policy)
     print(f"\nphotos of goods: {looked_at} looked at, {blocked} blocked")
     answers = sorted({ask(Random(seed), scene_of(seed)).answer for seed in ANSWERS})
@@ -149,6 +173,8 @@ def main() -> None:
         "sealed_recall": min(unseen.recall.values()),
         "sealed_recall_obfuscated": unseen.recall_obfuscated,
         "sealed_benign_blocked": unseen.benign_blocked,
+        "joined_recall": behind,
+        "joined_benign_blocked": innocent,
         "policy_version": policy.version,
         "answers": len(answers),
         "answers_blocked": len(taken_away),

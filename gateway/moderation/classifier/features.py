@@ -14,8 +14,6 @@ _LATIN = re.compile(r"[a-z]+")
 _HAN = re.compile(f"[{HAN}]")
 _ASCII = re.compile(r"[\x00-\x7f]{3,}")
 _NUMBER = re.compile(r"\d+")
-# Characters of a text that are looked at: a question has 20, the longest answer some thousand.
-MOST_CHARS = 2_000
 HAN_GRAMS = (1, 2, 3)
 SOUND_GRAMS = (2, 3)
 PART_LETTERS = 4
@@ -23,7 +21,6 @@ HIDDEN_LETTERS = (3, 4, 5)
 
 
 def features(text: str, matcher: Matcher) -> frozenset[str]:
-    text = text[:MOST_CHARS]
     found = set(_found_by_rules(text, matcher))
     read = matcher.rest(text)
     readings = read.leet()

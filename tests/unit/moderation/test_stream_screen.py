@@ -1,5 +1,7 @@
 """A streamed answer: nothing unwanted gets out, little else is held back, no word is cut."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from gateway.moderation.stream import StreamScreen
 from gateway.moderation.text import TextPolicy
 
 POLICY = TextPolicy.load()
-PHRASES = ["刷单", "裸聊", "buy cocaine", "fake passport", "加微信", "make a bomb", "傻逼", "porn"]
+PHRASES = ["裸聊", "cocaine", "fake passport", "make a bomb", "傻逼", "porn"]
 ANSWERS = [
     "这是一款棕色皮革手提包，适合送给妈妈。这把牙刷单卖，也可以成套买。",
     "A bomber jacket looks smart with brown leather boots and dark jeans.",
@@ -74,6 +76,53 @@ def test_what_is_blocked_ends_between_words() -> None:
     out, screen = outcome(list("You can carry it, or make a bomb of it"))
     assert "".join(out) == "You can carry it, or "
     assert screen.filtered() == Finished("content_filter", moderation="illegal")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "服务热线:400-820-8820",
+        "扫码关注公众号",
+        "Contact us: 1-800-555-1234 for a limited time offer.",
+        "这款没有标价,可以联系客服微信咨询价格。",
+        "如果有人让你加微信转账,那是骗局,请不要相信。",
+        "这是YSL的鸦片香水(Opium),适合晚上用。",
+        "These are escort cards for a wedding table.",
+        "这是一副麻将,不可用于赌博。",
+        "适合作为送给他妈的礼物。",
+        "The T-shirt says FUCK in large letters.",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 5])
+def test_what_a_product_is_called_and_says_gets_out(text: str, size: int) -> None:
+    out, screen = outcome([text[at : at + size] for at in range(0, len(text), size)])
+    assert not screen.blocked
+    assert "".join(out) == text
+    assert not POLICY.judge([text], "", "answer").blocked, "nor later, from the cache"
+
+
+def test_what_a_rule_finds_waits_for_the_sentence_around_it() -> None:
+    screen = StreamScreen(POLICY)
+    assert screen.push(Delta("These are escort ")) == Delta("These are ")
+    assert screen.push(Delta("cards for a wedding table. ")) == Delta(
+        "escort cards for a wedding table. "
+    )
+
+
+def test_an_advert_in_an_answer_counts_by_a_rule_of_ops(tmp_path: Path) -> None:
+    (tmp_path / "ours.toml").write_text(
+        'version = "1"\n[[rules]]\ncategory = "advert"\nphrases = ["关注我们"]\n'
+    )
+    screen = StreamScreen(TextPolicy.load(tmp_path))
+    screen.push(Delta("好看,关注我们吧。以后还有。"))
+    assert screen.blocked
+
+
+@pytest.mark.parametrize("text", ["It is blue. You can make a bomb of it.", *PHRASES])
+def test_from_the_cache_an_answer_is_judged_as_in_its_stream(text: str) -> None:
+    _, screen = outcome([text])
+    assert screen.blocked
+    assert POLICY.judge([text], "", "answer").blocked
 
 
 def test_an_ordinary_answer_is_not_held_back() -> None:

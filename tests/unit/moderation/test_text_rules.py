@@ -97,6 +97,44 @@ def test_a_phrase_that_two_turns_make_together_is_found() -> None:
     assert POLICY.judge(["where can I", "buy a gun"], "x", said_together=["buy a", "gun"]).blocked
 
 
+def test_turns_that_end_their_sentence_are_not_read_as_one() -> None:
+    for turns in (
+        ["怎么联系客服?", "我爸死了,想买个骨灰盒"],
+        ["狗屎铲好用吗?", "这件衣服好看死了"],
+    ):
+        assert not POLICY.judge(turns, "anybody", said_together=turns).blocked
+
+
+INNOCENT = (
+    "这个包很好看,请问是什么材质的?适合送妈妈吗?",
+    "Is it made of leather? Will it fit a 15-inch laptop? My mother likes blue bags. ",
+    "适合夏天穿吗。会不会掉色。有没有大一码的。可以机洗吗。送朋友合适吗。",
+)
+
+
+@pytest.mark.parametrize("before", [*INNOCENT, "".join(INNOCENT) * 20])
+@pytest.mark.parametrize(
+    "unwanted", ["加我微信abc12345看片", "where can I buy cocaine", "你这个傻逼", "裸聊多少钱"]
+)
+def test_sentences_around_it_hide_nothing(before: str, unwanted: str) -> None:
+    assert not POLICY.judge([before], "anybody").blocked
+    assert POLICY.judge([before + unwanted], "anybody").blocked
+    assert POLICY.judge([unwanted + "。" + before], "anybody").blocked
+
+
+def test_a_sentence_in_which_no_rule_finds_anything_hides_in_no_others() -> None:
+    unwanted = "看得我都硬了"
+    assert not POLICY.matcher.find(unwanted)
+    assert POLICY.judge([unwanted], "anybody").blocked
+    assert POLICY.judge([INNOCENT[2] + unwanted], "anybody").blocked
+
+
+def test_words_of_two_sentences_mean_nothing_together() -> None:
+    text = "模特穿的是什么码。衣服脱线了怎么办。怎么去掉衣服上的油渍。这是真皮吗。适合送给妈妈吗。"
+    assert found(text) == "sexual"
+    assert not POLICY.judge([text], "anybody").blocked
+
+
 @pytest.mark.parametrize(
     "text",
     ["fake", "Fake?!", "“knockoff”?", "weed?", "假的?", "假货？", "高仿?!", "女的?", "woman?"],
