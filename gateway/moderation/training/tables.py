@@ -14,6 +14,8 @@ HAN = range(0x4E00, 0xA000)
 # Words seen more rarely in jieba's corpus decide no boundary. With all 347,000 the file has 1.6 MB.
 LEAST_OCCURRENCES = 10
 LONGEST_WORD = 6
+# Written in traditional texts, and left as they are by OpenCC.
+VARIANTS = {"妳": "你", "牠": "它", "砲": "炮", "礮": "炮"}
 
 
 def main() -> None:
@@ -32,7 +34,7 @@ def main() -> None:
 def _traditional(converter: Any) -> list[str]:
     """Lines of a traditional character and its simplified one."""
     chars = [chr(code) for code in HAN]
-    pairs = zip(chars, map(converter.convert, chars), strict=True)
+    pairs = zip(chars, (VARIANTS.get(c) or converter.convert(c) for c in chars), strict=True)
     return [a + b for a, b in pairs if a != b and len(b) == 1]
 
 

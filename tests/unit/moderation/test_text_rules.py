@@ -159,13 +159,13 @@ def test_words_that_are_harmless_alone_are_judged_together() -> None:
 
 def test_a_word_alone_does_not_pass_a_rule_of_ops(tmp_path: Path) -> None:
     (tmp_path / "ours.toml").write_text(
-        'version = "1"\n[harmless]\nalone = ["stupid"]\n'
+        'version = "1"\n[harmless]\nalone = ["bitch"]\n'
         '[[rules]]\ncategory = "illegal"\nphrases = ["weed"]\n'
     )
     policy = TextPolicy.load(tmp_path)
     assert policy.judge(["weed?"], "anybody").blocked
-    assert not policy.judge(["stupid?"], "anybody").blocked
-    assert POLICY.judge(["stupid?"], "anybody").blocked
+    assert not policy.judge(["bitch?"], "anybody").blocked
+    assert POLICY.judge(["bitch?"], "anybody").blocked
 
 
 def test_a_rule_of_ops_adds_and_takes_away(tmp_path: Path) -> None:
