@@ -11,6 +11,12 @@ _GAP = 4
 _REACH = 300
 # `name at gmail dot com`, and all that may still come of it. It is tried where a word begins only.
 _SPOKEN = re.compile(r"(?<!\S)\S+ ?(?:at|[(\[{]at?[)\]}])(?: \S*+){0,7}+\Z", re.IGNORECASE)
+# A number whose owner may still be told: `is my home number`, `是我的手机`.
+_OWNED = re.compile(
+    r"\d[\d \-]{5,20}(?: i| is(?: m| my(?: [a-z]*){0,2})?|\s?是(?:我[^\W\d_]{0,8})?) ?\Z",
+    re.IGNORECASE,
+)
+_OPEN = (_SPOKEN, _OWNED)
 # An address of mail: its host, which may have Chinese full stops in it, and what is not before it.
 _HOST = re.compile(r"[@＠]\S*\Z")
 _LONGEST_HOST = 80
@@ -26,8 +32,8 @@ def settled(text: str) -> int:
     at = _beginning(text, len(text), least)
     if at == len(text) and at > least and text[at - 1] == " ":
         at = _beginning(text, at - 1, least)  # ` at ` may follow
-    spoken = _SPOKEN.search(text[least:])
-    return min(at, _mail(text, least), least + spoken.start() if spoken else at)
+    open_ended = [found.start() + least for way in _OPEN if (found := way.search(text[least:]))]
+    return min(at, _mail(text, least), *open_ended)
 
 
 def _mail(text: str, least: int) -> int:
