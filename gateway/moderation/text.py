@@ -28,6 +28,9 @@ from gateway.moderation.rules.ruleset import (
 from gateway.moderation.verdict import CATEGORIES, NOTHING, Action, Category, Verdict, stronger
 
 Kind = Literal["question", "answer", "photo"]
+# How sure the classifier must be of the sentence around what a rule finds. With 0.5 three times as
+# many texts of six innocent sentences were blocked, and 1 % more of the hidden ones.
+SURE_OF_A_HIT = 0.7
 # What may stand around a word that is asked alone. Signs of other kinds change what it says.
 _PUNCTUATION = " \t\r\n?!.,;:~…。、\"'"
 
@@ -91,7 +94,7 @@ class TextPolicy:
         hits = [hit for hit in hits if self.counts(hit, kind)]
         verdict = self.by_rules((hit for hit in hits if not hit.rule.weighed), tenant, kind)
         passages = around(text, (hit for hit in hits if hit.rule.weighed))
-        return self._strongest(verdict, passages, self.classifier.threshold, tenant, kind)
+        return self._strongest(verdict, passages, SURE_OF_A_HIT, tenant, kind)
 
     def by_rules(self, hits: Iterable[Hit], tenant: str, kind: Kind) -> Verdict:
         verdict = NOTHING
