@@ -224,7 +224,7 @@ def test_files_are_kept_listed_read_and_deleted(client: OpenAI) -> None:
     assert next(iter(client.files.list(order="asc", purpose="batch"))).id == first.id
     assert list(client.files.list(purpose="batch_output")) == []
     assert client.files.delete(first.id).deleted
-    assert refusal(lambda: client.files.retrieve(first.id)) == (404, "file_not_found", "file_id")
+    assert refusal(lambda: client.files.retrieve(first.id)) == (404, "file_not_found", "input_file_id")
     assert refusal(lambda: client.files.content(first.id))[0] == 404
     soon = client.files.create(
         file=data, purpose="batch", expires_after={"anchor": "created_at", "seconds": 3600}
@@ -253,8 +253,8 @@ def test_what_a_file_or_a_batch_may_not_be_is_refused_by_name(client: OpenAI) ->
 
     assert create(endpoint="/v1/embeddings") == (400, "invalid_field", "endpoint")
     assert create(completion_window="1h") == (400, "invalid_field", "completion_window")
-    assert create(input_file_id="file-" + "0" * 32) == (404, "file_not_found", "file_id")
-    assert create(input_file_id="nonsense") == (404, "file_not_found", "file_id")
+    assert create(input_file_id="file-" + "0" * 32) == (404, "file_not_found", "input_file_id")
+    assert create(input_file_id="nonsense") == (404, "file_not_found", "input_file_id")
     many = {str(n): "x" for n in range(17)}
     assert create(metadata=many) == (400, "invalid_field", "metadata")
     assert create(metadata={"shop": "x" * 70_000}) == (413, "payload_too_large", None)

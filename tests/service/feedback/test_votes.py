@@ -187,7 +187,7 @@ def test_gateways_that_count_at_once_count_each_vote_once_and_miss_no_verdict(
     told = []
     for key in answers:
         for voter in range(3):
-            session = f"{voter:032x}"
+            session = f"{voter:016x}" * 2  # the first half tells people apart
             asked = event(session_id=session, answer_key=key, model_revision="r1")
             about = {"parent_interaction_id": uuid.UUID(ids_of([asked])[0]), "session_id": session}
             told += [asked, event(kind="feedback", vote={"vote": "down", "reason": None}, **about)]

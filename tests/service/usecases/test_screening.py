@@ -73,7 +73,7 @@ def test_an_earlier_answer_is_judged_as_an_answer(gateway: str, stub: StubReplic
     ("reason", "noted"),
     [
         ("加微信 abc12345 领券", "text:advert"),
-        ("骗人的,垃圾回答", "text:abuse"),
+        ("骗人的,你们全家都是傻逼", "text:abuse"),
         ("it told me how to make a bomb", "text:illegal"),
     ],
 )
