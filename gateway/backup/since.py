@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID
@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, inspect, select, update
 
 from gateway.backup.server import private
+from gateway.log.rollups.retention import AUDIT_DAYS
 from gateway.log.schema.access_tables import api_keys, key_audit
 from gateway.log.schema.privacy_tables import audit
 from gateway.log.schema.privacy_tables import tombstones as tombstone_table
@@ -148,8 +149,9 @@ class Since:
             yield {"is": "erased", **whose, "at": at}
         for key, at in self.revoked.items():
             yield {"is": "revoked", "key": key, "at": at}
+        oldest = datetime.now(UTC) - timedelta(days=AUDIT_DAYS)  # the database drops them, too
         for table, rows in self.audits.items():
-            yield from ({"is": table, **row} for row in rows)
+            yield from ({"is": table, **row} for row in rows if row["done_at"] >= oldest)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ a code, number plates. And addresses of mail. Pure."""
 import re
 from collections.abc import Callable
 
-from gateway.log.personal.found import Findings, Found
+from gateway.log.personal.found import Findings, Found, is_round
 from gateway.log.personal.numbers import ARTICLE, ARTICLE_CHARS, END, GAP
 
 _CALL_ME = r"(?:call|text|ring|dial|phone|sms|whatsapp|message|reach|contact) (?:me|us)"
@@ -55,10 +55,13 @@ _HOST = r"[a-z0-9\u00c0-\u024f\u3400-\u9fff\-]{1,63}"
 _NAME = r"[a-z0-9\u00c0-\u024f\u3400-\u70b8\u70ba-\u9fff\-]{1,63}"
 _CHINESE_DOMAIN = "(?:中国|公司|网络|网址|网站|集团|商城|商店|在线|中文网|我爱你|香港|台湾|手机)"
 _DOT = r"\s?(?:[.。点]|\(dot\)|\[dot\]|\bdot\b)\s?"
+# `(a)` is a point of a list, too: behind it stands a host in Latin letters.
+_LATIN = rf"(?=(?:{_MAILERS}{_DOT}|[a-z0-9\u00c0-\u024f\-]{{1,63}}"
+_LATIN += r"(?:\.|\s?[(\[]dot[)\]]\s?|\sdot\s))[a-z])"
 # A sign for `@`, and the host behind it.
 _AT = re.compile(
     rf"\s?(?:@|艾特)\s?(?:{_NAME}[.。点]){{1,6}}(?:[a-z]{{2,24}}(?![a-z\d])|{_CHINESE_DOMAIN})"
-    rf"|(?:\s?[(\[{{]at[)\]}}]\s?|[(\[{{]a[)\]}}]|\s[(\[{{]a[)\]}}]\s(?={_MAILERS})){_HOST}(?:{_DOT}[a-z0-9\-]{{2,63}}){{1,3}}"
+    rf"|(?:\s?[(\[{{]at[)\]}}]\s?|(?:[(\[{{]a[)\]}}]|\s[(\[{{]a[)\]}}]\s(?={_MAILERS})){_LATIN}){_HOST}(?:{_DOT}[a-z0-9\-]{{2,63}}){{1,3}}"
     rf"| at {_HOST}(?: dot [a-z0-9\-]{{2,63}}){{1,3}}"
     rf"| at {_MAILERS}(?:{_DOT}[a-z]{{2,10}}){{1,2}}"
     rf"|[#*]\s?(?:{_HOST}[.。]){{1,3}}(?:com|cn|net|org|[a-z]{{2}})(?![a-z\d])"
@@ -70,9 +73,10 @@ _HAN_NAME = 4
 
 
 def _is_no_list(text: str) -> bool:
-    """Groups of one digit are sizes; of four that begin with 19 or 20 a date; or batteries."""
+    """Groups of one digit are sizes; of four that begin with 19 or 20 a date; of hundreds
+    prices; or batteries."""
     groups = re.findall(r"\d+", text)
-    if _BATTERIES.issuperset(groups):
+    if _BATTERIES.issuperset(groups) or (len(groups) > 1 and is_round(text)):
         return False
     return min(map(len, groups)) > 1 and not (
         len(groups) > 1 and re.match("(?:19|20)..$", groups[0])

@@ -1,6 +1,7 @@
 """What the rules hand back, and the check digits that they look at. Pure."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,11 @@ Findings = Iterator[Found]
 
 def digits_of(text: str) -> list[int]:
     return [int(char) for char in text if char.isdigit()]
+
+
+def is_round(text: str) -> bool:
+    """Hundreds only: a list of prices or frequencies (500-800-1000, 3200 3600 4000 4400)."""
+    return all(group.endswith("00") for group in re.findall(r"\d+", text))
 
 
 def is_luhn(digits: list[int]) -> bool:

@@ -9,6 +9,7 @@ from gateway.log.personal.found import (
     digits_of,
     is_iban,
     is_luhn,
+    is_round,
     is_series,
     is_upc,
 )
@@ -35,8 +36,8 @@ _MOBILE = (
     rf"1[3-9]\d{_ANY}\d{{4}}{_ANY}\d{{4}}|1[3-9]\d\d{_ANY}\d{{3}}{_ANY}\d{{4}}|1[3-9]\d{_ANY}\d{{8}}"
     rf"|1[3-9]\d(?P<gap>[ .\-])\d{{4}}(?P=gap)\d\d(?P=gap)\d\d(?!\s?{_UNIT})"
     rf"|1[3-9]\d{_ANY}\d{{3}}{_ANY}\d{{5}}|1[3-9]\d(?:[ .\-]\d\d){{4}}"
-    # In other groups: no sign but a space, or ranges would be numbers.
-    r"|1[3-9](?P<spaced>\d{3} (?:\d{6}|\d{3} \d{3})|\d{4} \d{5}|\d{5} \d{4})"
+    # In two other groups: no sign but a space, or ranges would be numbers.
+    r"|1[3-9](?P<spaced>\d{3} \d{6}|\d{4} \d{5}|\d{5} \d{4})"
     r"|1(?P<sign>[ .\-])[3-9](?:(?P=sign)\d){9}"
 )
 _AREA = r"0(?:10|2\d|[3-9]\d\d)"
@@ -49,7 +50,11 @@ _OWNER = (
     r"(?= is my (?:(?:home|work|office|mobile|phone) )?(?:phone|number|cell|mobile|whatsapp)"
     r"|\s?是我(?:的?号|[^\W\d型货订款编序条单]{0,4}(?:电话|手机|座机)(?!型|[壳膜套款])))"
 )
-
+_OWNED = rf"\d(?:{GAP}\d){{7,10}}"
+# What may still become one of these.
+OWNED_SO_FAR = re.compile(
+    rf"{_OWNED}(?: i| is(?: m| my(?: [a-z]*){{0,2}})?|\s?是(?:我[^\W\d_]{{0,8}})?) ?\Z"
+)
 
 _SHAPES = {
     "id": rf"\d{{6}}{GAP}{_BIRTH}{GAP}\d{{3}}[\dx](?![\da-z_])",
@@ -65,7 +70,7 @@ _SHAPES = {
     "national": rf"09\d\d-\d{{3}}-?\d{{3}}{END}|0[5789]0-\d{{4}}-\d{{4}}{END}"
     rf"|0[789]0[1-9]\d{{7}}{END}|07[3-57-9]\d\d[ \-]?\d{{3}} ?\d{{3}}{END}"
     rf"|07\d{{3}} \d{{6}}{END}|0[67](?: \d\d){{4}}{END}",
-    "owned": rf"\d(?:{GAP}\d){{7,10}}{_OWNER}",
+    "owned": _OWNED + _OWNER,
 }
 _SHAPE = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES.items()))
 _LABELS = {name: "id" if name in ("id", "social") else "phone" for name in _SHAPES}
@@ -100,13 +105,13 @@ def _is_one(found: re.Match[str]) -> bool:
     text = found[0]
     if is_series([int(group) for group in re.findall(r"\d+", text)]):
         return False
-    if found["spaced"] and _is_round(text):
+    if found["spaced"] and is_round(text):
         return False
     if found["sign"] and _is_rising(digits_of(text)):
         return False
     if found.lastgroup == "abroad":  # nine digits with the country's code, or eight in groups
         return len(digits_of(text)) > 8 or not text.lstrip("(+ ").isdigit()
-    if found.lastgroup == "american" and _is_round(text):
+    if found.lastgroup == "american" and is_round(text):
         return False
     return not is_upc(text)
 
@@ -114,11 +119,6 @@ def _is_one(found: re.Match[str]) -> bool:
 def _is_rising(digits: list[int]) -> bool:
     """The first five digits, each greater than the one before: a list of numbers on goods."""
     return all(earlier < later for earlier, later in pairwise(digits[:5]))
-
-
-def _is_round(text: str) -> bool:
-    """Hundreds only: a list of prices or frequencies (500-800-1000, 3200 3600 4000 4400)."""
-    return all(group.endswith("00") for group in re.findall(r"\d+", text))
 
 
 def _cards(text: str, at: int) -> Findings:
@@ -132,5 +132,5 @@ def _cards(text: str, at: int) -> Findings:
     for last, size in enumerate(sizes):
         if size not in _CARD or len(groups[0][0]) <= 3 or not is_luhn(digits[:size]):
             continue
-        if not _is_round(text[at : at + groups[last].end()]):
+        if not is_round(text[at : at + groups[last].end()]):
             yield Found(at, at + groups[last].end(), "card")

@@ -28,12 +28,15 @@ _TELLING = r"(?=[a-z][a-z.\-]{0,29}[\d_])"
 _LIKE_A_NAME = r"(?=[a-z]{3}[a-z.\-]{0,27}[\d_])"
 _END = r"(?![a-z\d_])"
 _MINE = r"(?:加我?的?|我[的个]?|(?<![a-z])(?:my|add me on) )\s?"
-# What `my line is …` may go on with when it is no name.
+# What `my line is …` may go on with when it is no name. Nor is any word behind which the sentence
+# goes on: `my ig is where I saw it`.
 _STATE = (
     "busy|dead|down|open|full|long|short|gone|back|good|also|just|very|still|only|the|not|broken"
     "|blocked|banned|linked|locked|closed|frozen|hacked|working|disabled|registered|connected"
     "|private|available|unavailable|already|always|currently|offline|online|installed|verified"
 )
+_NAMED = rf"(?!(?:{_STATE}){_END})(?=[a-z])(?:(?<!is ){_HANDLE}|{_TELLING}{_HANDLE}"
+_NAMED += rf"|{_HANDLE}(?!\s+(?!and my|please|pls|thanks|add)[a-z]))"
 _RULES = tuple(
     re.compile(rule + _END)
     for rule in (
@@ -42,12 +45,12 @@ _RULES = tuple(
         rf"(?:{_NETWORK}|{_SHORT}){_SIGN}(?P<it>(?:live:)?{_TELLING}{_HANDLE})",
         r"(?:(?<![a-z\d\-])(?<![a-z\d][ \-])|(?<= or ))line"
         rf"\s?:\s?(?P<it>{_LIKE_A_NAME}{_HANDLE})",
-        rf"{_WHERE_CALLS}{_SIGN}(?P<it>(?:live:)?(?=[a-z]){_HANDLE})",
+        rf"{_WHERE_CALLS}{_SIGN}(?P<it>(?:live:)?{_NAMED})",
         rf"{_WHERE_CALLS}\s(?P<it>{_TELLING}(?=[a-z\d_.\-]{{6}}){_HANDLE})",
         rf"{_NETWORK}\s?(?P<it>(?=[a-z\d]{{1,29}}_){_HANDLE})",
         rf"{_MINE}{_ANY_NETWORK}(?:{_SIGN})?\s?(?P<it>{_LIKE_A_NAME}{_HANDLE})",
         rf"(?:我[的个]?|(?<![a-z])my )\s?(?:{_ANY_NETWORK}|we ?chat|weixin|[wv]x|qq){_SIGN}"
-        rf"(?P<it>(?!(?:{_STATE}){_END})(?=[a-z]){_HANDLE})",
+        rf"(?P<it>{_NAMED})",
     )
 )
 

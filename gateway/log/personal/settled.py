@@ -3,7 +3,8 @@ names a person. Pure."""
 
 import re
 
-from gateway.log.personal.legible import CHINESE
+from gateway.log.personal.legible import CHINESE, legible
+from gateway.log.personal.numbers import OWNED_SO_FAR
 
 # Signs between the digits of one number.
 _GAP = 4
@@ -11,12 +12,8 @@ _GAP = 4
 _REACH = 300
 # `name at gmail dot com`, and all that may still come of it. It is tried where a word begins only.
 _SPOKEN = re.compile(r"(?<!\S)\S+ ?(?:at|[(\[{]at?[)\]}])(?: \S*+){0,7}+\Z", re.IGNORECASE)
-# A number whose owner may still be told: `is my home number`, `是我的手机`.
-_OWNED = re.compile(
-    r"\d[\d \-]{5,20}(?: i| is(?: m| my(?: [a-z]*){0,2})?|\s?是(?:我[^\W\d_]{0,8})?) ?\Z",
-    re.IGNORECASE,
-)
-_OPEN = (_SPOKEN, _OWNED)
+# Such a number of eleven emoji, and a word of who owns it.
+_OWNED_REACH = 100
 # An address of mail: its host, which may have Chinese full stops in it, and what is not before it.
 _HOST = re.compile(r"[@＠]\S*\Z")
 _LONGEST_HOST = 80
@@ -32,8 +29,17 @@ def settled(text: str) -> int:
     at = _beginning(text, len(text), least)
     if at == len(text) and at > least and text[at - 1] == " ":
         at = _beginning(text, at - 1, least)  # ` at ` may follow
-    open_ended = [found.start() + least for way in _OPEN if (found := way.search(text[least:]))]
-    return min(at, _mail(text, least), *open_ended)
+    spoken = _SPOKEN.search(text[least:])
+    spoken_at = spoken.start() + least if spoken else at
+    return min(at, spoken_at, _mail(text, least), _owned(text, max(0, len(text) - _OWNED_REACH)))
+
+
+def _owned(text: str, least: int) -> int:
+    """Where a number begins whose owner may still be told; the text's length if nowhere."""
+    end = text[least:]
+    read = legible(end).with_chinese_digits()
+    found = OWNED_SO_FAR.search(read.text)
+    return least + read.span(*found.span(), end)[0] if found else len(text)
 
 
 def _mail(text: str, least: int) -> int:

@@ -1,5 +1,6 @@
 """What a restore must not undo, in a database and in its file: erasures, revoked keys, audits."""
 
+import json
 import stat
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from uuid6 import uuid7
 
 from gateway.backup.since import Since
 from gateway.config import Settings
+from gateway.log.rollups.retention import AUDIT_DAYS
 from gateway.log.schema.access_tables import api_keys
 from gateway.log.schema.privacy_tables import audit, tombstones
 from gateway.log.schema.tables import metadata
@@ -94,6 +96,25 @@ def test_its_file_says_the_same_and_is_its_owner_s_alone(database: Engine, tmp_p
     with database.connect() as connection:
         assert connection.execute(select(tombstones)).all()
         assert connection.execute(select(audit.c.audit_id)).scalar_one() == ID
+
+
+def test_rows_of_an_audit_go_from_its_file_after_three_years(
+    database: Engine, tmp_path: Path
+) -> None:
+    """They name a pseudonym, and are gone from the database."""
+    now = datetime.now(UTC)
+    row = AUDITS[audit.name][0]
+    kept, gone = (
+        {**row, "audit_id": uuid7(), "done_at": now - timedelta(days=AUDIT_DAYS, hours=hours)}
+        for hours in (-1, 1)
+    )
+    with database.begin() as connection:
+        connection.execute(insert(audit), [kept, gone])
+    file = tmp_path / "kept"
+    file.write_text("".join(json.dumps({"is": audit.name, **gone}, default=str) + "\n"))
+    known(database).save(file, may_lack_end=True)
+    (only,) = Since.load(file).audits[audit.name]
+    assert only["audit_id"] == kept["audit_id"]
 
 
 @pytest.fixture

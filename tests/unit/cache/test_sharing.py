@@ -66,6 +66,18 @@ def test_words_are_one_behind_and_numbers_until_they_end() -> None:
     assert settled("共138件") == len("共138件")
 
 
+@pytest.mark.parametrize(
+    "number", ["6234.5678", "(6234) 5678", "6（23）4·5678", "六二三四五六七八", "⑥②③④⑤⑥⑦⑧"]
+)
+def test_a_number_waits_for_its_owner(number: str) -> None:
+    for owner in ("是我的手机", "\n是我家电话", " is my home number"):
+        text = f"上面写着{number}{owner}。"
+        heard, withheld = shared(list(text))
+        assert withheld
+        assert text.startswith(heard)
+        assert len(heard) <= len("上面写着("), heard
+
+
 def test_log_probabilities_come_with_the_last_of_their_text() -> None:
     spelt = TokenLogprob(b"bag", -0.1, ())
     sharing = Sharing(SHARED)

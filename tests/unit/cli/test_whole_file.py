@@ -23,6 +23,29 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
 
 
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    """As /dev/stdout is one to the file that a shell has opened."""
+    target, link = tmp_path / "out.html", tmp_path / "stdout"
+    target.write_text("before")
+    link.symlink_to(target)
+    write(link, "a page")
+    assert link.is_symlink()
+    assert target.read_text() == "a page"
+
+
+def test_who_writes_the_same_file_writes_beside_the_other(tmp_path: Path) -> None:
+    target = tmp_path / "out.html"
+    with whole_file(target) as ours:
+        ours.write_text("ours")
+        if (child := os.fork()) == 0:
+            write(target, "theirs")
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert target.read_text() == "theirs"
+    assert target.read_text() == "ours"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

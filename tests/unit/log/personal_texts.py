@@ -279,7 +279,8 @@ def everyday(rng: Random) -> str:
                 for word in ("我的ins：", "add me on line ", "viber: ", "my wechat is ")
             ),
             *(f"{name}{at}gmail.com" for at in ("(a)", " [a] ", "{at}")),
-            *(grouped(number, *sizes, by=" ") for sizes in ((5, 6), (5, 3, 3), (6, 5), (7, 4))),
+            *(grouped(number, *sizes, by=" ") for sizes in ((5, 6), (6, 5), (7, 4))),
+            f"电话 {grouped(number, 5, 3, 3, by=' ')}",
             *(
                 f"07{rng.choice('45789')}{digits(rng, 8)}",
                 f"080{rng.choice('123456')}{digits(rng, 7)}",
