@@ -2,10 +2,11 @@
 All parts of a text together are a few times as long as it. Pure."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
+from gateway.moderation.reading.plain import HAN
 from gateway.moderation.rules.combinations import Hit, TextSpan
 
 # The classifier reads so much at once: a question has 20 characters, the longest answer thousands.
@@ -14,8 +15,9 @@ MOST_CHARS = 2_000
 OVERLAP = 40
 # Of the sentence around what a rule finds: who leaves out full stops hides with 40 twice as much.
 AROUND = 20
-# Within a word `!` is a letter, and within an address `.` and `?` are signs.
-_END = re.compile(r"[。！？；;\n]+|[!?]+(?![a-z0-9])|\.(?=\s)")
+# Of a plain text, which has `!` for `！`. Within a word that is a letter, and within an address `.`
+# and `?` are signs; behind Chinese they are neither.
+_END = re.compile(rf"[。;\n]+|(?<=[{HAN}])[!?]+|[!?]+(?![a-z0-9])|\.(?=\s)")
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -29,19 +31,28 @@ def sentences(text: str) -> list[TextSpan]:
     return [TextSpan(start, end) for start, end in pairwise(edges) if start < end]
 
 
+def without_crossing(text: str, hits: Iterable[Hit]) -> list[Hit]:
+    """Words of two sentences mean nothing together. What separates the characters of a phrase is
+    no end of a sentence: `裸;聊`."""
+    ends = [each.end for each in sentences(text)]
+    return [
+        hit
+        for hit in hits
+        if hit.rule.phrases or bisect_right(ends, hit.start) == bisect_left(ends, hit.end)
+    ]
+
+
 def around(text: str, hits: Iterable[Hit]) -> Iterator[str]:
-    """Of each hit the sentence that it stands in, so far as it is near; words of two sentences mean
-    nothing together. A hit within what was given before is not asked about again: else a text full
-    of them would be read once for each."""
+    """Of each hit the sentence that it stands in, so far as it is near. A hit within what was given
+    before is not asked about again: else a text full of them would be read once for each."""
     whole = sentences(text)
+    ends = [each.end for each in whole]
     last = TextSpan(0, 0)
     for hit in sorted(hits, key=lambda hit: hit.end):
-        sentence = whole[bisect_right(whole, hit.start, key=lambda each: each.start) - 1]
-        known = last.start <= hit.start and hit.end <= last.end
-        if known or hit.end > sentence.end:
+        if last.start <= hit.start and hit.end <= last.end:
             continue
-        start = max(sentence.start, hit.start - AROUND)
-        end = min(sentence.end, hit.end + AROUND)
+        start = max(whole[bisect_right(ends, hit.start)].start, hit.start - AROUND)
+        end = min(ends[bisect_left(ends, hit.end)], hit.end + AROUND)
         while start < hit.start and _is_within_word(text, start):
             start += 1
         while end > hit.end and _is_within_word(text, end):

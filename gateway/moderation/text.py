@@ -14,6 +14,7 @@ from gateway.moderation.passages import (
     around,
     pieces,
     sentences,
+    without_crossing,
 )
 from gateway.moderation.reading.plain import plain
 from gateway.moderation.rules.combinations import Hit
@@ -91,7 +92,7 @@ class TextPolicy:
         on the sentence around it."""
         if kind == "photo" or self.classifier is None:
             return self.by_rules(hits, tenant, kind)
-        hits = [hit for hit in hits if self.counts(hit, kind)]
+        hits = without_crossing(text, (hit for hit in hits if self.counts(hit, kind)))
         verdict = self.by_rules((hit for hit in hits if not hit.rule.weighed), tenant, kind)
         passages = around(text, (hit for hit in hits if hit.rule.weighed))
         return self._strongest(verdict, passages, SURE_OF_A_HIT, tenant, kind)

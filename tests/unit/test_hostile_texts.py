@@ -3,6 +3,7 @@ ordinary one of its length, and four times the text costs about four times as mu
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -20,13 +21,16 @@ from gateway.log.client import client_of
 from gateway.log.intents.intent import intent_of
 from gateway.log.masking import SHARED, masked
 from gateway.log.texts import not_visible
+from gateway.moderation.classifier.classifier import Classifier
 from gateway.moderation.classifier.features import features
 from gateway.moderation.links import open_from, without_links
 from gateway.moderation.reading.plain import plain, squeezed
 from gateway.moderation.reading.sounds import sounds
 from gateway.moderation.rules.contacts import contacts
+from gateway.moderation.rules.ruleset import read_rules, rule_files
 from gateway.moderation.stream import StreamScreen
 from gateway.moderation.text import TextPolicy
+from gateway.moderation.verdict import CATEGORIES
 
 pytestmark = pytest.mark.long
 
@@ -44,11 +48,20 @@ ORDINARY = (
 )
 
 POLICY = TextPolicy.load()
+# It stops at nothing that it finds, so all of a question is judged.
+LENIENT = TextPolicy(
+    replace(read_rules(rule_files(None)), actions=dict.fromkeys(CATEGORIES, "flag")), Classifier()
+)
 
 
 def _judged(text: str) -> None:
     POLICY.forget()
     POLICY.judge([text], "", "answer")
+
+
+def _asked(text: str) -> None:
+    LENIENT.forget()
+    LENIENT.judge([text], "")
 
 
 def _features(text: str) -> None:
@@ -90,6 +103,7 @@ STEPS: dict[str, Callable[[str], object]] = {
     "contacts": lambda text: list(contacts(plain(text).text)),
     "features": _features,
     "judged": _judged,
+    "asked": _asked,
     "links": lambda text: (without_links(text), open_from(text)),
     "screened": _screened,
     "shared": _shared,
@@ -145,6 +159,7 @@ SHAPED: dict[str, Callable[[int], str]] = {
     ),
     "all words": lambda n: "".join(f"{_letter(at)}{_letter(at // 26)}1" for at in range(n // 3)),
     "all characters": lambda n: "".join(chr(0x4E00 + at * 7 % 20_000) for at in range(n)),
+    "short sentences": lambda n: "".join(f"{chr(0x4E00 + at)};" for at in range(n // 2)),
     "a link cut off": lambda n: "https://" + "a" * n,
     "a word and its end": lambda n: "a" * n + "!" * 20,
     "words too far apart": lambda n: _too_far_apart(n),

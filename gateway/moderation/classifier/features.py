@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from gateway.moderation.passages import without_crossing
 from gateway.moderation.reading.plain import HAN, fold, is_han, squeezed
 from gateway.moderation.reading.sounds import syllable
 from gateway.moderation.rules.contacts import contacts
@@ -43,8 +44,9 @@ def features(text: str, matcher: Matcher) -> frozenset[str]:
 
 def _found_by_rules(text: str, matcher: Matcher) -> Iterator[str]:
     """The category, and the phrase or the lists of the rule: some phrases mean more than others."""
-    for hit in matcher.find(text):
-        phrase = fold(matcher.reading(text).plain.text[hit.start : hit.end])
+    read = matcher.reading(text).plain.text
+    for hit in without_crossing(read, matcher.find(text)):
+        phrase = fold(read[hit.start : hit.end])
         yield f"!{hit.rule.category}"
         yield f"!{phrase}" if hit.rule.phrases else f"!{hit.rule.category} {' '.join(hit.rule.all)}"
 

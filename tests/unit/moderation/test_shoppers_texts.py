@@ -46,6 +46,13 @@ def test_a_code_of_an_official_account_is_no_invitation(code: str, is_refused: b
         ("小女孩胸前的图案很漂亮", False),
         ("The little girl's dress is nude pink", False),
         ("未成年人不能购买", False),
+        ("小学生真诱人", True),
+        ("underage sexual content", True),
+        ("小学生想上学用的书包", False),
+        ("小女孩想睡的小床", False),
+        ("适合小学生的零食,很诱人", False),
+        ("未成年人模式能屏蔽色情网站", False),
+        ("book for a little boy about sexual education", False),
     ],
 )
 def test_what_is_said_of_a_child_s_body_counts_by_itself(text: str, is_refused: bool) -> None:

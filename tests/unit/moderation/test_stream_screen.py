@@ -120,8 +120,9 @@ def test_an_advert_in_an_answer_counts_by_a_rule_of_ops(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["It is blue. You can make a bomb of it.", *PHRASES])
 def test_from_the_cache_an_answer_is_judged_as_in_its_stream(text: str) -> None:
-    _, screen = outcome([text])
-    assert screen.blocked
+    screen = StreamScreen(POLICY)
+    screen.push(Delta(f"{text}. It has a zip. "))
+    assert screen.blocked, "before its end"
     assert POLICY.judge([text], "", "answer").blocked
 
 

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.moderation.passages import sentences
+from gateway.moderation.reading.plain import plain
 from gateway.moderation.rules.matcher import Matcher
 from gateway.moderation.rules.ruleset import BadRules, read_rules, rule_files
 from gateway.moderation.text import TextPolicy
@@ -133,6 +135,29 @@ def test_words_of_two_sentences_mean_nothing_together() -> None:
     text = "模特穿的是什么码。衣服脱线了怎么办。怎么去掉衣服上的油渍。这是真皮吗。适合送给妈妈吗。"
     assert found(text) == "sexual"
     assert not POLICY.judge([text], "anybody").blocked
+
+
+def test_nor_do_those_of_a_rule_that_counts_by_itself() -> None:
+    text = "我女儿是小学生。这条裙子我穿很性感吗"
+    assert found(text) == "sexual"
+    assert not POLICY.judge([text], "anybody").blocked
+    assert not POLICY.judge([text], "anybody", "answer").blocked
+    assert POLICY.judge([text.replace("。", ",")], "anybody").blocked
+
+
+@pytest.mark.parametrize("unwanted", ["裸;聊", "裸；聊", "傻!逼", "傻！逼", "加。微。信"])
+def test_what_separates_the_characters_of_a_phrase_ends_no_sentence(unwanted: str) -> None:
+    assert POLICY.judge([f"{INNOCENT[2]}{unwanted}。{INNOCENT[0]}"], "anybody").blocked
+
+
+def test_a_mark_behind_chinese_ends_a_sentence_whatever_follows() -> None:
+    text = plain("好吗？buy now! 可以！ok").text
+    assert [text[each.start : each.end] for each in sentences(text)] == [
+        "好吗?",
+        "buy now!",
+        " 可以!",
+        "ok",
+    ]
 
 
 @pytest.mark.parametrize(
