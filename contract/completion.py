@@ -27,6 +27,8 @@ DEFAULT_MAX_TOKENS = 256
 class Turn:
     role: Literal["system", "user", "assistant"]
     text: str
+    message: int = field(default=0, compare=False)
+    """Its number among the client's messages, of which a photo's own is no turn."""
 
 
 @dataclass(frozen=True)

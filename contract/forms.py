@@ -23,6 +23,7 @@ MODEL_ALIAS = "shopsight"
 # Turns of users and of the model before the question, and instructions beside them.
 MAX_EARLIER_TURNS = 20
 MAX_INSTRUCTIONS = 2
+MAX_MESSAGES = MAX_EARLIER_TURNS + 1 + MAX_INSTRUCTIONS
 MAX_USER_CHARS = 512
 # Parts of one turn's content: a photo and its question, or a text in a few pieces.
 MAX_PARTS = 8
@@ -192,7 +193,7 @@ class SampledRequest(Wire):
 
 def _not_too_many(messages: Any) -> Any:
     """More than any conversation has with its instructions, which its limit does not count."""
-    if isinstance(messages, list) and len(messages) > MAX_EARLIER_TURNS + 1 + MAX_INSTRUCTIONS:
+    if isinstance(messages, list) and len(messages) > MAX_MESSAGES:
         limit = {"max_length": MAX_EARLIER_TURNS + 1}
         raise PydanticCustomError("too_long", "too many turns", limit)
     return messages
@@ -201,7 +202,7 @@ def _not_too_many(messages: Any) -> Any:
 class ChatRequest(SampledRequest):
     messages: Annotated[
         list[AnyMessage],
-        Field(min_length=1, max_length=MAX_EARLIER_TURNS + 1 + MAX_INSTRUCTIONS),
+        Field(min_length=1, max_length=MAX_MESSAGES),
         BeforeValidator(_not_too_many),
     ]
     stream_options: StreamOptions | None = None

@@ -92,11 +92,14 @@ def check_media_type(request: Request, *expected: str) -> None:
         raise UnsupportedMediaType(*expected)
 
 
-async def bounded_stream(request: Request, max_bytes: int = MAX_BODY_BYTES) -> AsyncIterator[bytes]:
-    """The body's chunks; PayloadTooLarge past `max_bytes`, and the rest is not kept."""
+async def bounded_stream(
+    request: Request, bound: BodyTooLarge | None = None
+) -> AsyncIterator[bytes]:
+    """The body's chunks. Past its `bound` that is raised, and the rest is not kept; without one it
+    is that of photos, and PayloadTooLarge."""
     headers = request.headers
-    photos = max_bytes == MAX_BODY_BYTES
-    too_large = errors.PayloadTooLarge() if photos else BodyTooLarge(max_bytes)
+    max_bytes = bound.max_bytes if bound else MAX_BODY_BYTES
+    too_large = bound or errors.PayloadTooLarge()
     if "content-length" not in headers and "transfer-encoding" not in headers:
         raise errors.LengthRequired
     declared = int(headers.get("content-length", 0))  # the server refuses what is no number
@@ -130,13 +133,14 @@ class Body:
         return b"".join(self.pieces)
 
 
-async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> Body:
-    """Hashed as it streams in: a body already seen need not even be put together."""
+async def read_body(request: Request, bound: BodyTooLarge | None = None) -> Body:
+    """Hashed as it streams in: a body already seen need not even be put together. `bound`: as in
+    `bounded_stream`."""
     hasher = blake3()
     gathered = bytearray()
     pieces: list[bytes] = []
     waiting = 0
-    async for chunk in bounded_stream(request, max_bytes):
+    async for chunk in bounded_stream(request, bound):
         hasher.update(chunk)
         pieces.append(chunk)
         waiting += len(chunk)

@@ -76,7 +76,7 @@ def read_messages(messages: list[Message | EarlierAnswer]) -> tuple[tuple[Turn, 
     for index, message in enumerate(messages):
         place = f"messages.{index}.content"
         if isinstance(message, EarlierAnswer):
-            turns.append(Turn("assistant", _answer_text(message, place)))
+            turns.append(Turn("assistant", _answer_text(message, place), index))
             continue
         parts = _parts(message.content)
         user_turn = sum(turn.role == "user" for turn in turns)
@@ -104,9 +104,10 @@ def read_messages(messages: list[Message | EarlierAnswer]) -> tuple[tuple[Turn, 
         if shown and not text.strip() and index + 1 < len(messages):
             continue  # a photo sent by itself: the user's next turn, with its words, shows it
         if message.role == "user":
-            turns.append(Turn("user", checked_text(text, place)))
+            turns.append(Turn("user", checked_text(text, place), index))
         else:
-            turns.append(Turn("system", checked_text(text, place, MAX_INSTRUCTION_CHARS)))
+            text = checked_text(text, place, MAX_INSTRUCTION_CHARS)
+            turns.append(Turn("system", text, index))
     _check_amount(turns)
     return tuple(turns), photos
 
@@ -157,7 +158,7 @@ def _check_amount(turns: list[Turn]) -> None:
     if len(spoken) > (limit := MAX_EARLIER_TURNS + 1):
         raise InvalidField("messages", fault="too_many", limit=limit)
     if _chars(instructions) > MAX_INSTRUCTION_CHARS:
-        place = f"messages.{turns.index(instructions[-1])}.content"
+        place = f"messages.{instructions[-1].message}.content"
         left = MAX_INSTRUCTION_CHARS - _chars(instructions[:-1])
         raise InvalidField(place, fault="too_long", limit=left)
     if _chars(spoken) > MAX_CONVERSATION_CHARS:

@@ -35,6 +35,7 @@ from gateway.images.uploads import Uploads
 from gateway.limits.running import RunningLimits
 from gateway.log import client
 from gateway.log.audit import Audit
+from gateway.log.faults import loggable
 from gateway.log.masking import SHARED
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.process.handle import WaitingForwarder
@@ -217,14 +218,18 @@ async def running_gateway(
         kept_weights.close()
         await uploads.close()
         remote.close()
-        # Each may wait for a database that hangs: the longest counts (STOP_S), not their sum.
-        await asyncio.gather(
+        # Each may wait for a database that hangs: the longest counts (STOP_S), not their sum. One
+        # that fails does not hinder the others.
+        ends = await asyncio.gather(
             asyncio.to_thread(tally.stop),
             asyncio.to_thread(access.stop),
             limits.close(),
             recorder.close(),
             *(asyncio.to_thread(chore.stop, settings.log_drain_s) for chore in chores),
+            return_exceptions=True,
         )
+        for error in filter(None, ends):
+            log.error("a part did not end", extra={"fields": {"why": loggable(error)}})
         erasing.close()
         lane.close()
         engine.dispose()

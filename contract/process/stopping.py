@@ -10,8 +10,10 @@ GRACE_S = 10
 MARGIN_S = 2
 # Of these for the threads that are left in the end.
 THREADS_S = 1
-# For all that is waited for after the last answer, at once and not one after the other.
-STOP_S = GRACE_S - MARGIN_S - THREADS_S
+# Of these for what works on batches to give its lines back, before anything else is closed.
+LINES_S = 1
+# For all that is waited for after that, at once and not one after the other.
+STOP_S = GRACE_S - MARGIN_S - THREADS_S - LINES_S
 
 
 def end_without_threads() -> None:

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
-from contract.http import check_media_type, read_body
+from contract.http import BodyTooLarge, check_media_type, read_body
 from gateway.api.admission import admitted, count_body
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
 from gateway.feedback.form import MAX_FEEDBACK_BYTES
@@ -25,7 +25,7 @@ async def vote(request: Request) -> Response:
         caller = await admitted(request, gateway, interaction, VOTE, OfDay.NOTHING)
         check_media_type(request, "application/json")
         try:
-            return (await read_body(request, MAX_FEEDBACK_BYTES)).data
+            return (await read_body(request, BodyTooLarge(MAX_FEEDBACK_BYTES))).data
         finally:
             count_body(request, gateway, caller)
 

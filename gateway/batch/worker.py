@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from contract.errors import InternalError, ShopsightError
+from contract.process.stopping import LINES_S
 from gateway.batch.check import parse_line
 from gateway.batch.file import path_of
 from gateway.batch.jobs import BatchJobs, Job
@@ -39,8 +40,10 @@ log = logging.getLogger(__name__)
 # After a database that did not answer, for a line's result as for a round.
 DATABASE_PAUSE_S = 1.0
 SWEEP_S = 600
-# How long the last round may take, in a database that hangs. A container has STOP_GRACE, 40 s.
-LAST_ROUND_S = 5.0
+# For the last round, and then for the last words on lines, should the database hang.
+LAST_ROUND_S = LINES_S / 2
+# Of its own: what they wait for must not keep requests waiting, where there are any.
+_threads = partial(ThreadPoolExecutor, 4, thread_name_prefix="batch-worker")
 
 R = TypeVar("R")
 AskLine = Callable[[LineBatch, Line, dict[str, Any]], Awaitable[Answer]]
@@ -80,8 +83,7 @@ class BatchWorker:
         self._news = asyncio.Event()
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
-        # Of its own: what it waits for must not keep requests waiting, where there are any.
-        self._sql = ThreadPoolExecutor(4, thread_name_prefix="batch-worker")
+        self._sql = _threads()
 
     def start(self) -> None:
         if self._places:
@@ -89,17 +91,20 @@ class BatchWorker:
             self._tasks = [asyncio.create_task(loop()) for loop in loops]
 
     async def close(self) -> None:
-        """Lines under way are given back: the next worker takes them at once. So the last round
-        may end first, which may just be taking some."""
+        """Within LINES_S lines under way are given back: the next worker takes them at once. So
+        the last round may end first, which may just be taking some."""
         self._stopping = True
         self._news.set()
         if self._tasks:
             await asyncio.wait(self._tasks[:1], timeout=LAST_ROUND_S)
         tasks = [*self._tasks, *self._lines, *([self._job[1]] if self._job else [])]
+        before, self._sql = self._sql, _threads()  # all of these may wait for something that hangs
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._sql.shutdown(wait=False, cancel_futures=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_ROUND_S)
+        for threads in (before, self._sql):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -122,8 +127,7 @@ class BatchWorker:
         batches, left = await self._call(self._queue.batches)
         self._metrics.left.set(left)
         for batch in self._in_turn(batches):
-            room = self._places - len(self._lines)
-            if not room or self._stopping:
+            if self._stopping or not (room := self._places - len(self._lines)):
                 return
             for line in await self._call(self._queue.take, batch.key, room):
                 task = asyncio.create_task(self._do_line(batch, line))
@@ -160,16 +164,12 @@ class BatchWorker:
                 return
             outcome, written = result_of(line.custom_id, answer)
             last_word = partial(self._queue.finish, line, outcome, written)
-            if await self._persist(last_word):
-                self._metrics.lines.labels(outcome).inc()
-            else:
-                self._metrics.lost.inc()
+            kept = await self._persist(last_word)
+            (self._metrics.lines.labels(outcome) if kept else self._metrics.lost).inc()
         except asyncio.CancelledError as error:
-            # Not by the executor, whose threads may be ending. What it is just doing besides, the
-            # line's lease lets happen once.
             if error.args != ("lost",):
                 with contextlib.suppress(SQLAlchemyError):
-                    last_word()
+                    await self._call(last_word)  # a thread may be at it: the lease lets it be once
             raise
 
     async def _answer(self, batch: LineBatch, line: Line) -> Answer:

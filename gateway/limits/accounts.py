@@ -62,12 +62,12 @@ class Accounts:
         self,
         settings: LimitSettings,
         name_session: Callable[[str], str],
-        on_new: Callable[[Account], None],
+        want: Callable[[Account], None],
     ) -> None:
-        """`name_session` gives the name under which a session is counted. `on_new` is told of each
-        account that counts days."""
+        """`name_session` gives the name under which a session is counted. `want` is told of each
+        account that counts days, and again when another takes its place."""
         self._name_session = name_session
-        self._on_new = on_new
+        self._want = want
         self._tenant = settings.default_limits("tenant")
         self._address = settings.default_limits("address")
         self._session = settings.default_limits("session")
@@ -112,13 +112,18 @@ class Accounts:
 
     def begin_anew(self) -> None:
         """On another day."""
-        self.replace_overrides(self._overrides)
-
-    def replace_overrides(self, overrides: Overrides) -> None:
-        """Accounts begin anew under other limits: what was spent is known to ledger and SQL."""
-        self._overrides = overrides
         self._of.clear()
         self._accounts.clear()
+
+    def replace_overrides(self, overrides: Overrides) -> None:
+        """Under other limits accounts begin anew, with what ledger and SQL know of them. SQL is
+        told first what it is not yet."""
+        if overrides == self._overrides:  # told at every change of any key, too
+            return
+        for account in self.counting_days():
+            self._want(account)
+        self._overrides = overrides
+        self.begin_anew()
 
     def _accounts_of(self, caller: Caller) -> list[Account]:
         if caller.batch:
@@ -143,7 +148,7 @@ class Accounts:
         if account is None:
             account = self._accounts[name] = Account(name, limits)
             if account.counts_days:
-                self._on_new(account)
+                self._want(account)
         return account
 
 

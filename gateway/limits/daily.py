@@ -35,7 +35,8 @@ class Days:
         self._engine = engine
         self._gateways = gateways
         self._on_new_day = on_new_day
-        self._wanted: dict[str, Account] = {}
+        # Two of one name where limits were changed: what the former has used counts, too.
+        self._wanted: set[Account] = set()
         self._day = datetime.now(UTC).date()
         self._dropped: date | None = None
         self._failing = False
@@ -57,26 +58,26 @@ class Days:
                 await self._report()
                 rest = [each for each in accounts if max(each.tokens_used, each.bytes_used) >= 1]
                 while rest and not self._failing:  # in parts: what is done in time is done
-                    self._wanted = {account.name: account for account in rest[:CHUNK]}
+                    self._wanted = set(rest[:CHUNK])
                     del rest[:CHUNK]
                     await self._report()
         self._sql.shutdown(wait=False, cancel_futures=True)
 
     def want(self, account: Account) -> None:
         """Report the account soon, and learn what others have spent of it."""
-        self._wanted[account.name] = account
+        self._wanted.add(account)
 
     def spend(self, account: Account, tokens: float) -> None:
         account.tokens_used += tokens
         account.tokens_left -= tokens
         if account.tokens_used >= account.report_tokens:
-            self._wanted[account.name] = account
+            self._wanted.add(account)
 
     def spend_bytes(self, account: Account, size: float) -> None:
         account.bytes_used += size
         account.bytes_left -= size
         if account.bytes_used >= account.report_bytes:
-            self._wanted[account.name] = account
+            self._wanted.add(account)
 
     @property
     def seconds_left(self) -> float:
@@ -95,14 +96,14 @@ class Days:
                 self._on_new_day()
 
     async def _report(self) -> None:
-        accounts, self._wanted = self._wanted, {}
-        used = {
-            name: Used(int(account.tokens_used), int(account.bytes_used))
-            for name, account in accounts.items()
-        }
-        for name, account in accounts.items():
-            account.tokens_used -= used[name].tokens
-            account.bytes_used -= used[name].bytes
+        accounts, self._wanted = self._wanted, set()
+        taken = {a: Used(int(a.tokens_used), int(a.bytes_used)) for a in accounts}
+        used: dict[str, Used] = {}
+        for account, own in taken.items():
+            account.tokens_used -= own.tokens
+            account.bytes_used -= own.bytes
+            before = used.get(account.name, Used(0, 0))
+            used[account.name] = Used(before.tokens + own.tokens, before.bytes + own.bytes)
         run = asyncio.get_running_loop().run_in_executor
         try:
             if self._dropped != self._day:
@@ -112,17 +113,17 @@ class Days:
             if used:
                 totals = await run(self._sql, report, self._engine, self._day, used)
         except (SQLAlchemyError, RuntimeError) as error:
-            for name, account in accounts.items():
-                account.tokens_used += used[name].tokens
-                account.bytes_used += used[name].bytes
-            self._wanted = {**accounts, **self._wanted}
+            for account, own in taken.items():
+                account.tokens_used += own.tokens
+                account.bytes_used += own.bytes
+            self._wanted |= accounts
             if not self._failing:
                 log.warning("use not reported", extra={"fields": {"why": loggable(error)}})
             self._failing = True
             return
         self._failing = False
-        for name, account in accounts.items():
-            self._divide(account, totals[name])
+        for account in accounts:
+            self._divide(account, totals[account.name])
 
     def _divide(self, account: Account, total: Used) -> None:
         """This gateway's part of what is left of the day."""

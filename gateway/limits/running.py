@@ -41,10 +41,10 @@ class RunningLimits:
         among = BATCH_WORKERS if batches else GATEWAYS
         leasing = Leasing(RedisLedger(redis, among) if redis is not None else None)
 
-        def on_new(account: Account) -> None:
+        def want(account: Account) -> None:
             days.want(account)
 
-        accounts = Accounts(settings, name_session, on_new)
+        accounts = Accounts(settings, name_session, want)
         days = Days(engine, lambda: leasing.gateways, accounts.begin_anew)
         limiter = Limiter(accounts, leasing, days, LimitMetrics(registry))
         return cls(limiter, accounts, leasing, days)

@@ -16,7 +16,7 @@ from contract.wire import Priority, priority_of
 from gateway.pool.addresses import replica_name
 from gateway.pool.health import Health
 from gateway.pool.http.answer_stream import answer_pieces
-from gateway.pool.http.connection import Connection, UpstreamError
+from gateway.pool.http.connection import UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.http.first_piece import first_piece
 from gateway.pool.places import Places
@@ -168,6 +168,9 @@ class Replica:
             if time.monotonic() - self._connections.last_byte_at >= silence_s:
                 self.health.record_failure(time.monotonic(), "silent")
             raise DeadlineExceeded from None
+        except NotBegunError as error:
+            self._set_ready(False, str(error))
+            raise
         except ShopsightError as error:
             log.warning("question refused", extra={"fields": {"url": self.url, "code": error.code}})
             raise
@@ -204,7 +207,9 @@ class Replica:
                 if response.status == 404 and not again and await self._renamed(served):
                     continue
                 if response.status != 200:
-                    raise await _error_of(response, asked)
+                    refusal = b"".join([chunk async for chunk in response.chunks()])
+                    response.finished = True
+                    raise error_of(response.status, response.headers, refusal, asked)
                 if response.headers.get("x-model-revision", revision) != revision:
                     # The server was replaced since the last probe: another cache key is needed.
                     self._set_ready(False, "another revision")
@@ -242,9 +247,3 @@ class Replica:
             fields = {"url": self.url, "ready": ready, "why": reason, "revision": self.revision}
             log.info("replica changed", extra={"fields": fields})
         self.ready, self._not_ready_reason = ready, reason
-
-
-async def _error_of(response: Connection, asked: CompletionRequest) -> Exception:
-    body = b"".join([chunk async for chunk in response.chunks()])
-    response.finished = True
-    return error_of(response.status, response.headers, body, asked)

@@ -9,7 +9,7 @@ from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, ImageNotFound, Overloaded
 from contract.images import EncodedImage, ImageFacts
 from gateway.cache.key import AnswerKey, answer_key
-from gateway.errors import ImageStoreUnavailable, RateLimited
+from gateway.errors import RateLimited
 from gateway.images.remote import errors as remote
 from gateway.log.masking import personal
 from gateway.moderation.verdict import NOTHING, Verdict, stronger
@@ -18,7 +18,7 @@ from gateway.usecases.tasks import QUESTION, Task
 # What one asker meets, and others of the same question need not: its time is up, it is pushed out
 # of the queue or limited, its upload was erased, the address of its photo is in trouble.
 ASKERS_OWN = (
-    *(DeadlineExceeded, Overloaded, RateLimited, ImageNotFound, ImageStoreUnavailable),
+    *(DeadlineExceeded, Overloaded, RateLimited, ImageNotFound),
     *(remote.ImageUrlChanged, remote.ImageUrlUnreachable, remote.ImageUrlTooSlow),
     *(remote.ImageUrlRefused, remote.ImageUrlRedirected),
 )

@@ -52,15 +52,15 @@ def _check_instructions(asked: CompletionRequest, caller: Caller) -> None:
     """A client's own instruction stands behind ours. It would make the answers of a tenant's
     shoppers its own: raises MissingScope unless the caller's key allows it, InvalidField for what
     is too long beside ours, and to a caller without a key."""
-    instructions = [i for i, turn in enumerate(asked.turns) if turn.role == "system"]
+    instructions = [turn for turn in asked.turns if turn.role == "system"]
     if caller.key is None:
-        raise InvalidField(f"messages.{instructions[0]}.role", unsupported="system")
+        raise InvalidField(f"messages.{instructions[0].message}.role", unsupported="system")
     caller.require(SYSTEM)
-    place = f"messages.{instructions[-1]}.content"
+    place = f"messages.{instructions[-1].message}.content"
     if len(instructions) + 1 > MAX_INSTRUCTIONS:
         raise InvalidField(place)
     limit = MAX_CHARS - len(SYSTEM_PROMPT)
-    if sum(len(asked.turns[index].text) for index in instructions) > limit:
+    if sum(len(turn.text) for turn in instructions) > limit:
         raise InvalidField(place, fault="too_long", limit=limit)
 
 

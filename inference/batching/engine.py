@@ -138,7 +138,7 @@ class Engine:
             self._condition.wait_for(lambda: self._is_busy or self._stopping)
             if self._stopping:
                 for row in self._waiting.remove(lambda _: True):
-                    self._passes.end(row, NoReplica())
+                    self._passes.end(row, NoReplica() if row.has_begun else not_begun())
             return self._is_busy
 
     @property

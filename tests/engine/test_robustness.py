@@ -21,7 +21,7 @@ from contract.errors import (
     Overloaded,
     ShopsightError,
 )
-from contract.wire import Priority
+from contract.wire import NOT_BEGUN_HEADER, Priority
 from inference.batching.engine import Engine
 from inference.batching.job import Job
 from inference.model.model import Model
@@ -40,6 +40,21 @@ from tests.engine.asks import (
     mixed,
 )
 from tests.engine.conftest import Failing
+
+
+async def test_what_waits_in_an_engine_that_ends_is_told_that_it_was_not_begun(
+    model: Model,
+) -> None:
+    running = Engine(model, Metrics(), queue_limit=9, prefill_tokens=64)
+    asked = ask(model, "what?")
+    job = Job(asked.prompt, asked.sampling, time.monotonic() + 120)
+    running.submit(job)
+    running._stopping = True
+    running.start()
+    with pytest.raises(NoReplica) as refused:
+        await anext(job.pieces())
+    running.stop()
+    assert NOT_BEGUN_HEADER in refused.value.headers
 
 
 async def test_a_question_that_breaks_fails_alone(

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from contract.process import traces
 from contract.process.traces import Traces
 from gateway.access.registry import Registry
+from gateway.cache.shared import SharedAnswers
 from gateway.composition import running_gateway
 from gateway.config import Settings
 from gateway.feedback.tally import Tally
@@ -37,6 +38,19 @@ async def serve(settings, forwarder):
 gateway.serve = serve
 gateway.main(forwarder_apart=False)
 """
+
+
+def embedded(url: str, folder: Path) -> Settings:
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        database_url=url,
+        spool_dir=folder / "spool",
+        image_dir=folder / "images",
+        file_dir=folder / "files",
+        report_dir=folder / "reports",
+        photo_checks="",
+        image_helpers=1,
+    )
 
 
 async def test_what_may_hang_in_the_end_is_waited_for_at_once(
@@ -65,19 +79,30 @@ async def test_what_may_hang_in_the_end_is_waited_for_at_once(
         meets(part, "stop")
     for part in (RunningLimits, Recorder):
         meets(part, "close")
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        database_url=url,
-        spool_dir=tmp_path / "spool",
-        image_dir=tmp_path / "images",
-        file_dir=tmp_path / "files",
-        report_dir=tmp_path / "reports",
-        photo_checks="",
-        image_helpers=1,
-    )
-    async with running_gateway(settings, CollectorRegistry()):
+    async with running_gateway(embedded(url, tmp_path), CollectorRegistry()):
         pass
     assert not together.broken
+
+
+async def test_a_part_that_fails_in_the_end_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    migrate(url)
+    close, closed = SharedAnswers.close, asyncio.Event()
+
+    async def fails(_: RunningLimits) -> None:
+        raise RuntimeError
+
+    async def seen(self: SharedAnswers) -> None:
+        await close(self)
+        closed.set()
+
+    monkeypatch.setattr(RunningLimits, "close", fails)
+    monkeypatch.setattr(SharedAnswers, "close", seen)
+    async with running_gateway(embedded(url, tmp_path), CollectorRegistry()):
+        pass
+    assert closed.is_set()
 
 
 @pytest.mark.parametrize("durability", ["process", "power"])

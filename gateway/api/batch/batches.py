@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.errors import ShopsightError
-from contract.http import check_media_type, read_body
+from contract.http import BodyTooLarge, check_media_type, read_body
 from gateway.api.admission import admitted, count_body
 from gateway.api.batch.paging import After, BatchPage, listed, owner
 from gateway.api.envelope import error_response, gateway_of, new_interaction, response_headers
@@ -35,7 +35,7 @@ async def create(request: Request) -> Response:
         caller = await admitted(request, gateway, interaction, BATCH, OfDay.BYTES)
         check_media_type(request, "application/json")
         try:
-            body = await read_body(request, MAX_BATCH_BYTES)
+            body = await read_body(request, BodyTooLarge(MAX_BATCH_BYTES))
         finally:
             count_body(request, gateway, caller)
         asked = parse_batch(body.data)

@@ -85,6 +85,7 @@ class Upkeep:
             pause_s = self._interval_s
 
     def round(self) -> None:
+        self._metrics.batches_open.set(self._open_batches())  # stale where another one is at it
         with upkeep_lock(self._engine) as acquired:
             if not acquired:
                 return
@@ -101,7 +102,6 @@ class Upkeep:
                     self._next_daily_at = time.monotonic() + DAILY_EVERY_S
                 remaining += days_remaining
             self._metrics.remaining.set(remaining)
-            self._metrics.batches_open.set(self._open_batches())
             self._metrics.last.set_to_current_time()
 
     def _daily(self, now: datetime, oldest: datetime | None) -> int:

@@ -224,11 +224,7 @@ def test_files_are_kept_listed_read_and_deleted(client: OpenAI) -> None:
     assert next(iter(client.files.list(order="asc", purpose="batch"))).id == first.id
     assert list(client.files.list(purpose="batch_output")) == []
     assert client.files.delete(first.id).deleted
-    assert refusal(lambda: client.files.retrieve(first.id)) == (
-        404,
-        "file_not_found",
-        "input_file_id",
-    )
+    assert refusal(lambda: client.files.retrieve(first.id)) == (404, "file_not_found", "file_id")
     assert refusal(lambda: client.files.content(first.id))[0] == 404
     soon = client.files.create(
         file=data, purpose="batch", expires_after={"anchor": "created_at", "seconds": 3600}

@@ -94,10 +94,10 @@ class Slow(LineQueue):
         self.begun, self.may_end = threading.Event(), threading.Event()
         own = getattr(self, call)
 
-        def slowly(*arguments: Any) -> Any:
+        def slowly(*arguments: Any, **named: Any) -> Any:
             self.begun.set()
             self.may_end.wait(10)
-            return own(*arguments)
+            return own(*arguments, **named)
 
         setattr(self, call, slowly)
 
@@ -119,6 +119,27 @@ async def stopped_in(call: str, engine: Engine, ask: Callable[..., Any], folder:
 
 async def test_lines_that_it_was_just_taking_are_given_back(engine: Engine, tmp_path: Path) -> None:
     assert await stopped_in("take", engine, never, tmp_path) == [1, 1]
+
+
+async def test_a_database_that_hangs_holds_up_no_end(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.batch.worker.LAST_ROUND_S", 0.1)
+    asked = asyncio.Event()
+
+    async def ask(*_: Any) -> Answer:
+        asked.set()
+        return await never()
+
+    fill(engine, 1)
+    queue = Slow(engine, "put_back")
+    worker = made(queue, ask, tmp_path)
+    worker.start()
+    await asked.wait()
+    await worker.close()
+    assert queue.begun.is_set()
+    assert LineQueue(engine, LEASE_S).take(KEY, 10) == [], "it hangs still"
+    queue.may_end.set()
 
 
 class Away(LineQueue):

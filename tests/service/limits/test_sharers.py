@@ -51,8 +51,9 @@ async def test_who_answers_batches_takes_nothing_of_shoppers_limits_and_nobody_l
     ]
     for each in running:
         each._leasing.start()
-    while sum(await counted()) < 3:  # noqa: ASYNC110 - of Redis, which tells nobody
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(60):
+        while sum(await counted()) < 3:  # noqa: ASYNC110 - of Redis, which tells nobody
+            await asyncio.sleep(0.02)
     assert await counted() == [2, 1]
     for each in running:
         await each._leasing.close()

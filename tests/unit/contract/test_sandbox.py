@@ -4,12 +4,14 @@ may not do, it cannot."""
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from contract.errors import Overloaded
+from contract.sandbox import spawning
 from contract.sandbox.limits import Limits
 from contract.sandbox.processes import (
     HelperProcesses,
@@ -18,7 +20,7 @@ from contract.sandbox.processes import (
     StalledError,
     TooCostlyError,
 )
-from contract.sandbox.spawning import ForkServer, Helper
+from contract.sandbox.spawning import HANGS_S, ForkServer, Helper, launch
 
 MB = 1024 * 1024
 LIMITS = Limits(cpu_s=0.3, memory_bytes=64 * MB, wall_s=3)
@@ -230,49 +232,61 @@ async def test_a_helper_and_a_fork_server_that_were_killed_are_replaced(
     assert (await do_after_death(helpers))["pid"] != with_another
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contract.sandbox.spawning.HANGS_S", 0.3)
-    monkeypatch.setattr("contract.sandbox.spawning.HANGS_AT_START_S", 3.0)
+def stop(server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is there. Little time has only this one, and not who takes its place."""
+    close = server.close
 
+    def close_and_wait_again() -> None:
+        monkeypatch.setattr(spawning, "HANGS_S", HANGS_S)
+        close()
 
-async def stop_when_there(server: ForkServer) -> None:
-    while server.process_id is None:  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(0)
+    monkeypatch.setattr(server, "close", close_and_wait_again)
+    monkeypatch.setattr(spawning, "HANGS_S", 0.1)
+    assert server.process_id is not None
     os.kill(server.process_id, signal.SIGSTOP)
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_fork_server_that_is_stopped_is_replaced(server: ForkServer) -> None:
+async def test_a_fork_server_that_is_stopped_is_replaced(
+    server: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     helpers = processes(server, works_each=1)
     await do(helpers, "echo")
-    await stop_when_there(server)
-    async with asyncio.timeout(10):
-        await asyncio.gather(*(do(helpers, "echo") for _ in range(3)))
+    stopped = server.process_id
+    stop(server, monkeypatch)
+    await asyncio.gather(*(do(helpers, "echo") for _ in range(3)))
+    assert server.process_id != stopped
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_fork_server_that_is_stopped_while_its_helper_is_killed_is_replaced(
-    server: ForkServer, helpers: HelperProcesses
+    server: ForkServer, helpers: HelperProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pid = (await do(helpers, "echo"))["pid"]
-    work = asyncio.create_task(do(helpers, "sleep", seconds=0.5))
-    await asyncio.sleep(0.2)
-    await stop_when_there(server)
-    os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(10):
-        await work
-
-
-@pytest.mark.usefixtures("impatient")
-async def test_a_fork_server_that_is_stopped_at_its_start_is_replaced(server: ForkServer) -> None:
-    helpers = processes(server)
+    stopped, pid = server.process_id, (await do(helpers, "echo"))["pid"]
+    os.kill(pid, signal.SIGSTOP)  # it has its work in hand, and does not do it
     work = asyncio.create_task(do(helpers, "echo"))
-    await stop_when_there(server)
-    async with asyncio.timeout(15):
+    while helpers._idle:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
+    stop(server, monkeypatch)
+    os.kill(pid, signal.SIGKILL)
+    await work
+    assert server.process_id != stopped
+
+
+async def test_a_fork_server_that_is_stopped_at_its_start_is_replaced(
+    server: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def launch_stopped(*arguments: Any) -> "subprocess.Popen[bytes]":
+        process = launch(*arguments)
+        os.kill(process.pid, signal.SIGSTOP)
+        return process
+
+    helpers = processes(server)
+    with monkeypatch.context() as at_start:
+        at_start.setattr(spawning, "launch", launch_stopped)
+        at_start.setattr(spawning, "HANGS_AT_START_S", 0.1)
         with pytest.raises(NoHelperError):
-            await work
-        await do(helpers, "echo")
+            await do(helpers, "echo")
+    stop(server, monkeypatch)
+    await do(helpers, "echo")
     helpers.close()
 
 

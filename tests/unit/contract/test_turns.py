@@ -9,6 +9,8 @@ from contract import errors
 from contract.completion import CompletionRequest, Turn
 from contract.images import EncodedImage
 from contract.response import AnswerFrame, Delta, Finished
+from gateway.identity.callers import Caller
+from gateway.usecases.questions import check_allowed
 from tests.unit.contract.test_request import PHOTO, URI, chat, image, parse, text
 
 BLANK = " \u200b"
@@ -79,6 +81,20 @@ def turns(*pairs: tuple[str, str]) -> dict[str, Any]:
 def long_conversation(chars: int = 1, earlier: int = 20) -> list[tuple[str, str]]:
     spoken = [("assistant" if n % 2 else "user", "x" * chars) for n in range(earlier)]
     return [*spoken, ("user", "x")]
+
+
+def test_the_message_that_is_named_is_the_client_s() -> None:
+    photo = {"role": "user", "content": [image()]}
+    instruction = {"role": "system", "content": "x"}
+    question = {"role": "user", "content": "why?"}
+    asked = parse({"messages": [photo, instruction, question]})
+    with pytest.raises(errors.InvalidField) as caught:
+        check_allowed(asked, Caller("public"))
+    assert caught.value.param == "messages.1.role"
+    long = {**instruction, "content": "x" * 2001}
+    with pytest.raises(errors.InvalidField) as caught:
+        parse({"messages": [photo, long, long, question]})
+    assert caught.value.param == "messages.2.content"
 
 
 def test_instructions_do_not_count_among_the_turns_of_a_conversation() -> None:

@@ -63,6 +63,14 @@ def test_what_ops_set_for_batches_is_theirs_alone(accounts: Accounts) -> None:
     assert live.limits.tokens_per_day == 7.0
 
 
+def test_limits_that_are_told_again_leave_accounts_as_they_are(accounts: Accounts) -> None:
+    """As at every change of any key."""
+    accounts.replace_overrides({"batch:acme": {"tokens_per_day": 9.0}})
+    before = accounts.of(Caller("acme", batch=True))
+    accounts.replace_overrides({"batch:acme": {"tokens_per_day": 9.0}})
+    assert accounts.of(Caller("acme", batch=True)) is before
+
+
 def test_a_shopper_is_counted_by_session_and_address_and_a_new_one_by_address(
     accounts: Accounts,
 ) -> None:

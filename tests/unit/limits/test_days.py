@@ -1,6 +1,5 @@
 """The day's use, as SQL keeps it over a restart."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,5 +31,22 @@ async def test_what_little_was_used_of_the_day_is_known_after_a_restart(
         limits.limiter.spend_bytes(shopper, 7)
         limits._days.spend(account, 3)
     await limits.close()
-    used = read_day(engine, datetime.now(UTC).date(), ["s0", "s1", "s2", "s3", "s4"])
+    used = read_day(engine, limits._days._day, ["s0", "s1", "s2", "s3", "s4"])
     assert used == {f"s{number}": Used(3, 7) for number in range(5)}
+
+
+async def test_what_was_used_under_former_limits_is_told_with_what_is_used_since(
+    tmp_path: Path,
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'log.db'}")
+    daily_use.create(engine)
+    opened: Any = LimitSettings(), engine, None, str, CollectorRegistry()
+    limits = RunningLimits.open(*opened)
+    caller, days = Caller("acme", batch=True), limits._days
+    for tokens in (9.0, 90.0):
+        limits.accounts.replace_overrides({"batch:acme": {"tokens_per_day": tokens}})
+        days.spend(limits.accounts.of(caller)[0], 3)
+    await days._report()
+    assert read_day(engine, days._day, ["batch:acme"]) == {"batch:acme": Used(6, 0)}
+    assert limits.accounts.of(caller)[0].tokens_left == 84
+    await limits.close()

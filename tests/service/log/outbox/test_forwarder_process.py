@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from sqlalchemy import create_engine
 
-from contract.process.stopping import GRACE_S, MARGIN_S, THREADS_S
+from contract.process.stopping import GRACE_S, LINES_S, MARGIN_S, THREADS_S
 from gateway import forwarding
 from gateway.cache.answers import GivenAnswer
 from gateway.config import Settings
@@ -313,7 +313,7 @@ def test_one_that_hangs_is_killed_before_its_gateway_is(
     apart.process.stop(Settings.model_fields["log_drain_s"].default)
     apart.engine.dispose()
     assert has_ended(pid)
-    assert sum(waits) <= GRACE_S - MARGIN_S - THREADS_S
+    assert sum(waits) <= GRACE_S - MARGIN_S - THREADS_S - LINES_S
 
 
 def test_more_time_to_drain_than_a_container_has_to_stop_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 
 from gateway.batch.batch import Status
 from gateway.cli.embedded import free_port
@@ -103,7 +104,7 @@ def test_a_log_that_is_new_to_the_rollups_is_counted_over_several_rounds(
 
 
 def test_batches_that_wait_are_counted_though_no_worker_asks_their_lines(
-    database_url: str, engine: Engine
+    database_url: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate(database_url)
     now = datetime.now(UTC)
@@ -118,8 +119,14 @@ def test_batches_that_wait_are_counted_though_no_worker_asks_their_lines(
             connection.execute(insert(batches), row)
     registry = CollectorRegistry()
     settings = Settings(_env_file=None, database_url=database_url)  # type: ignore[call-arg]
-    Upkeep(settings, engine, UpkeepMetrics(registry)).round()
+    one = Upkeep(settings, engine, UpkeepMetrics(registry))
+    one.round()
     assert registry.get_sample_value("batches_open") == 4
+    with engine.begin() as connection:
+        connection.execute(delete(batches))
+    monkeypatch.setattr("gateway.log.rollups.upkeep.upkeep_lock", lambda _: nullcontext(False))
+    one.round()
+    assert registry.get_sample_value("batches_open") == 0, "also while another one has the lock"
 
 
 def test_old_months_go_when_a_retention_is_set_and_their_rollups_stay(
