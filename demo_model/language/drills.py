@@ -10,11 +10,19 @@
 from dataclasses import dataclass
 from random import Random
 
-from demo_model.language import answers_en, answers_zh, phrasings_en, phrasings_zh
-from demo_model.language.questions import COMBINED, THINGS, WEIGHTS, Exchange, ask, combined
+from demo_model.language import answers_en, answers_zh
+from demo_model.language.questions import (
+    COMBINED,
+    THINGS,
+    WEIGHTS,
+    Exchange,
+    answers_in,
+    ask,
+    combined,
+)
 from demo_model.language.rules import PEOPLE
-from demo_model.language.sources import Wording, by_hand
-from demo_model.language.wording import GROUP_NOUNS
+from demo_model.language.sources import Wording, by_hand, template_of
+from demo_model.language.wording import GROUP_NOUNS, as_typed
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from demo_model.pictures.facts import Product, Scene
 
@@ -61,7 +69,7 @@ def name_drill(rng: Random, product: Product | None = None) -> Opening:
     """
     zh = rng.random() < 0.5
     language = "zh" if zh else "en"
-    phrasings, answers = (phrasings_zh, answers_zh) if zh else (phrasings_en, answers_en)
+    answers = answers_in(language)
     kind = KINDS[product.kind] if product else rng.choice(list(KINDS.values()))
     seen = str(getattr(kind.name, language))
     thing = rng.choice([*(k.name for k in KINDS.values() if k is not kind), *THINGS])
@@ -69,12 +77,14 @@ def name_drill(rng: Random, product: Product | None = None) -> Opening:
     intent = rng.choice((*NAMED_FIRST, *("presence",) * 3))
     if intent != "presence" and not same and rng.random() < 0.8:
         intent = "absent"
-    ways = [way for way in phrasings.SEEN[intent] if "thing}" in way or "{it}" in way]
     lead = rng.choice(("", "这个", "这款") if zh else ("this ", "the "))
     it = lead + named
     if same and rng.random() < 0.3:  # "this bag" may be a wallet
         it = rng.choice(GROUP_NOUNS[kind.group][0 if zh else 1])
-    question = rng.choice(ways).format(it=it, thing=named, a_thing=answers_en.article(named))
+    way = ""
+    while "thing}" not in way and "{it}" not in way:
+        way = template_of(rng, language, intent, Wording.TRAINED)[1]
+    question = way.format(it=it, thing=named, a_thing=answers_en.article(named))
     if product is None:
         material, colour = rng.choice(kind.materials), rng.choice(list(COLOURS))
         product = Product(kind.key, colour, material, "plain")
@@ -82,8 +92,8 @@ def name_drill(rng: Random, product: Product | None = None) -> Opening:
     told = intent if same or intent == "presence" else "absent"
     answer = answers.answer(told, scene, named)
     place = answer.index(seen) + len(seen)
-    question += rng.choice(("？", "") if zh else ("?", ""))
-    return Opening(question, answer[:place], answer[place:], unended=told in NAMED_FIRST)
+    typed = as_typed(rng, " ".join(question.split()), language)
+    return Opening(typed, answer[:place], answer[place:], unended=told in NAMED_FIRST)
 
 
 def language_drill(rng: Random, scene: Scene) -> Opening:
@@ -118,7 +128,8 @@ def hand_drill(rng: Random, scene: Scene) -> Opening:
 
 def person_drill(rng: Random, scene: Scene) -> Opening:
     """Whom a gift is for, whatever they are called: each of fifteen people has a hundred names."""
-    return _from_person(ask(rng, scene, intent="gift"))
+    wording = Wording.BY_HAND if rng.random() < 0.6 else Wording.TRAINED
+    return _from_person(ask(rng, scene, intent="gift", wording=wording))
 
 
 def _from_person(asked: Exchange) -> Opening:

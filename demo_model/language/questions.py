@@ -124,7 +124,7 @@ def _fields(rng: Random, scene: Scene, language: str, key: str) -> tuple[dict[st
     if intent == "genuine":
         return fields, asked
     if intent == "gift":
-        person = rng.choice((*PEOPLE, "mum", "mum"))  # mothers are asked about most
+        person = asked or rng.choice((*PEOPLE, "mum", "mum"))  # mothers are asked about most
         return {**fields, "who": called(rng, person, language)}, person
     if intent in ("absent", "presence"):
         thing = _thing(rng, scene, language, intent)
@@ -192,10 +192,10 @@ def follow_up(rng: Random, scene: Scene, language: str) -> Exchange:
     )
 
 
-def without_photo(rng: Random) -> Exchange:
+def without_photo(rng: Random, language: str | None = None) -> Exchange:
     """A question asked before any photo was uploaded."""
     nothing = Scene(0, ())
-    asked = ask(rng, nothing)
+    asked = ask(rng, nothing, language=language)
     intents = {intent for intent, _ in asked.intents}
     fixed = intents & {"thanks", "offtopic", "who"}
     answer = asked.answer if fixed and len(intents) == 1 else answers_in(asked.language).NO_PHOTO

@@ -44,7 +44,8 @@ def by_hand(language: str) -> dict[str, list[str]]:
     """What people wrote line by line who saw only a list of intents, by key. Others than they
     wrote what the evaluation asks (`evaluation/own_phrasings_*.tsv`).
 
-    `ways/by_hand_*.tsv` has a key and a phrasing a line, with the fields of the grammar."""
+    `ways/by_hand_*.tsv` has a key and a phrasing a line, with the fields of the grammar. A key such
+    as gift:mum names the person that the line speaks of in its own words."""
     found: dict[str, list[str]] = {}
     text = (HERE / f"by_hand_{language}.tsv").read_text(encoding="utf-8")
     for line in text.splitlines():
@@ -57,8 +58,12 @@ def template_of(rng: Random, language: str, intent: str, wording: Wording) -> tu
     """A key, such as genuine:leather, and a phrasing of it with its fields in braces."""
     phrasings = phrasings_zh if language == "zh" else phrasings_en
     table = phrasings.HELD_OUT if wording == Wording.HELD_OUT else phrasings.SEEN
-    keys = [key for key in table if key.split(":")[0] == intent]
-    key = rng.choices(keys, [5.0 if key.endswith("leather") else 1.0 for key in keys])[0]
+    written = by_hand(language) if wording == Wording.BY_HAND else {}
+    keys = [key for key in {**table, **written} if key.split(":")[0] == intent]
+    weights = [float(len(written.get(key, ()))) for key in keys]
+    if not any(weights):
+        weights = [5.0 if key.endswith("leather") else 1.0 for key in keys]
+    key = rng.choices(keys, weights)[0]
     return key, _phrasing(rng, language, key, wording) or rng.choice(table[key])
 
 

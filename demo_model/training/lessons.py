@@ -16,6 +16,7 @@ from demo_model.language.questions import ask
 from demo_model.language.sources import Wording
 from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.talk import Talk
+from demo_model.language.tasks.turns import quoted_back
 from demo_model.pictures.facts import Scene
 from demo_model.training.conversations import Conversation, Transcriber, converse, second_photo
 
@@ -25,8 +26,8 @@ ROW_TOKENS = 380
 # Shoppers ask these most, in the most different words.
 OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift")
 # How often a picture is used for each of these.
-VERDICTS, NAMES, BY_HAND, PEOPLE = 1, 3, 4, 4
-CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES = 0.25, 0.8, 0.6, 0.2, 0.2
+VERDICTS, NAMES, BY_HAND, PEOPLE = 1, 4, 5, 4
+CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES, QUOTES = 0.25, 0.8, 0.4, 0.2, 0.2, 0.6
 
 
 def rows_of(
@@ -46,6 +47,8 @@ def rows_of(
             talks.append(Talk((gift_drill(rng, scene),)))
         if rng.random() < WORDS:
             talks.append(Talk((word_drill(rng),), sees_photo=False))
+        if rng.random() < QUOTES:
+            talks.append(Talk(tuple(quoted_back(rng)), sees_photo=False))
         if rng.random() < CARDS:
             sure = confidences[at] if confidences else 0.9
             talks.append(Talk((card_talk(rng, scene, sure),)))

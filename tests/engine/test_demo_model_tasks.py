@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from PIL import Image
 
+from contract.text.canonical import canonical
 from demo_model.evaluation.cases import ABOUT_TWO, case_of_two
 from demo_model.evaluation.contradictions import contradict_each_other, contradicts_itself
 from demo_model.evaluation.own_phrasings import written
@@ -24,7 +25,7 @@ from demo_model.language.sources import Wording, by_hand, has, template_of
 from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.instructions import instructed
 from demo_model.language.tasks.places import BESIDE, PHOTOS, comparison, places_in
-from demo_model.language.tasks.turns import turns_about
+from demo_model.language.tasks.turns import quoted_back, turns_about
 from demo_model.language.wording import _typing, traditional
 from demo_model.pictures.catalogue import COLOURS, KINDS
 from demo_model.pictures.facts import Product, Scene, scene_of, visible
@@ -223,7 +224,9 @@ def test_what_people_wrote_for_training_is_asked_and_is_not_what_the_evaluation_
 ) -> None:
     ways = by_hand(language)
     tables = phrasings_zh if language == "zh" else phrasings_en
-    assert ways.keys() <= tables.SEEN.keys()
+    of_people = {key for key in ways if key.startswith("gift:")}
+    assert ways.keys() - of_people <= tables.SEEN.keys()
+    assert of_people == {f"gift:{person}" for person in PEOPLE}
     held_out = {_bare(exchange.question) for _, exchange in written(language)}
     rng = Random(10)
     for key, phrasings in ways.items():
@@ -238,7 +241,32 @@ def test_what_people_wrote_for_training_is_asked_and_is_not_what_the_evaluation_
         intent = key.split(":")[0]
         drawn = [template_of(rng, language, intent, Wording.BY_HAND) for _ in range(99)]
         assert all(template in phrasings for other, template in drawn if other == key)
-        assert any(other == key for other, _ in drawn)
+        assert any(other.split(":")[0] == intent for other, _ in drawn)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_line_about_one_person_is_answered_about_them(language: str) -> None:
+    whom = {line: key for key, lines in by_hand(language).items() for line in lines}
+    rng = Random(12)
+    asked = 0
+    for _ in range(300):
+        key, template = template_of(rng, language, "gift", Wording.BY_HAND)
+        one = ask(rng, SINGLES[0], language=language, intent="gift", wording=Wording.BY_HAND)
+        assert whom[template] == key
+        typed = one.question
+        keys = {of for line, of in whom.items() if of.startswith("gift:") and line in typed}
+        asked += bool(keys)
+        assert not keys or f"gift:{one.intents[0][1]}" in keys
+    assert asked > 30
+
+
+def test_questions_of_unusual_words_are_quoted_back_word_by_word() -> None:
+    rng = Random(13)
+    for _ in range(200):
+        *earlier, last = quoted_back(rng)
+        assert right_turn(last.answer, last, Scene(0, ()))
+        said = {text for one in earlier for text in (canonical(one.question), one.answer)}
+        assert last.answer.split("\n")[-1] in said
 
 
 def _bare(question: str) -> str:

@@ -1,10 +1,13 @@
 """Questions that refer to earlier turns: what was asked, what was answered, the other one."""
 
+import re
+from dataclasses import replace
 from random import Random
 
 from contract.text.canonical import canonical
 from demo_model.language.grammar import tasks
-from demo_model.language.questions import Exchange, ask, follow_up
+from demo_model.language.questions import Exchange, ask, follow_up, without_photo
+from demo_model.language.sources import by_hand
 from demo_model.language.tasks.places import about_place, places_in, said_of
 from demo_model.language.wording import as_typed
 from demo_model.pictures.facts import Scene
@@ -42,6 +45,29 @@ def referring(rng: Random, earlier: list[Exchange], language: str) -> Exchange:
         intent = ("again", earlier[-1].answer)
     typed = as_typed(rng, " ".join(question.split()), language)
     return Exchange(typed, answer, language, (intent,))
+
+
+def quoted_back(rng: Random) -> list[Exchange]:
+    """One or two questions of unusual words before any photo, and one about them. What is quoted
+    has to be copied token by token, whatever it says."""
+    language = rng.choice(["zh", "en"])
+    earlier = []
+    for _ in range(rng.choice([1, 1, 2])):
+        first = without_photo(rng, language)
+        earlier.append(replace(first, question=_unusual(rng, first.question, language)))
+    return [*earlier, referring(rng, earlier, language)]
+
+
+def _unusual(rng: Random, question: str, language: str) -> str:
+    """With words that somebody wrote about something else, and more slips."""
+    others = rng.choice(list(by_hand(language).values()))
+    between = " " if language == "en" else ""
+    words = question.split(" ") if language == "en" else list(question)
+    for _ in range(rng.choice([1, 2, 3])):
+        line = re.sub("{.*?}", between, rng.choice(others))
+        word = rng.choice(line.split() if language == "en" else re.findall("..", line) or [line])
+        words.insert(rng.randrange(len(words) + 1), word)
+    return as_typed(rng, between.join(words), language)
 
 
 def _other_one(rng: Random, scene: Scene, language: str) -> list[Exchange]:

@@ -24,7 +24,11 @@ def test_a_key_names_its_tenant() -> None:
     assert callers().identify({"authorization": f"bearer  {KEY} "}, {}).tenant == "acme"
 
 
-@pytest.mark.parametrize("sent", ["Bearer sk-wrong", f"Basic {KEY}", KEY, "Bearer", "Bearer "])
+@pytest.mark.parametrize(
+    "sent",
+    ["Bearer sk-wrong", f"Basic {KEY}", KEY, "Bearer", "Bearer "],
+    ids=["wrong", "basic", "bare", "empty", "blank"],  # a key is another one in each worker
+)
 def test_a_wrong_key_is_refused_even_where_anonymous_shoppers_may_ask(
     sent: str,
 ) -> None:
