@@ -213,7 +213,7 @@ def test_a_language_that_is_named_decides_in_which_one_is_told(
     [
         {"interaction_id": "x", "vote": "down"},
         {"interaction_id": "0" * 32, "vote": "sideways"},
-        {"interaction_id": "0" * 32, "vote": "up", "user": ""},
+        {"interaction_id": "0" * 32, "vote": "up", "user": 7},
     ],
 )
 def test_a_voter_who_gives_a_reason_in_chinese_is_told_in_chinese(

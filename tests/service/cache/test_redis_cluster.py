@@ -2,6 +2,7 @@
 scripts whose keys have different slots, and whose nodes each know a part of the names."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -121,8 +122,9 @@ async def test_limits_retries_and_weights_are_shared(cluster: Cluster, client: R
     assert [(await ledger.lease(ask)).amount for _ in range(2)] == [8, 2]
     assert [await ledger.count_gateways(name) for name in "ab"] == [1, 2]
     store = RedisRetryStore(client)
-    assert await store.begin("caller", "field", "mark") == b""
-    assert (await store.begin("caller", "field", "mark")).endswith(b":mark:0")
+    begun = b"%d:mark:0token" % (time.time() + 60)
+    assert await store.begin("caller", "field", begun) == b""
+    assert await store.begin("caller", "field", b"another") == begun
     one, two = Weights({}, cluster.url), Weights({}, cluster.url)
     await one.start()
     await one.change({"new": 1.0})

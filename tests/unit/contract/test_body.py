@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from contract.errors import PayloadTooLarge
-from contract.http import GATHER_BYTES, MAX_BODY_BYTES, read_body
+from contract.http import GATHER_BYTES, BodyTooLarge, read_body
 
 
 @pytest.mark.parametrize("size", [0, 1, GATHER_BYTES - 1, GATHER_BYTES, 3 * GATHER_BYTES + 7])
@@ -26,9 +26,9 @@ async def test_the_pieces_make_up_the_body_and_its_digest(size: int) -> None:
     assert body.digest == blake3(sent).hexdigest()
 
 
-@pytest.mark.parametrize(("max_bytes", "told"), [(8192, "8 KB"), (MAX_BODY_BYTES, "10 MB")])
+@pytest.mark.parametrize(("bound", "told"), [(BodyTooLarge(8192), "8 KB"), (None, "10 MB")])
 async def test_a_body_that_is_too_large_is_told_what_its_address_takes(
-    max_bytes: int, told: str
+    bound: BodyTooLarge | None, told: str
 ) -> None:
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -36,6 +36,6 @@ async def test_a_body_that_is_too_large_is_told_what_its_address_takes(
     length = (b"content-length", b"99999999")
     request = Request({"type": "http", "headers": [length], "method": "POST"}, receive)
     with pytest.raises(PayloadTooLarge) as caught:
-        await read_body(request, max_bytes)
+        await read_body(request, bound)
     assert told in caught.value.message("en")
     assert told in caught.value.message("zh")
