@@ -49,7 +49,7 @@ def hung(tmp_path: Path) -> Iterator[Erasing]:
         pseudonyms = Pseudonyms("key")
         uploads = Uploads(PhotoStore.in_folder(tmp_path), engine, 60, pseudonyms)
         answers = AnswerCache(MemoryStore(1000), 60, 60)
-        retries = Retries(MemoryRetryStore(), "secret")
+        retries = Retries(MemoryRetryStore(), "secret", 30_000)
         batches = BatchErasure(engine, tmp_path, pseudonyms)
         erasing = Erasing(pseudonyms, engine, uploads, batches, answers, tmp_path, None, retries)
         yield erasing
