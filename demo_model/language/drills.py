@@ -2,7 +2,7 @@
 
 - What "equal" means: claims differ in one word of three, and few questions name a product.
 - The language to answer in: few people type in capitals, and few of them without a question.
-- Whom a gift is for: there are eight people and twenty kinds of product, and one question often
+- Whom a gift is for: there are fifteen people and twenty kinds of product, and one question often
   asks about a gift and something else.
 - What people mean who put things in their own way: they wrote more lines than training asks.
 """
