@@ -12,8 +12,8 @@ import certifi
 import hypothesis
 import pytest
 
-from gateway.__main__ import GC_THRESHOLDS
 from gateway.cli.embedded import Stack, embedded_stack
+from gateway.serving import GC_THRESHOLDS
 from tests.support import ROOT, fork_server
 from tests.support.limits import ROOMY
 from tests.support.workers import pytest_collection_modifyitems as pytest_collection_modifyitems

@@ -49,7 +49,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.forwarding",),
     ("gateway.composition",),
     ("gateway.app",),
-    ("gateway.worker",),
+    ("gateway.serving", "gateway.worker"),
     ("gateway.cli", "gateway.__main__"),
     ("inference",),
     ("ops.autoscaling",),
@@ -65,10 +65,11 @@ RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folder
 APART = ("gateway", "inference", "demo_model", "ops")
 # Who sees all settings; others are given their own folder's.
 SEES_SETTINGS = ("gateway.app", "gateway.composition", "gateway.forwarding", "gateway.worker")
-SEES_SETTINGS += ("gateway.cli", "gateway.__main__", "inference.app", "inference.__main__")
+SEES_SETTINGS += ("gateway.serving", "gateway.cli", "gateway.__main__")
+SEES_SETTINGS += ("inference.app", "inference.__main__")
 # A module of the gateway's root is a composition root, or a leaf that every folder needs.
 GATEWAY_ROOT = {"__init__", "__main__", "app", "composition", "config", "errors", "gateway"}
-GATEWAY_ROOT |= {"forwarding", "prompt", "whole_file", "worker"}
+GATEWAY_ROOT |= {"forwarding", "prompt", "serving", "whole_file", "worker"}
 
 
 def name(path: Path) -> str:

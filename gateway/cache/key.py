@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from contract.completion import CompletionRequest
 from gateway.prompt import PROMPT_VERSION
@@ -77,7 +77,9 @@ def answer_key(
         image=image,
         question=asked.question,
         earlier_turns=tuple((turn.role, turn.text) for turn in asked.turns[:-1]),
-        sampling=tuple(f"{name}={value!r}" for name, value in vars(asked.sampling).items()),
+        sampling=_one_object(
+            tuple(f"{name}={value!r}" for name, value in vars(asked.sampling).items())
+        ),
         photos=photos,
     )
 
@@ -85,6 +87,11 @@ def answer_key(
 def digest_of_attempt(first: str, attempt: int) -> str:
     """The digest of a question's later attempt; `first` is that of attempt 0."""
     return hashlib.sha256(f"{first}:{attempt}".encode()).hexdigest() if attempt else first
+
+
+@lru_cache(maxsize=256)  # nearly all questions ask for the same: 0.8 KB for each remembered one
+def _one_object(sampling: tuple[str, ...]) -> tuple[str, ...]:
+    return sampling
 
 
 def _flat(value: object) -> list[str]:

@@ -30,13 +30,14 @@ from tests.support.migrating import migrate
 MEET_S = 20
 MAIN = """
 import asyncio, time
-from gateway import __main__ as gateway
+from gateway import serving
+from gateway.__main__ import main
 
 async def serve(settings, forwarder):
     asyncio.get_running_loop().run_in_executor(None, time.sleep, 3_600)
 
-gateway.serve = serve
-gateway.main(forwarder_apart=False)
+serving.serve = serve
+main(forwarder_apart=False)
 """
 
 

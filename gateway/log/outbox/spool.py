@@ -37,6 +37,8 @@ NEW_WAL_BYTES = 32 + 24 + 4096
 # Size of the ballast file, which is deleted when the disk is full. Even removing events needs
 # space, for the WAL and for the file that it is checkpointed into.
 BALLAST_BYTES = 8 * 1024 * 1024
+# Of pages that a connection keeps. Each is read once, and SQLite would keep 2 MB of them.
+CACHE_KB = 256
 # Events that are then removed at a time: their WAL must fit into the ballast's space.
 REMOVED_AT_A_TIME = 20
 # Free pages (4 KB) that stay for reuse, and how many are given back to the disk at a time.
@@ -105,6 +107,7 @@ class Spool:
         level = "FULL" if self.fsyncs else "NORMAL"
         connection.execute(f"PRAGMA synchronous={level}")
         connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
         connection.execute("PRAGMA secure_delete=ON")  # removed events are overwritten
         connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
         return connection

@@ -14,11 +14,15 @@ class Index:
     """Terms by what they are for: a rule, a list's name, or harmless."""
 
     def __init__(self, uses: dict[str, set[Rule | str]]) -> None:
-        by_text: dict[str, dict[Term, set[Rule | str]]] = defaultdict(dict)
+        by_text: dict[str, dict[Term, frozenset[Rule | str]]] = defaultdict(dict)
+        # Thousands of terms are for the same: one object for all of them.
+        shared: dict[frozenset[Rule | str], frozenset[Rule | str]] = {}
         for written, purposes in uses.items():
             term = Term.read(written)
             if term.text:
-                by_text[term.text].setdefault(term, set()).update(purposes)
+                of_text = by_text[term.text]
+                all_ = of_text.get(term, frozenset()) | purposes
+                of_text[term] = shared.setdefault(all_, all_)
         self.texts = list(by_text)
         self.terms = [tuple(by_text[text].items()) for text in self.texts]
         self._sorted = sorted(self.texts)

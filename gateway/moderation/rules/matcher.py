@@ -170,7 +170,7 @@ class Matcher:
                 continue
             for term, purposes in self.sound_index.terms[number]:
                 reads = text.text[first:last]
-                breaks = term.breaks if reads.isascii() else frozenset[int]()
+                breaks = term.breaks if reads.isascii() else ()
                 if (
                     self._may_stand_for(reads, end - start)
                     and stands(Term(reads, breaks, open_end=False), text, first, last)

@@ -18,7 +18,7 @@ _WORD = re.compile(r"[a-z0-9]")
 class Term:
     text: str
     """Squeezed."""
-    breaks: frozenset[int]
+    breaks: tuple[int, ...]
     """Where the term itself has a space or a sign."""
     open_end: bool
     """Whether a word may go on behind it (`prostitut*`)."""
@@ -28,7 +28,7 @@ class Term:
         made = squeezed(plain(written.removesuffix("*")))
         places = made.places
         breaks = (at for at in range(1, len(places)) if places[at] > places[at - 1] + 1)
-        return cls(made.text, frozenset(breaks), written.endswith("*"))
+        return cls(made.text, tuple(breaks), written.endswith("*"))
 
 
 def stands(term: Term, text: Squeezed, start: int, end: int) -> bool:

@@ -277,9 +277,8 @@ def test_a_forwarder_that_hangs_is_a_lag_and_is_ended_with_its_gateway(
     apart = start()
     apart.spool.append(first := [event()])
     wait_for(apart.engine, first)
-    wait_until(
-        "removed", lambda: apart.process.depth == 0
-    )  # else it may stop with the spool's lock
+    # Else it may stop with the spool's lock. The first event has waited for it to start.
+    wait_until("removed", lambda: apart.process.depth == 0 and apart.process.lag_s == 0)
     pid = apart.pid()
     os.kill(pid, signal.SIGSTOP)
     apart.spool.append([event()])
