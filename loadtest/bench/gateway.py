@@ -44,6 +44,12 @@ from tests.support.limits import ROOMY
 # Bytes of a phone photo: as the page shrinks it, and as an app might send it.
 SIZES = {"200 KB": 200_000, "1.5 MB": 1_500_000}
 QUESTION = "这是真皮吗?"
+# Only misses on photos never seen tell them apart, see floor.py.
+FLOORS = {
+    "floor": {},
+    "decoding floor": {"FLOOR_DECODES": "1"},
+    "looking floor": {"FLOOR_LOOKS": "1"},
+}
 
 
 @dataclass
@@ -63,7 +69,7 @@ def start(stack: ExitStack) -> Servers:
     redis = shutil.which("redis-server")
     if redis is None:
         raise SystemExit("redis-server is needed: run tests/install-servers as root")
-    names = ("redis", "replica", "floor", "decoding floor", "nginx", "ours", "second")
+    names = ("redis", "replica", *FLOORS, "nginx", "ours", "second")
     ports = {name: free_port() for name in names}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-bench-"))
@@ -81,12 +87,11 @@ def start(stack: ExitStack) -> Servers:
     migrate = [sys.executable, "-m", "gateway.cli", "migrate"]
     subprocess.run(migrate, env={**os.environ, **env}, cwd=PROJECT, check=True)  # noqa: S603
     running: dict[str, subprocess.Popen[Any]] = {}
-    # Only misses on photos never seen tell the second floor from the first, see floor.py.
-    servers = {"replica": "echo_replica", "floor": "floor", "decoding floor": "floor"}
+    servers = {"replica": "echo_replica", **dict.fromkeys(FLOORS, "floor")}
     for name, app in servers.items():
         command = [sys.executable, "-m", "uvicorn", f"loadtest.{app}:app", "--no-access-log"]
         command += ["--log-level", "warning", "--port", str(ports[name])]
-        own = {"FLOOR_DECODES": "1"} if name == "decoding floor" else {}
+        own = FLOORS.get(name, {})
         running[name] = stack.enter_context(process(command, urls[name], **env, **own))
     stack.enter_context(nginx_cache(Path(folder), ports["nginx"], ports["replica"]))
     for name in ("ours", "second"):
@@ -101,7 +106,8 @@ def start(stack: ExitStack) -> Servers:
 def upload_photo(url: str, data: bytes) -> tuple[str, str]:
     """Upload a photo. Returns its id, and the cookie of its owner."""
     answer = httpx.post(f"{url}/v1/images", content=data, trust_env=False)
-    answer.raise_for_status()
+    if answer.is_error:
+        raise SystemExit(f"the gateway keeps no photo: {answer.text}")
     return answer.json()["id"], answer.headers["set-cookie"].partition(";")[0]
 
 
@@ -215,9 +221,9 @@ def bench(seconds: float, rounds: int, counts: list[int]) -> dict[str, float]:
         del unasked
         photos = (photo(SIZES["200 KB"], seed) for seed in range(10, 1010))
         unseen = [ask_photo_request(each, QUESTION) for each in photos]
-        all_three = two | {"decoding floor": servers.ports["decoding floor"]}
+        all_floors = {name: servers.ports[name] for name in (*FLOORS, "ours")}
         brief = min(seconds, 2)
-        first = asyncio.run(misses(all_three, "photo never seen", unseen, brief, rounds))
+        first = asyncio.run(misses(all_floors, "photo never seen", unseen, brief, rounds))
         del unseen
         memory["after misses"] = proportional_mb(servers.gateway)
         calls = stampede(servers)
@@ -234,6 +240,7 @@ def bench(seconds: float, rounds: int, counts: list[int]) -> dict[str, float]:
             "miss_over_floor_p99_ms": round(known["floor"].added_p99_ms, 2),
             "first_seen_over_floor_p50_ratio": round(first["floor"].p50_ratio, 2),
             "first_seen_over_decoding_floor_p50_ratio": round(first["decoding floor"].p50_ratio, 2),
+            "first_seen_over_looking_floor_p50_ratio": round(first["looking floor"].p50_ratio, 2),
             "stampede_calls": calls,
             "rss_mb": round(max(memory.values()), 1),
         }
