@@ -93,8 +93,15 @@ def admin_router(public: State, token: str, last_hour: LastHour) -> APIRouter:
         return running_gateway().pool
 
     def current_weights() -> dict[str, Any]:
+        """`not_ready`: revisions with a weight that no ready replica serves, such as a mistyped
+        one. They may be set before their replicas start."""
         weights = pool().weights
-        return {"version": weights.version, "weights": weights.in_force, "models": pool().models()}
+        return {
+            "version": weights.version,
+            "weights": weights.in_force,
+            "not_ready": sorted(weights.in_force.keys() - pool().ready_revisions),
+            "models": pool().models(),
+        }
 
     @router.get("/weights")
     async def get_weights() -> dict[str, Any]:

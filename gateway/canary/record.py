@@ -57,7 +57,12 @@ class Canary:
         """Those that should be in force."""
         if self.open:
             return {self.baseline: 1 - self.share, self.candidate: self.share}
-        return {self.candidate: 1.0} if self.state == "promoted" else {self.baseline: 1.0}
+        return {self.candidate: 1.0} if self.state == "promoted" else self.weights_of_before
+
+    @property
+    def weights_of_before(self) -> dict[str, float]:
+        """After a rollback. The 0 keeps the candidate out while the baseline is down, too."""
+        return {self.baseline: 1.0, self.candidate: 0.0}
 
     def wire(self) -> dict[str, Any]:
         told = {name: value for name, value in vars(self).items() if name != "entries"}

@@ -19,9 +19,9 @@ TIMEOUT_S = 120
 
 def weights(pairs: list[str], reset: bool) -> int:
     if reset:
-        return _ask("DELETE", "weights")
+        return _weights("DELETE")
     if not pairs:
-        return _ask("GET", "weights")
+        return _weights("GET")
     try:
         shares = {name: float(share) for name, _, share in (pair.partition("=") for pair in pairs)}
         if not all(map(math.isfinite, shares.values())):
@@ -29,7 +29,14 @@ def weights(pairs: list[str], reset: bool) -> int:
     except ValueError:
         print("Weights are written REVISION=SHARE, as in old=0.9 new=0.1", file=sys.stderr)
         return 2
-    return _ask("PUT", "weights", json={"weights": shares})
+    return _weights("PUT", json={"weights": shares})
+
+
+def _weights(method: str, **request: Any) -> int:
+    answer = ask_admin(method, "weights", **request)
+    for name in (answer or {}).get("not_ready", ()):
+        print(f"No ready replica serves {name}, which has a weight.", file=sys.stderr)
+    return _shown(answer)
 
 
 def purge(photo: str | None, revision: str | None, interaction: str | None) -> int:
@@ -43,7 +50,10 @@ def erase(tenant: str, user: str) -> int:
 
 
 def _ask(method: str, what: str, **request: Any) -> int:
-    answer = ask_admin(method, what, **request)
+    return _shown(ask_admin(method, what, **request))
+
+
+def _shown(answer: dict[str, Any] | None) -> int:
     if answer is None:
         return 1
     print(json.dumps(answer, ensure_ascii=False, indent=2))

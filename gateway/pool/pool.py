@@ -71,6 +71,7 @@ class Pool:
         await self.weights.start()
         await self._membership.start()
         self._metrics.observe_pool(lambda: self.replicas, lambda lane: len(self._queues[lane]))
+        self._metrics.passed_over.set_function(lambda: self.weights.passed_over)
 
     async def close(self) -> None:
         await self._membership.close()
@@ -81,8 +82,12 @@ class Pool:
         return self._membership.replicas
 
     @property
+    def ready_revisions(self) -> set[str]:
+        return {each.revision for each in self.replicas if each.ready and each.revision}
+
+    @property
     def ready(self) -> bool:
-        return any(replica.ready for replica in self.replicas)
+        return bool(self.weights.of_ready(self.ready_revisions))
 
     def models(self) -> list[dict[str, Any]]:
         """The /v1/models entries of the ready replicas, one for each revision."""
@@ -96,19 +101,16 @@ class Pool:
         return next(told, NOT_CALIBRATED)
 
     def choose_revision(self, sticky_id: str) -> str:
-        """The revision for this caller, by the weights in force.
-
-        It prefers revisions that can answer now. When none can, it chooses among the last known
-        ones, so that cached answers are still given. Raises NoReplica when there was never one."""
-        known = [each for each in self.replicas if each.revision is not None]
-        ready = [each for each in known if each.ready]
-        for replicas in ([each for each in ready if not each.ejected], ready, known):
-            revisions = {each.revision for each in replicas if each.revision is not None}
-            if weights := self.weights.of(revisions):
-                return choose_revision(weights, sticky_id)
-        if weights := self.weights.in_force:
-            return choose_revision(weights, sticky_id)
-        raise self.no_replica()
+        """The revision for this caller, by the weights in force. It prefers revisions that can
+        answer now. When none can, it chooses among the last known ones, so that cached answers are
+        still given. Raises NoReplica when there was never one."""
+        known = {each.revision for each in self.replicas if each.revision}
+        ready, of = self.ready_revisions, self.weights.of
+        sound = ready & {each.revision for each in self.replicas if each.ready and not each.ejected}
+        asked = of(sound) or self.weights.of_ready(ready) or of(known) or self.weights.in_force
+        if not asked:
+            raise self.no_replica()
+        return choose_revision(asked, sticky_id)
 
     async def complete(
         self,
@@ -187,8 +189,7 @@ class Pool:
         priority: Priority,
     ) -> Replica:
         """A replica with capacity, counted as in flight; waits for one until the deadline."""
-        remaining_s = deadline - time.monotonic()
-        if remaining_s <= 0:
+        if (remaining_s := deadline - time.monotonic()) <= 0:
             raise DeadlineExceeded
         queue = self._queues[priority]
         try:
@@ -203,8 +204,7 @@ class Pool:
     def _try_acquire(
         self, revision: str, affinity: str, tried: set[str], priority: Priority
     ) -> Replica | None:
-        candidates = self._candidates(revision, tried)
-        if not candidates:
+        if not (candidates := self._candidates(revision, tried)):
             raise NoReplicaLeftError if tried else self.no_replica()
         now = time.monotonic()
         free = [each for each in candidates if each.has_capacity(priority)]
@@ -223,15 +223,15 @@ class Pool:
 
     def _on_probed(self) -> None:
         self._recovery.observe(self.replicas, time.monotonic())
+        self.weights.observe(self.ready_revisions)
         self._wake()
 
     def no_replica(self) -> NoReplica:
         return self._recovery.no_replica(self.replicas, time.monotonic())
 
     def _overloaded(self, revision: str, priority: Priority, at_least_s: float = 0) -> Overloaded:
-        candidates = self._candidates(revision, set())
-        waiting, now = len(self._queues[priority]), time.monotonic()
-        return self._recovery.overloaded(candidates, waiting, now, at_least_s)
+        candidates, waiting = self._candidates(revision, set()), len(self._queues[priority])
+        return self._recovery.overloaded(candidates, waiting, time.monotonic(), at_least_s)
 
     def _places(self, priority: Priority, revision: str) -> int:
         return sum(each.places.most[priority] for each in self._candidates(revision, set()))

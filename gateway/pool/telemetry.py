@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -57,6 +57,11 @@ class PoolMetrics:
         self.shed = Counter(
             "gateway_pool_shed",
             "Questions refused because no replica had capacity.",
+            registry=registry,
+        )
+        self.passed_over = Gauge(
+            "gateway_pool_weights_passed_over",
+            "1 while no ready replica serves a revision that has a weight, else 0.",
             registry=registry,
         )
         self._first_byte_s = Histogram(

@@ -86,6 +86,7 @@ class Weights:
         self._configured = dict(configured)
         self._kept = kept
         self._current = WeightsVersion(0, None)
+        self.passed_over = False
         self._servers = RedisServers(redis_url, RETRIES) if redis_url else None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -94,20 +95,38 @@ class Weights:
         return self._current.number
 
     @property
+    def named(self) -> dict[str, float]:
+        """As they were set, those of 0 included; empty when no weights are set."""
+        weights = self._configured if self._current.weights is None else self._current.weights
+        return dict(weights)
+
+    @property
     def in_force(self) -> dict[str, float]:
         """Revisions with a weight above 0; empty when no weights are set."""
-        weights = self._configured if self._current.weights is None else self._current.weights
-        return {revision: weight for revision, weight in weights.items() if weight > 0}
+        return {revision: weight for revision, weight in self.named.items() if weight > 0}
 
     def of(self, revisions: Collection[str]) -> dict[str, float]:
-        """The weights of those `revisions` that get callers.
-
-        When no weights are set, each revision has 1. Otherwise a revision without a weight has 0:
-        one that was rolled back stays so, even while the other one is down."""
+        """The weights of those `revisions` that have one above 0; 1 for each when no weights are
+        set."""
         weights = self.in_force
         if not weights:
             return dict.fromkeys(revisions, 1.0)
         return {revision: weights[revision] for revision in revisions if revision in weights}
+
+    def of_ready(self, revisions: Collection[str]) -> dict[str, float]:
+        """The same, of all ready `revisions`. If none of them has a weight, those that are not
+        named get equal ones: weights that fit no replica must not silence all. One that is named
+        with 0 stays out even then, as what was rolled back."""
+        named = self.named
+        return self.of(revisions) or {each: 1.0 for each in revisions if each not in named}
+
+    def observe(self, ready: Collection[str]) -> None:
+        """Notes, and tells once, whether weights are set that no `ready` revision has."""
+        passed_over = bool(ready) and not self.of(ready)
+        if passed_over and not self.passed_over:
+            fields = {"weights": self.named, "ready": sorted(ready)}
+            log.warning("no ready replica has a weight", extra={"fields": fields})
+        self.passed_over = passed_over
 
     async def change(self, weights: Mapping[str, float] | None) -> None:
         """Set them for all gateways, by Redis or the database; without both, for this process until

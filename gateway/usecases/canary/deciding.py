@@ -79,7 +79,7 @@ class Canarying:
         baseline = new.baseline or self._only_other(new.candidate)
         if baseline == new.candidate:
             raise CanaryRefused("same")
-        if new.candidate not in self._ready:
+        if not {new.candidate, baseline} <= self.pool.ready_revisions:
             raise CanaryRefused("not_ready")
         told = {**vars(new), "baseline": baseline}
         try:
@@ -104,7 +104,7 @@ class Canarying:
             canary = self.journal.known
         if canary is None or not canary.may_go_back:
             raise CanaryRefused("none")
-        await self.set_weights({canary.baseline: 1.0})
+        await self.set_weights(canary.weights_of_before)
         try:
             judged = await self.journal.judge(canary)
             await self.write_rollback(canary, actor, judged.wire())
@@ -128,7 +128,7 @@ class Canarying:
                     return
                 canary = now
                 continue
-            await self.set_weights({canary.baseline: 1.0})
+            await self.set_weights(canary.weights_of_before)
             return
         raise CanaryRefused("moved")
 
@@ -174,7 +174,7 @@ class Canarying:
             await self.set_weights(now.weights)
 
     async def set_weights(self, weights: dict[str, float]) -> None:
-        if self.pool.weights.in_force != weights:
+        if self.pool.weights.named != weights:
             await self.pool.weights.change(weights)
 
     async def _running(self) -> Canary:
@@ -183,13 +183,9 @@ class Canarying:
             raise CanaryRefused("none")
         return canary
 
-    @property
-    def _ready(self) -> set[str]:
-        return {each.revision for each in self.pool.replicas if each.ready and each.revision}
-
     def _only_other(self, candidate: str) -> str:
         """The one revision that gets callers now. Raises CanaryRefused."""
-        others = (set(self.pool.weights.in_force) or self._ready) - {candidate}
+        others = set(self.pool.weights.of_ready(self.pool.ready_revisions)) - {candidate}
         if len(others) != 1:
             raise CanaryRefused("baseline")
         return others.pop()

@@ -68,7 +68,7 @@ class Watching:
             return
         judged = await journal.judge(canary)
         if judged.verdict.decision == "rollback":
-            await self.canarying.set_weights({canary.baseline: 1.0})
+            await self.canarying.set_weights(canary.weights_of_before)
             log.warning("canary rolled back by itself", extra={"fields": judged.wire()})
             await self.canarying.write_rollback(canary, VERDICT, judged.wire())
         elif canary.state == "promoting":

@@ -27,15 +27,9 @@ EVALUATION = {"set_name": "shop", "lines": 40, "figures": {"right": 0.9}}
 
 
 @dataclass
-class Replica:
-    revision: str
-    ready: bool = True
-
-
-@dataclass
 class Pool:
     weights: Weights
-    replicas: list[Replica] = field(default_factory=lambda: [Replica("old"), Replica("new")])
+    ready_revisions: set[str] = field(default_factory=lambda: {"old", "new"})
 
 
 @dataclass
@@ -174,3 +168,25 @@ async def test_a_start_stands_in_the_log_with_what_its_set_has_said(tmp_path: Pa
         assert row.details["evaluation"] == evaluation
         assert (row.details["baseline"], row.details["candidate"]) == ("old", "new")
         assert here.weights.in_force == BOTH
+
+
+async def test_a_baseline_that_is_not_there_starts_nothing(tmp_path: Path) -> None:
+    """Nobody would be left to compare with: the new revision would get all callers at once."""
+    async with world(tmp_path, OLD) as here:
+        with pytest.raises(CanaryRefused) as refused:
+            await here.canarying.start(NewCanary("new", baseline="odl"), "ops:lin")
+        assert (refused.value.why, here.weights.in_force) == ("not_ready", OLD)
+
+
+async def test_weights_of_a_revision_that_is_gone_do_not_name_the_baseline(tmp_path: Path) -> None:
+    async with world(tmp_path, {"gone": 1.0}) as here:
+        await here.canarying.start(NewCanary("new", share=0.1), "ops:lin")
+        assert here.weights.in_force == BOTH
+
+
+async def test_who_was_rolled_back_stays_out_while_the_old_one_is_down(tmp_path: Path) -> None:
+    async with world(tmp_path, BOTH) as here:
+        canary_begun(here.engine, 60)
+        await here.canarying.rollback("ops:lin")
+        assert here.weights.of_ready({"new"}) == {}
+        assert here.weights.of_ready({"new", "next"}) == {"next": 1.0}

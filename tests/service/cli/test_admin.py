@@ -58,6 +58,7 @@ def test_the_commands_bring_the_token(gateway: Server, tmp_path: Path) -> None:
     environment = {"ADMIN_PORT": port, "ADMIN_TOKEN": TOKEN}
     told = shopsight("admin", "weights", "stub-1=0.9", "other=0.1", **environment)
     assert '"stub-1": 0.9' in told.stdout, told.stderr
+    assert told.stderr == "No ready replica serves other, which has a weight.\n"
     assert '"weights": {}' not in shopsight("admin", "weights", **environment).stdout
     assert shopsight("admin", "weights", "--reset", **environment).returncode == 0
     assert text_of(post(gateway.url, chat("what?")))

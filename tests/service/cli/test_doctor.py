@@ -15,6 +15,7 @@ from gateway.cli.doctor.finding import Grade
 from gateway.cli.doctor.replicas import check_replicas
 from gateway.config import Settings
 from gateway.log.schema.gateways import grant_rows
+from gateway.pool.weights import WeightsVersion
 from tests.support import command_line
 from tests.support.migrating import migrate
 from tests.support.servers import gateway_process
@@ -135,6 +136,26 @@ def test_replicas_are_asked_whether_they_are_ready(stub: StubReplica) -> None:
     unknown = states(check_replicas, replicas="http://nowhere.invalid:8080")["replicas"]
     assert unknown[0] is Grade.FAIL
     assert "has no address" in unknown[1]
+
+
+@pytest.mark.parametrize(
+    ("weights", "state", "said"),
+    [
+        ({"stub-1": 1.0}, Grade.OK, "stub-1"),
+        ({"stub-1": 0.9, "typo": 0.1}, Grade.WARN, "serves typo, which has a weight"),
+        ({"typo": 1.0}, Grade.WARN, "as if there were no weights"),
+        ({"typo": 1.0, "stub-1": 0.0}, Grade.FAIL, "503 no_replica"),
+    ],
+)
+def test_weights_that_fit_no_ready_replica_are_found_out(
+    stub: StubReplica, tmp_path: Path, weights: dict[str, float], state: Grade, said: str
+) -> None:
+    found = states(check_replicas, replicas=stub.url, revision_weights=weights, spool_dir=tmp_path)
+    assert (found["replicas"][0], said in found["replicas"][1]) == (state, True), found
+    # What was set at run time counts, as the gateways of this machine remember it.
+    (tmp_path / "weights.json").write_text(WeightsVersion(7, weights).dump())
+    found = states(check_replicas, replicas=stub.url, spool_dir=tmp_path)
+    assert (found["replicas"][0], said in found["replicas"][1]) == (state, True), found
 
 
 def test_the_command_beside_a_gateway_that_runs(

@@ -65,6 +65,11 @@ def weights(gateway: Server) -> dict[str, float]:
     return found
 
 
+def passed_over(gateway: Server) -> bool:
+    metrics = httpx.get(f"http://127.0.0.1:{gateway.port}/metrics").text
+    return "\ngateway_pool_weights_passed_over 1.0\n" in metrics
+
+
 def visit(gateway: Server, number: int) -> str:
     """The revision that a new shopper's question gets."""
     return post(gateway.url, chat(f"question {number}?")).headers["x-model-revision"]
@@ -125,6 +130,38 @@ def test_a_revision_that_was_rolled_back_gets_nobody_even_when_the_other_is_down
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_replica")
     assert not new.calls
     assert text_of(post(gateway.url, chat("known?", photo()))) == text_of(known)
+
+
+def test_weights_that_fit_no_ready_replica_do_not_silence_those_that_are_there(
+    start: Start, tmp_path: Path
+) -> None:
+    """Such as after a promotion, once the next revision has taken its place, or mistyped ones."""
+    gateway = start()
+    answer = put(gateway, odl=1).json()
+    assert (answer["weights"], answer["not_ready"]) == ({"odl": 1}, ["odl"])
+    assert {visit(gateway, number) for number in range(20)} == {"old", "new"}
+    wait_until("told", lambda: passed_over(gateway))
+    lines = map(json.loads, (tmp_path / "1" / "gateway.log").read_text().splitlines())
+    (line,) = [each for each in lines if each["message"] == "no ready replica has a weight"]
+    assert (line["weights"], line["ready"]) == ({"odl": 1}, ["new", "old"])
+    assert httpx.get(f"{gateway.url}/readyz").status_code == 200
+
+    put(gateway, odl=1, new=0)
+    assert {visit(gateway, 20 + number) for number in range(20)} == {"old"}, "0 is 0"
+    answer = put(gateway, old=1).json()
+    assert answer["not_ready"] == []
+    assert {visit(gateway, 40 + number) for number in range(10)} == {"old"}
+    wait_until("over", lambda: not passed_over(gateway))
+
+
+def test_a_gateway_is_not_ready_where_whoever_is_there_has_a_weight_of_0(
+    start: Start, old: StubReplica, new: StubReplica
+) -> None:
+    gateway = start(REVISION_WEIGHTS="old=1,new=0")
+    old.ready = False
+    wait_until("so", lambda: httpx.get(f"{gateway.url}/readyz").status_code == 503)
+    new.ready, old.ready = False, True
+    wait_until("ready", lambda: httpx.get(f"{gateway.url}/readyz").status_code == 200)
 
 
 def models(gateway: Server) -> list[str]:

@@ -26,10 +26,14 @@ OLD, NEW, BOTH = {"old": 1.0}, {"new": 1.0}, {"old": 0.8, "new": 0.2}
 
 @dataclass
 class Weights:
-    in_force: dict[str, float]
+    named: dict[str, float]
+
+    @property
+    def in_force(self) -> dict[str, float]:
+        return {revision: weight for revision, weight in self.named.items() if weight}
 
     async def change(self, weights: dict[str, float]) -> None:
-        self.in_force = weights
+        self.named = weights
 
 
 @dataclass
@@ -101,7 +105,7 @@ def world(decision: Decision, promote: bool = False) -> World:
 async def test_one_that_is_worse_is_rolled_back_by_nobody_s_hand() -> None:
     here = world("rollback", promote=True)
     await here.round()
-    assert here.weights.in_force == OLD
+    assert here.weights.named == {"old": 1.0, "new": 0.0}, "also while the old one is down"
     assert here.log == [("started", "ops"), ("rolled back", "verdict")]
     told = here.journal.entries[-1].details
     assert (told["verdict"], told["why"], told["evidence"]) == ("rollback", "errors", EVIDENCE)
@@ -144,7 +148,7 @@ async def test_nothing_is_done_before_a_verdict() -> None:
 
 async def test_other_weights_that_stay_end_it_and_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     here = world("promote", promote=True)
-    here.weights.in_force = {"old": 0.5, "new": 0.5}  # as somebody has set them by hand
+    here.weights.named = {"old": 0.5, "new": 0.5}  # as somebody has set them by hand
     await here.round()
     assert len(here.log) == 1, "they may be on their way only"
     monkeypatch.setattr(watching, "DIFFER_S", 0.0)
