@@ -18,6 +18,7 @@ from gateway.log.schema.gateways import grant_rows
 from gateway.pool.weights import WeightsVersion
 from tests.support import command_line
 from tests.support.migrating import migrate
+from tests.support.redis_servers import redis_behind_sentinels, redis_cluster
 from tests.support.servers import gateway_process
 from tests.support.stub_replica import StubReplica
 
@@ -40,6 +41,20 @@ def test_a_redis_that_answers_and_one_that_does_not(redis_url: str) -> None:
     nowhere = states(check_redis, redis_url="redis://127.0.0.1:9/0")
     assert nowhere["redis"][0] is Grade.FAIL
     assert "does not answer" in nowhere["redis"][1]
+
+
+def test_several_redis_are_asked_as_gateways_ask_them(tmp_path: Path) -> None:
+    (tmp_path / "cluster").mkdir()
+    (tmp_path / "watched").mkdir()
+    with redis_cluster(tmp_path / "cluster") as cluster:
+        found = states(check_redis, redis_url=cluster.url)
+        assert (found["redis"][0], found["clock"][0]) == (Grade.OK, Grade.OK), found
+    assert states(check_redis, redis_url=cluster.url)["redis"][0] is Grade.FAIL
+    with redis_behind_sentinels(tmp_path / "watched") as watched:
+        found = states(check_redis, redis_url=watched.url)
+        assert (found["redis"][0], found["clock"][0]) == (Grade.OK, Grade.OK), found
+    state, said = states(check_redis, redis_url=watched.url)["redis"]
+    assert (state, "does not answer" in said) == (Grade.FAIL, True)
 
 
 def test_a_redis_that_lets_us_write_nothing(redis_url: str) -> None:
