@@ -5,15 +5,16 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from contract.process.home import HomeSettings, Place, home, shipped
+from contract.process.logs import LEVELS
 from contract.process.traces import TraceSettings
 from gateway.batch.settings import BatchSettings
 from gateway.cache.settings import CacheSettings
 from gateway.feedback.settings import FeedbackSettings
-from gateway.identity.origins import checked_origin
+from gateway.identity.origins import checked_host, checked_origin
 from gateway.identity.settings import IdentitySettings
 from gateway.images.remote.settings import ImageUrlSettings
 from gateway.images.settings import ImageSettings
@@ -28,6 +29,8 @@ from gateway.report.settings import ReportSettings
 # Compose mounts each secret as a file here, named like its setting.
 SECRETS = Path("/run/secrets")
 
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Port = Annotated[int, Field(ge=0, le=65_535)]
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -48,13 +51,13 @@ class Settings(
     TraceSettings,
     HomeSettings,
 ):
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     web_dir: Annotated[Path | None, Place()] = Field(
         default_factory=lambda: shipped("web"),
         description="Folder of the page, served at /; empty where nginx serves it.",
     )
-    blocked_images: Names = Field(
+    blocked_images: Annotated[tuple[Digest, ...], NoDecode] = Field(
         (),
         description="Pixel digests (image_digest in the log) of blocked photos, comma-separated.",
     )
@@ -81,21 +84,21 @@ class Settings(
         " whose X-Forwarded-Proto is believed.",
     )
     host: str = "127.0.0.1"
-    gateway_port: int = 8080
+    gateway_port: Port = 8080
     internal_host: str = Field(
         "127.0.0.1", description="Where metrics are served, whatever HOST is."
     )
-    internal_port: int = Field(9100, description="Metrics; never published.")
+    internal_port: Port = Field(9100, description="Metrics; never published.")
     admin_host: str = Field(
         "127.0.0.1",
         description="Where administration is served, whatever HOST is: an address, or a name of"
         " which one address is this machine's own. Beyond this machine it needs ADMIN_TOKEN.",
     )
-    admin_port: int = Field(9101, description="Administration; never published.")
+    admin_port: Port = Field(9101, description="Administration; never published.")
     admin_token: SecretStr = Field(
         SecretStr(""), description="What administration asks for as a bearer token; empty: nothing."
     )
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", pattern=LEVELS)
 
     def __init__(self, **values: Any) -> None:
         # `shopsight run` keeps its secrets in the home; of two files the last folder's counts.
@@ -117,6 +120,11 @@ class Settings(
         for item in value:
             ip_network(item)  # the server would pass over what is none
         return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(checked_host, value))
 
     @field_validator("allowed_origins")
     @classmethod

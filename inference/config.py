@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import SettingsConfigDict
 
 from contract.process.home import PROJECT, HomeSettings, Place
+from contract.process.logs import LEVELS
 from contract.process.traces import TraceSettings
 
 DEMO_CHECKPOINT = PROJECT / "demo_model" / "checkpoint"
@@ -95,7 +96,11 @@ class ModelSettings(BaseModel):
 class Settings(ModelSettings, TraceSettings, HomeSettings):
     # Empty is unset: compose passes what nobody has set as an empty string.
     model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, protected_namespaces=(), env_ignore_empty=True
+        extra="ignore",
+        frozen=True,
+        protected_namespaces=(),
+        env_ignore_empty=True,
+        allow_inf_nan=False,
     )
 
     queue_limit: int = Field(
@@ -142,6 +147,4 @@ class Settings(ModelSettings, TraceSettings, HomeSettings):
     )
     host: str = "127.0.0.1"
     inference_port: int = Field(8081, ge=0, le=65_535)
-    log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|NOTSET)$"
-    )
+    log_level: str = Field("INFO", pattern=LEVELS)

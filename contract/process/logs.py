@@ -21,6 +21,9 @@ MAX_LIBRARY_TRACE_CHARS = 8_000
 OURS = frozenset({"contract", "demo_model", "gateway", "inference", "ops", "shopsight", "__main__"})
 WARNINGS = "py.warnings"  # logging's own name for the logger of what the module warnings shows
 
+# Of the setting LOG_LEVEL, as Python names them.
+LEVELS = "^(DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL|NOTSET)$"
+
 
 def is_ours(logger: str) -> bool:
     return logger.partition(".")[0] in OURS

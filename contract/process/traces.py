@@ -20,6 +20,7 @@ EXPORT_TIMEOUT_S = 3
 class TraceSettings(BaseModel):
     traces_endpoint: str = Field(
         "",
+        pattern="^(https?://.+)?$",
         description="Where traces go, e.g. http://collector:4318/v1/traces; empty: nowhere."
         " Needs the extra `traces`.",
     )

@@ -21,16 +21,20 @@ class CacheSettings(BaseModel):
         SecretStr(""), description="What Sentinels ask for, where they do; never that of Redis."
     )
     answer_fresh_s: int = Field(
-        86_400, description="So long a cached answer is given out as it is: prompts have versions."
+        86_400,
+        ge=1,
+        description="So long a cached answer is given out as it is: prompts have versions.",
     )
     answer_stale_s: int = Field(
-        604_800, description="So much longer it is given out while it is computed anew."
+        604_800, ge=0, description="So much longer it is given out while it is computed anew."
     )
     cache_budget_ms: int = Field(
-        50, description="One Redis call; a healthy one takes 0.3 ms, a slow one is a miss."
+        50, ge=1, description="One Redis call; a healthy one takes 0.3 ms, a slow one is a miss."
     )
     memory_cache_bytes: int = Field(
-        32 * 1024 * 1024, description="Bound of the in-process answer cache: about 50,000 answers."
+        32 * 1024 * 1024,
+        ge=0,
+        description="Bound of the in-process answer cache: about 50,000 answers.",
     )
 
     @field_validator("redis_url", mode="before")

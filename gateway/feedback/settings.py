@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, NonNegativeInt, field_validator
 from pydantic_settings import NoDecode
 
 
@@ -12,7 +12,7 @@ class FeedbackSettings(BaseModel):
         ge=0,
         description="So many voters against a cached answer: it is answered anew; 0: never.",
     )
-    tenant_quarantine_votes: Annotated[dict[str, int], NoDecode] = Field(
+    tenant_quarantine_votes: Annotated[dict[str, NonNegativeInt], NoDecode] = Field(
         {}, description="`tenant=votes,…`: the same for tenants of another size."
     )
 

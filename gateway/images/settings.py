@@ -19,7 +19,9 @@ class ImageSettings(BaseModel):
         " used then.",
     )
     image_store_endpoint: str = Field(
-        "", description="Where that store is, if it is not Amazon's: https://storage.example:9000."
+        "",
+        pattern="^(https?://.+)?$",
+        description="Where that store is, if it is not Amazon's: https://storage.example:9000.",
     )
     image_store_region: str = Field("", description="Its region; empty: us-east-1, or AWS_REGION.")
     image_store_key_id: SecretStr = Field(
@@ -32,7 +34,7 @@ class ImageSettings(BaseModel):
         description="The store wants its bucket in the host name, as Alibaba's OSS does. Then it"
         " also stands in IMAGE_STORE_ENDPOINT.",
     )
-    image_ttl_s: int = Field(86_400, description="An upload can be asked about for so long.")
+    image_ttl_s: int = Field(86_400, ge=1, description="An upload can be asked about for so long.")
     image_disk_free: float = Field(
         0.1, ge=0, lt=1, description="No upload is kept where less of the disk is free."
     )
@@ -57,4 +59,5 @@ class ImageSettings(BaseModel):
         scheme, _, rest = value.partition("://")
         if value and (scheme != "s3" or not rest.partition("/")[0]):
             raise ValueError("it looks like s3://bucket/prefix")
+        ge=0,
         return value.rstrip("/")

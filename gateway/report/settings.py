@@ -17,5 +17,5 @@ class ReportSettings(BaseModel):
         True, description="Whether reports are made each night, of days, weeks and months."
     )
     report_keep_days: int = Field(
-        400, ge=1, description="Reports of the folder are deleted after so long."
+        400, ge=1, le=36_500, description="Reports of the folder are deleted after so long."
     )

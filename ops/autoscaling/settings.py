@@ -6,13 +6,14 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contract.process.logs import LEVELS
 from ops.autoscaling.policy import Bounds
 
 
 class AutoscalingSettings(BaseSettings):
-    model_config = SettingsConfigDict(hide_input_in_errors=True)
+    model_config = SettingsConfigDict(hide_input_in_errors=True, allow_inf_nan=False)
 
-    alertmanager_url: str = "http://alertmanager:9093"
+    alertmanager_url: str = Field("http://alertmanager:9093", pattern="^https?://.+$")
     docker_socket: Path = Path("/var/run/docker.sock")
     autoscale_engine: Literal["compose", "swarm"] = "compose"
     autoscale_project: str = "shopsight"
@@ -30,7 +31,7 @@ class AutoscalingSettings(BaseSettings):
     autoscale_dry_run: bool = False
     autoscale_port: int = Field(9106, ge=1, le=65535)
     autoscale_host: str = "0.0.0.0"  # noqa: S104  # metrics, in a network of their own
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", pattern=LEVELS)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

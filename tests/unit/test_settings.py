@@ -162,3 +162,53 @@ def test_a_replica_takes_no_name_that_cannot_be_told(name: str, good: str, bad: 
     assert getattr(InferenceSettings(_env_file=None, **{name: good}), name) == good  # type: ignore[arg-type]
     with pytest.raises(ValidationError, match=name):
         InferenceSettings(_env_file=None, **{name: bad})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("settings", [GatewaySettings, InferenceSettings, AutoscalingSettings])
+def test_every_number_has_a_least_one_and_none_is_without_an_end(
+    settings: type[BaseSettings],
+) -> None:
+    """A negative one would take the site down, or do nothing without a word."""
+    for name, field in settings.model_fields.items():
+        if not re.search(r"\b(int|float)\b", str(field.annotation)) or "dict" in str(
+            field.annotation
+        ):
+            continue
+        marks = [getattr(mark, end, None) for mark in field.metadata for end in ("ge", "gt")]
+        assert any(mark is not None for mark in marks), name
+        for value in (-1e9, float("inf"), float("nan")):
+            with pytest.raises(ValidationError, match=name):
+                settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [
+        ("nsfw_threshold", "80", "1"),  # a percentage, which no photo would reach
+        ("blocked_photo_hashes", "zz", "0123456789abcDEF"),
+        ("blocked_images", "zz", "ab" * 32),
+        ("log_level", "LOUD", "DEBUG"),
+        ("log_level", "info", "WARN"),
+        ("business_time_zone", "Asia/Shangai", "Europe/Berlin"),
+        ("business_time_zone", "Asia", "UTC"),  # a folder of zones
+        ("business_time_zone", "/etc/passwd", "Asia/Shanghai"),
+        ("allowed_hosts", "https://shop.example", "shop.example,*.B.example,*"),
+        ("allowed_hosts", "shop.example:8443", "10.0.0.5,[::1],shop_1"),
+        ("allowed_hosts", "shop.*", "localhost"),
+        ("cache_budget_ms", "0", "1"),
+        ("answer_fresh_s", "0", "1"),
+        ("tenant_quarantine_votes", "shop=-1", "shop=0"),
+        ("gateway_port", "70000", "0"),
+        ("content_retention_days", "3650000", "0"),
+        ("traces_endpoint", "collector:4318", "http://collector:4318/v1/traces"),
+        ("image_store_endpoint", "storage.example:9000", "https://storage.example:9000"),
+    ],
+)
+def test_a_value_that_would_do_nothing_or_end_in_a_traceback_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: str, right: str
+) -> None:
+    monkeypatch.setenv(name.upper(), right)
+    GatewaySettings(_env_file=None)
+    monkeypatch.setenv(name.upper(), wrong)
+    with pytest.raises(ValidationError, match=name):
+        GatewaySettings(_env_file=None)

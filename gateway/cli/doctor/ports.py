@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from gateway.api.server import is_loopback
 from gateway.cli.doctor.finding import Finding, Grade
 from gateway.cli.port_holder import holder_of
 from gateway.config import Settings
@@ -27,6 +28,17 @@ def check_ports(settings: Settings) -> Iterator[Finding]:
         yield from _port("INTERNAL_PORT", host, port, _is_metrics)
     if chosen & {"admin_host", "admin_port"}:
         yield from _port("ADMIN_PORT", settings.admin_host, settings.admin_port, _is_admin)
+    if not settings.admin_token.get_secret_value() and _is_of_a_network(settings.admin_host):
+        said = "ADMIN_HOST opens administration to a network: without ADMIN_TOKEN no gateway starts"
+        yield Finding("ports", Grade.FAIL, said, "set ADMIN_TOKEN (make run makes one), too")
+
+
+def _is_of_a_network(host: str) -> bool:
+    try:
+        places = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return not all(is_loopback(str(place[0])) for *_, place in places)
 
 
 def _port(setting: str, host: str, port: int, is_ours: Callable[[str], bool]) -> Iterator[Finding]:

@@ -22,10 +22,13 @@ class OutboxSettings(BaseModel):
     )
     spool_max_bytes: int = Field(
         512 * 1024 * 1024,
+        ge=1,
         description="Events that may wait for the database, about 900 bytes each; then 503.",
     )
     spool_reserve_bytes: int = Field(
-        64 * 1024 * 1024, description="Free space of the spool's disk below which it is 503, too."
+        64 * 1024 * 1024,
+        ge=0,
+        description="Free space of the spool's disk below which it is 503, too.",
     )
     log_drain_s: float = Field(
         5.0,

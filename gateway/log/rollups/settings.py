@@ -8,16 +8,25 @@ from pydantic import BaseModel, Field, field_validator
 from gateway.log.rollups.calendar import Price
 from gateway.log.schema.partitions import month_of
 
+# A century. Dates of much longer ago cannot be reckoned.
+MAX_DAYS = 36_500
+
 
 class UpkeepSettings(BaseModel):
     business_time_zone: str = Field(
         "Asia/Shanghai", description="Whose days the views and roll-ups count, a name of the IANA."
     )
     content_retention_days: int = Field(
-        30, ge=0, description="What was asked and answered is dropped after so long; 0: never."
+        30,
+        ge=0,
+        le=MAX_DAYS,
+        description="What was asked and answered is dropped after so long; 0: never.",
     )
     log_retention_days: int = Field(
-        180, ge=0, description="Whole months of the log that are older are dropped; 0: none."
+        180,
+        ge=0,
+        le=MAX_DAYS,
+        description="Whole months of the log that are older are dropped; 0: none.",
     )
     upkeep_interval_s: float = Field(
         60.0, gt=0, description="How often the worker brings roll-ups and partitions up to date."
@@ -33,7 +42,10 @@ class UpkeepSettings(BaseModel):
     @field_validator("business_time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        ZoneInfo(value)  # raises ZoneInfoNotFoundError, a KeyError, at the start
+        try:
+            ZoneInfo(value)
+        except (KeyError, OSError, ValueError):  # unknown, a folder of zones, a path
+            raise ValueError("it is a time zone's name at the IANA: Asia/Shanghai") from None
         return value
 
     @property

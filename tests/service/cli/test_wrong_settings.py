@@ -14,6 +14,7 @@ WRONG = [
     {"REDIS_URL": "redis://:hunter2@redis:63790000/0"},
     {"DATABASE_URL": "mysql://app:hunter2@db/shopsight"},
     {"DEADLINE_MS": "hunter2"},
+    {"BUSINESS_TIME_ZONE": "hunter2"},
 ]
 COMMANDS = ["migrate", "stats", "keys list", "admin weights", "canary status", "erasures", "worker"]
 

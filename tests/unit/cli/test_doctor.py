@@ -213,6 +213,16 @@ def test_where_a_server_is_asked() -> None:
     assert address_of("0.0.0.0", 80) == "http://127.0.0.1:80"
     assert address_of("::", 80) == "http://[::1]:80"
     assert address_of("gateway-ops", 9101) == "http://gateway-ops:9101"
+def test_administration_that_a_network_reaches_needs_a_token() -> None:
+    def about(host: str, token: str) -> list[str]:
+        found = wrong(list(check_ports(made(gateway_port=0, admin_host=host, admin_token=token))))
+        return [each for each in found if "ADMIN_TOKEN" in each]
+
+    (only,) = about("0.0.0.0", "")
+    assert "no gateway starts" in only
+    assert about("0.0.0.0", "hunter2") == about("127.0.0.1", "") == about("localhost", "") == []
+
+
 
 
 @pytest.mark.parametrize(
