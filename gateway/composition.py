@@ -105,7 +105,7 @@ async def running_gateway(
         settings, engine, cache.client, name_session, registry, batches=batches
     )
     photos = PhotoStore.open(settings)
-    quota = Quota(limits.accounts, photos.folder, settings.image_disk_free)
+    quota = Quota(limits.accounts, photos.folder, settings.disk_is_full)
     uploads = Uploads(photos, engine, settings.image_ttl_s, pseudonyms, quota)
     kept_weights = WeightsTable(engine, settings.spool_dir)
     pool = Pool(
@@ -136,7 +136,7 @@ async def running_gateway(
         chores.append(Upkeep(settings, engine, UpkeepMetrics(registry)))
         chores += NightlyReports.wanted(settings, settings.business_zone)
         batches = True
-    lane = BatchLane.open(settings, engine, limits.accounts, settings.image_disk_free, pseudonyms)
+    lane = BatchLane.open(settings, engine, limits.accounts, settings.disk_is_full, pseudonyms)
     lane_erasure = lane.erasure(patient_engine)
     retries = cache.retries(settings.session_secret.get_secret_value(), settings.deadline_ms)
     whose = pseudonyms, patient_engine, uploads, lane_erasure

@@ -34,11 +34,11 @@ class BatchLane:
         settings: BatchSettings,
         engine: Engine,
         accounts: Accounts,
-        free_share: float,
+        disk_is_full: Callable[[int, int], bool],
         pseudonyms: Pseudonyms,
     ) -> Self:
-        """`free_share` of the disk stays free."""
-        disk = Quota(accounts, settings.file_dir, free_share)
+        """`disk_is_full`: by the bytes of a disk, all and free ones."""
+        disk = Quota(accounts, settings.file_dir, disk_is_full)
         files = Files(settings, engine, accounts, disk)
         return cls(files, Batches(engine, settings.batch_window_s), settings, pseudonyms)
 

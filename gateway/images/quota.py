@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,16 +24,19 @@ column = images.c
 
 
 class DiskFullError(OSError):
-    """IMAGE_DISK_FREE is more than what is free."""
+    """What is free is less than IMAGE_DISK_FREE and IMAGE_DISK_FREE_BYTES."""
 
 
 class Quota:
     """One thread at a time calls `check` and then inserts its row."""
 
-    def __init__(self, accounts: Accounts, folder: Path | None, free_share: float) -> None:
+    def __init__(
+        self, accounts: Accounts, folder: Path | None, disk_is_full: Callable[[int, int], bool]
+    ) -> None:
+        """`disk_is_full`: by the bytes of the folder's disk, all and free ones."""
         self._accounts = accounts
         self._folder = folder
-        self._free_share = free_share
+        self._disk_is_full = disk_is_full
         self._of_tenant: dict[str, tuple[float, int, int]] = {}
 
     def need_disk(self) -> None:
@@ -44,7 +48,7 @@ class Quota:
         while not folder.exists():
             folder = folder.parent
         usage = shutil.disk_usage(folder)
-        if usage.free < usage.total * self._free_share:
+        if self._disk_is_full(usage.total, usage.free):
             raise DiskFullError
 
     def check(self, connection: Connection, caller: Caller, size: int) -> None:

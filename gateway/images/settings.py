@@ -36,7 +36,16 @@ class ImageSettings(BaseModel):
     )
     image_ttl_s: int = Field(86_400, ge=1, description="An upload can be asked about for so long.")
     image_disk_free: float = Field(
-        0.1, ge=0, lt=1, description="No upload is kept where less of the disk is free."
+        0.1,
+        ge=0,
+        lt=1,
+        description="No upload is kept where less of the disk is free, and less than"
+        " IMAGE_DISK_FREE_BYTES, too.",
+    )
+    image_disk_free_bytes: int = Field(
+        2 * 1024**3,
+        ge=0,
+        description="So much is enough for uploads, whatever share of a large disk it is.",
     )
     image_helpers: int = Field(
         2,
@@ -50,6 +59,7 @@ class ImageSettings(BaseModel):
     )
     rendered_bytes: int = Field(
         16 * 1024 * 1024,
+        ge=0,
         description="Pictures kept that were encoded anew for servers that are not ours, in bytes.",
     )
 
@@ -59,5 +69,8 @@ class ImageSettings(BaseModel):
         scheme, _, rest = value.partition("://")
         if value and (scheme != "s3" or not rest.partition("/")[0]):
             raise ValueError("it looks like s3://bucket/prefix")
-        ge=0,
         return value.rstrip("/")
+
+    def disk_is_full(self, total: int, free: int) -> bool:
+        """Bytes of a disk: whether neither its share nor what is left of it is enough."""
+        return free < min(total * self.image_disk_free, self.image_disk_free_bytes)

@@ -212,3 +212,14 @@ def test_a_value_that_would_do_nothing_or_end_in_a_traceback_is_refused(
     monkeypatch.setenv(name.upper(), wrong)
     with pytest.raises(ValidationError, match=name):
         GatewaySettings(_env_file=None)
+
+
+@pytest.mark.parametrize(
+    ("total_gb", "free_gb", "full"),
+    [(250, 20, False), (250, 1.9, True), (4000, 3, False), (10, 0.9, True), (10, 1.1, False)],
+)
+def test_a_disk_is_full_where_neither_its_share_nor_what_is_left_is_enough(
+    total_gb: float, free_gb: float, full: bool
+) -> None:
+    settings = GatewaySettings(_env_file=None, image_disk_free=0.1)
+    assert settings.disk_is_full(int(total_gb * 1024**3), int(free_gb * 1024**3)) is full

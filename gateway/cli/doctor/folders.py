@@ -78,9 +78,11 @@ def _room(setting: str, there: Path, settings: Settings) -> Iterator[tuple[Grade
         elif disk.free < settings.spool_reserve_bytes + settings.spool_max_bytes:
             said = f"has {disk.free // MB} MB free, less than SPOOL_MAX_BYTES may take"
             yield Grade.WARN, said, advice
-    if setting in ("IMAGE_DIR", "FILE_DIR") and disk.free < settings.image_disk_free * disk.total:
-        share = disk.free / disk.total
-        said = f"has {share:.0%} of its disk free: below IMAGE_DISK_FREE uploads are refused"
+    if setting in ("IMAGE_DIR", "FILE_DIR") and settings.disk_is_full(disk.total, disk.free):
+        said = (
+            f"has {disk.free // MB} MB free, {disk.free / disk.total:.0%} of its disk:"
+            " below IMAGE_DISK_FREE and IMAGE_DISK_FREE_BYTES uploads are refused"
+        )
         yield Grade.FAIL, said, advice
 
 

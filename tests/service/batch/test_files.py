@@ -262,7 +262,7 @@ def test_it_is_made_once_also_where_no_gateway_has_kept_the_answer(uploads: Uplo
 
 @ON_ONE
 def test_a_disk_that_is_nearly_full_takes_no_file(uploads: Uploads) -> None:
-    url = uploads.gateway(image_disk_free=0.999_999)
+    url = uploads.gateway(image_disk_free=0.999_999, image_disk_free_bytes=2**60)
     answer = uploads.post(url, form(b"x"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "file_store_unavailable")
     assert answer.headers["retry-after"]

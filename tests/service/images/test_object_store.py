@@ -102,7 +102,11 @@ def test_quotas_count_what_other_gateways_have_kept(
     start_shared: Start, object_store: ObjectStore, prefix: str
 ) -> None:
     # A bucket has no disk that could be full.
-    urls = [start_shared(session_limits="stored_photos=3", image_disk_free=0.999_999)] * 2
+    urls = [
+        start_shared(
+            session_limits="stored_photos=3", image_disk_free=0.999_999, image_disk_free_bytes=2**60
+        )
+    ] * 2
     with client_of(urls[0]) as shopper:
         kept = [upload(shopper, seed).status_code for seed in range(3)]
         full = shopper.post(urls[1] + "/v1/images", content=photo(4))

@@ -188,7 +188,9 @@ def test_bytes_of_a_session_and_of_a_tenant_are_bounded(
 def test_nothing_is_kept_where_too_little_of_the_disk_is_free(
     start_gateway: Start, stub: StubReplica, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gateway = start_gateway(replicas=stub.url, image_dir=folder, image_disk_free=0.999_999)
+    gateway = start_gateway(
+        replicas=stub.url, image_dir=folder, image_disk_free=0.999_999, image_disk_free_bytes=2**60
+    )
     answer = httpx.post(f"{gateway}/v1/images", content=photo(1))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "image_store_unavailable")
     assert files(folder) == []

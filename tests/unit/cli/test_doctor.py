@@ -133,11 +133,15 @@ def test_room_and_rights_of_folders(tmp_path: Path) -> None:
     good = made(**there, database_url=url, spool_reserve_bytes=1, spool_max_bytes=1)
     assert wrong(list(folders.check_folders(good))) == []
 
-    full = good.model_copy(update={"spool_reserve_bytes": 2**60, "image_disk_free": 0.9999})
+    much = {"image_disk_free": 0.9999, "image_disk_free_bytes": 2**60}
+    full = good.model_copy(update={"spool_reserve_bytes": 2**60, **much})
     said = wrong(list(folders.check_folders(full)))
     assert len(said) == 3
     assert "below SPOOL_RESERVE_BYTES questions are refused" in said[0]
-    assert all("below IMAGE_DISK_FREE uploads are refused" in each for each in said[1:])
+    assert all(
+        "below IMAGE_DISK_FREE and IMAGE_DISK_FREE_BYTES uploads are refused" in each
+        for each in said[1:]
+    )
     small = good.model_copy(update={"spool_max_bytes": 2**60})
     assert "less than SPOOL_MAX_BYTES may take" in wrong(list(folders.check_folders(small)))[0]
 
@@ -209,10 +213,6 @@ def test_a_port_is_free_or_taken() -> None:
     assert "no address of this machine" in wrong(list(check_ports(elsewhere)))[0]
 
 
-def test_where_a_server_is_asked() -> None:
-    assert address_of("0.0.0.0", 80) == "http://127.0.0.1:80"
-    assert address_of("::", 80) == "http://[::1]:80"
-    assert address_of("gateway-ops", 9101) == "http://gateway-ops:9101"
 def test_administration_that_a_network_reaches_needs_a_token() -> None:
     def about(host: str, token: str) -> list[str]:
         found = wrong(list(check_ports(made(gateway_port=0, admin_host=host, admin_token=token))))
@@ -223,6 +223,10 @@ def test_administration_that_a_network_reaches_needs_a_token() -> None:
     assert about("0.0.0.0", "hunter2") == about("127.0.0.1", "") == about("localhost", "") == []
 
 
+def test_where_a_server_is_asked() -> None:
+    assert address_of("0.0.0.0", 80) == "http://127.0.0.1:80"
+    assert address_of("::", 80) == "http://[::1]:80"
+    assert address_of("gateway-ops", 9101) == "http://gateway-ops:9101"
 
 
 @pytest.mark.parametrize(
