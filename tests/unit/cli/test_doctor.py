@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from gateway.cli.doctor.finding import Finding, Grade, report
 from gateway.cli.doctor.ports import address_of, check_ports
 from gateway.config import Settings
 from inference.config import DEMO_CHECKPOINT
+from tests.support import ROOT
 
 MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
@@ -227,6 +229,17 @@ def test_where_a_server_is_asked() -> None:
     assert address_of("0.0.0.0", 80) == "http://127.0.0.1:80"
     assert address_of("::", 80) == "http://[::1]:80"
     assert address_of("gateway-ops", 9101) == "http://gateway-ops:9101"
+
+
+def test_secrets_that_are_made_are_closed_though_their_folder_was_there(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    shutil.copy(ROOT / "bin/make-secrets", tmp_path / "bin")
+    folder = tmp_path / "secrets"
+    folder.mkdir(mode=0o755)
+    subprocess.run([tmp_path / "bin/make-secrets"], check=True)
+    assert oct(folder.stat().st_mode & 0o777) == "0o700"
+    # A container's user reads the files themselves.
+    assert {oct(each.stat().st_mode & 0o777) for each in folder.iterdir()} == {"0o644"}
 
 
 @pytest.mark.parametrize(
