@@ -3,8 +3,10 @@ then puts the demo checkpoint in the place of real weights, or takes TLS away.""
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support import ROOT
 
@@ -50,3 +52,15 @@ def test_the_runbook_says_so_before_its_first_command() -> None:
         assert "COMPOSE_FILE" in alerts
     attacked = (ROOT / "SECURITY.md").read_text().partition("## While somebody attacks")[2]
     assert "COMPOSE_FILE" in attacked.partition("docker compose up")[0]
+
+
+@pytest.mark.parametrize("name", ["operations.md", "operations.zh-CN.md"])
+def test_the_list_of_erasures_outlives_the_container_while_there_is_no_database(name: str) -> None:
+    """It is the only one then. /tmp goes with a restart."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    volumes = {place.split(":")[1] for place in compose["services"]["worker"]["volumes"]}
+    text = (ROOT / "docs" / name).read_text()
+    files = re.findall(r"exec worker shopsight erasures --(?:save|load) (\S+)", text)
+    assert len(files) == 2
+    assert len({*files}) == 1
+    assert str(Path(files[0]).parent) in volumes
