@@ -72,7 +72,7 @@ class Forwarder:
         self._drain_until = float("inf")  # monotonic; set by `stop`
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-forwarder", daemon=True)
-        metrics.watch(lambda: self.depth, lambda: self.spools.size)
+        metrics.watch(lambda: self.depth, lambda: self.spools.size, self._max_bytes)
 
     @property
     def depth(self) -> int:

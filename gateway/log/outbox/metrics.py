@@ -32,6 +32,11 @@ class OutboxMetrics:
             "gateway_log_spool_events", "Events that wait for the database.", registry=registry
         )
         self._bytes = Gauge("gateway_log_spool_bytes", "Their bytes.", registry=registry)
+        self._max_bytes = Gauge(
+            "gateway_log_spool_max_bytes",
+            "SPOOL_MAX_BYTES: from so many on questions are refused.",
+            registry=registry,
+        )
         self.lag_s = Gauge(
             "gateway_log_lag_seconds",
             "Age of the oldest event that waits, without refused ones.",
@@ -69,8 +74,9 @@ class OutboxMetrics:
             registry=registry,
         )
 
-    def watch(self, depth: Callable[[], int], size: Callable[[], int]) -> None:
+    def watch(self, depth: Callable[[], int], size: Callable[[], int], max_bytes: int) -> None:
         """Read `depth` (events) and `size` (bytes) at each scrape."""
+        self._max_bytes.set(max_bytes)
         self._events.set_function(depth)
         self._bytes.set_function(size)
 

@@ -66,7 +66,7 @@ class ForwarderProcess:
         self._drain_s = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-forwarder", daemon=True)
-        metrics.watch(lambda: self.depth, lambda: self.size)
+        metrics.watch(lambda: self.depth, lambda: self.size, self._max_bytes)
         metrics.lag_s.set_function(lambda: self.lag_s)
 
     @property

@@ -131,7 +131,8 @@ def test_a_gateway_that_is_told_to_stop_has_what_waits_forwarded(
 def test_metrics_tell_what_the_forwarder_does(
     stub: StubReplica, log_url: str, tmp_path: Path
 ) -> None:
-    with gateway_process(tmp_path, REPLICAS=stub.url) as gateway:
+    bound = {"SPOOL_MAX_BYTES": "1000000"}
+    with gateway_process(tmp_path, REPLICAS=stub.url, **bound) as gateway:
         engine = create_engine(log_url)
         stop_refusing = poison(engine)
         ask(gateway, 5)
@@ -140,6 +141,7 @@ def test_metrics_tell_what_the_forwarder_does(
         wait_until("dead", lambda: metric(gateway, "gateway_log_dead_letters_total") == 1)
         assert metric(gateway, "gateway_log_spool_events") == 0
         assert metric(gateway, "gateway_log_spool_bytes") == 0
+        assert metric(gateway, "gateway_log_spool_max_bytes") == 1_000_000
         stop_refusing()
         engine.dispose()
         with locked(log_url):
