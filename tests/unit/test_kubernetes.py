@@ -160,6 +160,18 @@ def test_erasures_after_a_restore_reach_photos_and_files_of_batches() -> None:
 
 
 def test_commands_memory_and_secrets_are_those_of_compose() -> None:
+def test_what_a_gateway_or_worker_writes_and_reads_is_mounted_as_in_compose() -> None:
+    """The rest of the disk is read-only: reports, for one, could not be written."""
+    claims = {each["metadata"]["name"] for each in of("PersistentVolumeClaim")}
+    for name, spec, each in pods():
+        if each["image"] == "shopsight/gateway":
+            mounted = {mount["mountPath"] for mount in each["volumeMounts"]}
+            composed = {volume.split(":")[1] for volume in service(name).get("volumes", ())}
+            assert mounted - {"/run/secrets", "/tmp"} == composed, name
+            claimed = [volume.get("persistentVolumeClaim") for volume in spec["volumes"]]
+            assert {claim["claimName"] for claim in claimed if claim} <= claims
+
+
     for name, spec, container in pods():
         theirs = service(name)
         if name in {"worker", "batch", "migrate"}:
