@@ -124,12 +124,13 @@ def test_whoever_waits_waits_for_the_deadline() -> None:
         passed = service(name)["environment"]["DEADLINE_MS"]
         assert passed == f"${{DEADLINE_MS:-{deadline_s * 1000}}}"
         assert service(name)["stop_grace_period"] == f"${{STOP_GRACE:-{deadline_s + GRACE_S}s}}"
-    waits = {
-        name: spec["terminationGracePeriodSeconds"]
-        for name, spec, _ in pods()
-        if name in {"gateway", "nginx", "batch", "inference"}
-    }
-    assert set(waits.values()) == {deadline_s + GRACE_S}
+    for name, spec, each in pods():
+        if name in {"gateway", "nginx", "batch", "inference"}:
+            # It counts from before preStop.
+            hook = each.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command")
+            before_s = int(hook[1]) if hook else 0
+            assert spec["terminationGracePeriodSeconds"] == before_s + deadline_s + GRACE_S, name
+            assert (name == "batch") == (before_s == 0)
 
 
 def test_environments_are_those_of_compose() -> None:
