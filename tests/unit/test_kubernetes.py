@@ -160,7 +160,6 @@ def test_erasures_after_a_restore_reach_photos_and_files_of_batches() -> None:
     assert "pseudonym_key" in service("worker")["secrets"]
 
 
-def test_commands_memory_and_secrets_are_those_of_compose() -> None:
 def test_what_a_gateway_or_worker_writes_and_reads_is_mounted_as_in_compose() -> None:
     """The rest of the disk is read-only: reports, for one, could not be written."""
     claims = {each["metadata"]["name"] for each in of("PersistentVolumeClaim")}
@@ -173,6 +172,15 @@ def test_what_a_gateway_or_worker_writes_and_reads_is_mounted_as_in_compose() ->
             assert {claim["claimName"] for claim in claimed if claim} <= claims
 
 
+def test_the_readme_says_who_needs_a_bucket_s_account_and_how_settings_reach_pods() -> None:
+    text = (KUBERNETES / "README.md").read_text()
+    bucket = text.partition("## Photos in a bucket")[2].partition("\n## ")[0]
+    overlay = yaml.safe_load((ROOT / "docker-compose.s3.yml").read_text())["services"]
+    assert all(f"`{name}`" in bucket for name in (*overlay, "items"))
+    assert "rollout restart deploy,statefulset" in text
+
+
+def test_commands_memory_and_secrets_are_those_of_compose() -> None:
     for name, spec, container in pods():
         theirs = service(name)
         if name in {"worker", "batch", "migrate"}:
