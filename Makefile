@@ -101,9 +101,11 @@ up: ## docker compose: nginx, 2 gateways, redis, mysql, 2 replicas at http://127
 down: ## stop compose (data stays; `docker compose down -v` removes it)
 	docker compose down
 
+# Shoppers' texts are shown with ? for characters that a terminal would act on.
 sql: ## a read-only SQL client inside compose
 	docker compose exec mysql sh -c \
-	  'mysql -uanalyst -p"$$(cat /run/secrets/analyst_password)" --default-character-set=utf8mb4 shopsight'
+	  'mysql -uanalyst -p"$$(cat /run/secrets/analyst_password)" --default-character-set=utf8mb4 \
+	  --pager="tr \"\\000-\\010\\013-\\037\\177\" \"?\"" shopsight'
 
 sql-port: ## publish compose's MySQL on 127.0.0.1:3306 (SQL_PORT), for a client of your own
 	docker compose --profile sql up -d mysql-port

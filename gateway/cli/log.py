@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
+from gateway.cli.printable import printable
 from gateway.config import Settings
 from gateway.log.faults import reason_of
 from gateway.log.outbox import dead_letters
@@ -45,7 +46,7 @@ def dead(settings: Settings, engine: Engine) -> int:
         last = letters[-1].interaction_id
         for letter in letters:
             died_at = f"{letter.died_at:%Y-%m-%d %H:%M:%S} UTC"
-            print(f"{died_at}  {letter.interaction_id}  {letter.reason}")
+            print(f"{died_at}  {letter.interaction_id}  {printable(letter.reason)}")
     return 0
 
 
@@ -58,7 +59,8 @@ def replay(settings: Settings, engine: Engine) -> int:
             accepted += 1
         else:
             refused += 1
-            print(f"{letter.interaction_id}  refused again: {reason}", file=sys.stderr)
+            said = f"{letter.interaction_id}  refused again: {printable(reason)}"
+            print(said, file=sys.stderr)
 
     try:
         dead_letters.replay(engine, report)

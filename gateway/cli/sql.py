@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from gateway.cli.printable import printable
 from gateway.config import Settings
 from gateway.log.faults import reason_of
 from gateway.log.schema.columns import MYSQL
@@ -20,7 +21,7 @@ def run(query: str) -> int:
     try:
         print(answer(engine, query))
     except DBAPIError as error:
-        print(reason_of(error), file=sys.stderr)
+        print(printable(reason_of(error)), file=sys.stderr)
         return 1
     finally:
         engine.dispose()
@@ -68,7 +69,7 @@ def _shown(value: Any) -> str:
         return value.hex()
     if isinstance(value, float | Decimal):  # a sum is a Decimal on servers, an int in SQLite
         return f"{float(value):.10g}"
-    return str(value)
+    return printable(str(value))
 
 
 def _width(cell: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, text
 
 from gateway.cli.plot import bar, sparkline
+from gateway.cli.printable import printable
 from gateway.config import Settings
 from gateway.log.outbox.reconcile import spooled_ids
 from gateway.log.rollups.roll_up import roll_up
@@ -59,7 +60,7 @@ def _lines(connection: Connection, zone: tzinfo) -> Iterator[str]:
         what = f"{row.kind} {row.outcome}"
         yield f"{what:<20} {row.error_code or '':<24} {int(row.requests):>6}"
     for row in _rows(connection, _TOP_QUESTIONS, first):
-        yield f"asked {int(row.asked)}×: {row.question}"
+        yield f"asked {int(row.asked)}×: {printable(row.question)}"
     (votes,) = _rows(connection, _VOTES, first)
     if votes.votes:
         yield f"thumbs: {int(votes.up)} up of {int(votes.votes)}"

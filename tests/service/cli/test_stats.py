@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine, create_engine, event, func, select, update
 
+from gateway.cli.sql import answer
 from gateway.cli.stats import summary
 from gateway.log.rollups.business_time import day_span
 from gateway.log.rollups.roll_up import Progress
@@ -102,3 +103,18 @@ def test_what_is_counted_above_is_counted_below(tmp_path: Path) -> None:
         kind: str(n) for kind, n in counts.items()
     }
     assert re.search(r"^(ask|card) (failed|refused) +[a-z_]+ +\d+$", said, re.MULTILINE)
+
+
+def test_a_question_is_one_line_and_acts_on_no_terminal(database_url: str, engine: Engine) -> None:
+    migrate(database_url)
+    seed(engine, 50, days=1, begin=datetime(2026, 11, 4, tzinfo=UTC))
+    asked = "\x1b[2K\rthumbs: 9 up of 9\nfake \u202erow"
+    with engine.begin() as connection:
+        rows = update(interactions).where(interactions.c.question.is_not(None))
+        connection.execute(rows.values(question=asked, question_hash="f" * 32))
+    shown = r"\x1b[2K\rthumbs: 9 up of 9\nfake \u202erow"
+    said = summary(engine, SHANGHAI)
+    assert re.findall(r"^asked \d+×: (.*)$", said, re.MULTILINE) == [shown]
+    assert not set("\x1b\r\u202e") & set(said)
+    query = "SELECT question FROM interactions WHERE question IS NOT NULL LIMIT 1"
+    assert answer(engine, query).splitlines() == ["question", shown]
