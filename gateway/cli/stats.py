@@ -98,15 +98,14 @@ _UNANSWERED = (
     " WHERE business_day >= :first"
     " GROUP BY kind, outcome, error_code ORDER BY requests DESC, kind, outcome, error_code LIMIT 5"
 )
-# The words are those of an interaction, which also tells whether a line of a batch asked it. Looked
-# up for the hundred that were asked most.
+# The words are those of an interaction. Looked up for the hundred that were asked most.
 _TOP_QUESTIONS = (
     "SELECT i.question, most.asked FROM ("
     "SELECT MIN(example_id) AS example_id, SUM(answered) AS asked FROM daily_questions"
     " WHERE business_day >= :first AND answered > 0"
     " GROUP BY question_hash ORDER BY asked DESC, question_hash LIMIT 100) AS most"
     " JOIN interactions AS i ON i.interaction_id = most.example_id"
-    " WHERE i.kind = 'ask' AND i.question IS NOT NULL"
+    " WHERE i.question IS NOT NULL"
     " ORDER BY most.asked DESC, i.question LIMIT 3"
 )
 _VOTES = (

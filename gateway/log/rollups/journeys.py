@@ -22,7 +22,14 @@ from sqlalchemy import (
 )
 
 from gateway.log.products import BATCH_LINE
-from gateway.log.rollups.span_query import count_if, day, select_span, to_int, with_visitor
+from gateway.log.rollups.span_query import (
+    count_if,
+    day,
+    of_shoppers,
+    select_span,
+    to_int,
+    with_visitor,
+)
 from gateway.log.rollups.tables import business_days
 from gateway.log.schema.columns import UtcTime, seconds_between
 from gateway.log.schema.tables import feedback, interactions
@@ -97,7 +104,7 @@ def _people(*within: ColumnElement[bool]) -> Subquery:
     lasting = or_(func.count(column.user_pseudonym) > 0, func.count() > 1)
     return (
         select(column.tenant, person.label("person"), to_int(lasting).label("lasting"))
-        .where(*within, person.is_not(None))
+        .where(*within, person.is_not(None), column.kind != BATCH_LINE)
         .group_by(column.tenant, person)
         .subquery()
     )
@@ -139,7 +146,7 @@ def products() -> CompoundSelect[Any]:
     # (an hour for a day of 17,000 rows).
     kind = func.min(column.product_kind).over(partition_by=(column.tenant, column.image_digest))
     asked = (
-        select_span(column.tenant, column.image_digest, column.intent, column.outcome)
+        select_span(column.tenant, column.image_digest, column.intent, column.outcome, column.kind)
         .add_columns(kind.label("product_kind"))
         .where(column.image_digest.is_not(None))
         .subquery()
@@ -156,6 +163,7 @@ def products() -> CompoundSelect[Any]:
             func.count(asked.c.image_digest.distinct()).label("photos"),
         )
         .where(asked.c.intent.is_not(None), asked.c.product_kind.is_not(None))
+        .where(asked.c.kind != BATCH_LINE)  # a card of a batch tells the kind, too
         .group_by(asked.c.tenant, asked.c.product_kind, asked.c.intent)
     )
     return union_all(cards, asks)
@@ -163,7 +171,7 @@ def products() -> CompoundSelect[Any]:
 
 def unseen() -> Select[Any]:
     groups = column.tenant, column.cannot_see, func.coalesce(column.intent, "").label("intent")
-    query = select_span(day(), *groups, func.count().label("answers"))
+    query = of_shoppers(day(), *groups, func.count().label("answers"))
     return query.where(column.cannot_see.is_not(None)).group_by(*groups)
 
 
@@ -181,14 +189,14 @@ def steps() -> Select[Any]:
     in_time: Any = (column.asked_at, column.interaction_id)
     previous_at = func.lag(column.asked_at, type_=UtcTime())
     rows = (
-        select_span(
+        of_shoppers(
             column.interaction_id,
             column.asked_at,
             column.session_step,
             func.row_number().over(partition_by=of_one, order_by=in_time).label("step"),
             previous_at.over(partition_by=of_one, order_by=in_time).label("previous_at"),
         )
-        .where(asker.is_not(None), column.kind != BATCH_LINE)
+        .where(asker.is_not(None))
         .subquery()
         .c
     )

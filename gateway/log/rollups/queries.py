@@ -9,6 +9,7 @@ from gateway.log.rollups.span_query import (
     count_if,
     day,
     not_null,
+    of_shoppers,
     select_span,
     to_int,
     with_visitor,
@@ -63,7 +64,7 @@ def latency() -> Select[Any]:
 
 
 def reach() -> Select[Any]:
-    row = with_visitor("user_pseudonym", "image_digest", "question_hash")
+    row = with_visitor("user_pseudonym", "image_digest", "question_hash", batch_lines=True)
     return select(
         day(),
         row.tenant,
@@ -100,7 +101,7 @@ def repeats() -> Select[Any]:
 def topics() -> Select[Any]:
     groups = not_null("tenant", "language", "intent", "client")
     return (
-        select_span(
+        of_shoppers(
             day(),
             *groups,
             func.count().label("asks"),
@@ -142,6 +143,7 @@ def photos() -> Select[Any]:
     row = with_visitor(
         *("kind", "question_hash", "image_digest"),
         *("image_format", "image_width", "image_height"),
+        batch_lines=True,
     )
     groups = row.tenant, row.image_digest
     return (

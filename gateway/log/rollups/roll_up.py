@@ -58,7 +58,7 @@ from gateway.log.schema.columns import MYSQL, utc_now
 # Stored in `rollup_state` by the first round of a version that counts in another way than the one
 # before: it counts all spans anew that have their rows. Not by a migration, since a worker of the
 # version before may still run after that.
-FORM = "form-2"
+FORM = "form-3"
 # Spans of each roll-up that are counted even if the time is over. The newest one gets new rows all
 # the time, so one of the spans behind it must have its turn too.
 MIN_SPANS = 2

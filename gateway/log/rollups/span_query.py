@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, Select, and_, bindparam, case, func, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from gateway.log.products import BATCH_LINE
 from gateway.log.schema.tables import interactions
 
 column = interactions.c
@@ -12,13 +13,22 @@ column = interactions.c
 ORIGIN_DIGITS = 16
 
 
-def with_visitor(*names: str) -> ReadOnlyColumnCollection[str, ColumnElement[Any]]:
+def with_visitor(
+    *names: str, batch_lines: bool = False
+) -> ReadOnlyColumnCollection[str, ColumnElement[Any]]:
     """The span's rows, with `visitor`: their session. Those of one request, which may be of a
-    client that never gives a session back, are together the visitor with whom they began."""
+    client that never gives a session back, are together the visitor with whom they began.
+    `batch_lines`: also those that no shopper has asked."""
     own = func.count().over(partition_by=(column.tenant, column.session_id)) > 1
     visitor = case((own, column.session_id), else_=func.substr(column.session_id, 1, ORIGIN_DIGITS))
     columns = (column.tenant, *(column[name] for name in names), visitor.label("visitor"))
-    return select_span(*columns).subquery().c
+    rows = select_span(*columns) if batch_lines else of_shoppers(*columns)
+    return rows.subquery().c
+
+
+def of_shoppers(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Without lines of batches: ten thousand of a merchant's would drown what shoppers ask."""
+    return select_span(*columns).where(column.kind != BATCH_LINE)
 
 
 def select_span(*columns: ColumnElement[Any]) -> Select[Any]:

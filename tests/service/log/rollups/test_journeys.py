@@ -224,6 +224,36 @@ def test_what_answers_cannot_see_and_what_was_refused_are_counted(log: Engine) -
     assert [tuple(row) for row in moderated] == [("public", "question:advert", 1)]
 
 
+# What tells of shoppers.
+OF_SHOPPERS = (
+    *("topics_by_day", "questions_by_day", "repeat_asks_by_day", "products_by_day"),
+    *("session_funnel_by_day", "thumb_funnel_by_day", "retention_by_day", "daily_unseen"),
+)
+
+
+def test_lines_of_a_batch_are_no_shoppers_questions(log: Engine) -> None:
+    card = {"question_hash": None, "intent": None, "product_kind": "手表"}
+    add(log, MORNING, kind="batch line", image_digest="2" * 64, **card)
+    for session in ("a" * 32, "b" * 32):
+        add(log, MORNING, session_id=session, image_digest="2" * 64, cannot_see="price")
+        add(log, MORNING, session_id=session, user_pseudonym="u" * 32)
+    roll_up(log, SHANGHAI)
+
+    def counted() -> list[list[str]]:
+        return [sorted(map(str, found(log, f"SELECT * FROM {name}"))) for name in OF_SHOPPERS]
+
+    before = counted()
+    assert all(before)
+    line = {"kind": "batch line", "session_id": None, "cannot_see": "price"}
+    for number in range(3):
+        user = f"{number:032}"
+        add(log, MORNING, user_pseudonym=user, image_digest="2" * 64, intent="care", **line)
+    roll_up(log, SHANGHAI)
+    assert counted() == before
+    (usage,) = found(log, "SELECT requests, questions_asked, users FROM usage_by_day")
+    assert tuple(usage) == (8, 4, 4), "requests they are"
+
+
 def test_hours_know_their_intents_and_latencies_their_hour(log: Engine) -> None:
     fill(log, 600, days=2)
     roll_up(log, SHANGHAI)
