@@ -76,14 +76,15 @@ def reach() -> Select[Any]:
 
 
 def repeats() -> Select[Any]:
-    """Repeats of answered questions. Callers without session and user count as one asker."""
+    """Repeats of answered questions. Each of a caller without session and user is another asker's:
+    nobody can say whether the same has asked."""
     row = with_visitor("user_pseudonym", "image_digest", "question_hash", "outcome")
-    asker = func.coalesce(row.user_pseudonym, row.visitor, "")
+    asker = func.coalesce(row.user_pseudonym, row.visitor)
     pairs = (
         select(
             row.tenant,
             func.count().label("asks"),
-            func.count(asker.distinct()).label("askers"),
+            (func.count(asker.distinct()) + count_if(asker.is_(None))).label("askers"),
         )
         .where(row.outcome == "answered", row.question_hash.is_not(None))
         .group_by(row.tenant, row.question_hash, row.image_digest)

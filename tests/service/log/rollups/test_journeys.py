@@ -337,3 +337,16 @@ def test_a_worker_of_the_version_before_goes_on_counting(log: Engine) -> None:
     with log.begin() as connection:
         connection.execute(insert(hourly_usage).values(values))
     assert found(log, "SELECT intent FROM hourly_usage") == [("",)]
+
+
+def test_callers_without_a_name_are_not_one_person(log: Engine) -> None:
+    same = {"question_hash": "q" * 32, "image_digest": "1" * 64, "session_id": None}
+    for _ in range(3):
+        add(log, MORNING, **same)
+    for _ in range(2):
+        add(log, MORNING, **(same | {"user_pseudonym": "u" * 32}))
+    for _ in range(2):
+        add(log, MORNING, **(same | {"session_id": "a" * 32}))
+    roll_up(log, SHANGHAI)
+    (row,) = found(log, "SELECT asks, repeated, repeated_by_the_same FROM repeat_asks_by_day")
+    assert tuple(map(int, row)) == (7, 6, 2)
