@@ -31,7 +31,7 @@ FROM_ROWS = {
             SUM(with_photo) AS with_photo, SUM(asked) AS asked, SUM(answered) AS answered,
             SUM(asked_again) AS asked_again, SUM(voted) AS voted, SUM(thumbs_up) AS thumbs_up
         FROM (
-            SELECT d.business_day, i.tenant, i.session_id,
+            SELECT d.business_day, i.tenant,
                 MAX(CASE WHEN i.image_digest IS NOT NULL THEN 1 ELSE 0 END) AS with_photo,
                 MAX(CASE WHEN i.question_hash IS NOT NULL THEN 1 ELSE 0 END) AS asked,
                 MAX(CASE WHEN i.question_hash IS NOT NULL AND i.outcome = 'answered'
@@ -42,8 +42,8 @@ FROM_ROWS = {
             FROM business_days AS d
             JOIN interactions AS i ON i.asked_at >= d.starts_at AND i.asked_at < d.ends_at
             LEFT JOIN feedback AS f ON f.interaction_id = i.interaction_id
-            WHERE i.session_id IS NOT NULL
-            GROUP BY d.business_day, i.tenant, i.session_id
+            WHERE COALESCE(i.session_id, i.user_pseudonym) IS NOT NULL
+            GROUP BY d.business_day, i.tenant, COALESCE(i.session_id, i.user_pseudonym)
         ) AS visits
         GROUP BY business_day, tenant
     """,

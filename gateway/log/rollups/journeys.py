@@ -43,12 +43,12 @@ def first_questions() -> Select[Any]:
     """Visitors by the language of their first question of the day, and what they did then."""
     row = with_visitor("interaction_id", "asked_at", "question_hash", "language", "outcome")
     place = func.row_number().over(
-        partition_by=(row.tenant, row.visitor), order_by=(row.asked_at, row.interaction_id)
+        partition_by=(row.tenant, row.person), order_by=(row.asked_at, row.interaction_id)
     )
     asked = (
-        select(row.tenant, row.visitor, row.interaction_id, row.asked_at, row.outcome, row.language)
+        select(row.tenant, row.person, row.interaction_id, row.asked_at, row.outcome, row.language)
         .add_columns(place.label("place"))
-        .where(row.question_hash.is_not(None), row.visitor.is_not(None))
+        .where(row.question_hash.is_not(None), row.person.is_not(None))
         .subquery()
     )
     first, vote = asked.c.place == 1, feedback.c.vote
@@ -64,7 +64,7 @@ def first_questions() -> Select[Any]:
             func.min(feedback.c.created_at).label("thumb_at"),
         )
         .outerjoin(feedback, feedback.c.interaction_id == asked.c.interaction_id)
-        .group_by(asked.c.tenant, asked.c.visitor)
+        .group_by(asked.c.tenant, asked.c.person)
         .subquery()
     )
     waited = seconds_between(visits.c.first_at, visits.c.thumb_at)

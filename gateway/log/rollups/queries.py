@@ -183,8 +183,8 @@ def funnel() -> Select[Any]:
             to_int(questions > 1).label("asked_again"),
         )
         .outerjoin(feedback, feedback.c.interaction_id == row.interaction_id)
-        .where(row.visitor.is_not(None))
-        .group_by(row.tenant, row.visitor)
+        .where(row.person.is_not(None))
+        .group_by(row.tenant, row.person)
         .subquery()
     )
     reached = (func.sum(visits.c[name]).label(name) for name in (*steps, "asked_again"))

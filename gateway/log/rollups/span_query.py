@@ -17,11 +17,13 @@ def with_visitor(
     *names: str, batch_lines: bool = False
 ) -> ReadOnlyColumnCollection[str, ColumnElement[Any]]:
     """The span's rows, with `visitor`: their session. Those of one request, which may be of a
-    client that never gives a session back, are together the visitor with whom they began.
-    `batch_lines`: also those that no shopper has asked."""
+    client that never gives a session back, are together the visitor with whom they began. And
+    `person`: the visitor, or the user whom a caller without a session names. `batch_lines`: also
+    those that no shopper has asked."""
     own = func.count().over(partition_by=(column.tenant, column.session_id)) > 1
     visitor = case((own, column.session_id), else_=func.substr(column.session_id, 1, ORIGIN_DIGITS))
-    columns = (column.tenant, *(column[name] for name in names), visitor.label("visitor"))
+    person = func.coalesce(visitor, column.user_pseudonym).label("person")
+    columns = (column.tenant, *(column[name] for name in names), visitor.label("visitor"), person)
     rows = select_span(*columns) if batch_lines else of_shoppers(*columns)
     return rows.subquery().c
 

@@ -122,7 +122,8 @@ daily_photos = Table(
     **TABLE_OPTIONS,
 )
 
-# Counts of sessions. A session counts on each day on which it was active.
+# Counts of sessions, and of users of callers without one. Each counts on each day on which it was
+# active.
 daily_funnel = Table(
     "daily_funnel",
     metadata,

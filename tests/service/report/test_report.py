@@ -98,7 +98,7 @@ def test_a_tenant_s_report_is_about_nobody_else(log: Engine) -> None:
     found, tenant = figures(log, tenant="boutique"), interactions.c.tenant == "boutique"
     assert found.total["requests"] == counted(log, tenant)
     assert found.thumbs == {}, "only shoppers of the public page have voted"
-    assert found.total["sessions"] == 0
+    assert found.total["sessions"] > 0, "its users"
     page = report(log, SHANGHAI, WEEK, "boutique", "en")
     assert "boutique" in page
     assert "v1.0-qwen3vl8b" not in page

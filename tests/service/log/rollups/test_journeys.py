@@ -36,7 +36,8 @@ def add(engine: Engine, at: datetime, **columns: Any) -> Any:
     """One answered question; returns its id."""
     pairs = shoppers(next(SEEDS), at, 1e9)
     row = next(row for row, _ in pairs if row["kind"] == "ask" and row["answer"])
-    values = {**row, "asked_at": at, "tenant": "public", "user_pseudonym": None, **columns}
+    plain = {"tenant": "public", "user_pseudonym": None, "moderation": None}
+    values = {**row, "asked_at": at, **plain, **columns}
     with engine.begin() as connection:
         connection.execute(insert(interactions), values)
     return values["interaction_id"]
@@ -350,3 +351,19 @@ def test_callers_without_a_name_are_not_one_person(log: Engine) -> None:
     roll_up(log, SHANGHAI)
     (row,) = found(log, "SELECT asks, repeated, repeated_by_the_same FROM repeat_asks_by_day")
     assert tuple(map(int, row)) == (7, 6, 2)
+
+
+def test_users_of_a_shop_s_key_are_in_the_funnels_as_they_are_in_retention(log: Engine) -> None:
+    shop = {"tenant": "boutique", "session_id": None, "language": "en"}
+    first = add(log, MORNING, user_pseudonym="a" * 32, **shop)
+    add(log, MORNING + timedelta(minutes=1), user_pseudonym="a" * 32, **shop)
+    add(log, MORNING, user_pseudonym="b" * 32, **shop)
+    add(log, MORNING, **shop)  # of nobody
+    thumb(log, first, MORNING + timedelta(minutes=2))
+    roll_up(log, SHANGHAI)
+    steps = "asked, answered, asked_again, voted, thumbs_up"
+    (row,) = found(log, f"SELECT sessions, {steps} FROM session_funnel_by_day")
+    assert tuple(map(int, row)) == (2, 2, 2, 1, 1, 1)
+    (row,) = found(log, f"SELECT {steps} FROM thumb_funnel_by_day")
+    assert tuple(map(int, row)) == (2, 2, 1, 1, 1)
+    assert found(log, "SELECT visitors FROM retention_by_day") == [(2,)]
