@@ -29,7 +29,7 @@ class Price:
 def fill(connection: Connection, zone: tzinfo, price: Price | None = None) -> bool:
     """Add the missing days. Replace the days of another zone; returns whether there were any. Days
     whose rows are gone stay among them: there are counts of them. A new price holds from today on,
-    and for days that have none."""
+    and for days before that have none. Days to come have none, since it may be another one."""
     stored = {row.business_day: row for row in connection.execute(select(business_days))}
     oldest = min(stored, default=date.max)
     zone_changed = any(
@@ -54,8 +54,10 @@ def fill(connection: Connection, zone: tzinfo, price: Price | None = None) -> bo
         _update(connection, priced)
     if unnamed := [row.business_day for row in stored.values() if row.day_number is None]:
         _update(connection, [{"day": day, **_names(day)} for day in unnamed])
+    today = now.astimezone(zone).date()
+    _forget_prices_after(connection, today)
     if price is not None:
-        _set_price(connection, price, now.astimezone(zone).date())
+        _set_price(connection, price, today)
     return zone_changed
 
 
@@ -82,11 +84,19 @@ def _update(connection: Connection, rows: list[dict[str, Any]]) -> None:
     connection.execute(update(business_days).where(is_day).values(values), rows)
 
 
+def _forget_prices_after(connection: Connection, today: date) -> None:
+    """Versions before wrote them 400 days ahead."""
+    ahead = column.business_day > today, column.model_second_cost.is_not(None)
+    none = {"model_second_cost": None, "currency": None}
+    connection.execute(update(business_days).where(*ahead).values(none))
+
+
 def _set_price(connection: Connection, price: Price, today: date) -> None:
     differs = or_(
         column.model_second_cost.is_(None),
         column.model_second_cost != price.model_second_cost,
         column.currency != price.currency,
     )
-    which = or_(column.model_second_cost.is_(None), column.business_day >= today)
-    connection.execute(update(business_days).where(differs, which).values(vars(price)))
+    which = or_(column.model_second_cost.is_(None), column.business_day == today)
+    until_today = column.business_day <= today
+    connection.execute(update(business_days).where(until_today, differs, which).values(vars(price)))

@@ -307,7 +307,22 @@ def test_another_price_leaves_the_days_before_as_they_were(log: Engine) -> None:
         query = select(day.business_day, day.model_second_cost, day.currency)
         prices = {row[0]: (row[1], row[2]) for row in connection.execute(query)}
     assert prices[DAY] == (0.5, "CNY")
-    assert prices[today] == prices[today + timedelta(days=30)] == (0.1, "USD")
+    assert prices[today] == (0.1, "USD")
+
+
+def test_days_to_come_have_no_price_until_they_are_there(log: Engine) -> None:
+    today = datetime.now(SHANGHAI).date()
+    after = business_days.c.business_day > today
+    roll_up(log, SHANGHAI, price=Price(0.5, "CNY"))
+    known = business_days.c.model_second_cost.is_not(None)
+    priced = select(business_days.c.business_day).where(known)
+    with log.connect() as connection:
+        assert list(connection.scalars(priced)) == [today]
+    with log.begin() as connection:  # as a version before has left them
+        connection.execute(update(business_days).where(after).values(model_second_cost=0.5))
+    roll_up(log, SHANGHAI)  # and the setting is gone
+    with log.connect() as connection:
+        assert list(connection.scalars(priced)) == [today]
 
 
 def test_days_have_numbers_weeks_and_months_also_those_of_an_older_calendar(log: Engine) -> None:
