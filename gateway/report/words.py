@@ -85,7 +85,8 @@ _WORDS = {
     "style": ("搭配", "style"),
     "use": ("用途", "use"),
     "identify": ("这是什么", "what it is"),
-    "": ("卡片与匹配", "cards and matches"),
+    # Rows of who was erased lose their intent, and keep their cost.
+    "": ("卡片、匹配和已删除的提问", "cards, matches, erased questions"),
     "question": ("提问", "question"),
     "image": ("图片", "photo"),
     "answer": ("回答", "answer"),

@@ -8,8 +8,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, delete, func, select, update
 
+from gateway.log.redaction import WITHOUT_PERSON
 from gateway.log.rollups.business_time import day_span
 from gateway.log.rollups.calendar import Price
 from gateway.log.rollups.roll_up import roll_up
@@ -102,6 +103,18 @@ def test_a_tenant_s_report_is_about_nobody_else(log: Engine) -> None:
     page = report(log, SHANGHAI, WEEK, "boutique", "en")
     assert "boutique" in page
     assert "v1.0-qwen3vl8b" not in page
+
+
+def test_what_has_no_intent_is_called_what_it_is(log: Engine) -> None:
+    row = interactions.c
+    with log.begin() as connection:  # all questions are of somebody who was erased
+        which = row.kind == "ask"
+        connection.execute(update(interactions).where(which).values(WITHOUT_PERSON))
+        connection.execute(delete(interactions).where(row.kind.in_(("card", "match"))))
+    roll_up(log, SHANGHAI)
+    page = report(log, SHANGHAI, WEEK, None, "en")
+    assert "<td>cards, matches, erased questions</td>" in page
+    assert "<td>卡片、匹配和已删除的提问</td>" in report(log, SHANGHAI, WEEK, None, "zh")
 
 
 def test_a_page_needs_nothing_else_and_its_charts_are_well_formed(log: Engine) -> None:
