@@ -67,7 +67,9 @@ def _shown(value: Any) -> str:
         return "NULL"
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, float | Decimal):  # a sum is a Decimal on servers, an int in SQLite
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return str(int(value))  # a sum is a Decimal on servers, an int in SQLite
+    if isinstance(value, float | Decimal):
         return f"{float(value):.10g}"
     return printable(str(value))
 

@@ -96,6 +96,12 @@ def test_a_query_cannot_write(database_url: str, engine: Engine) -> None:
     fill(engine, 1)  # and who comes after it can
 
 
+def test_a_sum_is_shown_whole_on_every_database(engine: Engine) -> None:
+    query = "SELECT SUM(n) AS n, SUM(n) / 8.0 AS part, 0.0 AS none FROM"
+    found = answer(engine, f"{query} (SELECT 12345678901 AS n UNION ALL SELECT 3) AS both_of_them")
+    assert found.splitlines()[1].split() == ["12345678904", "1543209863", "0"]
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = seeded(f"sqlite:///{Path(folder) / 'log.db'}")
