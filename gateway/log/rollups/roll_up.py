@@ -220,7 +220,8 @@ def _delete_counts(connection: Connection, zone: tzinfo) -> None:
                 spans = rollup.spans(since, since + 2 * DAY, zone)
                 first = next(span for span in spans if span.starts_at >= since)
                 if "starts_at" in table.c:
-                    outdated = table.c.starts_at >= first.starts_at
+                    # Also the one that reaches into the first, where zones differ by half an hour.
+                    outdated = table.c.starts_at > first.starts_at - HOUR
                 else:
                     outdated = table.c.business_day >= first.day
             connection.execute(delete(table).where(outdated))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from sqlalchemy import Engine, Row, func, insert, select, text, update
 from gateway.cli.stats import summary
 from gateway.config import Settings
 from gateway.log.rollups import pending_spans, retention
-from gateway.log.rollups.business_time import day_span
+from gateway.log.rollups.business_time import HOUR, day_span
 from gateway.log.rollups.calendar import Price
 from gateway.log.rollups.countable import ASKED, MONTHS, move_forward, state
 from gateway.log.rollups.roll_up import ALL_ROLLUPS, HOURLY, ROLLUP_TABLES, roll_up
@@ -25,6 +26,7 @@ from loadtest.seeding.shoppers import shoppers
 from tests.support.migrating import migrate
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
+KOLKATA = ZoneInfo("Asia/Kolkata")  # half an hour from whole ones
 NOW = datetime.now(UTC)
 OLD = NOW - timedelta(days=45)
 
@@ -166,6 +168,23 @@ def test_another_zone_loses_nothing_of_months_that_are_gone(
         seen = select(hourly_usage.c.business_day, hourly_usage.c.starts_at)
         since = connection.execute(seen.where(hourly_usage.c.starts_at >= october)).all()
     assert all(row.starts_at.astimezone(BERLIN).date() == row.business_day for row in since)
+
+
+@pytest.mark.parametrize("zones", [(SHANGHAI, KOLKATA), (KOLKATA, SHANGHAI)])
+def test_hours_of_a_zone_with_half_hours_do_not_reach_into_those_of_another(
+    database_url: str, engine: Engine, zones: tuple[ZoneInfo, ZoneInfo]
+) -> None:
+    migrate(database_url)
+    november = datetime(2026, 11, 1, tzinfo=UTC)
+    fill(engine, 200, days=1, begin=november - timedelta(hours=12))
+    roll_up(engine, zones[0])
+    move_forward(engine, MONTHS, november)
+    roll_up(engine, zones[1])
+    with engine.connect() as connection:
+        query = select(hourly_usage.c.starts_at).distinct().order_by("starts_at")
+        begins = connection.scalars(query).all()
+    assert begins[0] < november < begins[-1]
+    assert all(later - earlier >= HOUR for earlier, later in pairwise(begins))
 
 
 def test_another_zone_loses_no_day_that_has_lost_some_of_its_content(
