@@ -36,6 +36,12 @@ def words(length: int) -> TypeEngine[str]:
     return sa.String(length).with_variant(of_a_server, *SERVERS)
 
 
+def exact_words(length: int) -> TypeEngine[str]:
+    """The same, compared letter by letter."""
+    of_a_server = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    return sa.String(length).with_variant(of_a_server, *SERVERS)
+
+
 def counts(*names: str) -> list[sa.Column[int]]:
     """How many, never absent."""
     return [sa.Column(name, sa.BigInteger(), nullable=False) for name in names]

@@ -71,6 +71,12 @@ def undo_alter(table: str, *, drop: Sequence[str] = (), index: Sequence[str] = (
         op.drop_column(table, name)
 
 
+def modify(table: str, column: Column[Any]) -> None:
+    """Another collation of a column. A file has none: it compares byte by byte."""
+    if _on_a_server():
+        op.execute(f"ALTER TABLE {table} MODIFY COLUMN {_definition(column)}")
+
+
 def view(name: str, query: str) -> None:
     """A view, or another one under its name: may be run again."""
     op.execute(f"DROP VIEW IF EXISTS {name}")

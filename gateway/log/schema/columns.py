@@ -119,11 +119,11 @@ def code(length: int) -> String:
 
 
 def words(length: int) -> String:
-    """A column for a few words in any language, to group by."""
+    """A column for a few words in any language, to group by: compared letter by letter, as SQLite
+    does. To `utf8mb4_unicode_ci` all emoji are the same."""
     plain = String(length)
-    return plain.with_variant(
-        mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_unicode_ci"), *MYSQL
-    )
+    exact = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    return plain.with_variant(exact, *MYSQL)
 
 
 def unicode_text() -> Text:

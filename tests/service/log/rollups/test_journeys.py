@@ -197,6 +197,20 @@ def test_questions_count_for_the_product_that_a_card_of_the_day_names(log: Engin
     ]
 
 
+def test_kinds_are_told_apart_letter_by_letter(log: Engine) -> None:
+    kinds = ("🎒", "👗", "バッグ", "ハッグ", "café", "cafe")
+    for number, kind in enumerate(kinds):
+        card = {"kind": "card", "question_hash": None, "intent": None, "product_kind": kind}
+        add(log, MORNING, image_digest=f"{number:064}", **card)
+        add(log, MORNING, image_digest=f"{number:064}", intent="price")
+    roll_up(log, SHANGHAI)
+    query = "SELECT product_kind, intent, cards + asks FROM products_by_day"
+    assert {tuple(row) for row in found(log, query)} == {
+        (kind, intent, 1) for kind in kinds for intent in ("", "price")
+    }
+    assert found(log, "SELECT COUNT(*) FROM interactions WHERE product_kind = '🎒'") == [(1,)]
+
+
 def test_an_erasure_takes_the_kinds_of_a_person_s_cards_along_and_counts_anew(log: Engine) -> None:
     card = {"kind": "card", "question_hash": None, "intent": None, "product_kind": "奖杯"}
     mine = add(log, MORNING, image_digest="1" * 64, **card)
