@@ -46,7 +46,7 @@ async def first_piece(
             check()
             return await anext(pieces)
     except TimeoutError:
-        if time.monotonic() - started_at >= silence_s:
+        if time.monotonic() - max(started_at, last_byte_at()) >= silence_s:
             raise UpstreamError("silent") from None
         return None
     finally:
