@@ -11,6 +11,7 @@ from contract.completion import CompletionRequest
 from contract.errors import DeadlineExceeded, NoReplica, Overloaded, ReplicaFailed
 from contract.products.calibration import NOT_CALIBRATED, Calibration
 from contract.render import AnswerPiece
+from contract.response import Finished
 from contract.wire import PRIORITY_HEADER, Priority
 from gateway.errors import RateLimited
 from gateway.pool.balancer import choose_replica, choose_revision
@@ -96,8 +97,7 @@ class Pool:
 
     def calibration(self, revision: str) -> Calibration:
         """What the probabilities of a revision are worth, as its replicas tell."""
-        served = (each.served for each in self.replicas if each.served is not None)
-        told = (each.calibration for each in served if each.revision == revision)
+        told = (r.served.calibration for r in self.replicas if r.served and r.revision == revision)
         return next(told, NOT_CALIBRATED)
 
     def choose_revision(self, sticky_id: str) -> str:
@@ -156,9 +156,10 @@ class Pool:
                         if doubts:
                             self._ejections.blame(doubts, self.replicas)
                             doubts.clear()
+                        # Before it is passed on: nobody reads behind the end.
+                        if isinstance(piece, Finished) and priority == "interactive":
+                            self._recovery.answered(time.monotonic() - acquired_at)
                         yield piece
-                if priority == "interactive":
-                    self._recovery.answered(time.monotonic() - acquired_at)
                 return
             except NotBegunError:
                 continue  # nothing was done: this is no try, and needs no retry budget
