@@ -178,6 +178,7 @@ class Pool:
         if time.monotonic() >= deadline:
             raise DeadlineExceeded
         if full_for_s:
+            self._metrics.shed.inc()
             raise self._overloaded(revision, priority, min(full_for_s))
         raise ReplicaFailed if tries else self.no_replica()
 
