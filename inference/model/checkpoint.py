@@ -87,7 +87,8 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
         "vision_config": settings.vision_attention,
     }
     plan = _plan(settings, config, dtype, device, image_processor)
-    options: dict[str, Any] = {}
+    # Other files of weights are no part of the revision. They are pickles, and not fetched either.
+    options: dict[str, Any] = {"use_safetensors": True}
     if settings.quantisation != "none":
         options["quantization_config"] = quantisation_config(settings.quantisation, dtype)
     try:
