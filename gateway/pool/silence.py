@@ -20,6 +20,7 @@ class SilenceWatch:
         on_silence: Callable[[], None],
     ) -> None:
         self.silent = False
+        self._silent_since = 0.0
         self._silence_s = silence_s
         self._last_byte_at = last_byte_at
         self._try_it = try_it
@@ -38,7 +39,10 @@ class SilenceWatch:
             del self._asked_at[name]
 
     def check(self) -> None:
-        """To be called often, while its health check is good."""
+        """To be called often, while its health check is good. A byte for anybody ends the silence,
+        whatever becomes of trials."""
+        if self.silent and self._last_byte_at() > self._silent_since:
+            self.silent = False
         if self._trial is None and (self.silent or self._seems_silent()):
             self._trial = asyncio.create_task(self._try())
 
@@ -58,6 +62,7 @@ class SilenceWatch:
             if silent and not self.silent and not self._seems_silent():
                 return  # it was busy: meanwhile it answers others, or was asked nothing
             if silent and not self.silent:
+                self._silent_since = time.monotonic()
                 self._on_silence()
             self.silent = silent
         finally:

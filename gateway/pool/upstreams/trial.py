@@ -4,6 +4,7 @@ engine works; its health check may be answered by another process."""
 import asyncio
 
 from contract.completion import CompletionRequest, Sampling, Turn
+from gateway.pool.http.blame import FULL
 from gateway.pool.http.connection import UpstreamError
 from gateway.pool.http.connection_pool import ConnectionPool
 from gateway.pool.upstreams.question import body_of
@@ -29,8 +30,10 @@ async def answers(
             asyncio.timeout(within_s),
             connections.request("POST", "/v1/chat/completions", headers, body) as response,
         ):
+            if response.status != 200:
+                return response.status in FULL  # it has no room for a question more
             async for _ in response.chunks():
-                return response.status == 200
+                return True
             return False
     except (TimeoutError, UpstreamError):
         return False

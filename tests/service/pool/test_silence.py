@@ -93,6 +93,23 @@ def test_a_server_that_is_slow_for_once_stays_ready(
     assert ready(gateway)
 
 
+def test_a_server_that_has_no_room_for_the_trial_is_not_silent(
+    start_gateway: Start, server: ForeignReplica
+) -> None:
+    gateway = start_gateway(upstreams=upstreams(server), **SETTINGS)
+    states: list[bool] = []
+    with ThreadPoolExecutor() as pool:
+        server.stopped = True
+        waiting = pool.submit(post, gateway, chat("what?", photo()))
+        wait_until("asked", lambda: server.calls)
+        server.refuse = {"message": "Rate limit reached", "code": 429}
+        wait_until("tried again and again", lambda: len(server.calls) > 2)
+        states += [ready(gateway) for _ in range(20)]
+        server.stopped, server.refuse = False, None
+        assert text_of(waiting.result()) == "看起来是皮革"
+    assert all(states)
+
+
 def test_who_is_asked_nothing_is_not_silent(start_gateway: Start, server: ForeignReplica) -> None:
     gateway = start_gateway(upstreams=upstreams(server), **SETTINGS)
     text_of(post(gateway, chat("what?", photo())))
