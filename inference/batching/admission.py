@@ -98,7 +98,8 @@ class Admission:
         else:
             self._keeps_slot = None
         without_s = min(now - self._lane_last_had_slot, self._lane.longest_wait_s(now))
-        return passes.slots > 1 and without_s >= STARVED_S
+        may_run = self._limits.share > 0  # else it would hold the slot and do nothing with it
+        return may_run and passes.slots > 1 and without_s >= STARVED_S
 
     def _lane_may_begin(self, passes: Passes) -> bool:
         with self._lock:

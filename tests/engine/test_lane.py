@@ -320,6 +320,26 @@ async def test_where_shoppers_take_all_slots_the_lane_gets_one_now_and_then(
     assert max(had) == 1
 
 
+async def test_a_lane_without_any_time_takes_no_slot_from_shoppers(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "STARVED_S", 0.0)
+    had: list[int] = []
+
+    def note(_: Step) -> None:
+        had.append(len(running._rows) - running._rows.shoppers)
+
+    with engine(model, lane=LaneLimits(share=0)) as running:
+        async with crowd(running, model, 3 * SLOTS), asyncio.timeout(20):
+            await until(lambda: running._waiting.shoppers_waiting > SLOTS, "shoppers wait")
+            with recorded(running._passes, "run", note):
+                (waits,) = asking(running, model, [line(model, "?", max_tokens=30)])
+                await until(lambda: running._waiting.lane_waiting or waits.done(), "it waits")
+                await asyncio.gather(*asking(running, model, [ask(model, "!")] * SLOTS))
+                assert max(had) == 0
+        assert isinstance(await waits, tuple)
+
+
 async def test_a_prompt_of_the_lane_is_read_in_parts_and_after_shoppers(model: Model) -> None:
     """Long prompts of both: no pass reads more of the lane's than its budget, none reads both, and
     none reads the lane's while a shopper's waits to be read."""
