@@ -44,7 +44,11 @@ class TokenLogprob:
         """From OpenAI's form; raises LookupError or TypeError."""
         top = tuple(cls.read(other) for other in value.get("top_logprobs", ()))
         data = value["bytes"]
-        return cls(value["token"].encode() if data is None else bytes(data), value["logprob"], top)
+        if data is None:
+            data = value["token"].encode()
+        elif not isinstance(data, list):  # of a number, `bytes` makes so many
+            raise TypeError("bytes are no list")
+        return cls(bytes(data), value["logprob"], top)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ _TOO_LONG = re.compile(
 # What a server may name as the reason, and is no other server's word for something else.
 _FIELDS = frozenset(ChatRequest.model_fields) - {"messages", "model", "response_format"}
 _OUR_FIELD = re.compile(r"[a-z_]+(\.[a-z0-9_]+)*")
-MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError)
 
 
 def error_object(body: bytes) -> dict[str, Any]:

@@ -108,6 +108,8 @@ def _served_model(model: dict[str, Any], revision: str, calibration: Calibration
     if not (revision.isascii() and revision.isprintable() and 0 < len(revision) <= 64):
         raise ValueError("not a revision")
     public = {name: model[name] for name in _PUBLIC_FIELDS if name in model}
+    # It is passed on, and JSON may be read that nothing can write: half a character, infinity.
+    json.dumps(public, ensure_ascii=False, allow_nan=False).encode()
     public.setdefault("name", public_name(model["id"]))
     # What strict clients cannot do without; some servers leave it out.
     always = {"id": MODEL_ALIAS, "object": "model", "created": 0, "owned_by": "shopsight"}

@@ -128,7 +128,17 @@ async def test_one_that_is_not_ready_is_told_apart_from_a_late_one(said: bytes) 
 
 
 @pytest.mark.parametrize(
-    "listing", [b"", b"nonsense", b"[]", b'{"data": []}', b'{"data": [7]}', b"[" * 100_000]
+    "listing",
+    [
+        b"",
+        b"nonsense",
+        b"[]",
+        b'{"data": []}',
+        b'{"data": [7]}',
+        b"[" * 100_000,
+        b'{"data": [{"id": "m", "created": 1e999}]}',
+        b'{"data": [{"id": "m", "owned_by": "\\ud83d"}]}',
+    ],
 )
 async def test_a_list_of_models_that_is_none_is_not_ready(listing: bytes) -> None:
     async with server(says(head(2) + b"ok", listing)) as (connections, _):

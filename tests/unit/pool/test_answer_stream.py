@@ -88,3 +88,28 @@ async def test_what_breaks_off_is_not_finished(end: bytes) -> None:
 async def test_without_a_reason_nobody_knows_whether_it_is_finished() -> None:
     with pytest.raises(UpstreamError):
         await pieces(said("皮"), COUNTED, DONE)
+
+
+LARGE = int("1" + "0" * 400)
+
+
+@pytest.mark.parametrize(
+    "token", [{"bytes": 300_000_000}, {"bytes": 10**15}, {"bytes": "hi"}, {"logprob": -LARGE}]
+)
+async def test_what_is_no_token_is_garbage_and_takes_no_memory(token: dict[str, Any]) -> None:
+    listed = {"token": "hi", "bytes": [104, 105], "logprob": -0.5, **token}
+    choice = {
+        "delta": {"content": "hi"},
+        "finish_reason": "stop",
+        "logprobs": {"content": [listed]},
+    }
+    with pytest.raises(UpstreamError) as caught:
+        await pieces(event({"choices": [choice]}), DONE, logprobs=True)
+    assert caught.value.kind == "garbage"
+
+
+@pytest.mark.parametrize("count", [float("inf"), LARGE])
+async def test_a_count_that_no_number_holds_is_garbage(count: float) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        await pieces(said("hi", "stop"), event({"choices": [], "usage": {"prompt_tokens": count}}))
+    assert caught.value.kind == "garbage"
