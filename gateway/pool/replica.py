@@ -58,7 +58,7 @@ class Replica:
         self._connections = ConnectionPool(url)
         # Probes have their own: an answered probe must not count as a sign that questions are
         # answered. A replica that is slow to accept the connection is late, not down.
-        self._probe_connections = ConnectionPool(url, connect_timeout_s=None)
+        self._probe_connections = ConnectionPool(url, bounds_connecting=False)
         self._metrics = metrics
         self._silence_s = silence_s
         self._salts = salts

@@ -14,6 +14,9 @@ from gateway.pool.http.connection import Connection, UpstreamError
 
 # A replica in the same network accepts a connection in microseconds, or is not there.
 CONNECT_TIMEOUT_S = 1.0
+# A server with a certificate is elsewhere: its name is looked up, and the handshake takes two more
+# round trips. Less than REPLICA_SILENCE_S, after which it would count as hung.
+TLS_CONNECT_TIMEOUT_S = 4.0
 # A line of a batch may wait in silence for half an hour. Whether the other machine is still there
 # is asked after 30 s, and then every 10 s. After 3 without an answer the connection fails.
 KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
@@ -26,8 +29,8 @@ STALE_LOSS_S = 0.05
 
 
 class ConnectionPool:
-    def __init__(self, url: str, connect_timeout_s: float | None = CONNECT_TIMEOUT_S) -> None:
-        """`connect_timeout_s`: None leaves the time limit for connecting to the caller."""
+    def __init__(self, url: str, *, bounds_connecting: bool = True) -> None:
+        """`bounds_connecting`: False leaves the time limit for connecting to the caller."""
         parts = urlsplit(url)
         self._tls = _tls_context() if parts.scheme == "https" else None
         self._host = parts.hostname or ""
@@ -35,7 +38,8 @@ class ConnectionPool:
         self._base_path = parts.path
         self._netloc = parts.netloc.rpartition("@")[2]
         self._idle: deque[Connection] = deque()
-        self._connect_timeout_s = connect_timeout_s
+        usual_s = TLS_CONNECT_TIMEOUT_S if self._tls else CONNECT_TIMEOUT_S
+        self._connect_timeout_s = usual_s if bounds_connecting else None
         self._closed = False
         self.last_byte_at = time.monotonic()
         """When the replica last sent a byte of a body, over any of these connections."""

@@ -313,6 +313,24 @@ async def test_nobody_there_is_told_soon() -> None:
     assert error.value.kind == "connect"
 
 
+async def test_a_handshake_may_take_longer_than_a_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection_pool, "CONNECT_TIMEOUT_S", 0.05)
+
+    async def hesitates(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        await asyncio.sleep(0.3)
+        writer.close()
+
+    server = await asyncio.start_server(hesitates, "127.0.0.1", 0)
+    pool = ConnectionPool(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    with pytest.raises(UpstreamError, match="Connection") as error:  # waited for, and gone
+        await ask(pool)
+    assert error.value.kind == "connect"
+    server.close()
+
+
 async def test_the_head_of_an_answer_is_no_sign_of_life_and_its_body_is() -> None:
     """vLLM sends the head before its engine has seen the question."""
     go_on = asyncio.Event()

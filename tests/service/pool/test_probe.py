@@ -40,7 +40,7 @@ async def server(answer: Answer) -> AsyncIterator[tuple[ConnectionPool, list[str
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     connections = ConnectionPool(
-        f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/base", connect_timeout_s=None
+        f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/base", bounds_connecting=False
     )
     try:
         yield connections, paths
