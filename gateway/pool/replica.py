@@ -149,7 +149,7 @@ class Replica:
                 if piece is None:
                     raise UnavailableError("late")
                 first_piece_at = now = time.monotonic()
-                if not in_lane:
+                if not in_lane and not self._connections.closed:
                     self._metrics.observe_first_byte(self.url, first_piece_at - started_at)
                 while piece is not None:
                     if isinstance(piece, Delta):

@@ -204,4 +204,5 @@ class Engine:
             self._passes.put_all_back()
         else:
             self._passes.fail_all(Overloaded())
+        self._metrics.record_state(self._model, self._rows, self._waiting)
         time.sleep(FAILED_STEP_PAUSE_S)

@@ -73,6 +73,24 @@ async def test_a_question_that_breaks_fails_alone(
         assert result == (InternalError if index in (2, 5, 11) else wanted)
 
 
+async def test_after_a_step_that_failed_nothing_is_shown_as_in_flight(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine(model) as running:
+        slots_used = running._metrics._slots_used._value
+
+        def breaks(*_: int) -> None:
+            if slots_used.get():
+                monkeypatch.undo()
+                raise RuntimeError("a step that failed")
+
+        plan = running._rows.plan
+        monkeypatch.setattr(running._rows, "plan", lambda *bounds: breaks() or plan(*bounds))
+        asked = ask(model, "what?", max_tokens=200)
+        assert await answered(running, model, asked) is InternalError
+    assert slots_used.get() == 0
+
+
 async def test_out_of_memory_shrinks_the_batch_and_loses_nobody(
     model: Model, failing: Failing, expected: list[Result]
 ) -> None:

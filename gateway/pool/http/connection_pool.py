@@ -40,7 +40,7 @@ class ConnectionPool:
         self._idle: deque[Connection] = deque()
         usual_s = TLS_CONNECT_TIMEOUT_S if self._tls else CONNECT_TIMEOUT_S
         self._connect_timeout_s = usual_s if bounds_connecting else None
-        self._closed = False
+        self.closed = False
         self.last_byte_at = time.monotonic()
         """When the replica last sent a byte of a body, over any of these connections."""
 
@@ -78,7 +78,7 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Close idle connections now, and those in use once they are released."""
-        self._closed = True
+        self.closed = True
         for connection in self._idle:
             connection.close()
 
@@ -110,7 +110,7 @@ class ConnectionPool:
         self.last_byte_at = time.monotonic()
 
     def _on_idle(self, connection: Connection) -> None:
-        if self._closed:
+        if self.closed:
             connection.close()
         else:
             self._idle.append(connection)

@@ -1,6 +1,7 @@
 """A name with several addresses is several replicas, and they come and go. The name server is the
 hosts file, in a mount namespace of the gateway's own."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -10,15 +11,19 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
 from gateway.cli.embedded import free_port
 from gateway.pool.addresses import resolve
+from tests.service.pool.test_lane import ask as ask_pool
+from tests.service.pool.test_lane import started
 from tests.support.asking import chat, post, text_of
 from tests.support.load import PHOTOS
 from tests.support.migrating import migrate
 from tests.support.missing import missing
 from tests.support.servers import Server, program, running, wait_until
 from tests.support.stub_process import stub_process
+from tests.support.stub_replica import StubReplica
 
 NAME = "inference.test"
 IN_NAMESPACE = 'mount --bind "$0" /etc/hosts && exec "$@"'
@@ -109,3 +114,19 @@ async def test_a_url_becomes_one_for_each_address() -> None:
     assert await resolve("https://models.example/base") == ["https://models.example/base"]
     assert await resolve("http://[::1]:8081") == ["http://[::1]:8081"]
     assert await resolve("http://no-such-host.invalid:1") == []
+
+
+async def test_nothing_is_shown_of_a_replica_that_is_gone_though_it_still_answers(
+    stub: StubReplica,
+) -> None:
+    registry = CollectorRegistry()
+    stub.held = {"slowly"}
+    async with started(stub, registry=registry) as pool:
+        waiting = asyncio.create_task(ask_pool(pool, "slowly"))
+        while not stub.calls:  # noqa: ASYNC110 - another thread's
+            await asyncio.sleep(0.01)
+        pool.replicas[0].close()
+        stub.held.clear()
+        assert "slowly" in await waiting
+        name = "gateway_pool_first_byte_seconds_count"
+        assert registry.get_sample_value(name, {"replica": stub.url}) is None
