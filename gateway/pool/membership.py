@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from gateway.pool.addresses import resolve
+from gateway.pool.addresses import replica_name, resolve
 from gateway.pool.places import Places
 from gateway.pool.replica import Replica
 from gateway.pool.settings import PoolSettings
@@ -29,6 +29,7 @@ class Membership:
         on_probed: Callable[[], None],
     ) -> None:
         self.replicas: list[Replica] = []
+        self._unresolved: set[str] = set()
         self._settings = settings
         self._metrics = metrics
         self._on_probed = on_probed
@@ -63,6 +64,11 @@ class Membership:
         upstream_of = {url: upstream for upstream, urls in pairs for url in urls}
         # A failed look-up must not empty the pool: replicas of an unresolved name are kept.
         unresolved = {upstream.url for upstream, urls in pairs if not urls}
+        if unresolved != self._unresolved:
+            fields = {"names": sorted(map(replica_name, unresolved))}
+            level = logging.WARNING if unresolved else logging.INFO
+            log.log(level, "replicas without an address", extra={"fields": fields})
+        self._unresolved = unresolved
         kept = [
             replica
             for replica in self.replicas

@@ -2,6 +2,7 @@
 hosts file, in a mount namespace of the gateway's own."""
 
 import asyncio
+import logging
 import subprocess
 import sys
 import time
@@ -14,7 +15,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.cli.embedded import free_port
+from gateway.pool import membership
 from gateway.pool.addresses import resolve
+from gateway.pool.settings import PoolSettings
+from gateway.pool.telemetry import PoolMetrics
+from gateway.pool.upstreams.salts import Salts
 from tests.service.pool.test_lane import ask as ask_pool
 from tests.service.pool.test_lane import started
 from tests.support.asking import chat, post, text_of
@@ -130,3 +135,24 @@ async def test_nothing_is_shown_of_a_replica_that_is_gone_though_it_still_answer
         assert "slowly" in await waiting
         name = "gateway_pool_first_byte_seconds_count"
         assert registry.get_sample_value(name, {"replica": stub.url}) is None
+
+
+async def test_a_name_without_an_address_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    addresses: dict[str, list[str]] = {}
+
+    async def look_up(url: str) -> list[str]:
+        return addresses.get(url, [])
+
+    monkeypatch.setattr(membership, "resolve", look_up)
+    caplog.set_level(logging.INFO, membership.__name__)
+    urls = ("http://one:81", "http://two:81")
+    settings, metrics = PoolSettings(replicas=urls), PoolMetrics(CollectorRegistry())
+    members = membership.Membership(settings, metrics, 1.0, Salts(""), lambda: None)
+    for found in ([], [], [urls[1]], list(urls), list(urls)):
+        addresses.update({url: ["http://127.0.0.1:9"] for url in found})
+        await members._resolve_names()
+    await members.close()
+    told = [(record.levelname, record.__dict__["fields"]["names"]) for record in caplog.records]
+    assert told == [("WARNING", ["one:81", "two:81"]), ("WARNING", ["one:81"]), ("INFO", [])]
