@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contract import errors
 from contract.errors import ClientError, ShopsightError
 from contract.http import MAX_BODY_BYTES, json_error, request_id
-from contract.process.heads import TimedHeads
+from contract.process.arrivals import TimedArrivals
 from contract.process.unchunked import send_unchunked
 from contract.text.language import preferred_language
 
@@ -55,7 +55,7 @@ class UnsupportedTransferEncoding(ClientError):
     zh = "传输编码仅支持 chunked。"
 
 
-class HttpProtocol(TimedHeads):
+class HttpProtocol(TimedArrivals):
     """`curl --http2` and the JDK's client offer HTTP/2 with each request, which may be passed over
     (RFC 9110, 7.8). The parser takes what is behind such a head for another protocol's, and the
     body would be lost."""
@@ -89,7 +89,7 @@ class HttpProtocol(TimedHeads):
             self._refuse_in_turn(self._fault or errors.BadRequest())
         if self.cycle is not None and self.cycle.more_body and len(self.cycle.body) > UNREAD_BYTES:
             self.flow.pause_reading()
-        self.watch_head()
+        self.watch(len(data))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -114,6 +114,7 @@ def load_replica(settings: Settings, end: End) -> Replica:
     )
     schemas = SchemaTrials(model.vocabulary.packed())
     decoder = PhotoDecoder(settings.image_helpers)
+    slots = model.plan.slots
     return Replica(
         model,
         engine,
@@ -121,6 +122,7 @@ def load_replica(settings: Settings, end: End) -> Replica:
         schemas,
         decoder,
         {"interactive": settings.default_deadline_ms, "batch": settings.batch_deadline_ms},
+        {"interactive": settings.queue_limit + slots, "batch": settings.batch_queue_limit + slots},
         settings.max_step_s,
         end,
     )

@@ -2,16 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
+from contract.errors import Overloaded
 from contract.pixels.decoder import PhotoDecoder
 from contract.wire import Priority
 from inference.batching.engine import Engine
 from inference.batching.job import Job
+from inference.batching.lane import BatchLaneFull
 from inference.batching.watch import End, watch
 from inference.model.model import Model
 from inference.schema_trials import SchemaTrials
@@ -30,15 +34,30 @@ class Replica:
     decoder: PhotoDecoder
     deadlines_ms: Mapping[Priority, int]
     """Of questions that come without one."""
+    most_preparing: Mapping[Priority, int]
+    """Questions on their way to the queue, of each lane."""
     max_step_s: float
     end: End
     """Called when the engine has failed for good: it ends the process."""
+    _preparing: Counter[Priority] = field(default_factory=Counter, init=False)
     _warm: bool = field(default=False, init=False)
     _watch: asyncio.Task[None] | None = field(default=None, init=False)
 
     @property
     def ready(self) -> bool:
         return self._warm and not self.engine.has_failed
+
+    @contextmanager
+    def room_to_prepare(self, lane: Priority) -> Iterator[None]:
+        """While a question's body and photos are read. Raises Overloaded or BatchLaneFull: no more
+        are read than could wait, since they take memory, too."""
+        if self._preparing[lane] >= self.most_preparing[lane]:
+            raise BatchLaneFull if lane == "batch" else Overloaded
+        self._preparing[lane] += 1
+        try:
+            yield
+        finally:
+            self._preparing[lane] -= 1
 
     async def warm_up(self) -> None:
         """Start the engine and answer one question about a blank photo. The first answer is slow,

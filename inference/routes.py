@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contract import render
 from contract.attempts import attempt_of
+from contract.completion import CompletionRequest
 from contract.errors import ClientError, DeadlineExceeded, ModelNotFound
 from contract.forms import MODEL_ALIAS
 from contract.http import EventStream, check_media_type, read_body, request_id
@@ -22,7 +23,7 @@ from contract.wire import priority_of
 from inference.batching.engine import not_begun
 from inference.batching.job import Job
 from inference.departure import while_present
-from inference.preparing import prepare
+from inference.preparing import Prepared, prepare
 from inference.replica import Replica
 from inference.telemetry import Preparing
 
@@ -47,25 +48,18 @@ async def _answered(request: Request, replica: Replica, preparing: Preparing) ->
     if not replica.ready:
         raise not_begun()
     check_media_type(request, "application/json")
-    # Of a gateway's question nothing is left to change.
-    asked = canonical_request(parse_completion((await read_body(request)).data))
-    facts = replica.model.facts
-    if asked.model not in (MODEL_ALIAS, facts.name, facts.revision):
-        raise ModelNotFound("model")
     header = request.headers.get("x-deadline-ms", "")
     valid = header.isdecimal() and len(header) < 9
     priority = priority_of(request.headers)
     budget_ms = int(header) if valid else replica.deadlines_ms[priority]
     deadline = time.monotonic() + budget_ms / 1000
-    namespace = request.headers.get("x-cache-namespace", "")
     try:
-        async with asyncio.timeout(budget_ms / 1000):
-            attempt = attempt_of(request.headers)
-            ready = await while_present(request, prepare(replica, asked, namespace, attempt))
+        with replica.room_to_prepare(priority):
+            async with asyncio.timeout(budget_ms / 1000):
+                asked, ready = await _prepared(request, replica)
     except TimeoutError:
         raise DeadlineExceeded from None
-    except ClientError as error:
-        raise asked.placed(error) from None
+    facts = replica.model.facts
     asker = request_id(request.headers)
     grammar, began_at = ready.grammar, preparing.began_at
     job = Job(ready.prompt, ready.sampling, deadline, priority, grammar, asker, asked_at=began_at)
@@ -83,6 +77,20 @@ async def _answered(request: Request, replica: Replica, preparing: Preparing) ->
         return JSONResponse(answer, headers=headers)
     body = render.stream(pieces, frame, asked, language_of(asked.question))
     return EventStream(body, headers)
+
+
+async def _prepared(request: Request, replica: Replica) -> tuple[CompletionRequest, Prepared]:
+    # Of a gateway's question nothing is left to change.
+    asked = canonical_request(parse_completion((await read_body(request)).data))
+    facts = replica.model.facts
+    if asked.model not in (MODEL_ALIAS, facts.name, facts.revision):
+        raise ModelNotFound("model")
+    namespace = request.headers.get("x-cache-namespace", "")
+    try:
+        work = prepare(replica, asked, namespace, attempt_of(request.headers))
+        return asked, await while_present(request, work)
+    except ClientError as error:
+        raise asked.placed(error) from None
 
 
 @router.api_route("/v1/models", methods=READS)

@@ -1,15 +1,16 @@
 """Straight at the gateway, without a proxy: a head that never ends, by length or by time, ties
-nothing up, and nobody else notices."""
+nothing up, and nobody else notices. Nor does a body that never comes."""
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from http.client import HTTPResponse
 
 import pytest
 
-from contract.process import heads
+from contract.process import arrivals
 from tests.support.asking import chat, photo, post
 from tests.support.servers import wait_until
 from tests.support.stub_replica import StubReplica
@@ -45,7 +46,8 @@ def gateway(start_gateway: Callable[..., str], stub: StubReplica) -> str:
 
 @pytest.fixture
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "HEAD_S", 0.5)
+    monkeypatch.setattr(arrivals, "HEAD_S", 0.5)
+    monkeypatch.setattr(arrivals, "BODY_S", 0.5)
 
 
 @pytest.mark.usefixtures("_soon")
@@ -100,4 +102,42 @@ def test_a_large_body_does_not_count_as_a_head(gateway: str) -> None:
     head = HALF + b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
     with connected(gateway) as client:
         client.sendall(head + body)
+        assert answer_of(client) == (400, "invalid_json")
+
+
+BODY = b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+SIZED = BODY + b"Content-Length: 200000\r\n\r\n"
+CHUNKED = BODY + b"Transfer-Encoding: chunked\r\n\r\n"
+REFUSED = SIZED.replace(b"json", b"pdf")
+
+
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize("sent", [SIZED, SIZED + b" " * 70_000, CHUNKED + b"ffff\r\n", REFUSED])
+@pytest.mark.parametrize("drips", [False, True])
+def test_who_does_not_send_a_body_is_let_go_of(gateway: str, sent: bytes, drips: bool) -> None:
+    def gone(client: socket.socket) -> bool:
+        try:
+            if drips:
+                client.sendall(b" ")
+            return client.recv(1000) == b""  # after the answer, where it is refused
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    with connected(gateway) as client:
+        client.sendall(sent)
+        client.setblocking(False)
+        wait_until("closed", lambda: gone(client))
+    assert post(gateway, chat("still there?", photo())).status_code == 200
+
+
+@pytest.mark.usefixtures("_soon")
+def test_a_slow_body_is_read_to_its_end(gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "LEAST_BODY_BYTES", 1000)
+    with connected(gateway) as client:
+        client.sendall(SIZED)
+        for _ in range(10):
+            time.sleep(0.15)
+            client.sendall(b" " * 20_000)
         assert answer_of(client) == (400, "invalid_json")
