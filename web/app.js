@@ -206,7 +206,7 @@ at("question").addEventListener("input", () => {
   grow();
   current.draft = at("question").value;
 });
-document.addEventListener("visibilitychange", () => current?.draft && current.keep());
+document.addEventListener("visibilitychange", () => document.hidden && (current?.draft || current?.begun) && current.keep());
 at("question").addEventListener("keydown", (event) => {
   // 229: Safari's Enter that only accepts what the input method proposes.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;

@@ -72,6 +72,7 @@ export class Conversation {
     exchange.begin();
     exchange.compared = this.photos[1]?.key ?? null;
     this.changed(); // a card makes way
+    this.keep(); // the page may be closed before the answer has come
     window.scrollTo({ top: document.documentElement.scrollHeight });
     this.announce(word("looking"));
     try {

@@ -8,8 +8,9 @@ from playwright.sync_api import Page, expect
 from gateway.cli.embedded import Stack
 from tests.browser import wire
 from tests.browser.conftest import OpenPage
-from tests.browser.shopper import ask_and_wait, choose_sample
+from tests.browser.shopper import ask, ask_and_wait, choose_sample
 from tests.browser.test_failures import RESOURCE
+from tests.support.servers import wait_until
 
 # What stands in IndexedDB: the records by their keys.
 _KEPT = """() => new Promise((done) => {
@@ -34,6 +35,13 @@ def wait_until_kept(page: Page, exchanges: int) -> None:
             return
         page.wait_for_timeout(50)
     raise AssertionError(f"not kept: {kept(page)}")
+
+
+def hide(page: Page) -> None:
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', { value: true });"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
 
 
 def reload(page: Page) -> None:
@@ -126,13 +134,26 @@ def test_a_draft_survives_a_reload_and_stays_with_its_photo(open_page: OpenPage)
     expect(page.locator("#question")).to_have_value("")
     page.locator("#shelf button").first.click()
     expect(page.locator("#question")).to_have_value("还没问完")
-    page.evaluate(
-        "Object.defineProperty(document, 'hidden', { value: true });"
-        "document.dispatchEvent(new Event('visibilitychange'))"
-    )
+    hide(page)
     page.wait_for_timeout(500)
     reload(page)
     expect(page.locator("#question")).to_have_value("还没问完")
+    page.fill("#question", "")
+    hide(page)
+    wait_until("the draft is gone", lambda: kept(page)[0]["draft"] == "")
+
+
+def test_a_page_that_is_closed_before_the_answer_keeps_the_question(open_page: OpenPage) -> None:
+    page = open_page()
+    page.route("**/v1/ask", lambda route: None)  # the answer never comes
+    choose_sample(page)
+    ask(page, "这是真皮吗？")
+    wait_until_kept(page, 1)
+    reload(page)
+    exchange = page.locator(".exchange:visible")
+    expect(exchange.locator(".question")).to_have_text("这是真皮吗？")
+    expect(exchange).to_have_attribute("data-state", "stopped")
+    expect(exchange.locator(".retry")).to_be_visible()
 
 
 def test_after_a_restart_the_photos_of_before_are_on_the_shelf(
