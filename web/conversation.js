@@ -1,7 +1,7 @@
 // The questions and answers about one photo, as they stand on the screen.
 
 import { AskFailure, Photo, ask } from "./api.js";
-import { following, hide, load, say, sayRetry, tagOf, tell, word } from "./language.js";
+import { following, hide, load, say, sayRetry, scrollToEnd, tagOf, tell, word } from "./language.js";
 import { askOf } from "./photo.js";
 
 export class Conversation {
@@ -73,7 +73,7 @@ export class Conversation {
     exchange.compared = this.photos[1]?.key ?? null;
     this.changed(); // a card makes way
     this.keep(); // the page may be closed before the answer has come
-    window.scrollTo({ top: document.documentElement.scrollHeight });
+    scrollToEnd();
     this.announce(word("looking"));
     try {
       const earlier = await this.#earlierThan(exchange);

@@ -118,12 +118,18 @@ export function whenItMayMove(act) {
   addEventListener("click", act, { capture: true, once: true });
 }
 
+/** Where the conversation ends at the screen's end: the page's foot would take an answer's room. */
+const end = () =>
+  document.documentElement.scrollHeight - window.innerHeight - document.querySelector("footer").offsetHeight;
+
+/** Show the conversation's end; who sees what stands below it stays there. */
+export const scrollToEnd = () => window.scrollTo({ top: Math.max(window.scrollY, end()) });
+
 /** Do something that may lengthen the page; who reads its end keeps seeing the end. */
 export function following(lengthen) {
-  const page = document.documentElement;
-  const before = page.scrollHeight - window.innerHeight - window.scrollY;
+  const before = end() - window.scrollY;
   lengthen();
-  if (before < FOLLOWS_WITHIN) window.scrollTo({ top: page.scrollHeight });
+  if (before < FOLLOWS_WITHIN) scrollToEnd();
 }
 
 /** Hides a control; if it has the focus, `other` gets that. */

@@ -68,6 +68,23 @@ def test_a_phone_on_its_side_shows_its_buttons(open_page: OpenPage, locale: str)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+def test_over_a_keyboard_an_upright_phone_shows_the_end_of_an_answer(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 360, "height": 310}, has_touch=True, is_mobile=True)
+    choose_sample(page)
+    composer = page.locator("#composer")
+    assert composer.evaluate("(each) => each.offsetWidth === innerWidth")  # one column
+    text = "这是一只棕色的手提包，看起来是皮革的，适合通勤和聚会。"
+    wire.answer_with(page, wire.stream(wire.chunk(text), wire.chunk("", "stop"), wire.DONE))
+    exchange = ask_and_wait(page, "这是什么？")
+    expect(exchange.locator(".timing")).to_be_in_viewport(ratio=1)
+    lowest = "(each) => each.getBoundingClientRect().bottom"
+    answer = exchange.locator(".answer")
+    expect(answer).to_be_in_viewport(ratio=1)
+    foot = exchange.evaluate(lowest)
+    assert foot <= composer.bounding_box()["y"]  # type: ignore[index]
+    assert composer.evaluate(lowest) == 310  # and what stands below it takes no room
+
+
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
 @pytest.mark.parametrize("width", [320, 360])
 def test_text_of_twice_the_size_is_neither_clipped_nor_over_the_edge(
