@@ -73,7 +73,8 @@ export class Conversation {
     exchange.compared = this.photos[1]?.key ?? null;
     this.changed(); // a card makes way
     this.keep(); // the page may be closed before the answer has come
-    scrollToEnd();
+    if (exchange === this.exchanges.at(-1)) scrollToEnd();
+    else exchange.element.scrollIntoView({ block: "nearest" }); // an older one, tried again
     this.announce(word("looking"));
     try {
       const earlier = await this.#earlierThan(exchange);

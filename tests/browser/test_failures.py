@@ -134,6 +134,21 @@ def test_a_lost_network_is_told_and_the_next_try_works(open_page: OpenPage) -> N
     expect(exchange).to_have_attribute("data-state", "done")
 
 
+def test_a_next_try_stays_at_its_own_question(open_page: OpenPage) -> None:
+    page = open_page(expects=(RESOURCE,))
+    answer = wire.stream(wire.chunk("很长的回答。" * 60), wire.chunk("", "stop"), wire.DONE)
+    page.route(re.compile("v1/(ask|chat)"), lambda route: route.fulfill(**answer))
+    page.route("**/v1/ask", lambda route: route.fulfill(status=502, body=""), times=1)
+    choose_sample(page)
+    ask_and_wait(page, "会失败吗？", "failed")
+    for _ in range(3):
+        expect(ask_and_wait(page, QUESTION).locator(".timing")).to_be_visible()
+    first = page.locator(".exchange").first
+    first.locator(".retry").click()
+    expect(first).to_have_attribute("data-state", "done")
+    expect(first.locator(".question")).to_be_in_viewport()
+
+
 LOST = ("Failed to fetch dynamically imported module", "ERR_FAILED", RESOURCE)
 
 
