@@ -51,7 +51,7 @@ async function giveUp(conversation, failure) {
   problem(failure.word ?? "", failure.message);
 }
 
-/** All of them, by the shopper's own wish; nothing goes to the API any more. */
+/** All of them, by the shopper's own wish, in all of her pages; nothing goes to the API any more. */
 async function forget() {
   const stopped = stopUploads();
   all().forEach(remove);
@@ -221,6 +221,7 @@ at("change").addEventListener("click", () => pickAnother(null));
 at("compare").addEventListener("click", () => pickAnother(current));
 at("cancel").addEventListener("click", () => history.forward());
 at("privacy").addEventListener("click", () => pressed("./privacy.js", ({ show }) => show(forget)));
+addEventListener("storage", ({ key, newValue }) => key === "shopsight.forget" && newValue && forget()); // as privacy.js tells
 whenSpoken(describe);
 speak();
 const models = readJson("v1/models")

@@ -6,6 +6,7 @@ import { say, stored } from "./language.js";
 import { style } from "./style.js";
 
 const CONSENT = "shopsight.consent";
+const FORGET = "shopsight.forget"; // its name in app.js
 const MARKUP = `
   <h2 id="privacy-title" data-word="privacyTitle"></h2>
   <p data-word="privacyHere"></p>
@@ -23,7 +24,10 @@ let dialog = null;
 /** `forget()` empties the page of what it shows. */
 export async function show(forget) {
   await style("privacy.css");
-  dialog ??= build(forget);
+  dialog ??= build(() => {
+    tellOthers();
+    return forget();
+  });
   dialog.querySelector(".told").textContent = "";
   dialog.querySelector("input").checked = stored(CONSENT) !== null;
   for (const button of dialog.querySelectorAll("button")) withdraw(button);
@@ -73,6 +77,16 @@ function withdraw(button) {
   const words = { history: "deleteHistory", all: "deleteAll", close: "close" };
   delete button.dataset.sure;
   say(button, words[button.dataset.act]);
+}
+
+/** Other pages of this browser forget, too: they would keep again, or send up, what they show. */
+function tellOthers() {
+  try {
+    localStorage.setItem(FORGET, "now"); // an event for each of them
+    localStorage.removeItem(FORGET);
+  } catch {
+    // Storage is blocked: nothing is kept.
+  }
 }
 
 /** → the word for what has been done. */

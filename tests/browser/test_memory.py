@@ -305,6 +305,25 @@ def test_history_and_all_data_are_deleted_in_one_place(
     expect(page.locator("#shelf")).to_be_hidden()
 
 
+def test_what_is_deleted_in_one_tab_does_not_come_back_from_another(open_page: OpenPage) -> None:
+    page = open_page()
+    choose_sample(page)
+    ask_and_wait(page, "这是什么？")
+    wait_until_kept(page, 1)
+    other = open_page()
+    other.locator("#shelf button").first.click()
+    expect(other.locator(".exchange:visible")).to_have_count(1)
+    page.click("#privacy")
+    act = page.locator("[data-act=history]")
+    act.click()
+    act.click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("已删除")
+    expect(other.locator("#choose")).to_be_visible()
+    expect(other.locator("#shelf")).to_be_hidden()
+    hide(other)
+    assert kept(other) == []
+
+
 def test_a_photo_is_kept_for_improvement_only_with_consent(open_page: OpenPage) -> None:
     page = open_page()
     uploads: list[str] = []
