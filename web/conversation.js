@@ -113,7 +113,7 @@ class Exchange {
   #below = null; // what stands under a whole answer
 
   constructor(question, suggested, { retry, stop, announce, voted }) {
-    Object.assign(this, { question, suggested, announce, voted });
+    Object.assign(this, { question, suggested, announce, voted, at: Date.now() });
     this.vote = this.compared = null; // compared: the key of the second photo
     this.element = part("article", "exchange");
     this.text = part("p", "answer");

@@ -70,7 +70,9 @@ export function keep(conversation) {
   return inTurn(async () => {
     const record = await recordOf(conversation);
     if (conversation.gone) return;
-    await within("readwrite", (store) => store.put(record));
+    await within("readwrite", (store) => {
+      store.get(record.key).onsuccess = ({ target }) => store.put(joined(record, target.result));
+    });
     localStorage.setItem(MARK, "1");
     await prune();
   });
@@ -86,6 +88,19 @@ export function forgetAll() {
   });
 }
 
+/** `record` with what another page has asked about the photo, or sooner had an answer to: `before`. */
+function joined(record, before) {
+  if (!before) return record;
+  const all = new Map(record.exchanges.map((each) => [each.at, each]));
+  before.exchanges.forEach((each, place) => {
+    const { at = place, outcome } = each; // some of before have none
+    if (!all.has(at) || (outcome?.end && !all.get(at).outcome?.end)) all.set(at, { ...each, at });
+  });
+  const exchanges = [...all.values()].sort((one, other) => one.at - other.at);
+  const begun = Math.min(record.begun, before.begun ?? before.at);
+  return { ...record, begun, exchanges };
+}
+
 async function recordOf(conversation) {
   const { photos, draft, exchanges } = conversation;
   const [first, second] = await Promise.all(photos.map(photoOf));
@@ -99,10 +114,10 @@ async function photoOf({ key, sample, number, ready, id, cards }) {
   return { key, sample, number, blob, id, cards };
 }
 
-function exchangeOf({ question, suggested, compared, text, outcome, vote, ...exchange }) {
+function exchangeOf({ at, question, suggested, compared, text, outcome, vote, ...exchange }) {
   const { cache, revision, interaction, firstMs, totalMs } = exchange;
   return {
-    question, suggested, compared, vote, outcome,
+    at, question, suggested, compared, vote, outcome,
     text: text.textContent,
     head: { cache, revision, interaction },
     times: { firstMs, totalMs },
@@ -119,19 +134,19 @@ export async function restore(converse) {
     const conversation = converse(ready(first));
     if (second) pair(conversation, ready(second));
     Object.assign(conversation, { draft, begun });
-    for (const exchange of exchanges) refill(conversation, exchange);
+    exchanges.forEach((exchange, place) => refill(conversation, { at: place, ...exchange }));
   }
 }
 
 const ready = ({ blob, ...photo }) =>
   ({ ...photo, preview: URL.createObjectURL(blob), ready: Promise.resolve({ blob }) });
 
-function refill(conversation, { question, suggested, compared, vote, outcome, text, head, times }) {
+function refill(conversation, { at, question, suggested, compared, vote, outcome, text, head, times }) {
   const exchange = conversation.add(question, { suggested });
   exchange.begin();
   exchange.head(head);
   if (text) exchange.add(text);
-  Object.assign(exchange, { vote, compared });
+  Object.assign(exchange, { at, vote, compared });
   if (outcome?.failure) exchange.fail(new AskFailure(outcome.failure));
   else if (outcome?.end) exchange.finish(outcome.end, times);
   else exchange.stopped(); // the page was closed while it was answered

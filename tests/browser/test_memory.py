@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from gateway.cli.embedded import Stack
 from tests.browser import wire
@@ -27,6 +27,12 @@ _KEPT = """() => new Promise((done) => {
 def kept(page: Page) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = page.evaluate(_KEPT)
     return records
+
+
+def ends(page: Page) -> list[str | None]:
+    """How each answer in the only record has ended."""
+    (record,) = kept(page)
+    return [(each.get("outcome") or {}).get("end") for each in record["exchanges"]]
 
 
 def wait_until_kept(page: Page, exchanges: int) -> None:
@@ -154,6 +160,27 @@ def test_a_page_that_is_closed_before_the_answer_keeps_the_question(open_page: O
     expect(exchange.locator(".question")).to_have_text("这是真皮吗？")
     expect(exchange).to_have_attribute("data-state", "stopped")
     expect(exchange.locator(".retry")).to_be_visible()
+
+
+def test_two_tabs_with_the_same_photo_keep_the_questions_of_both(open_page: OpenPage) -> None:
+    page = open_page()
+    held: list[Route] = []
+    page.route("**/v1/ask", lambda route: held.append(route), times=1)
+    choose_sample(page)
+    first = ask(page, "这是什么？")
+    wait_until_kept(page, 1)
+    other = open_page()
+    other.locator("#shelf button").first.click()
+    expect(other.locator(".exchange:visible")).to_have_attribute("data-state", "stopped")
+    held[0].continue_()
+    expect(first).to_have_attribute("data-state", "done")
+    ask_and_wait(other, "什么颜色？")
+    wait_until_kept(other, 2)
+    ask_and_wait(page, "什么材质？")
+    wait_until("all are kept", lambda: ends(page) == ["stop", "stop", "stop"])
+    reload(page)
+    questions = ["这是什么？", "什么颜色？", "什么材质？"]
+    expect(page.locator(".exchange:visible .question")).to_have_text(questions)
 
 
 def test_after_a_restart_the_photos_of_before_are_on_the_shelf(
