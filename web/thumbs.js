@@ -11,8 +11,9 @@ await style("thumbs.css");
 
 export class Thumbs {
   #interaction = "";
-  #vote = null; // "up" or "down", once the API has taken it
-  #sending = false;
+  #vote = null; // "up" or "down", as it is shown
+  #taken = null; // the vote that the API has taken
+  #sending = Promise.resolve(); // one after the other
 
   /**
    * `grow(lengthen)` does what makes the page longer; `announce(text)` tells a screen reader;
@@ -45,6 +46,7 @@ export class Thumbs {
   /** Hidden until there is a whole answer: `interaction` names it, `vote` was cast before. */
   offer(interaction, vote = null) {
     this.#interaction = interaction;
+    this.#taken = vote;
     this.#show(vote);
     this.buttons.hidden = !interaction;
   }
@@ -61,19 +63,21 @@ export class Thumbs {
 
   /** All that moves does so at once, under the shopper's finger, and not when the API answers. */
   async #send(vote, reason) {
-    if (this.#sending) return;
-    this.#sending = true;
-    const before = this.#vote;
     this.#show(vote);
     this.#below({ line: vote === "down" && reason === undefined, said: reason && "thanks" });
-    const taken = await cast({ interaction_id: this.#interaction, vote, reason });
-    this.#sending = false;
-    if (!taken) {
-      this.#show(before);
-      this.#below({ line: before === "down", said: "voteLost" });
-    } else {
-      if (reason !== undefined) this.field.value = "";
+    const body = { interaction_id: this.#interaction, vote, reason };
+    const sent = this.#sending = this.#sending.then(() => cast(body));
+    const taken = await sent;
+    if (taken) {
+      this.#taken = vote;
       this.voted(vote);
+    }
+    if (sent !== this.#sending) return; // what was sent after it is the shopper's word
+    if (!taken) {
+      this.#show(this.#taken);
+      this.#below({ line: this.#taken === "down", said: "voteLost" });
+    } else if (reason !== undefined) {
+      this.field.value = "";
     }
     if (!this.status.hidden) this.announce(this.status.textContent);
   }

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import create_engine
 
 from gateway.cli.embedded import Stack
@@ -123,6 +123,21 @@ def test_the_line_for_a_reason_opens_where_it_can_be_seen(open_page: OpenPage) -
     assert composer is not None
     assert line is not None
     assert line["y"] + line["height"] <= composer["y"]
+
+
+def test_a_reason_waits_for_its_thumb_on_the_way(open_page: OpenPage) -> None:
+    page = open_page()
+    choose_sample(page)
+    exchange = ask_and_wait(page, "这是什么？")
+    held: list[Route] = []
+    page.route("**/v1/feedback", lambda route: held.append(route), times=1)
+    exchange.get_by_label("没有帮助").click()
+    exchange.locator(".reason input").fill("颜色说错了")
+    exchange.get_by_role("button", name="告诉我们").click()
+    expect(exchange.locator(".thanks")).to_have_text("谢谢，已收到。")
+    with page.expect_request("**/v1/feedback") as second:
+        held[0].continue_()
+    assert second.value.post_data_json["reason"] == "颜色说错了"
 
 
 @pytest.mark.parametrize("status", [500, 429])
