@@ -7,6 +7,7 @@ import { style } from "./style.js";
 
 const CONSENT = "shopsight.consent";
 const FORGET = "shopsight.forget"; // its name in app.js
+const DOUBLE_TAP = 500; // ms: a press so soon after the first one is not a second thought
 const MARKUP = `
   <h2 id="privacy-title" data-word="privacyTitle"></h2>
   <p data-word="privacyHere"></p>
@@ -62,14 +63,17 @@ function build(forget) {
 
 /** What cannot be taken back needs a second press. */
 async function twice(button, act) {
+  if (button.getAttribute("aria-disabled") === "true") return;
+  const wait = (yes) => button.setAttribute("aria-disabled", String(yes));
+  wait(true);
   if (!button.dataset.sure) {
     button.dataset.sure = "yes";
+    setTimeout(wait, DOUBLE_TAP, false);
     return say(button, "deleteSure");
   }
   withdraw(button);
-  button.setAttribute("aria-disabled", "true");
   const key = await act().catch(() => "deleteHereFailed");
-  button.removeAttribute("aria-disabled");
+  wait(false);
   say(dialog.querySelector(".told"), key);
 }
 

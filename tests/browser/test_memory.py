@@ -318,9 +318,10 @@ def test_history_and_all_data_are_deleted_in_one_place(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("最多保存一天")
     act = dialog.locator(f"[data-act={button}]")
-    act.click()
+    act.dblclick()
     expect(act).to_have_text("再点一次，确认删除")
-    assert kept(page) != []  # the first press deletes nothing
+    expect(act).to_have_attribute("aria-disabled", "false")
+    assert kept(page) != []  # neither the first press nor a double one deletes anything
     act.click()
     expect(dialog.get_by_role("status")).to_contain_text("已删除" if not erased else "都已删除")
     assert kept(page) == []
