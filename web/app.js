@@ -12,21 +12,21 @@ const conversations = new Map(); // by what identifies the photo's source, the o
 const features = new Map(); // modules that follow what is on the screen, once they are needed
 let current = null; // the conversation on the screen, null while picking a photo
 let comparing = null; // the conversation for which a second photo is being picked
+let picks = 0; // one more with each photo that is picked, and each change of what is on the screen
 let hush = () => {}; // ends listening to a spoken question
 let revisions = new Map(); // model revision → is it a demo checkpoint?
 
+/** `file()`: a photo, perhaps a promise of it. It is dropped if the shopper goes on meanwhile. */
 async function take(file, { key, sample = null }) {
   problem(null);
+  const pick = ++picks;
   let photo = conversations.get(key)?.photos[0];
   if (!photo) {
     say(at("hint"), "preparing");
-    try {
-      photo = await prepare(file, { shared: sample !== null });
-    } catch (error) {
-      return problem(error.word ?? "photoUnreadable");
-    } finally {
-      say(at("hint"), "kinds");
-    }
+    photo = await prepare(file, { shared: sample !== null }).catch((error) => ({ error }));
+    if (pick !== picks) return URL.revokeObjectURL(photo.preview);
+    say(at("hint"), "kinds");
+    if (photo.error) return problem(photo.error.word ?? "photoUnreadable");
     Object.assign(photo, { key, sample, number: nextNumber() });
   }
   await choose(photo);
@@ -86,7 +86,7 @@ const named = ({ sample, number }) => (sample && nameOf(sample)) || word("photoN
 const all = () => [...conversations.values()];
 const nextNumber = () => Math.max(0, ...all().flatMap(({ photos }) => photos.map((each) => each.number))) + 1;
 const kept = () => load("./kept.js");
-const takeFile = (file) => take(file, { key: `${file.name}|${file.size}|${file.lastModified}` });
+const takeFile = (file) => take(() => file, { key: `${file.name}|${file.size}|${file.lastModified}` });
 
 /** Go to a conversation. The browser's Back leads from it to picking, however many were seen. */
 async function open(conversation) {
@@ -106,6 +106,8 @@ addEventListener("popstate", ({ state }) => show(conversations.get(state?.key) ?
 
 async function show(conversation) {
   hush();
+  picks++;
+  say(at("hint"), "kinds");
   current = conversation;
   comparing = null;
   say(at("headline"), "headline");
@@ -214,8 +216,7 @@ at("question").addEventListener("keydown", (event) => {
   submit();
 });
 
-const canListen = window.SpeechRecognition ?? window.webkitSpeechRecognition;
-at("speak").hidden = !(canListen && window.isSecureContext);
+at("speak").hidden = !(window.isSecureContext && (window.SpeechRecognition ?? window.webkitSpeechRecognition));
 at("speak").addEventListener("click", () => pressed("./voice.js", (voice) => ({ hush } = voice).listen()));
 at("change").addEventListener("click", () => pickAnother(null));
 at("compare").addEventListener("click", () => pickAnother(current));
@@ -230,11 +231,9 @@ const models = readJson("v1/models")
     whenItMayMove(() => showBanner());
   })
   .catch(({ status }) => status === 401 && whenItMayMove(() => (at("closed-banner").hidden = false)));
-const soon = new Promise((done) => setTimeout(done, SETTLES_WITHIN));
-await Promise.race([Promise.all([models, remembered()]), soon]);
+await Promise.race([Promise.all([models, remembered()]), new Promise((done) => setTimeout(done, SETTLES_WITHIN))]);
 delete document.body.dataset.settling;
-showSamples(at("samples"), (sample, photo) =>
-  photo ? take(photo, { key: sample.file, sample }) : problem("sampleMissing"));
+showSamples(at("samples"), (sample, photo) => take(photo, { key: sample.file, sample }));
 watchSources({ take: takeFile, refuse: () => problem("noPhoto") });
 if (location.search === "?shared") pressed("./installed.js", ({ takeShared }) => takeShared(takeFile));
 
@@ -243,7 +242,7 @@ async function remembered() {
   // Where that is lost, or damaged, the page goes on without.
   if (stored("shopsight.kept")) await kept().then(({ restore }) => restore(converse)).catch(() => {});
   const { key } = history.state ?? {};
-  if (conversations.has(key)) await show(conversations.get(key));
+  if (conversations.has(key) && !picks) await show(conversations.get(key));
   else history.replaceState(null, "");
   describe();
 }

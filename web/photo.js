@@ -34,11 +34,12 @@ const MAX_WEBP_PIXELS = 30_000_000;
 const unfit = (word) => Object.assign(new Error(word), { word });
 
 /**
- * File or Blob → `{preview, ready}`, as soon as it can be seen: an address to show, and a promise of
- * `{blob}` to send, with its true type. Both raise what is `unfit`. A photo that is `shared` with others
- * goes up as it is, since their answers are in the cache.
+ * `source()`, a File or Blob or a promise of one → `{preview, ready}`, as soon as it can be seen: an address
+ * to show, and a promise of `{blob}` to send, with its true type. Both raise what is `unfit`. A photo that
+ * is `shared` with others goes up as it is, since their answers are in the cache.
  */
-export async function prepare(file, { shared = false } = {}) {
+export async function prepare(source, { shared = false } = {}) {
+  const file = await source();
   const gone = () => { throw unfit("photoGone"); }; // moved, or only in a cloud
   const bytes = new Uint8Array(await file.arrayBuffer().catch(gone));
   const element = await show(file, bytes);
@@ -213,8 +214,7 @@ export const askOf = (sample) => [sample[`ask_${language()}`]].flat().filter(Boo
 
 /**
  * Fill the section of samples once it is on the screen and the page is idle: a shopper with a photo
- * of her own does not wait for them. `choose(sample, photo)` is called on a tap, with null for a
- * photo that did not come.
+ * of her own does not wait for them. `choose(sample, photo)` is called on a tap: `photo()` fetches it.
  */
 export function showSamples(section, choose) {
   const idle = window.requestIdleCallback ?? setTimeout;
@@ -239,10 +239,11 @@ function entry(sample, choose) {
   const button = Object.assign(document.createElement("button"), { type: "button", className: "sample" });
   button.dataset.file = sample.file;
   button.append(picture);
-  button.addEventListener("click", async () => {
+  button.addEventListener("click", () => choose(sample, async () => {
     const response = await fetch(`samples/${encodeURIComponent(sample.file)}`).catch(() => null);
-    choose(sample, response?.ok ? await response.blob().catch(() => null) : null);
-  });
+    const photo = response?.ok && await response.blob().catch(() => null);
+    return photo || Promise.reject(unfit("sampleMissing"));
+  }));
   const item = document.createElement("li");
   item.append(button);
   return item;

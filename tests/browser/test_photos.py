@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.shopper import ask_and_wait
+from tests.browser.shopper import ask_and_wait, choose_sample
 from tests.browser.wire import asked, conversations, overhear, refusal, sent
 
 ORIENTATION = 0x0112
 QUESTION = "这是什么？"
+SAMPLE = "web/samples/brown-leather-handbag.jpg"
 
 
 def _picture(width: int, height: int) -> Image.Image:
@@ -244,6 +245,43 @@ def test_a_cut_photo_is_told_at_once_and_not_sent(
     _pick(page)  # another one, and all is well
     ask_and_wait(page, QUESTION)
     assert (requests.count("/v1/images"), requests.count("/v1/ask")) == (1, 1)
+
+
+# The first photo waits for `decoded()`; the page's root tells so, and how many photos were dropped.
+_SLOW_DECODE = """const told = () => document.documentElement.dataset;
+  let dropped = 0;
+  const revoke = URL.revokeObjectURL;
+  URL.revokeObjectURL = (address) => { told().dropped = ++dropped; revoke.call(URL, address); };
+  const decode = HTMLImageElement.prototype.decode;
+  HTMLImageElement.prototype.decode = async function () {
+    HTMLImageElement.prototype.decode = decode;
+    told().decoding = "";
+    await new Promise((done) => { window.decoded = done; });
+    return decode.call(this);
+  };"""
+
+
+def test_a_photo_that_comes_late_does_not_take_the_place_of_the_next(open_page: OpenPage) -> None:
+    page = open_page(before=lambda page: page.add_init_script(_SLOW_DECODE))
+    page.set_input_files("#photo-file", SAMPLE)
+    root = page.locator("html")
+    expect(root).to_have_attribute("data-decoding", "")
+    choose_sample(page)
+    name = page.locator("#photo-name").text_content()
+    page.fill("#question", "这个多少")
+    page.evaluate("decoded()")
+    expect(root).to_have_attribute("data-dropped", "1")
+    expect(page.locator("#photo-name")).to_have_text(str(name))
+    expect(page.locator("#question")).to_have_value("这个多少")
+    page.click("#change")
+    held: list[Route] = []
+    page.route("**/samples/*.jpg", lambda route: held.append(route))
+    page.locator(".sample").nth(1).click()
+    page.set_input_files("#photo-file", SAMPLE)
+    expect(page.locator("#photo-name")).to_have_text("第 2 张照片")
+    held[0].continue_()
+    expect(root).to_have_attribute("data-dropped", "2")
+    expect(page.locator("#photo-name")).to_have_text("第 2 张照片")
 
 
 def _without_end(kind: str) -> bytes:
