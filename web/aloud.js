@@ -26,9 +26,9 @@ export function aloudAndShare(exchange) {
   return buttons;
 }
 
-/** A second press stops it. */
+/** Instead of what is being read; a second press only stops it. */
 function read({ text }, button) {
-  const reading = speechSynthesis.speaking;
+  const reading = speechSynthesis.speaking && "reading" in button.dataset;
   speechSynthesis.cancel();
   if (reading) return;
   const speech = new SpeechSynthesisUtterance(text.textContent);

@@ -106,6 +106,7 @@ addEventListener("popstate", ({ state }) => show(conversations.get(state?.key) ?
 
 async function show(conversation) {
   hush();
+  window.speechSynthesis?.cancel(); // an answer of before (aloud.js)
   picks++;
   say(at("hint"), "kinds");
   current = conversation;

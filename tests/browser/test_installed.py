@@ -143,7 +143,10 @@ def test_on_a_plain_address_what_needs_https_is_hidden(open_page: OpenPage) -> N
 def test_an_answer_is_read_aloud_and_shared(open_page: OpenPage) -> None:
     fakes = """window.spoken = []; window.shared = [];
       Object.defineProperty(window, "speechSynthesis", { value: {
-        speaking: false, cancel() {}, speak(each) { spoken.push([each.text, each.lang]); } } });
+        speaking: false,
+        cancel() { this.speaking = false; },
+        speak(each) { this.speaking = true; spoken.push([each.text, each.lang]); },
+      } });
       window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
       navigator.share = async (data) => { shared.push(data.text); };"""
     page = open_page(before=lambda page: page.add_init_script(fakes))
@@ -154,3 +157,8 @@ def test_an_answer_is_read_aloud_and_shared(open_page: OpenPage) -> None:
     assert page.evaluate("spoken") == [[answer, "zh-CN"]]
     exchange.get_by_label("分享回答").click()
     assert page.evaluate("shared") == [f"这是什么？\n{answer}"]
+    ask_and_wait(page, "什么颜色？").get_by_label("朗读回答").click()
+    assert len(page.evaluate("spoken")) == 2  # another answer instead
+    page.click("#change")
+    expect(page.locator("#choose")).to_be_visible()
+    assert page.evaluate("speechSynthesis.speaking") is False
