@@ -63,11 +63,12 @@ async function crop(photo, button) {
     frame.addEventListener("keydown", ({ key }) => {
       if (key === "Enter" || key === "Escape") done(key === "Enter");
     });
-    addEventListener("popstate", () => done(false), { once: true });
+    photo.addEventListener("load", () => done(null), { once: true }); // another one is shown in it
+    new ResizeObserver(() => cover.offsetWidth || done(null)).observe(cover); // nothing is any more
   });
   cover.remove();
   acts.remove();
-  button.focus({ preventScroll: true });
+  if (wanted !== null) button.focus({ preventScroll: true });
   return wanted ? cut(photo, box) : null;
 }
 

@@ -12,6 +12,7 @@ from tests.browser.shopper import ask_and_wait, choose_sample
 
 LANDSCAPE = {"width": 740, "height": 360}
 SMALL = {"width": 320, "height": 568}
+SAMPLE = "web/samples/brown-leather-handbag.jpg"
 
 
 def violations(page: Page) -> list[tuple[str, Any]]:
@@ -179,6 +180,10 @@ def test_the_frame_obeys_the_keyboard_and_can_be_given_up(open_page: OpenPage) -
     expect(frame).to_have_count(0)
     expect(page.locator("#crop")).to_be_focused()
     expect(page.locator("#photo-name")).not_to_have_text("第 2 张照片")
+    page.click("#crop")
+    page.set_input_files("#photo-file", SAMPLE)
+    expect(page.locator("#photo-name")).to_have_text("第 2 张照片")
+    expect(frame).to_have_count(0)
 
 
 def test_the_photo_stays_as_a_thumbnail_while_the_conversation_scrolls(open_page: OpenPage) -> None:
