@@ -7,6 +7,7 @@ import { desk, nameOf, prepare, showSamples, watchSources } from "./photo.js";
 
 const SETTLES_WITHIN = 400; // ms: then the page shows itself, whatever the API has told
 const MOST_CHARS = 2000; // of a question (contract/turns.py)
+const VISIBLE = /[^\p{C}\p{Z}]/u; // at least one of its characters
 
 const conversations = new Map(); // by what identifies the photo's source, the oldest first
 const features = new Map(); // modules that follow what is on the screen, once they are needed
@@ -184,7 +185,7 @@ function showBanner(revision) {
 function submit() {
   const { value } = at("question");
   if (!current || current.answering) return;
-  if (!value.trim() || isTooLong(value, MOST_CHARS, at("too-long"))) return at("question").focus();
+  if (!VISIBLE.test(value) || isTooLong(value, MOST_CHARS, at("too-long"))) return at("question").focus();
   hush();
   at("question").value = current.draft = "";
   grow();

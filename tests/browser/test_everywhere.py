@@ -146,6 +146,9 @@ def test_a_text_longer_than_allowed_is_told_and_not_cut(open_page: OpenPage) -> 
     assert len(page.input_value("#question")) == 2001
     page.fill("#question", "短了")
     expect(page.locator("#too-long")).to_be_hidden()
+    page.fill("#question", "\u200b\u2060")  # of these the API would say that there is no question
+    page.click("#send")
+    expect(page.locator(".exchange")).to_have_count(0)
 
 
 def test_a_part_of_the_photo_is_framed_by_finger_and_asked_about(open_page: OpenPage) -> None:
