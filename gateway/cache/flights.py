@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
+from contract.errors import ShopsightError
 from contract.render import AnswerPiece
 from contract.response import Finished
 from gateway.cache.computation import Computation, Outcome
@@ -80,7 +81,11 @@ class Flight:
                 self._pieces.append(piece)
                 self._shared += self._sharing.add(piece)
                 self._notify()
-        except Exception as error:  # `follow` raises it
+        except asyncio.CancelledError:
+            pass  # as the task's end it would hold frames, and these a photo, in a circle
+        except ShopsightError as error:  # `follow` raises it, and the next
+            self._error = error.with_traceback(None)  # so would this
+        except Exception as error:
             self._error = error
         finally:
             # By the event loop, after this task is done: followers check `task.done()`.

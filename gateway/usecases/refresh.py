@@ -1,7 +1,6 @@
 """Computations behind stale answers: no request follows them, so they are followed here."""
 
 import asyncio
-import contextlib
 from contextlib import aclosing
 
 from contract.errors import ShopsightError
@@ -20,7 +19,9 @@ class Refreshes:
 
 async def _follow(flight: Flight) -> None:
     """That it failed is in the pool's own log; the old answer stays."""
-    with contextlib.suppress(ShopsightError):
+    try:
         async with aclosing(flight.follow()) as pieces:
             async for _ in pieces:
                 pass
+    except ShopsightError as error:
+        error.with_traceback(None)  # it keeps photos in circles

@@ -1,6 +1,8 @@
 """What is refused leaves no photo behind, without a collection of garbage: that comes late, and a
 photo may have 10 MB. A traceback holds frames, these what they awaited, and that the error."""
 
+import asyncio
+import base64
 import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,6 +68,36 @@ def test_a_photo_that_no_replica_answers_about_is_not_held(
         stub.behaviour = behaviour
         answer = post(url, chat(f"what is it, {behaviour}?", photo(), stream=stream))
         assert answer.is_server_error or "error" in answer.text
+    wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
+
+
+@pytest.mark.parametrize("how", ["sent along", "by id"])
+def test_who_leaves_while_waiting_leaves_no_photo_behind(
+    start_gateway: Start, stub: StubReplica, how: str
+) -> None:
+    """With a replica, in the queue for its only place, and behind somebody who asks the same."""
+    url, before = start_gateway(replicas=stub.url, replica_concurrency=1), held()
+    stub.held.add("patience")
+
+    async def ask_and_leave() -> None:
+        async with httpx.AsyncClient() as client:
+            given: dict[str, object] = {"image": base64.b64encode(photo()).decode()}
+            if how == "by id":
+                uploaded = await client.post(f"{url}/v1/images", content=photo())
+                given = {"image_id": uploaded.json()["id"]}
+                client.headers["x-shopsight-session"] = uploaded.headers["x-shopsight-session"]
+            asking = []
+            for what in ("has it patience?", "what is next?", "what is next?"):
+                asked = client.post(f"{url}/v1/chat/completions", json={**given, "prompt": what})
+                asking.append(asyncio.create_task(asked))
+                while not stub.calls:  # noqa: ASYNC110 - of another thread
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.2)
+            for each in asking:
+                each.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    asyncio.run(ask_and_leave())
     wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
 
 

@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -8,6 +10,7 @@ from contract.render import AnswerPiece
 from contract.response import Delta, Finished
 from gateway.cache.computation import Computation
 from gateway.cache.flights import Flight, Flights
+from gateway.usecases.refresh import Refreshes
 
 
 class Model:
@@ -163,3 +166,33 @@ async def test_a_flight_that_is_cancelled_from_outside_leaves_nobody_waiting(
     await asyncio.sleep(0.01)
     flight.task.cancel()
     assert await asyncio.wait_for(asyncio.gather(*tasks), 1) == [[Delta("a")]] * followers
+
+
+@pytest.mark.parametrize("how", ["a failed refresh", "everybody has left", "the others have left"])
+async def test_what_ends_early_is_let_go_of_without_a_collection(how: str) -> None:
+    """It holds a photo. Nobody makes an answer of its error, which lets go of it."""
+    gc.disable()
+    try:
+        model = Model()
+        model.fails = how != "everybody has left"
+        flight, _ = Flights().join_or_lead("k", model.computation)
+        gone, computed = weakref.ref(flight), flight.task
+        if how == "a failed refresh":
+            Refreshes().watch(flight)
+        else:
+            following = asyncio.create_task(heard(flight))
+        await asyncio.sleep(0.01)
+        if how == "the others have left":  # another gateway follows
+            flight._followers += 1
+        if how != "a failed refresh":
+            following.cancel()
+            del following
+        del flight
+        if model.fails:
+            model.go.set()
+        await asyncio.wait([computed])
+        del computed
+        await asyncio.sleep(0.01)
+        assert gone() is None
+    finally:
+        gc.enable()
