@@ -1,6 +1,8 @@
 """Answers to requests with an Idempotency-Key, kept for a while: a client that sends a request once
 more, because it never saw the answer, is given that answer. Who reads Redis cannot read them."""
 
+import asyncio
+import contextlib
 import hashlib
 import hmac
 import os
@@ -11,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from gateway.cache.redis import RedisClient, RedisUnavailableError
+from gateway.cache.redis import BREAK_S, RedisClient, RedisUnavailableError
 
 PREFIX = "shopsight:retry"
 # A client sends again within seconds; an app that was put away, within minutes.
@@ -27,6 +29,8 @@ MAX_MEMORY_BYTES = 32 * 1024 * 1024
 # Larger answers, which none of ours is, are not kept.
 MAX_BYTES = 64 * 1024
 NONCE_BYTES = 12
+# What Redis does not take at a request's end is tried once more, when its breaker has closed again.
+AGAIN_S = 1.5 * BREAK_S
 BEGUN, ANSWERED = b"0", b"1"
 # A value is `<until when>:<fingerprint>:<0 and a token of this request, or 1 and the answer>`.
 # KEYS: the caller's hash. ARGV: field, value of one begun, now, seconds of one kept, most.
@@ -139,7 +143,7 @@ class RedisRetryStore:
 @dataclass(frozen=True)
 class Earlier:
     """What became of an earlier request with the same Idempotency-Key. `unknown`: nothing is kept,
-    and nothing of this one will be. `begun`: by this request, now."""
+    and nothing of this one will be. `begun`: by this request, now, or perhaps by nobody."""
 
     state: Literal["begun", "under way", "another", "answered", "unknown"]
     answer: bytes = b""
@@ -159,13 +163,15 @@ class Retries:
         self._store = store
         self._begun_s = deadline_ms / 1000 + BEGUN_S
         self._secret = hmac.digest(secret.encode(), b"idempotency", "sha256")
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def begin(self, caller: str, key: str, fingerprint: str) -> Earlier:
         begun = f"{time.time() + self._begun_s}:{fingerprint}:0{secrets.token_hex(8)}".encode()
         try:
             found = await self._store.begin(self._name(caller), self._field(key), begun)
         except RedisUnavailableError:
-            return Earlier("unknown")
+            # Redis may have done it, and its reply is lost. What ends is only this request's own.
+            return Earlier("begun", begun=begun)
         if found in (b"", b"full"):
             return Earlier("unknown") if found else Earlier("begun", begun=begun)
         _, mark, rest = found.split(b":", 2)
@@ -177,7 +183,7 @@ class Retries:
         return Earlier("unknown") if answer is None else Earlier("answered", answer)
 
     async def keep(self, caller: str, key: str, begun: bytes, answer: bytes) -> None:
-        """In an outage nothing is kept."""
+        """In an outage, but for a short one, nothing is kept."""
         if len(answer) > MAX_BYTES:
             await self.drop(caller, key, begun)
             return
@@ -190,10 +196,18 @@ class Retries:
         await self._end(caller, key, begun, b"")
 
     async def _end(self, caller: str, key: str, begun: bytes, value: bytes) -> None:
+        arguments = self._name(caller), self._field(key), begun, value
         try:
-            await self._store.end(self._name(caller), self._field(key), begun, value)
+            await self._store.end(*arguments)
         except RedisUnavailableError:
-            return
+            again = asyncio.create_task(self._end_again(*arguments))
+            self._ending.add(again)
+            again.add_done_callback(self._ending.discard)
+
+    async def _end_again(self, *arguments: Any) -> None:
+        await asyncio.sleep(AGAIN_S)
+        with contextlib.suppress(RedisUnavailableError):
+            await self._store.end(*arguments)
 
     async def forget(self, caller: str) -> None:
         """All of a caller's, in an erasure. Raises RedisUnavailableError."""

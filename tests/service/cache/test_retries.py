@@ -1,8 +1,10 @@
 """Marks of requests under way, in a gateway's memory and in Redis: each request ends its own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from redis import Redis
 
 from gateway.cache.redis import RedisClient
 from gateway.cache.retries import MemoryRetryStore, RedisRetryStore, Retries, RetryStore
@@ -41,3 +43,35 @@ async def test_what_another_has_begun_meanwhile_and_what_was_erased_is_left_alon
     third = await begun(retries, "l")
     await retries.drop("c", "l", third)
     assert await begun(retries, "l")
+
+
+BUSY = """
+local began = redis.call('TIME')
+repeat
+  local now = redis.call('TIME')
+until (now[1] - began[1]) * 1000000 + now[2] - began[2] > 600000
+"""
+
+
+@pytest.mark.parametrize("end", ["kept", "dropped"])
+async def test_a_request_whose_beginning_redis_did_late_ends(redis_url: str, end: str) -> None:
+    """Its reply was lost, and the mark stood for a minute: whoever sent it again was told 409."""
+    client = RedisClient(redis_url, 50)
+    retries = Retries(RedisRetryStore(client), "s", 30_000)
+    await retries.drop("c", "first", await begun(retries, "first"))  # Redis has the scripts now
+    with Redis.from_url(redis_url) as redis:
+        busy = asyncio.create_task(asyncio.to_thread(redis.eval, BUSY, 0))
+        await asyncio.sleep(0.1)
+        earlier = await retries.begin("c", "k", "f")
+        if end == "kept":
+            await retries.keep("c", "k", earlier.begun, b"an answer")
+        else:
+            await retries.drop("c", "k", earlier.begun)
+        await busy
+        if retries._ending:
+            await asyncio.wait(retries._ending)
+        later = await retries.begin("c", "k", "f")
+        assert (later.state, later.answer) == (
+            ("answered", b"an answer") if end == "kept" else ("begun", b"")
+        )
+    await client.close()
