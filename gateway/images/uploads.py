@@ -24,6 +24,7 @@ from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images import rows
 from gateway.images.consented import consented_photo
 from gateway.images.quota import Quota
+from gateway.images.sql import PausingDatabase
 from gateway.images.store import PhotoStore
 from gateway.images.upload import PREFIX, Consent, Upload
 from gateway.log import tombstones
@@ -53,6 +54,7 @@ class Uploads:
         self._counting = threading.Lock()
         self._store = store
         self._engine = engine
+        self._database = PausingDatabase(engine)
         self._ttl = timedelta(seconds=ttl_s)
         self._known: OrderedDict[str, Upload] = OrderedDict()
         self._sweeping: asyncio.Task[None] | None = None
@@ -84,32 +86,18 @@ class Uploads:
         """Keep a checked photo without metadata, of a request of that time. Raises
         ImageStoreUnavailable, and StorageFull."""
         key = uuid.UUID(int=uuid7().int)
-        upload = Upload(
-            PREFIX + key.hex,
-            facts,
-            caller.tenant,
-            caller.session,
-            began_at,
-            began_at + self._ttl,
-            self._store,
-            consent,
-            self._pseudonyms.of(caller.tenant, caller.user) if caller.user else None,
-        )
+        whose = caller.tenant, caller.session, began_at, began_at + self._ttl
+        user = self._pseudonyms.of(caller.tenant, caller.user) if caller.user else None
+        upload = Upload(PREFIX + key.hex, facts, *whose, self._store, consent, user)
         try:
-            upload = await self._storing_thread(self._keep, key, upload, image, caller)
-            key = upload.key
-            # Whoever was erased while the photo was on its way: of before, it goes as well.
-            erased = await self._in_thread(self._is_erased, upload)
-            if erased:
-                await self.erase(images.c.image_id == key)
-                # Should the erasure have taken the row before the file was there.
-                await self._storing_thread(self._store.delete, [key])
+            # In one thread: whoever left, or had no time left, is looked for among the erased, too.
+            kept = await self._storing_thread(self._keep_unless_erased, key, upload, image, caller)
         except (OSError, SQLAlchemyError) as error:
             log.error("upload not kept", extra={"fields": {"why": type(error).__name__}})
             raise ImageStoreUnavailable from None
-        if not erased:
-            self._remember(upload)
-        return upload
+        if kept is not None:
+            self._remember(kept)
+        return kept or upload
 
     async def find(self, name: str, caller: Caller) -> Upload:
         """The caller's own upload. Raises ImageNotFound, the same for one that is another's."""
@@ -153,12 +141,23 @@ class Uploads:
         if len(self._known) > REMEMBERED_UPLOADS:
             self._known.popitem(last=False)
 
+    def _keep_unless_erased(
+        self, key: uuid.UUID, upload: Upload, image: EncodedImage, caller: Caller
+    ) -> Upload | None:
+        kept = self._keep(key, upload, image, caller)
+        # Whoever was erased while the photo was on its way: of before, it goes as well.
+        if not self._is_erased(kept):
+            return kept
+        self._delete(images.c.image_id == kept.key)
+        self._store.delete([kept.key])  # should the erasure have taken the row before the file
+        return None
+
     def _keep(self, key: uuid.UUID, upload: Upload, image: EncodedImage, caller: Caller) -> Upload:
         """The upload as it is kept: an earlier one of the same photo and owner, or this one."""
         whose = upload.tenant, upload.session, upload.user_pseudonym
         digest = rows.owner_digest(*whose, upload.facts.digest)
         while True:
-            with self._engine.begin() as connection:
+            with self._database.begin() as connection:
                 row = rows.renew(
                     connection, digest, upload.created_at, upload.expires_at, upload.consent
                 )
@@ -171,7 +170,7 @@ class Uploads:
                 self._quota.need_disk()
             try:
                 # One at a time, so that what is counted is what is there.
-                with self._counting, self._engine.begin() as connection:
+                with self._counting, self._database.begin() as connection:
                     if self._quota is not None:
                         self._quota.check(connection, caller, upload.facts.size_bytes)
                     rows.add(connection, key, digest, **upload.columns())
@@ -200,12 +199,12 @@ class Uploads:
             return tombstones.read_since(connection, upload.created_at).cover(request)
 
     def _select(self, name: str) -> Upload | None:
-        with self._engine.connect() as connection:
+        with self._database.begin() as connection:
             row = rows.of(connection, uuid.UUID(name.removeprefix(PREFIX)))
         return self._of_row(row) if row is not None else None
 
     def _select_photo(self, tenant: str, digest: str) -> Upload | None:
-        with self._engine.connect() as connection:
+        with self._database.begin() as connection:
             row = rows.of_photo(connection, tenant, digest, datetime.now(UTC))
         return self._of_row(row) if row is not None else None
 
