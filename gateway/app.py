@@ -15,7 +15,6 @@ from gateway.api.batch import batches, files
 from gateway.api.guard import Guard, Refusals
 from gateway.api.hosts import Hosts
 from gateway.api.page import Page
-from gateway.api.posts.body_budget import BodyBudget
 from gateway.api.posts.fast_path import FastPath
 from gateway.api.products import CardEndpoint, MatchEndpoint
 from gateway.api.reference import routes as reference
@@ -61,9 +60,8 @@ def create_app(
     if settings.web_dir is not None:
         # Mounted at "/" it would take every request that names another method than its route.
         app.router.default = GZipMiddleware(Page(settings.web_dir))
-    bodies = BodyBudget(settings.body_bytes_in_flight)
     return Guard(
-        FastPath(ask_endpoints, app, bodies, streamed=[files.PATH]),
+        FastPath(ask_endpoints, app, streamed=[files.PATH]),
         Hosts(settings.allowed_hosts),
         settings.allowed_origins,
         Refusals(registry),

@@ -26,6 +26,7 @@ from gateway.identity.callers import Callers
 from gateway.identity.keys import KeyRing, parse_api_keys
 from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.identify import ImageIdentifier
+from gateway.images.in_flight import BytesInFlight
 from gateway.images.metrics import ImageMetrics
 from gateway.images.quota import Quota
 from gateway.images.remote.photos import RemotePhotos
@@ -61,6 +62,7 @@ from gateway.usecases.erase import Erasing
 from gateway.usecases.moderate import Moderating
 from gateway.usecases.questions import Questions
 from gateway.usecases.screening import Screening
+from gateway.usecases.showing import Showing
 from gateway.usecases.upload import Uploading
 from gateway.usecases.vote import Voting
 
@@ -91,7 +93,8 @@ async def running_gateway(
 
     decoder = PhotoDecoder(settings.image_helpers, "gateway.images.jobs")
     images = ImageIdentifier(decoder)
-    remote = RemotePhotos.open(settings, images, registry)
+    in_flight = BytesInFlight(settings.body_bytes_in_flight)
+    remote = RemotePhotos.open(settings, images, in_flight, registry)
     renderer = PictureRenderer(decoder, settings.rendered_bytes, ImageMetrics(registry))
     decoder.start()
     text_policies = TextPolicies(settings.moderation_rules, settings.moderation_reload_s)
@@ -151,7 +154,7 @@ async def running_gateway(
         leases=cache.leases,
         flights=Flights(SHARED),
         pool=pool,
-        renderer=renderer,
+        showing=Showing(renderer, in_flight),
         recorder=recorder,
         limits=limits.limiter,
         deadline_ms=deadline_ms,
@@ -184,6 +187,7 @@ async def running_gateway(
         batching=Batching(lane.files, lane.batches, lane_erasure, endpoints, recorder, deadline_ms),
         answers=cache.answers,
         retries=retries,
+        in_flight=in_flight,
         pool=pool,
         recorder=recorder,
         log=LogReader(engine),

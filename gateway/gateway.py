@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gateway.cache.answers import AnswerCache
 from gateway.cache.retries import Retries
 from gateway.identity.callers import Callers
+from gateway.images.in_flight import BytesInFlight
 from gateway.limits.limiter import Limiter
 from gateway.log.audit import Audit
 from gateway.log.outbox.recorder import Recorder
@@ -31,6 +32,7 @@ class Gateway:
     batching: Batching
     answers: AnswerCache
     retries: Retries
+    in_flight: BytesInFlight
     pool: Pool
     recorder: Recorder
     log: LogReader

@@ -45,6 +45,10 @@ class Upload:
     def key(self) -> uuid.UUID:
         return uuid.UUID(self.id.removeprefix(PREFIX))
 
+    @property
+    def unread_bytes(self) -> int:
+        return self.facts.size_bytes
+
     def columns(self) -> dict[str, Any]:
         """Its row, but for the key."""
         return {

@@ -25,7 +25,7 @@ from gateway.pool.replica import Replica
 from gateway.pool.retry_budget import RetryBudget
 from gateway.pool.settings import PoolSettings
 from gateway.pool.telemetry import PoolMetrics
-from gateway.pool.upstreams.question import Render, request_for
+from gateway.pool.upstreams.question import Show, request_for
 from gateway.pool.upstreams.salts import Salts
 from gateway.pool.weights import KeptWeights, Weights
 from gateway.prompt import SYSTEM, with_system_prompt
@@ -107,10 +107,9 @@ class Pool:
         known = {each.revision for each in self.replicas if each.revision}
         ready, of = self.ready_revisions, self.weights.of
         sound = ready & {each.revision for each in self.replicas if each.ready and not each.ejected}
-        asked = of(sound) or self.weights.of_ready(ready) or of(known) or self.weights.in_force
-        if not asked:
-            raise self.no_replica()
-        return choose_revision(asked, sticky_id)
+        if asked := of(sound) or self.weights.of_ready(ready) or of(known) or self.weights.in_force:
+            return choose_revision(asked, sticky_id)
+        raise self.no_replica()
 
     async def complete(
         self,
@@ -119,21 +118,20 @@ class Pool:
         revision: str,
         affinity: str,
         headers: dict[str, str],
-        render: Render,
+        show: Show,
         deadline: float,
         asker: Asker = NOBODY,
         system: str = SYSTEM,
         priority: Priority = "interactive",
     ) -> AsyncGenerator[AnswerPiece]:
         """Stream the answer of a replica of `revision`; `deadline` in time.monotonic seconds.
-        `render` makes the photo's picture for a server that is not ours. `system`: our instruction
-        before the question. Priority `batch` has places of its own, and may wait for long.
+        `show` adds its photos once it has a place: nothing here holds them while a retry waits.
+        `system`: our instruction. Priority `batch` has places of its own, and may wait for long.
 
-        Raises DeadlineExceeded, NoReplica, Overloaded, RateLimited, ReplicaFailed, or the named
-        error of a request that the replica refuses."""
+        Raises DeadlineExceeded, NoReplica, Overloaded, RateLimited, ReplicaFailed, what `show`
+        raises, or the named error of a request that the replica refuses."""
         asked = with_system_prompt(asked, system)
-        tried: set[str] = set()
-        tries = 0
+        tried, tries = set[str](), 0
         full_for_s: list[float] = []
         doubts: list[tuple[Replica, str]] = []
         self._retry_budget.record_request(time.monotonic())
@@ -149,8 +147,8 @@ class Pool:
             remaining_ms = max(int((deadline - time.monotonic()) * 1000), 0)
             told = {**headers, PRIORITY_HEADER: priority, "x-deadline-ms": str(remaining_ms)}
             try:
-                sent = await request_for(replica.upstream, asked, render, deadline)
-                pieces = replica.complete(sent, told, revision, deadline, last_try)
+                sending = request_for(replica.upstream, asked, show, deadline)
+                pieces = replica.complete(await sending, told, revision, deadline, last_try)
                 async with contextlib.aclosing(pieces):
                     async for piece in pieces:
                         if doubts:

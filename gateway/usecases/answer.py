@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from contract import attempts
-from contract.completion import CompletionRequest
 from contract.errors import ReplicaFailed
 from contract.render import AnswerPiece, joined
 from contract.response import Delta, Finished
@@ -19,7 +17,6 @@ from gateway.cache.key import AnswerKey
 from gateway.cache.lease import Leases
 from gateway.cache.sharing import NotSharedError
 from gateway.feedback.quarantine import Quarantine
-from gateway.images.render import PictureRenderer
 from gateway.limits.limiter import Limiter
 from gateway.log.interaction import Interaction
 from gateway.log.masking import SHARED, personal
@@ -31,6 +28,7 @@ from gateway.usecases.question import ASKERS_OWN, Question
 from gateway.usecases.questions import Questions, check_allowed, revision_of
 from gateway.usecases.refresh import Refreshes
 from gateway.usecases.screening import Screening
+from gateway.usecases.showing import Showing
 
 # With less time than this a follower does not try again what its leader had no time for.
 LEAST_LEFT_S = 0.5
@@ -45,7 +43,7 @@ class Answering:
     leases: Leases | None
     flights: Flights
     pool: Pool
-    renderer: PictureRenderer
+    showing: Showing
     recorder: Recorder
     limits: Limiter
     deadline_ms: int
@@ -200,40 +198,35 @@ class Answering:
         screen = self.screening.stream(key.namespace)
         pieces: list[Delta] = []
         end: Finished | None = None
-        asked = await question.complete()
-
-        async def render(sent: CompletionRequest, max_pixels: int) -> CompletionRequest:
-            bound = min(max_pixels, attempts.pixel_bound(key.attempt))
-            return await self.renderer.render_all(sent, key.namespace, key.images, bound)
-
-        events = self.pool.complete(  # 6 ask a replica
-            asked,
-            revision=key.revision,
-            affinity=key.image,
-            headers=headers_of(key, interaction.request_id),
-            render=render,
-            deadline=self._deadline(interaction),
-            asker=self.limits.asker(interaction.caller),
-            system=question.known.task.system,
-            priority="batch" if interaction.caller.batch else "interactive",
-        )
-        if paid:
-            events = self.limits.paid(interaction.caller, events)
-        async with aclosing(events):
-            async for event in events:
-                photo = await question.verdict_on_photo()  # 7 may it be answered
-                if photo.blocked:
-                    yield screen.filtered()
-                    return
-                if isinstance(event, Finished):
-                    end = event
-                    break
-                if piece := screen.push(event):
-                    pieces.append(piece)
-                    yield piece
-                if screen.blocked:
-                    yield screen.filtered()
-                    return
+        with self.showing.of(question, key) as show:
+            events = self.pool.complete(  # 6 ask a replica
+                question.known.canonical,
+                revision=key.revision,
+                affinity=key.image,
+                headers=headers_of(key, interaction.request_id),
+                show=show,
+                deadline=self._deadline(interaction),
+                asker=self.limits.asker(interaction.caller),
+                system=question.known.task.system,
+                priority="batch" if interaction.caller.batch else "interactive",
+            )
+            if paid:
+                events = self.limits.paid(interaction.caller, events)
+            async with aclosing(events):
+                async for event in events:
+                    photo = await question.verdict_on_photo()  # 7 may it be answered
+                    if photo.blocked:
+                        yield screen.filtered()
+                        return
+                    if isinstance(event, Finished):
+                        end = event
+                        break
+                    if piece := screen.push(event):
+                        pieces.append(piece)
+                        yield piece
+                    if screen.blocked:
+                        yield screen.filtered()
+                        return
         if end is None:
             raise ReplicaFailed
         if piece := await self.screening.rest(screen, self._deadline(interaction)):

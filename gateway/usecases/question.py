@@ -79,6 +79,8 @@ class Question:
     """The same of the photos beside the first."""
     name: BodyName | None = None
     """Under which it is remembered; None when it is not, or is already."""
+    unread_bytes: int = 0
+    """Of its photos that are not held until they are read: they are kept, or fetched once more."""
     photo_verdict: Verdict = NOTHING
     looks: list[asyncio.Task[Verdict]] = field(default_factory=list)
     """At photos that were not seen before: they say later what `photo_verdict` is."""
@@ -101,10 +103,11 @@ class Question:
         facts = (self.known.image, *self.known.further)
         return list(zip(facts, (self.photo, *self.further), strict=True))
 
-    async def complete(self) -> CompletionRequest:
+    async def with_photos(self, asked: CompletionRequest) -> CompletionRequest:
+        """As it is `asked`, with the files of its photos."""
         first = await self.photo()
         others = [await read() for read in self.further]
-        return self.known.canonical.with_images([first, *others] if first is not None else [])
+        return asked.with_images([first, *others] if first is not None else [])
 
 
 def new_question(

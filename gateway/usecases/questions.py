@@ -119,7 +119,7 @@ class Questions:
         named = await self._named(asked, caller)
         if named is not None:
             known.image = named.facts
-            question.photo = named.read
+            question.photo, question.unread_bytes = named.read, named.unread_bytes
         elif known.image is None and (photo := await question.photo()) is not None:
             known.image = await self._images.identify(photo, caller.tenant)
         if asked.further:
@@ -141,6 +141,7 @@ class Questions:
                 named = await self._named(shown, caller, MAX_IMAGE_BYTES - size)
                 if named is not None:
                     question.further[number] = named.read
+                    question.unread_bytes += named.unread_bytes
                     facts = named.facts
                 else:
                     photo = await question.further[number]()

@@ -1,19 +1,21 @@
-"""How many bytes of bodies a gateway holds at once. Beyond, requests are refused: 64 photos of
-10 MB took 732 MB, nearly all that its container has."""
+"""Counts the bodies that a gateway holds, and refuses those that there is no room for."""
 
+from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract.errors import Overloaded
 from contract.http import MAX_DRAIN_BYTES
+from gateway.gateway import Gateway
 
 # Bodies of so many bytes are not counted, nor slowed down: a thousand of them are 64 MB.
 UNCOUNTED_BYTES = 64 * 1024
 
 
 class BodyBudget:
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
-        self.held = 0
+    """`state`: where the gateway is."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """The app with a `receive` that counts, until the answer is out: the photo is held as long.
@@ -21,24 +23,24 @@ class BodyBudget:
         if 0 <= _declared(scope) <= UNCOUNTED_BYTES:
             await app(scope, receive, send)
             return
-        mine = 0
+        gateway: Gateway = self._state.gateway
+        received = 0
+        with gateway.in_flight.counted() as hold:
 
-        async def counted() -> Message:
-            nonlocal mine
-            message = await receive()
-            size = len(message.get("body", b""))
-            if self.held + size <= self._limit:
-                self.held += size
-                mine += size
+            async def counted() -> Message:
+                nonlocal received
+                message = await receive()
+                size = len(message.get("body", b""))
+                try:
+                    hold(received + size)
+                except Overloaded:
+                    del message["body"]
+                    await _drained(message, receive)
+                    raise
+                received += size
                 return message
-            del message["body"]
-            await _drained(message, receive)
-            raise Overloaded
 
-        try:
             await app(scope, counted, send)
-        finally:
-            self.held -= mine
 
 
 def _declared(scope: Scope) -> int:

@@ -20,12 +20,11 @@ class FastPath:
         self,
         endpoints: Mapping[str, ASGIApp],
         app: FastAPI,
-        bodies: BodyBudget,
         streamed: Collection[str] = (),
     ) -> None:
         self._streamed = frozenset(streamed)
         self._endpoints = endpoints
-        self._bodies = bodies
+        self._bodies = BodyBudget(app.state)
         self._app = app
         self.state = app.state
         self._idempotent = IdempotentPosts(app.state)

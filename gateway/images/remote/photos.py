@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from contract.errors import PayloadTooLarge, ShopsightError, UrlNotAllowed
 from contract.images import MAX_IMAGE_BYTES, EncodedImage, ImageFacts
 from gateway.images.identify import ImageIdentifier
+from gateway.images.in_flight import BytesInFlight
 from gateway.images.remote.errors import ImageUrlChanged
 from gateway.images.remote.hosts import ListedHosts, PhotoUrl, read_url
 from gateway.images.remote.known import Fetched, KnownPhoto, KnownPhotos, known_photo, name_of
@@ -27,6 +28,8 @@ class FoundPhoto:
     facts: ImageFacts
     read: Callable[[], Awaitable[EncodedImage]]
     """Its file, also later. Raises the errors of a fetch."""
+    unread_bytes: int = 0
+    """Of its file where that is not held: it is kept, or fetched once more."""
     fetched_bytes: int = 0
     """What came for this asker: 0 where it was known, or others are waiting for it already."""
 
@@ -49,6 +52,7 @@ class RemotePhotos:
         self,
         settings: ImageUrlSettings,
         images: ImageIdentifier,
+        in_flight: BytesInFlight,
         metrics: FetchMetrics,
         fetch: Fetch,
         close: Callable[[], None],
@@ -58,6 +62,7 @@ class RemotePhotos:
         }
         self._max_fresh_s = settings.image_url_fresh_s
         self._images = images
+        self._in_flight = in_flight
         self._metrics = metrics
         self._fetch = fetch
         self._close = close
@@ -69,6 +74,7 @@ class RemotePhotos:
         cls,
         settings: ImageUrlSettings,
         images: ImageIdentifier,
+        in_flight: BytesInFlight,
         registry: CollectorRegistry,
         **network: Any,
     ) -> "RemotePhotos":
@@ -76,14 +82,14 @@ class RemotePhotos:
         slots = FetchSlots(settings.image_url_concurrency, settings.image_url_hosts)
         metrics = FetchMetrics(registry)
         if not settings.image_url_hosts:
-            return cls(settings, images, metrics, _fetch_nothing, slots.close)
+            return cls(settings, images, in_flight, metrics, _fetch_nothing, slots.close)
         # Here, because it takes 5 MB of a process, and most fetch nothing.
         from gateway.images.remote.fetch import PhotoFetcher
 
         fetcher = PhotoFetcher(
             slots, settings.image_url_timeout_s, settings.image_url_proxy, **network
         )
-        return cls(settings, images, metrics, fetcher.fetch, slots.close)
+        return cls(settings, images, in_flight, metrics, fetcher.fetch, slots.close)
 
     def close(self) -> None:
         for asking in self._asking.values():
@@ -108,8 +114,11 @@ class RemotePhotos:
     def _found(
         self, place: _Place, facts: ImageFacts, file: EncodedImage | None, fetched: int = 0
     ) -> FoundPhoto:
+        # What is kept, within bounds of its own, is not held besides, for as long as one waits.
+        own = None if self._known.file(place.name, facts) is not None else file
+
         async def read() -> EncodedImage:
-            kept = file or self._known.file(place.name, facts)
+            kept = own or self._known.file(place.name, facts)
             if kept is not None:
                 return kept
             now, again = await self._ask(place, MAX_IMAGE_BYTES, None)
@@ -117,7 +126,7 @@ class RemotePhotos:
                 raise ImageUrlChanged
             return again
 
-        return FoundPhoto(facts, read, fetched)
+        return FoundPhoto(facts, read, 0 if own else facts.size_bytes, fetched)
 
     async def _ask(
         self, place: _Place, max_bytes: int, known: KnownPhoto | None
@@ -166,4 +175,6 @@ class RemotePhotos:
         self._known.put(place.name, known)
         if known is not None:
             self._known.keep(place.name, facts, file)
+        if self._known.file(place.name, facts) is None:
+            self._in_flight.count(file)
         return facts, file

@@ -20,20 +20,19 @@ FOREIGN_SEEDS = 2**31 - 1
 # Header of the answer cache's namespace, which is a tenant's.
 NAMESPACE = "x-cache-namespace"
 
-Render = Callable[[CompletionRequest, int], Awaitable[CompletionRequest]]
-"""A question with pictures for a server that is not ours, each of so many pixels at most."""
+Show = Callable[[CompletionRequest, int | None], Awaitable[CompletionRequest]]
+"""A question with its photos: their files, or pictures of so many pixels at most."""
 
 
 async def request_for(
-    upstream: Upstream, asked: CompletionRequest, render: Render, deadline: float
+    upstream: Upstream, asked: CompletionRequest, show: Show, deadline: float
 ) -> CompletionRequest:
     """A replica of ours gets the photos' files, of which it makes the same pixels with the same
-    code. A server of another kind gets the pictures themselves."""
-    if asked.image is None or not upstream.foreign:
-        return asked
+    code. A server of another kind gets the pictures themselves. Raises DeadlineExceeded, and what
+    `show` does."""
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
-            return await render(asked, upstream.max_image_pixels)
+            return await show(asked, upstream.max_image_pixels if upstream.foreign else None)
     except TimeoutError:
         raise DeadlineExceeded from None
 

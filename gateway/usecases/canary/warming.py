@@ -124,6 +124,7 @@ class Warming:
         question = Question(known, _no_photo, [photo.read for photo in photos[1:]])
         if photos:
             question.photo = photos[0].read
+            question.unread_bytes = sum(photo.unread_bytes for photo in photos)
         interaction = Interaction("warm", caller=Caller(stored.namespace, batch=True))
         await answering.screening.question(question, interaction)
 

@@ -41,7 +41,7 @@ class Asked(Answering):
                 "answers",
                 "leases",
                 "pool",
-                "renderer",
+                "showing",
                 "recorder",
                 "limits",
             ]

@@ -78,7 +78,7 @@ async def test_what_names_a_person_is_not_remembered(questions: Questions) -> No
 async def test_the_model_is_asked_what_the_key_names(questions: Questions) -> None:
     question = new_question(asked("  ｉｓ\u200b it\n𝐫𝐞𝐝？？"))
     await questions.identify(question, CALLER)
-    sent = await question.complete()
+    sent = await question.with_photos(question.known.canonical)
     assert sent.question == question.known.key("r", "n").question == "Is it red?"
     assert question.asked.question == "  ｉｓ\u200b it\n𝐫𝐞𝐝？？", "the log keeps what was typed"
 
@@ -89,7 +89,7 @@ async def test_the_key_follows_revision_and_tenant(questions: Questions) -> None
     keys = [question.known.key(r, n) for r in ("r1", "r2") for n in ("a", "b")]
     assert len({key.digest for key in keys}) == 4
     assert question.known.key("r1", "a").digest == keys[0].digest
-    assert (await question.complete()).image == PHOTO
+    assert (await question.with_photos(question.known.canonical)).image == PHOTO
 
 
 async def test_a_photo_that_takes_too_long_to_read_ends_with_the_deadline(
