@@ -43,10 +43,10 @@ def test_a_busy_service_says_so_in_the_pages_language_and_a_retry_works(
 def test_the_real_services_own_refusal_follows_the_language_toggle(open_page: OpenPage) -> None:
     page = open_page(expects=(RESOURCE,))
     choose_sample(page)
-    # Only zero-width marks: more than nothing to the page, a blank question to the API.
-    chinese = ask_and_wait(page, "\u2060", "failed").locator(".note").text_content()
+    # A control character is text to the page, and refused by the API.
+    chinese = ask_and_wait(page, "what\x01", "failed").locator(".note").text_content()
     page.click("#language")
-    english = ask_and_wait(page, "\u2060", "failed").locator(".note").text_content()
+    english = ask_and_wait(page, "what\x01", "failed").locator(".note").text_content()
     assert any("\u4e00" <= char <= "\u9fff" for char in chinese or "")
     assert (english or "").isascii()
     expect(page.locator(".exchange .retry:visible")).to_have_count(0)  # it would fail again
