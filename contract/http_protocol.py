@@ -19,6 +19,7 @@ from contract import errors
 from contract.errors import ClientError, ShopsightError
 from contract.http import MAX_BODY_BYTES, json_error, request_id
 from contract.process.arrivals import TimedArrivals
+from contract.process.bodies import UnreadBodies
 from contract.process.unchunked import send_unchunked
 from contract.text.language import preferred_language
 
@@ -31,8 +32,6 @@ MAX_FIELDS = 200
 # A refused client may still be sending. To close at once would reset the connection, and it might
 # never see why. nginx lingers for 5 s.
 LINGER_S = 2
-# Of a body whose end is not here, so many bytes may wait for the app before reading pauses.
-UNREAD_BYTES = 64 * 1024
 
 log = logging.getLogger("shopsight")
 
@@ -55,7 +54,7 @@ class UnsupportedTransferEncoding(ClientError):
     zh = "传输编码仅支持 chunked。"
 
 
-class HttpProtocol(TimedArrivals):
+class HttpProtocol(TimedArrivals, UnreadBodies):
     """`curl --http2` and the JDK's client offer HTTP/2 with each request, which may be passed over
     (RFC 9110, 7.8). The parser takes what is behind such a head for another protocol's, and the
     body would be lost."""
@@ -87,8 +86,8 @@ class HttpProtocol(TimedArrivals):
                 self._check_head(self._unread_bytes)
         except httptools.HttpParserError:
             self._refuse_in_turn(self._fault or errors.BadRequest())
-        if self.cycle is not None and self.cycle.more_body and len(self.cycle.body) > UNREAD_BYTES:
-            self.flow.pause_reading()
+        if self.cycle is not None and self.cycle.more_body:
+            self.hold_back(len(data))
         self.watch(len(data))
 
     def on_message_begin(self) -> None:
@@ -124,19 +123,6 @@ class HttpProtocol(TimedArrivals):
             send_unchunked(self.cycle)
         if self.expect_100_continue and self._declared() > MAX_BODY_BYTES:
             self.cycle.keep_alive = False  # refused unread, and what follows may be its body
-
-    def on_body(self, body: bytes) -> None:
-        """As uvicorn's, which would copy each piece into an array and out of it again."""
-        cycle = self.cycle
-        if cycle.response_complete:
-            return
-        if not cycle.body:
-            cycle.body = body  # type: ignore[assignment]
-        else:
-            if isinstance(cycle.body, bytes):
-                cycle.body = bytearray(cycle.body)
-            cycle.body += body
-        cycle.message_event.set()
 
     def _declared(self) -> int:
         return next((int(value) for name, value in self.headers if name == b"content-length"), 0)
@@ -188,8 +174,11 @@ class HttpProtocol(TimedArrivals):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        done = self.cycle.response_complete and not self.transport.is_closing()
-        if self._refusal is not None and done:
+        if not self.cycle.response_complete:
+            return
+        # Of who was answered unread it would stay for as long as the connection.
+        self.cycle.body = b""  # type: ignore[assignment]
+        if self._refusal is not None and not self.transport.is_closing():
             self._unset_keepalive_if_required()
             self._refuse(self._refusal)
 

@@ -45,6 +45,14 @@ def test_it_says_what_it_is(ours: str) -> None:
     assert model["model_revision"] == ready.headers["x-model-revision"]
 
 
+def test_a_refused_body_leaves_the_connection_for_the_next_question(ours: str) -> None:
+    with httpx.Client(base_url=ours) as client:
+        for path, status in (("/v1/chat/completions", 415), ("/v1/nothing", 404)):
+            for body in (bytes(3_000_000), bytes(10_000_000)):
+                assert client.post(path, content=body).status_code == status
+                assert client.get("/healthz").status_code == 200
+
+
 def test_all_forms_give_the_same_answer(ours: str, data: bytes) -> None:
     short = post(ours, {"image": data_uri(data), "prompt": "What is it?", "max_tokens": 40})
     full = post(ours, chat("What is it?", data, max_tokens=40))
