@@ -68,7 +68,6 @@ class HttpProtocol(TimedArrivals, UnreadBodies):
     _in_head = _began_now = False
 
     def data_received(self, data: bytes | memoryview) -> None:
-        self._unset_keepalive_if_required()
         if self._refused or self._refusal is not None:
             return  # nothing of it is read on
         self._began_now = False
@@ -179,12 +178,12 @@ class HttpProtocol(TimedArrivals, UnreadBodies):
         # Of who was answered unread it would stay for as long as the connection.
         self.cycle.body = b""  # type: ignore[assignment]
         if self._refusal is not None and not self.transport.is_closing():
-            self._unset_keepalive_if_required()
             self._refuse(self._refusal)
 
     def _refuse(self, error: ShopsightError) -> None:
         """A language is known where a header was still read."""
         self._refused = True
+        self._unset_keepalive_if_required()
         seen = dict(self.headers or ()).get(b"accept-language", b"").decode("latin-1")
         content = json.dumps(error.body(preferred_language(seen)), ensure_ascii=False).encode()
         head = {

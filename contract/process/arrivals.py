@@ -27,12 +27,16 @@ class TimedArrivals(HttpToolsProtocol):
         self.watch(0)
 
     def on_message_begin(self) -> None:
+        """A kept connection waits for a request. uvicorn would take any byte for one: the rest of a
+        refused body, or an empty line, and then the connection would wait for ever."""
+        self._unset_keepalive_if_required()
         super().on_message_begin()
         self._head_is_due = True
 
     def on_headers_complete(self) -> None:
         self._forget()
         self._head_is_due, self._body_is_due = False, True
+        self._unset_keepalive_if_required()  # the answer before may have ended amid this head
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -5,7 +5,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPResponse
 
 import pytest
@@ -82,6 +82,49 @@ def test_a_kept_connection_may_wait_longer_than_a_head(gateway: str) -> None:
             answer.begin()
             assert answer.read()
             wait_until("time passes", iter([False] * 15 + [True]).__next__)
+
+
+@pytest.fixture
+def _soon_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So long a connection is kept without a request."""
+    given = property(lambda _: 0.4, lambda _, value: None)
+    monkeypatch.setattr(heads.TimedHeads, "timeout_keep_alive", given, raising=False)
+
+
+UNREAD = b"POST /v1/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.usefixtures("_soon_enough")
+@pytest.mark.parametrize("drip", [True, False])
+@pytest.mark.parametrize("first", [UNREAD, ALIVE], ids=["unread", "read"])
+def test_bytes_that_begin_no_request_keep_no_connection(
+    gateway: str, first: bytes, drip: bool
+) -> None:
+    with connected(gateway) as client:
+        client.sendall(first)
+        assert client.recv(1000).startswith(b"HTTP/1.1 ")
+        client.sendall(b"\r\n")
+
+        def gone() -> bool:
+            with suppress(OSError):
+                client.send(b"\r\n" if drip else b"")
+            return closed(client)
+
+        wait_until("closed", gone, 5)
+
+
+@pytest.mark.usefixtures("_soon_enough")
+def test_a_request_under_way_may_take_longer_than_a_kept_connection_waits(gateway: str) -> None:
+    """Its head has begun when the request before it is answered, and then its body is slow."""
+    slow = b"POST /v1/images HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nphoto"
+    with connected(gateway) as client:
+        client.sendall(ALIVE + slow[:30])
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+        client.sendall(slow[30:-2])
+        wait_until("time passes", iter([False] * 20 + [True]).__next__)
+        client.sendall(slow[-2:])
+        assert client.recv(1000).startswith(b"HTTP/1.1 415 ")
 
 
 @pytest.mark.parametrize("whole", [True, False])
