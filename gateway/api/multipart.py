@@ -11,7 +11,7 @@ from starlette.requests import Request
 from contract.errors import InvalidField
 from contract.fields import is_plain_name
 from contract.forms import MAX_USER_CHARS, FormRequest
-from contract.http import bounded_stream, check_media_type
+from contract.http import MAX_BODY_BYTES, bounded_stream, check_media_type
 from contract.images import EncodedImage
 from contract.products.match import MAX_MATCH_CHARS
 from contract.request import told_in_the_language_of
@@ -104,7 +104,10 @@ async def _photo(part: UploadFile | str | None) -> EncodedImage | None:
 
 class FormTextParser(MultiPartParser):
     """Starlette's parser decodes every text as UTF-8, and as Latin-1 what is none: GBK would become
-    `ÕâÊÇ`. This one keeps the bytes for `texts`."""
+    `ÕâÊÇ`. This one keeps the bytes for `texts`, and photos in memory, where they are counted
+    (`BodyBudget`): /tmp, where Starlette puts those over 1 MB, has 64 MB in a container."""
+
+    spool_max_size = MAX_BODY_BYTES
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """The multipart form as browsers, apps and HTTP libraries fill it in."""
 
 import json
+import tempfile
 from collections.abc import Callable
 
 import httpx
@@ -34,6 +35,15 @@ def test_a_photo_needs_no_file_name(gateway: str) -> None:
             unnamed = part("photo", data, content_type)
             assert text_of(asked(gateway, QUESTION, unnamed)) == ANSWER
             assert asked(gateway, unnamed, path="/v1/images").status_code == 201
+
+
+def test_a_large_photo_needs_no_disk(gateway: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container /tmp is small, and several photos of 10 MB filled it."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    large = part("photo", photo() + bytes(9_000_000), "image/jpeg", '; filename="a.jpg"')
+    for _ in range(2):
+        assert text_of(asked(gateway, QUESTION, large)) == ANSWER
+        assert asked(gateway, large, path="/v1/images").status_code == 201
 
 
 def test_a_text_in_the_place_of_the_photo_is_told_so(gateway: str) -> None:
