@@ -93,7 +93,7 @@ async def running_gateway(
 
     decoder = PhotoDecoder(settings.image_helpers, "gateway.images.jobs")
     images = ImageIdentifier(decoder)
-    in_flight = BytesInFlight(settings.body_bytes_in_flight)
+    in_flight = BytesInFlight(settings.body_bytes_in_flight, settings.places_share)
     remote = RemotePhotos.open(settings, images, in_flight, registry)
     renderer = PictureRenderer(decoder, settings.rendered_bytes, ImageMetrics(registry))
     decoder.start()

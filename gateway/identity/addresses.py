@@ -32,15 +32,16 @@ class Addresses:
     def origin(self, client: str, user_agent: str) -> str:
         """Of the two together, in hexadecimal digits. Not remembered: an agent may be long."""
         day = int(time.time() / DAY_S)
-        return self._hash("origin", f"{_network(client)} {user_agent}", day).partition(":")[2]
+        return self._hash("origin", f"{network_of(client)} {user_agent}", day).partition(":")[2]
 
     def _hash(self, kind: str, value: str, day: int) -> str:
-        message = f"{kind} {day} {_network(value) if kind == 'address' else value}".encode()
+        message = f"{kind} {day} {network_of(value) if kind == 'address' else value}".encode()
         return f"{kind}:{hmac.digest(self._key, message, 'sha256').hex()[:HASH_DIGITS]}"
 
 
 @lru_cache(REMEMBERED)
-def _network(host: str) -> str:
+def network_of(host: str) -> str:
+    """Whom limits take for one client: an address, of IPv6 the network that a customer has."""
     address = _parsed(host)
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))

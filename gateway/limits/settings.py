@@ -25,7 +25,11 @@ class LimitSettings(BaseModel):
         BATCH, description="Of a tenant's batches, beside its live questions; bytes are its files'."
     )
     places_share: float = Field(
-        0.5, gt=0, le=1, description="Share of the replicas' places that one key may have at once."
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of the replicas' places that one key may have at once, and of"
+        " BODY_BYTES_IN_FLIGHT an address.",
     )
 
     @field_validator(

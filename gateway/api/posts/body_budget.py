@@ -5,7 +5,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract.errors import Overloaded
 from contract.http import MAX_DRAIN_BYTES
+from gateway.errors import RateLimited
 from gateway.gateway import Gateway
+from gateway.identity.addresses import network_of
 
 # Bodies of so many bytes are not counted, nor slowed down: a thousand of them are 64 MB.
 UNCOUNTED_BYTES = 64 * 1024
@@ -19,13 +21,15 @@ class BodyBudget:
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """The app with a `receive` that counts, until the answer is out: the photo is held as long.
-        It raises Overloaded at the end of a body that there was no room for."""
+        It raises Overloaded at the end of a body that there was no room for, RateLimited where its
+        address has others under way that take its share."""
         if 0 <= _declared(scope) <= UNCOUNTED_BYTES:
             await app(scope, receive, send)
             return
         gateway: Gateway = self._state.gateway
         received = 0
-        with gateway.in_flight.counted() as hold:
+        address = network_of((scope.get("client") or ("",))[0])
+        with gateway.in_flight.counted(address) as hold:
 
             async def counted() -> Message:
                 nonlocal received
@@ -33,7 +37,7 @@ class BodyBudget:
                 size = len(message.get("body", b""))
                 try:
                     hold(received + size)
-                except Overloaded:
+                except (Overloaded, RateLimited):
                     del message["body"]
                     await _drained(message, receive)
                     raise

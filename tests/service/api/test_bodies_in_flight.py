@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -20,10 +21,11 @@ def gateway(start_gateway: Callable[..., str], stub: StubReplica) -> str:
     return start_gateway(replicas=stub.url, body_bytes_in_flight=16 * MB)
 
 
-def holding(gateway: str, size: int) -> socket.socket:
+def holding(gateway: str, size: int, address: str = "") -> socket.socket:
     """A request of which the last byte is missing."""
     client = socket.create_connection(("127.0.0.1", int(gateway.rsplit(":", 1)[1])), timeout=30)
     head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += f"X-Forwarded-For: {address}\r\n" if address else ""
     client.sendall(f"{head}Content-Length: {size + 1}\r\n\r\n".encode() + b" " * size)
     return client
 
@@ -79,3 +81,44 @@ def test_what_was_held_is_free_again_after_any_end(gateway: str) -> None:
             "free",
             lambda: httpx.post(f"{gateway}/v1/images", content=bytes(9 * MB)).status_code == 415,
         )
+
+
+@pytest.mark.parametrize(
+    ("one", "same", "other"),
+    [("8.8.8.8", "8.8.8.8", "8.8.4.4"), ("2001:db8:0:1::1", "2001:db8:0:1:2::3", "2001:db8::1")],
+)
+def test_one_address_holds_a_share_and_others_go_on(
+    start_gateway: Callable[..., str], stub: StubReplica, one: str, same: str, other: str
+) -> None:
+    gateway = start_gateway(
+        replicas=stub.url,
+        body_bytes_in_flight=32 * MB,
+        places_share=0.5,
+        trusted_proxies="127.0.0.0/8",
+    )
+
+    def send(address: str, size: int) -> tuple[int, str]:
+        answer = httpx.post(
+            f"{gateway}/v1/images", content=bytes(size), headers={"x-forwarded-for": address}
+        )
+        return answer.status_code, answer.json()["error"]["code"]
+
+    fits = (415, "unsupported_image_type")
+    with ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(holding(gateway, 7 * MB, one))
+        wait_until("it holds its share", lambda: send(same, 9 * MB) != fits)
+        assert send(same, 9 * MB) == (429, "rate_limited")
+        assert send(same, 9 * MB)[0] == 429, "each time"
+        assert send(other, 9 * MB) == fits
+        stack.enter_context(holding(gateway, 7 * MB, other))
+        assert send(other, 9 * MB)[0] == 429, "of what others leave"
+        assert post(gateway, chat("a small one?", photo()), **{"x-forwarded-for": one}).is_success
+    wait_until("it is gone", lambda: send(one, 10 * MB) == fits)
+
+
+def test_a_single_body_may_have_all_that_is_free(
+    start_gateway: Callable[..., str], stub: StubReplica
+) -> None:
+    gateway = start_gateway(replicas=stub.url, body_bytes_in_flight=16 * MB, places_share=0.5)
+    assert httpx.post(f"{gateway}/v1/images", content=bytes(10 * MB)).status_code == 415
