@@ -19,7 +19,7 @@ from contract import errors
 from contract.errors import ClientError, ShopsightError
 from contract.http import MAX_BODY_BYTES, json_error, request_id
 from contract.process.arrivals import TimedArrivals
-from contract.process.bodies import UnreadBodies
+from contract.process.bodies import LingeringTransport, UnreadBodies
 from contract.process.unchunked import send_unchunked
 from contract.text.language import preferred_language
 
@@ -29,9 +29,6 @@ MAX_FIELD_BYTES = 8 * 1024
 MAX_HEAD_BYTES = 64 * 1024
 # Browsers send about 20, and proxies add some.
 MAX_FIELDS = 200
-# A refused client may still be sending. To close at once would reset the connection, and it might
-# never see why. nginx lingers for 5 s.
-LINGER_S = 2
 
 log = logging.getLogger("shopsight")
 
@@ -63,7 +60,6 @@ class HttpProtocol(TimedArrivals, UnreadBodies):
     """What the parser's callbacks found; else it is the parser that could not read on."""
     _refusal: ShopsightError | None = None
     """Of a request whose turn comes when those before it are answered."""
-    _refused = False
     _fields_bytes = _unread_bytes = 0
     _in_head = _began_now = False
 
@@ -122,6 +118,8 @@ class HttpProtocol(TimedArrivals, UnreadBodies):
             send_unchunked(self.cycle)
         if self.expect_100_continue and self._declared() > MAX_BODY_BYTES:
             self.cycle.keep_alive = False  # refused unread, and what follows may be its body
+        if self.cycle is not before and not self.cycle.keep_alive:
+            self.cycle.transport = LingeringTransport(self)  # type: ignore[assignment]
 
     def _declared(self) -> int:
         return next((int(value) for name, value in self.headers if name == b"content-length"), 0)
@@ -177,12 +175,12 @@ class HttpProtocol(TimedArrivals, UnreadBodies):
             return
         # Of who was answered unread it would stay for as long as the connection.
         self.cycle.body = b""  # type: ignore[assignment]
-        if self._refusal is not None and not self.transport.is_closing():
+        ended = self._refused or self.transport.is_closing()
+        if self._refusal is not None and not ended:
             self._refuse(self._refusal)
 
     def _refuse(self, error: ShopsightError) -> None:
         """A language is known where a header was still read."""
-        self._refused = True
         self._unset_keepalive_if_required()
         seen = dict(self.headers or ()).get(b"accept-language", b"").decode("latin-1")
         content = json.dumps(error.body(preferred_language(seen)), ensure_ascii=False).encode()
@@ -196,8 +194,7 @@ class HttpProtocol(TimedArrivals, UnreadBodies):
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         status = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
         self.transport.write(f"{status}{lines}\r\n".encode() + content)
-        self.transport.write_eof()
-        self.loop.call_later(LINGER_S, self.transport.close)
+        self.linger()
 
 
 async def answer_in_our_form(

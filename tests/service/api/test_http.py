@@ -190,6 +190,16 @@ def test_a_broken_body_is_refused_behind_the_answers_before_it(gateway: str) -> 
     assert told.count(b"HTTP/1.1 400") == 1
 
 
+def test_nothing_behind_a_connection_s_last_request_is_answered(
+    gateway: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with send(gateway, last + CHUNKED_HEAD + b"zz\r\n") as client:
+        told = client.makefile("rb").read()
+    assert told.count(b"HTTP/1.1 ") == told.count(b"HTTP/1.1 200 OK") == 1
+    assert "Exception" not in caplog.text
+
+
 @pytest.mark.parametrize("coding", [b"gzip, chunked", b"gzip", b"chunked\r\nTransfer-Encoding: x"])
 def test_a_transfer_encoding_that_is_not_undone_is_named(gateway: str, coding: bytes) -> None:
     with send(gateway, head(b"Transfer-Encoding: " + coding) + CHUNKED) as client:

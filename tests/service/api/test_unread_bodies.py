@@ -68,6 +68,34 @@ def test_the_next_question_on_the_connection_is_answered(
     client.close()
 
 
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_connection_that_is_to_end_is_not_reset_before_its_answer_is_seen(
+    gateway: str, chunked: bool
+) -> None:
+    headers = {**JSON, "connection": "close"}
+    if chunked:
+        headers["transfer-encoding"] = "chunked"
+    for _ in range(3):
+        client = HTTPConnection("127.0.0.1", port_of(gateway), timeout=10)
+        assert send(client, "/v1/nothing", 10 * MB, chunked, headers) == 404
+        client.close()
+
+
+def test_it_ends_behind_the_answer_however_much_is_still_sent(
+    gateway: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "LINGER_S", 0.3)
+    head = b"POST /v1/nothing HTTP/1.0\r\nHost: x\r\nContent-Length: 900000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port_of(gateway)), timeout=10) as client:
+        client.sendall(head)
+        told = client.makefile("rb").read()
+        assert told.startswith(b"HTTP/1.1 404 ")
+        with suppress(ConnectionResetError, BrokenPipeError):
+            for _ in range(900_000_000 // len(PIECE)):
+                client.sendall(PIECE)
+            pytest.fail("it is read to its end")
+
+
 def test_who_is_answered_and_sends_on_for_ever_is_let_go_of(
     gateway: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
