@@ -88,7 +88,7 @@ def test_a_kept_connection_may_wait_longer_than_a_head(gateway: str) -> None:
 def _soon_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """So long a connection is kept without a request."""
     given = property(lambda _: 0.4, lambda _, value: None)
-    monkeypatch.setattr(heads.TimedHeads, "timeout_keep_alive", given, raising=False)
+    monkeypatch.setattr(arrivals.TimedArrivals, "timeout_keep_alive", given, raising=False)
 
 
 UNREAD = b"POST /v1/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
