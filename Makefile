@@ -196,7 +196,7 @@ masking-eval: .venv/dev ## how much of what is personal the masker finds, by kin
 moderation-eval: .venv/dev ## how much of what is unwanted moderation finds, by category, and its false alarms
 	@$(BIN)/python -m tests.moderation_sets.evaluate
 
-moderation-train: .venv/dev ## train the classifier of texts anew (a minute); BY_WRITER=1: only measure, on writers not learnt from
+moderation-train: .venv/dev ## train the classifier of texts anew (two minutes); BY_WRITER=1: only measure, on writers not learnt from
 	@$(BIN)/pip install -q -c constraints.txt -e '.[training]'
 	@$(BIN)/python -m gateway.moderation.training.train $(if $(BY_WRITER),--by-writer)
 

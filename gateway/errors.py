@@ -4,7 +4,7 @@ ClientError: 400 HostNotServed, InvalidMultipart > UndecodableText · SchemaNeed
 · 401 InvalidKey · 403 CrossSiteRequest, MissingScope
 · 404 NoResponses, FileNotFound, BatchNotFound · 408 RequestTimeout
 · 409 IdempotencyConflict, BatchEnded · 409 (Retry-After) RequestUnderWay · 413 FileTooLarge
-· 416 RangeNotSatisfiable · 422 ContentBlocked
+· 416 RangeNotSatisfiable · 422 ContentBlocked > SelfHarm
 · 429 (Retry-After) RateLimited > QuotaExceeded > StorageFull, FilesFull, TooManyBatches
 Unavailable: 503 (Retry-After) KeysUnavailable · ImageStoreUnavailable · LogUnavailable
 · CacheUnavailable · ErasureIncomplete · ModerationUnavailable · FileStoreUnavailable

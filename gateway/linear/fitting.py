@@ -29,10 +29,15 @@ class Labelled:
 
 class Fitted:
     """`weights` [features, classes] and `biases` [classes] against the class that stands for all
-    else. Fewer features than `least_features` count as so many: a word or two say little."""
+    else. Fewer features than `least_features` count as so many: a word or two say little. Above
+    `tolerance` (of the gradient) fitting goes on."""
 
     def __init__(
-        self, learnt: Sequence[Labelled], inverse_regularisation: float, least_features: int
+        self,
+        learnt: Sequence[Labelled],
+        inverse_regularisation: float,
+        least_features: int,
+        tolerance: float = 1e-3,
     ) -> None:
         self.least_features = least_features
         self.texts = len(learnt)
@@ -41,7 +46,7 @@ class Fitted:
         self.vocabulary = {feature: at for at, feature in enumerate(kept)}
         # A rare feature says more than a common one.
         rarity = np.log(len(learnt) / np.array([counts[feature] for feature in kept])) / 5
-        regression = LogisticRegression(C=inverse_regularisation, max_iter=150, tol=1e-3)
+        regression = LogisticRegression(C=inverse_regularisation, max_iter=200, tol=tolerance)
         rows = self._rows(learnt).multiply(rarity).tocsr()
         labels, weights = [each.label for each in learnt], [each.weight for each in learnt]
         regression.fit(rows, labels, weights)

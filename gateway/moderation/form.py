@@ -1,7 +1,8 @@
 """OpenAI's form of `POST /v1/moderations`: what is asked and what is answered. Pure.
 
 Its categories are OpenAI's where we have one (`sexual`, `harassment` for abuse, `illicit` for what
-is illegal), and `advert`. Those that we do not judge are false, score 0, and name no type of input.
+is illegal, `self-harm`), and `advert`. Those that we do not judge are false, score 0, and name no
+type of input.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,9 +27,10 @@ NAMES: Mapping[Category, str] = {
     "abuse": "harassment",
     "illegal": "illicit",
     "advert": "advert",
+    "self_harm": "self-harm",
 }
 NOT_JUDGED = (
-    *("harassment/threatening", "hate", "hate/threatening", "illicit/violent", "self-harm"),
+    *("harassment/threatening", "hate", "hate/threatening", "illicit/violent"),
     *("self-harm/instructions", "self-harm/intent", "sexual/minors", "violence"),
     "violence/graphic",
 )

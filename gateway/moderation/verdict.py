@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Category = Literal["sexual", "advert", "illegal", "abuse"]
-CATEGORIES: tuple[Category, ...] = ("sexual", "advert", "illegal", "abuse")
+Category = Literal["sexual", "advert", "illegal", "abuse", "self_harm"]
+# What the classifier knows. Who might hurt themselves is noticed by rules alone.
+LEARNT: tuple[Category, ...] = ("sexual", "advert", "illegal", "abuse")
+CATEGORIES: tuple[Category, ...] = (*LEARNT, "self_harm")
 Action = Literal["flag", "review", "block"]
 _STRENGTH: dict[Action, int] = {"flag": 1, "review": 2, "block": 3}
 

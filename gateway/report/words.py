@@ -94,6 +94,7 @@ _WORDS = {
     "advert": ("广告", "advert"),
     "illegal": ("违法", "illegal"),
     "abuse": ("辱骂", "abuse"),
+    "self_harm": ("自我伤害", "self-harm"),
     "listed": ("屏蔽的图片", "listed"),
     "cancelled": ("顾客离开", "the asker left"),
     "overloaded": ("过载", "overloaded"),

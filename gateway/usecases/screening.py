@@ -18,6 +18,7 @@ from contract.response import Delta
 from gateway.cache.answers import CachedAnswer
 from gateway.errors import ContentBlocked
 from gateway.log.interaction import Interaction
+from gateway.moderation.errors import SelfHarm
 from gateway.moderation.photos.policy import Photo, PhotoPolicy
 from gateway.moderation.policies import TextPolicies
 from gateway.moderation.stream import StreamScreen
@@ -163,7 +164,7 @@ def refuse(what: str, verdict: Verdict, interaction: Interaction) -> None:
     """Raises ContentBlocked."""
     note(what, verdict, interaction)
     if verdict.blocked:
-        raise ContentBlocked
+        raise SelfHarm if verdict.category == "self_harm" else ContentBlocked
 
 
 def note(what: str, verdict: Verdict, interaction: Interaction) -> None:

@@ -12,7 +12,7 @@ from random import Random
 from demo_model.language.questions import ask
 from demo_model.pictures.facts import scene_of
 from gateway.moderation.text import TextPolicy
-from gateway.moderation.verdict import CATEGORIES
+from gateway.moderation.verdict import LEARNT
 from tests.moderation_sets.injections import ask_all
 from tests.moderation_sets.photos import judge_all
 
@@ -75,10 +75,10 @@ def figures(judged: list[Judged]) -> Figures:
     blocked = sum(each.found is not None for each in unwanted)
     alarms = sum(each.found is not None for each in innocent)
     return Figures(
-        recall={name: _share(_of(unwanted, name)) for name in CATEGORIES},
+        recall={name: _share(_of(unwanted, name)) for name in LEARNT},
         named={
             name: round(statistics.mean(each.found == name for each in _of(unwanted, name)), 4)
-            for name in CATEGORIES
+            for name in LEARNT
         },
         recall_obfuscated=_share([each for each in unwanted if each.sample.disguised]),
         benign_blocked=_share(innocent),
@@ -121,7 +121,7 @@ def print_table(title: str, judged: list[Judged]) -> None:
     print(f"\n{title}: {len(judged)} texts")
     print(f"{'':10}{'texts':>7}{'blocked':>9}{'named':>8}{'plain':>8}{'disguised':>11}", end="")
     print(f"{'zh':>8}{'en':>8}")
-    for name in (*CATEGORIES, "benign"):
+    for name in (*LEARNT, "benign"):
         these = _of(judged, name)
         named = statistics.mean(each.found == name for each in these)
         parts = [

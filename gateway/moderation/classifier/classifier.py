@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from gateway.linear.classifier import CARD, WEIGHTS, LinearClassifier
-from gateway.moderation.verdict import CATEGORIES, Category
+from gateway.moderation.verdict import LEARNT, Category
 
 FOLDER = Path(__file__).parent
 
@@ -13,7 +13,7 @@ class Classifier:
     """What is innocent stands for all else."""
 
     def __init__(self) -> None:
-        self._model = LinearClassifier(FOLDER, len(CATEGORIES))
+        self._model = LinearClassifier(FOLDER, len(LEARNT))
         self.threshold: float = self._model.card["threshold"]
         """From this likelihood of a category on what somebody wrote is unwanted."""
         self.answer_threshold: float = self._model.card["answer_threshold"]
@@ -26,4 +26,4 @@ class Classifier:
 
     def scores(self, found: Collection[str]) -> Mapping[Category, float]:
         """Likelihoods, 0 to 1. With that of being innocent they add up to 1."""
-        return dict(zip(CATEGORIES, self._model.likelihoods(found), strict=True))
+        return dict(zip(LEARNT, self._model.likelihoods(found), strict=True))

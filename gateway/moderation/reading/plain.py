@@ -36,8 +36,13 @@ _LEET = {"0": "o", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "@": "a", "
 _LEET_TABLES = tuple(
     str.maketrans({**_LEET, **dict.fromkeys("1!|", letter)}) for letter in ("i", "l")
 )
-_LEET_TOKEN = re.compile(r"[a-z0-9@$!|€]+")
-_MIXED = re.compile(r"[a-z][0-9@$!|€]|[0-9@$!|€][a-z]")
+_SIGN = "a-z0-9@$!|€"
+_SEPARATORS = " ._*-"
+# A word, or one whose letters stand apart (`s h 1 t`).
+_LEET_TOKEN = re.compile(
+    rf"(?<![{_SIGN}])[{_SIGN}](?:[{_SEPARATORS}][{_SIGN}](?![{_SIGN}])){{2,}}|[{_SIGN}]+"
+)
+_MIXED = re.compile(rf"[a-z][{_SEPARATORS}]?[0-9@$!|€]|[0-9@$!|€][{_SEPARATORS}]?[a-z]")
 
 
 def is_han(char: str) -> bool:
@@ -138,4 +143,5 @@ def _letters(token: str, table: dict[int, str]) -> str:
     """A token with more letters than signs; `a55` and `m3` are models of something. Without signs
     it stays as it is."""
     letters = sum(char.isalpha() for char in token)
-    return token.translate(table) if letters * 2 >= len(token) and letters > 1 else token
+    written = sum(char not in _SEPARATORS for char in token)
+    return token.translate(table) if letters * 2 >= written and letters > 1 else token
