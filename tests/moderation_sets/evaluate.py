@@ -142,6 +142,8 @@ SETS = {
     "sealed_3": "written like sealed_2, by another writer",
 }
 SEALED = [name for name in SETS if name.startswith("sealed")]
+# Innocent texts that stand close to the line, 480 of 800: so its figures are its own.
+HARD = "sealed_4"
 
 
 def main() -> None:
@@ -149,6 +151,8 @@ def main() -> None:
     judged = {name: judge(policy, samples(f"{name}.tsv")) for name in SETS}
     for name, about in SETS.items():
         print_table(f"{name}, {about}", judged[name])
+    hard = judge(policy, samples(f"{HARD}.tsv"))
+    print_table(f"{HARD}, innocent texts close to the line, by a writer who knew nothing", hard)
     print()
     for name in SETS:
         print(f"{name:10}", figures(judged[name]))
@@ -173,6 +177,8 @@ def main() -> None:
         "sealed_recall": min(unseen.recall.values()),
         "sealed_recall_obfuscated": unseen.recall_obfuscated,
         "sealed_benign_blocked": unseen.benign_blocked,
+        "hard_recall": min(_share(_of(hard, name)) for name in LEARNT),
+        "hard_benign_blocked": _share(_of(hard, "benign")),
         "joined_recall": behind,
         "joined_benign_blocked": innocent,
         "policy_version": policy.version,
