@@ -210,7 +210,7 @@ at("question").addEventListener("input", () => {
   grow();
   current.draft = at("question").value;
 });
-document.addEventListener("visibilitychange", () => document.hidden && (current?.draft || current?.begun) && current.keep());
+document.addEventListener("visibilitychange", () => document.hidden && current && current.draft !== current.keptDraft && current.keep());
 at("question").addEventListener("keydown", (event) => {
   // 229: Safari's Enter that only accepts what the input method proposes.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
@@ -245,6 +245,6 @@ async function remembered() {
   if (stored("shopsight.kept")) await kept().then(({ restore }) => restore(converse)).catch(() => {});
   const { key } = history.state ?? {};
   if (conversations.has(key) && !picks) await show(conversations.get(key));
-  else history.replaceState(null, "");
+  else if (!picks) history.replaceState(null, "");
   describe();
 }

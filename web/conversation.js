@@ -15,7 +15,7 @@ export class Conversation {
    */
   constructor(photo, facts) {
     const { changed, refused } = facts;
-    Object.assign(this, { draft: "", exchanges: [], hints: null, gone: false }, facts);
+    Object.assign(this, { draft: "", keptDraft: "", exchanges: [], hints: null, gone: false }, facts);
     this.photos = [new Photo(photo, { changed, refused: (failure) => refused(this, failure) })];
     this.element = document.createElement("div");
     this.element.className = "conversation";

@@ -70,6 +70,7 @@ export function keep(conversation) {
   return inTurn(async () => {
     const record = await recordOf(conversation);
     if (conversation.gone) return;
+    conversation.keptDraft = record.draft;
     await within("readwrite", (store) => {
       store.get(record.key).onsuccess = ({ target }) => store.put(joined(record, target.result));
     });
@@ -94,7 +95,9 @@ function joined(record, before) {
   const all = new Map(record.exchanges.map((each) => [each.at, each]));
   before.exchanges.forEach((each, place) => {
     const { at = place, outcome } = each; // some of before have none
-    if (!all.has(at) || (outcome?.end && !all.get(at).outcome?.end)) all.set(at, { ...each, at });
+    const mine = all.get(at);
+    if (!mine || (outcome?.end && !mine.outcome?.end)) all.set(at, { ...each, at });
+    else mine.vote ??= each.vote;
   });
   const exchanges = [...all.values()].sort((one, other) => one.at - other.at);
   const begun = Math.min(record.begun, before.begun ?? before.at);
@@ -133,7 +136,7 @@ export async function restore(converse) {
     if (second && !pair) continue;
     const conversation = converse(ready(first));
     if (second) pair(conversation, ready(second));
-    Object.assign(conversation, { draft, begun });
+    Object.assign(conversation, { draft, keptDraft: draft, begun });
     exchanges.forEach((exchange, place) => refill(conversation, { at: place, ...exchange }));
   }
 }

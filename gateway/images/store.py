@@ -1,6 +1,7 @@
 """The files of uploads, each under its key: in a folder that gateways share, or in a bucket of an
 object store that speaks S3. obstore does both."""
 
+import asyncio
 import contextlib
 import time
 import uuid
@@ -18,6 +19,8 @@ from gateway.images.settings import ImageSettings
 # A photo of 10 MB takes a fifth of it at 100 Mbit/s.
 ANSWER_S = 5
 CONNECT_S = 1
+# Who waits on an event loop holds a place at a replica meanwhile.
+SOON_S = 2
 # Of one call. The client waits for it, and may send the photo with the question instead.
 RETRIES = 2
 RETRY_S = 3
@@ -67,10 +70,11 @@ class PhotoStore:
             return bytes(obstore.get(store, name_of(key)).bytes())
 
     async def read_soon(self, key: uuid.UUID) -> bytes:
-        """The same on an event loop."""
+        """The same on an event loop, within SOON_S."""
         with self._asking() as store:
-            found = await obstore.get_async(store, name_of(key))
-            return bytes(await found.bytes_async())
+            async with asyncio.timeout(SOON_S):  # its TimeoutError is an OSError
+                found = await obstore.get_async(store, name_of(key))
+                return bytes(await found.bytes_async())
 
     def delete(self, keys: Sequence[uuid.UUID]) -> None:
         """Those of them that are there."""

@@ -142,11 +142,14 @@ class Answering:
                 return
             except NotSharedError:
                 alone = True
-            except ASKERS_OWN:
+            except ASKERS_OWN as error:
                 led_elsewhere = under_way or flight.outcome == "joined"
                 spent_s = time.monotonic() - interaction.started
                 if begun or not led_elsewhere or spent_s > self.deadline_ms / 1000 - LEAST_LEFT_S:
                     raise
+                error.with_traceback(
+                    None
+                )  # whoever makes an answer of one does so, and nobody does
 
     def _join_or_lead(
         self,

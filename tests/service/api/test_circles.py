@@ -101,6 +101,36 @@ def test_who_leaves_while_waiting_leaves_no_photo_behind(
     wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
 
 
+def test_who_asks_anew_after_another_has_left_holds_no_photo_of_theirs(
+    start_gateway: Start, stub: StubReplica
+) -> None:
+    """The first of two that ask the same leaves, and their time is up; the second goes on."""
+    given = {"replicas": stub.url, "replica_concurrency": 1, "deadline_ms": 3000}
+    url, before = start_gateway(**given), held()
+    stub.held.add("patience")
+    image = base64.b64encode(photo()).decode()
+
+    async def ask_both() -> None:
+        async with httpx.AsyncClient(timeout=20) as client:
+
+            def ask(what: str) -> asyncio.Task[httpx.Response]:
+                body = {"image": image, "prompt": what}
+                return asyncio.create_task(client.post(f"{url}/v1/chat/completions", json=body))
+
+            patient = ask("has it patience?")
+            while not stub.calls:  # noqa: ASYNC110 - of another thread
+                await asyncio.sleep(0.01)
+            first = ask("what is next?")
+            await asyncio.sleep(0.8)
+            second = ask("what is next?")
+            await asyncio.sleep(0.2)
+            first.cancel()
+            await asyncio.gather(patient, first, second, return_exceptions=True)
+
+    asyncio.run(ask_both())
+    wait_until("photos let go of", lambda: held() <= before, timeout_s=5)
+
+
 def test_lines_of_a_batch_hold_none_either(
     start_gateway: Start, stub: StubReplica, tmp_path: Path
 ) -> None:

@@ -199,6 +199,19 @@ def test_a_store_that_hangs_holds_up_no_cached_answer(
             assert time.monotonic() - began < 15, "not one after the other"
 
 
+def test_a_question_waits_briefly_for_a_store_that_hangs(
+    start_shared: Start, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds a place at a replica meanwhile."""
+    monkeypatch.setattr("gateway.images.store.ANSWER_S", 3600)
+    monkeypatch.setattr("gateway.images.store.SOON_S", 0.3)
+    gateway = start_shared()
+    with client_of(gateway) as shopper:
+        name = upload(shopper).json()["id"]
+        with object_store.hanging():
+            assert code(ask(shopper, name)) == (503, "image_store_unavailable")
+
+
 def test_a_write_of_which_nobody_knows_how_it_ended_is_swept(
     start_shared: Start,
     object_store: ObjectStore,

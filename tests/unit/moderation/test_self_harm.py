@@ -50,6 +50,15 @@ def test_clear_words_are_noticed(text: str) -> None:
         "自杀小队海报有吗",
         "想换上吊带裙去海边",
         "怎么装上吊灯",
+        "这个灯能上吊顶吗",
+        "衣服怎么上吊牌",
+        "想上吊顶的灯",
+        "手表太紧割腕疼",
+        "will this bracelet cut my wrists",
+        "the strap keeps cutting my wrist, is there a softer one",
+        "how do i hang myself a hammock",
+        "去自杀森林能穿吗",
+        "我不想活成妈妈那样",
     ],
 )
 def test_exaggerations_and_goods_are_answered(text: str) -> None:
