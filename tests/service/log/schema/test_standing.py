@@ -122,7 +122,9 @@ def test_an_older_one_is_told_to_go_to_the_old_head_first(
     assert "`shopsight migrate` of commit" in said
 
 
-@pytest.mark.parametrize("revision", [f"{int(head()) + 1:04}", f"{int(head()) + 2:04}", "0031", "5d3a91e0"])
+@pytest.mark.parametrize(
+    "revision", [f"{int(head()) + 1:04}", f"{int(head()) + 2:04}", "0031", "5d3a91e0"]
+)
 def test_one_from_the_future_is_told_to_stay_with_its_version(
     engine: Engine, revision: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
