@@ -101,14 +101,10 @@ class Pool:
         return next(told, NOT_CALIBRATED)
 
     def choose_revision(self, sticky_id: str) -> str:
-        """The revision for this caller, by the weights in force. It prefers revisions that can
-        answer now. When none can, it chooses among the last known ones, so that cached answers are
-        still given. Raises NoReplica when there was never one."""
-        known = {each.revision for each in self.replicas if each.revision}
-        ready, of = self.ready_revisions, self.weights.of
-        sound = ready & {each.revision for each in self.replicas if each.ready and not each.ejected}
-        if asked := of(sound) or self.weights.of_ready(ready) or of(known) or self.weights.in_force:
-            return choose_revision(asked, sticky_id)
+        """The revision for this caller, by the weights in force. Raises NoReplica when there was
+        never one."""
+        if weights := self.weights.of_replicas(self.replicas):
+            return choose_revision(weights, sticky_id)
         raise self.no_replica()
 
     async def complete(

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from gateway.cache.servers import RedisServers
 from gateway.pool.balancer import checked_weights
+from gateway.pool.replica import Replica
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,16 @@ class Weights:
         with 0 stays out even then, as what was rolled back."""
         named = self.named
         return self.of(revisions) or {each: 1.0 for each in revisions if each not in named}
+
+    def of_replicas(self, replicas: Collection[Replica]) -> dict[str, float]:
+        """Of the revisions that can answer now. Where none has a weight, of all that are ready;
+        else of the last known ones, so that cached answers are still given."""
+        sound = {r.revision for r in replicas if r.revision and r.ready and not r.ejected}
+        if weights := self.of(sound):  # nearly always
+            return weights
+        ready = {r.revision for r in replicas if r.revision and r.ready}
+        known = {r.revision for r in replicas if r.revision}
+        return self.of_ready(ready) or self.of(known) or self.in_force
 
     def observe(self, ready: Collection[str]) -> None:
         """Notes, and tells once, whether weights are set that no `ready` revision has."""
