@@ -57,7 +57,7 @@ async def chat_completions(request: Request) -> Any:
 
 def decoded(data: bytes) -> Image.Image:
     picture = Image.open(BytesIO(data)).convert("RGB")
-    hashlib.sha256(picture.tobytes()).hexdigest()
+    hashlib.sha256(picture.tobytes()).hexdigest()  # who knows it again asks by this
     return picture
 
 

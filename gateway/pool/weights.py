@@ -96,10 +96,9 @@ class Weights:
         return self._current.number
 
     @property
-    def named(self) -> dict[str, float]:
+    def named(self) -> Mapping[str, float]:
         """As they were set, those of 0 included; empty when no weights are set."""
-        weights = self._configured if self._current.weights is None else self._current.weights
-        return dict(weights)
+        return self._configured if self._current.weights is None else self._current.weights
 
     @property
     def in_force(self) -> dict[str, float]:
@@ -135,7 +134,7 @@ class Weights:
         """Notes, and tells once, whether weights are set that no `ready` revision has."""
         passed_over = bool(ready) and not self.of(ready)
         if passed_over and not self.passed_over:
-            fields = {"weights": self.named, "ready": sorted(ready)}
+            fields = {"weights": dict(self.named), "ready": sorted(ready)}
             log.warning("no ready replica has a weight", extra={"fields": fields})
         self.passed_over = passed_over
 

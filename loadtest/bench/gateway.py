@@ -66,10 +66,9 @@ class Servers:
 
 
 def start(stack: ExitStack) -> Servers:
-    redis = shutil.which("redis-server")
-    if redis is None:
+    if (redis := shutil.which("redis-server")) is None:
         raise SystemExit("redis-server is needed: run tests/install-servers as root")
-    names = ("redis", "replica", *FLOORS, "nginx", "ours", "second")
+    names = "redis", "replica", *FLOORS, "nginx", "ours", "second"
     ports = {name: free_port() for name in names}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="shopsight-bench-"))
@@ -91,8 +90,8 @@ def start(stack: ExitStack) -> Servers:
     for name, app in servers.items():
         command = [sys.executable, "-m", "uvicorn", f"loadtest.{app}:app", "--no-access-log"]
         command += ["--log-level", "warning", "--port", str(ports[name])]
-        own = FLOORS.get(name, {})
-        running[name] = stack.enter_context(process(command, urls[name], **env, **own))
+        own = env | FLOORS.get(name, {})
+        running[name] = stack.enter_context(process(command, urls[name], **own))
     stack.enter_context(nginx_cache(Path(folder), ports["nginx"], ports["replica"]))
     for name in ("ours", "second"):
         own = {"GATEWAY_PORT": str(ports[name]), "INTERNAL_PORT": str(free_port())}
@@ -168,7 +167,7 @@ async def hits(
 def stampede(servers: Servers) -> int:
     """The replica's calls for 50 equal new questions, sent to two gateways at once."""
     before = replica_calls(servers)
-    body = body_of(ask_photo_request(photo(SIZES["200 KB"], 3), f"stampede {time.time()}"))
+    body = body_of(ask_photo_request(photo(SIZES["200 KB"], 3), f"{QUESTION} {time.time()}"))
 
     async def ask_all() -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
@@ -222,8 +221,8 @@ def bench(seconds: float, rounds: int, counts: list[int]) -> dict[str, float]:
         photos = (photo(SIZES["200 KB"], seed) for seed in range(10, 1010))
         unseen = [ask_photo_request(each, QUESTION) for each in photos]
         all_floors = {name: servers.ports[name] for name in (*FLOORS, "ours")}
-        brief = min(seconds, 2)
-        first = asyncio.run(misses(all_floors, "photo never seen", unseen, brief, rounds))
+        what = "photo never seen"
+        first = asyncio.run(misses(all_floors, what, unseen, min(seconds, 2), rounds))
         del unseen
         memory["after misses"] = proportional_mb(servers.gateway)
         calls = stampede(servers)
