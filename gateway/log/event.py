@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
+import orjson
 from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.types import NullType, TypeEngine
 
@@ -50,13 +51,20 @@ class TableShape:
     _null_row: Row
     _parsers: tuple[tuple[str, Callable[[str], Any]], ...]
     _mandatory: tuple[str, ...]
+    defaults: frozenset[str]
+    """Columns that the database fills by itself."""
 
     @classmethod
     def of(
-        cls, table: Table, columns: Iterable[str], mandatory: Iterable[str] = ()
+        cls,
+        table: Table,
+        columns: Iterable[str],
+        mandatory: Iterable[str] = (),
+        defaults: Iterable[str] = (),
     ) -> "TableShape":
-        """`columns` are the names that the database has, `mandatory` those that may not be NULL. A
-        column that `table` lacks takes the event's value as it is."""
+        """`columns` are the names that the database has, `mandatory` those that may not be NULL,
+        `defaults` those that it fills by itself. A column that `table` lacks takes the event's
+        value as it is."""
         types = {name: table.c[name].type if name in table.c else NullType() for name in columns}
         present = Table(table.name, MetaData(), *(Column(n, kind) for n, kind in types.items()))
         parsers = [(name, _parser(kind)) for name, kind in types.items()]
@@ -65,6 +73,7 @@ class TableShape:
             dict.fromkeys(types),
             tuple((name, parser) for name, parser in parsers if parser),
             tuple(mandatory),
+            frozenset(defaults),
         )
 
     def row(self, event: str) -> tuple[Row, set[str]]:
@@ -72,7 +81,7 @@ class TableShape:
         not fill is NULL. A mandatory one is absent, so that it takes its default. Raises
         BadEvent."""
         try:
-            fields = json.loads(event)
+            fields = _parsed(event)
             del fields["v"]
             unknown_fields = fields.keys() - self._null_row.keys()
             row = {**self._null_row, **fields}  # in the table's order: rows get the same keys
@@ -89,6 +98,14 @@ class TableShape:
         if row.get("interaction_id") is None:
             raise BadEvent("no interaction_id")
         return row, unknown_fields
+
+
+def _parsed(event: str) -> Any:
+    """Raises ValueError."""
+    try:
+        return orjson.loads(event)  # 3 us, where json takes 10
+    except ValueError:  # half of a surrogate pair, which the database is to refuse
+        return json.loads(event)
 
 
 def _parser(kind: TypeEngine[Any]) -> Callable[[str], Any] | None:

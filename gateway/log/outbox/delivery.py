@@ -3,7 +3,7 @@ Tells which events the database refuses; the forwarder decides what becomes of t
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from gateway.log.event import BadEvent, Row, TableShape
 from gateway.log.faults import Fault, fault_of
 from gateway.log.outbox.spool import SpooledEvent
 from gateway.log.redaction import fields_of, without_person
+from gateway.log.schema.many_rows import insert_many
 from gateway.log.schema.privacy_tables import tombstones as tombstones_table
 from gateway.log.schema.tables import interactions, votes
 from gateway.log.tombstones import UPLOADED_FIELD, Subject, Tombstones
@@ -152,7 +153,8 @@ class Delivery:
             self._has_tombstones = inspector.has_table(tombstones_table.name)
             mandatory = [column["name"] for column in columns if not column["nullable"]]
             names = [column["name"] for column in columns]
-            self._shape = TableShape.of(interactions, names, mandatory)
+            defaults = [column["name"] for column in columns if column["default"] is not None]
+            self._shape = TableShape.of(interactions, names, mandatory, defaults)
             self._shape_read_at = time.monotonic()
         return self._shape
 
@@ -203,11 +205,11 @@ class Delivery:
         other error is raised, ErasedMeanwhile too."""
         missing = rows = [row for _, row in event_rows]
         vote_rows = [vote for spooled, row in event_rows if (vote := vote_row(spooled.event, row))]
+        shape = self._table_shape()
         for attempt in range(1 + CONFLICT_RETRIES):
             try:
                 with self._engine.begin() as connection:
-                    for same_columns in _group_by_columns(missing):
-                        connection.execute(insert(self._table_shape().table), same_columns)
+                    insert_many(connection, shape.table, missing, shape.defaults)
                     if vote_rows:  # a row that was there already has brought its vote along
                         new_ids = {row["interaction_id"] for row in missing}
                         if new_votes := [vote for vote in vote_rows if vote["vote_id"] in new_ids]:
@@ -240,11 +242,3 @@ class Delivery:
             ids = [row["interaction_id"] for row in rows]
             stored = set(connection.scalars(select(key).where(key.in_(ids))))
         return [row for row in rows if row["interaction_id"] not in stored]
-
-
-def _group_by_columns(rows: list[Row]) -> Iterable[list[Row]]:
-    """One list per set of columns, for one statement each; usually there is one set."""
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row), []).append(row)
-    return groups.values()
