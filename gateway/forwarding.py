@@ -7,28 +7,29 @@ import os
 import socket
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from contract.process.logs import configure_logging
 from contract.process.memory import limit_mmap_threshold, share_one_arena
-from gateway.config import Settings
 from gateway.log.given_answers import without_others
 from gateway.log.outbox.forwarder import ANSWER_TIMEOUT_S, DeleteAnswers, Forwarder, OnRound
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.process.child import ForwarderChild
 from gateway.log.outbox.process.handle import ForwarderProcess, WaitingForwarder
-from gateway.log.outbox.process.messages import ForwarderConnection
+from gateway.log.outbox.process.messages import ForwarderConnection, ForwarderOptions
 from gateway.log.outbox.spool import Spool
 from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.database import open_database
+
+if TYPE_CHECKING:  # the forwarder's process does not import it, see ForwarderOptions
+    from gateway.config import Settings
 
 # Where the packages of this project are, however the gateway itself was started.
 PACKAGES = Path(__file__).parents[1]
 
 
 def open_forwarder(
-    settings: Settings,
+    settings: "Settings",
     process: WaitingForwarder | None,
     own: Spool,
     metrics: OutboxMetrics,
@@ -36,23 +37,36 @@ def open_forwarder(
 ) -> Forwarder | ForwarderProcess:
     """A gateway's: the process that was forked for it, or else a thread. Only `python -m gateway`
     forks one."""
+    options = options_of(settings, own)
     if process is None:
-        return thread_forwarder(settings, own, metrics, delete_answers)
-    return ForwarderProcess(settings, process, spawn, own, metrics, delete_answers)
+        return thread_forwarder(options, own, metrics, delete_answers)
+    return ForwarderProcess(options, process, spawn, own, metrics, delete_answers)
+
+
+def options_of(settings: "Settings", own: Spool | None) -> ForwarderOptions:
+    return ForwarderOptions(
+        spool=str(own.folder) if own else "",
+        spool_dir=str(settings.spool_dir),
+        log_durability=settings.log_durability,
+        spool_max_bytes=settings.spool_max_bytes,
+        spool_reserve_bytes=settings.spool_reserve_bytes,
+        database_url=settings.sqlalchemy_url.render_as_string(hide_password=False),
+        log_level=settings.log_level,
+    )
 
 
 def thread_forwarder(
-    settings: Settings,
+    options: ForwarderOptions,
     own: Spool | None,
     metrics: OutboxMetrics,
     delete_answers: DeleteAnswers,
     on_round: OnRound = lambda: None,
 ) -> Forwarder:
     """In a thread of the process that calls this."""
-    engine = open_database(settings, answer_timeout_s=ANSWER_TIMEOUT_S)
+    engine = open_database(options, answer_timeout_s=ANSWER_TIMEOUT_S)
     return Forwarder(
-        settings,
-        SpoolFolder(settings.spool_dir, settings.log_durability),
+        options,
+        SpoolFolder(Path(options.spool_dir), options.log_durability),
         own,
         engine,
         metrics,
@@ -61,10 +75,9 @@ def thread_forwarder(
     )
 
 
-def fork(settings: Settings) -> WaitingForwarder:
+def fork() -> WaitingForwarder:
     """The first process of a gateway: to be called before there is any thread or connection. It
     takes 0.04 s where a new interpreter takes 0.8, and shares what both have imported."""
-    open_database(settings)  # imports the driver, and connects to nothing
     gc.collect()
     gc.freeze()  # both share these pages: a collection must not write to them
     ours, theirs = socket.socketpair()
@@ -72,7 +85,7 @@ def fork(settings: Settings) -> WaitingForwarder:
     if pid == 0:
         try:
             ours.close()
-            _forward(settings, theirs)
+            _forward(theirs)
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
@@ -99,16 +112,14 @@ def spawn() -> WaitingForwarder:
     return WaitingForwarder(process.pid, ForwarderConnection(ours), process.wait)
 
 
-def _forward(settings: Settings, end: socket.socket) -> None:
-    ForwarderChild(ForwarderConnection(end)).run(settings, partial(thread_forwarder, settings))
+def _forward(end: socket.socket) -> None:
+    ForwarderChild(ForwarderConnection(end)).run(thread_forwarder)
 
 
 def main() -> None:
-    settings = Settings()
     limit_mmap_threshold()
     share_one_arena()
-    configure_logging(settings.log_level)
-    _forward(settings, socket.socket(fileno=int(sys.argv[1])))
+    _forward(socket.socket(fileno=int(sys.argv[1])))
 
 
 if __name__ == "__main__":

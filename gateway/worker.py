@@ -17,7 +17,7 @@ from gateway.api.server import own_address
 from gateway.cache.shared import SharedAnswers
 from gateway.composition import running_gateway
 from gateway.config import Settings
-from gateway.forwarding import thread_forwarder
+from gateway.forwarding import options_of, thread_forwarder
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.rollups.upkeep import Upkeep, UpkeepMetrics
 from gateway.log.schema.database import open_database
@@ -77,7 +77,8 @@ async def _running_upkeep(
     if forwards:
         settings.spool_dir.mkdir(parents=True, exist_ok=True)
         delete_answers = cache.delete_from_thread(asyncio.get_running_loop())
-        forwarder = thread_forwarder(settings, None, OutboxMetrics(registry), delete_answers)
+        options = options_of(settings, None)
+        forwarder = thread_forwarder(options, None, OutboxMetrics(registry), delete_answers)
         forwarder.start()
     for chore in chores:
         chore.start()

@@ -43,13 +43,15 @@ class Store(WriteOnlyStore, Protocol):
     async def delete_matching(self, pattern: str) -> int: ...
 
 
-@dataclass(frozen=True)
-class GivenAnswer:
-    """A cached answer as the log names it: revision, digest of the photo, digest of the key."""
+class AnswerNames(Protocol):
+    """By what an answer is found: revision, digest of the photo, digest of the key."""
 
-    revision: str
-    image: str
-    key: str
+    @property
+    def revision(self) -> str: ...
+    @property
+    def image(self) -> str: ...
+    @property
+    def key(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class AnswerCache(AnswerWriter):
         value = await self._store.get(answer_name(key))
         return None if value is None else read_answer(value, key)
 
-    async def key_of(self, given: GivenAnswer) -> AnswerKey | None:
+    async def key_of(self, given: AnswerNames) -> AnswerKey | None:
         """The whole key of an answer that is stored."""
         name = _names(given.revision, given.image, given.key)[0]
         value = await self._store.get(name)
@@ -131,7 +133,7 @@ class AnswerCache(AnswerWriter):
         """Returns how many there were. Raises RedisUnavailableError."""
         return sum([await self._store.delete_matching(f"{old}:*") for old in OLD_PREFIXES])
 
-    async def delete(self, answers: Sequence[GivenAnswer]) -> int:
+    async def delete(self, answers: Sequence[AnswerNames]) -> int:
         """Delete these answers. Returns how many were stored. Raises RedisUnavailableError."""
         names = [
             name for given in answers for name in _names(given.revision, given.image, given.key)

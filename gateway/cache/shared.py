@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from gateway.cache.answers import AnswerCache, GivenAnswer
+from gateway.cache.answers import AnswerCache, AnswerNames
 from gateway.cache.lease import Leases
 from gateway.cache.memory import MemoryStore
 from gateway.cache.redis import RedisClient, RedisStore, RedisUnavailableError
@@ -48,7 +48,7 @@ class SharedAnswers:
         store = MemoryRetryStore() if self.client is None else RedisRetryStore(self.client)
         return Retries(store, secret, deadline_ms)
 
-    async def delete(self, answers: Sequence[GivenAnswer]) -> int:
+    async def delete(self, answers: Sequence[AnswerNames]) -> int:
         """Delete cached answers and their published pieces. Returns how many answers were stored.
         Raises RedisUnavailableError."""
         deleted = await self.answers.delete(answers)
@@ -58,11 +58,11 @@ class SharedAnswers:
 
     def delete_from_thread(
         self, loop: asyncio.AbstractEventLoop
-    ) -> Callable[[Sequence[GivenAnswer]], bool]:
+    ) -> Callable[[Sequence[AnswerNames]], bool]:
         """A `delete` that another thread than the event loop's may call. It returns False if Redis
         is down or too slow."""
 
-        def delete(answers: Sequence[GivenAnswer]) -> bool:
+        def delete(answers: Sequence[AnswerNames]) -> bool:
             future = asyncio.run_coroutine_threadsafe(self.delete(answers), loop)
             try:
                 future.result(DELETE_TIMEOUT_S)

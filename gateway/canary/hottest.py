@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Engine, and_, case, delete, func, insert, or_, select
 from uuid6 import uuid7
 
-from gateway.cache.answers import GivenAnswer
 from gateway.canary.figures import database_now
+from gateway.log.given_answers import GivenAnswer
 from gateway.log.products import ABOUT_PHOTOS
 from gateway.log.schema.canary_tables import warmed_answers
 from gateway.log.schema.tables import interactions

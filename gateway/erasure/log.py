@@ -8,11 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Engine, delete, literal, or_, select, text, update
 
-from gateway.cache.answers import GivenAnswer
 from gateway.erasure.person import person_of
 from gateway.log import audit, tombstones
 from gateway.log.event import BadEvent
-from gateway.log.given_answers import given_answer, given_to_nobody_else, warmed_from
+from gateway.log.given_answers import GivenAnswer, given_answer, given_to_nobody_else, warmed_from
 from gateway.log.redaction import WITHOUT_PERSON, fields_of, without_person
 from gateway.log.rollups.details import recount_details
 from gateway.log.schema.columns import MYSQL

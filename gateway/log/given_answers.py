@@ -2,12 +2,12 @@
 that nobody else was given. What others were given, too, is theirs as well."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, and_, exists, not_, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.cache.answers import GivenAnswer
 from gateway.log.event import BadEvent
 from gateway.log.redaction import fields_of
 from gateway.log.schema.canary_tables import warmed_answers
@@ -16,6 +16,15 @@ from gateway.log.schema.tables import interactions
 
 # In one statement: an erasure of somebody who has asked much takes as few round trips.
 KEYS_AT_A_TIME = 50
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """A cached answer as the log names it: revision, digest of the photo, digest of the key."""
+
+    revision: str
+    image: str
+    key: str
 
 
 def given_answer(row: Mapping[str, Any]) -> GivenAnswer | None:

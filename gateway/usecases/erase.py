@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contract.errors import InvalidField
 from gateway.batch.erasure import BatchErasure
-from gateway.cache.answers import GivenAnswer
 from gateway.cache.redis import RedisUnavailableError
 from gateway.cache.retries import Retries
 from gateway.cache.shared import SharedAnswers
@@ -30,7 +29,7 @@ from gateway.images.uploads import Uploads
 from gateway.log import audit
 from gateway.log.event import BadEvent
 from gateway.log.faults import loggable
-from gateway.log.given_answers import given_answers
+from gateway.log.given_answers import GivenAnswer, given_answers
 from gateway.log.interaction import Interaction
 from gateway.log.outbox.recorder import Recorder
 from gateway.log.redaction import fields_of

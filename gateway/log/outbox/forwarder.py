@@ -7,13 +7,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from sqlalchemy import Engine
 
-from gateway.cache.answers import GivenAnswer
 from gateway.log.audit import FORWARDER, Audit
 from gateway.log.faults import loggable
-from gateway.log.given_answers import given_answers
+from gateway.log.given_answers import GivenAnswer, given_answers
 from gateway.log.outbox.dead_letters import insert_dead_letter
 from gateway.log.outbox.delivery import Delivery, DeliveryResult, ServerFault
 from gateway.log.outbox.held_spools import HeldSpools
@@ -21,7 +21,6 @@ from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.pauses import POLL_S, pause_s
 from gateway.log.outbox.pending_deletions import PendingDeletions
 from gateway.log.outbox.retry_schedule import RetrySchedule
-from gateway.log.outbox.settings import OutboxSettings
 from gateway.log.outbox.spool import Spool, SpooledEvent
 from gateway.log.outbox.spool_folder import SpoolFolder
 from gateway.log.schema.database import CONNECT_TIMEOUT_S
@@ -40,13 +39,22 @@ DeleteAnswers = Callable[[Sequence[GivenAnswer]], bool]
 OnRound = Callable[[], None]
 
 
+class SpoolBounds(Protocol):
+    """Of the settings, what a forwarder needs: its process does not have them."""
+
+    @property
+    def spool_max_bytes(self) -> int: ...
+    @property
+    def spool_reserve_bytes(self) -> int: ...
+
+
 class Forwarder:
     """`own` is None in the worker, which forwards orphaned spools only. The engine is the
     forwarder's own, which disposes of it."""
 
     def __init__(
         self,
-        settings: OutboxSettings,
+        settings: SpoolBounds,
         folder: SpoolFolder,
         own: Spool | None,
         engine: Engine,

@@ -1,11 +1,10 @@
 """Opens the database behind the log. Creates no tables: migrations/ does."""
 
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 
 from gateway.log.schema.primary import follow_primary
-from gateway.log.schema.settings import DatabaseSettings
 
 # Set for our sessions, whatever the server's default is. A server without STRICT_TRANS_TABLES would
 # truncate a long answer without an error.
@@ -13,7 +12,14 @@ SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTIO
 CONNECT_TIMEOUT_S = 5
 
 
-def open_database(settings: DatabaseSettings, *, answer_timeout_s: int | None = None) -> Engine:
+class DatabaseAddress(Protocol):
+    """Of the settings, what is needed here: a forwarder's process does not have them."""
+
+    @property
+    def sqlalchemy_url(self) -> URL: ...
+
+
+def open_database(settings: DatabaseAddress, *, answer_timeout_s: int | None = None) -> Engine:
     """An engine for the log. It checks each connection before use, so that it recovers from an
     outage. `answer_timeout_s` bounds the wait for each reply of a server."""
     url = settings.sqlalchemy_url

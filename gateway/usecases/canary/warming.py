@@ -13,7 +13,6 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from contract.errors import ImageNotFound, ShopsightError
-from gateway.cache.answers import GivenAnswer
 from gateway.cache.key import AnswerKey
 from gateway.cache.redis import RedisUnavailableError
 from gateway.cache.shared import SharedAnswers
@@ -23,6 +22,7 @@ from gateway.identity.callers import Caller
 from gateway.images.upload import Upload
 from gateway.images.uploads import Uploads
 from gateway.log.faults import loggable
+from gateway.log.given_answers import GivenAnswer
 from gateway.log.interaction import Interaction
 from gateway.usecases.answer import Answering
 from gateway.usecases.question import Known, Question

@@ -12,7 +12,7 @@ import redis
 from redis.crc import key_slot
 
 from contract.response import Delta, Finished
-from gateway.cache.answers import AnswerCache, GivenAnswer, answer_name
+from gateway.cache.answers import AnswerCache, answer_name
 from gateway.cache.key import AnswerKey
 from gateway.cache.lease import Leases
 from gateway.cache.redis import RedisClient, RedisStore
@@ -20,6 +20,7 @@ from gateway.cache.retries import RedisRetryStore
 from gateway.cache.shared import SharedAnswers
 from gateway.limits.ledger import RedisLedger
 from gateway.limits.share import Ask
+from gateway.log.given_answers import GivenAnswer
 from gateway.pool.weights import Weights
 from tests.support.asking import chat, photo, post, text_of
 from tests.support.redis_servers import Cluster, redis_cluster

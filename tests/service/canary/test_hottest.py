@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from gateway.cache.answers import GivenAnswer
 from gateway.canary.hottest import hottest
+from gateway.log.given_answers import GivenAnswer
 from tests.support.canaries import log_asked
 
 

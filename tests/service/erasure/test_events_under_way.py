@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
-from gateway.cache.answers import GivenAnswer
 from gateway.config import Settings
+from gateway.log.given_answers import GivenAnswer
 from gateway.log.outbox import delivery
 from gateway.log.outbox.delivery import Delivery
 from gateway.log.outbox.forwarder import BATCH_ROWS, Forwarder

@@ -13,7 +13,7 @@ import redis
 from sqlalchemy import Engine, insert, select
 
 from gateway.batch.erasure import BatchErasure
-from gateway.cache.answers import PREFIX, GivenAnswer
+from gateway.cache.answers import PREFIX
 from gateway.cli.embedded import free_port
 from gateway.cli.erasures import replay_all
 from gateway.erasure.log import LogErasure
@@ -21,6 +21,7 @@ from gateway.identity.pseudonyms import Pseudonyms
 from gateway.images.store import PhotoStore
 from gateway.images.uploads import Uploads
 from gateway.log.event import id_of
+from gateway.log.given_answers import GivenAnswer
 from gateway.log.outbox import dead_letters
 from gateway.log.outbox.dead_letters import insert_dead_letter, replay
 from gateway.log.outbox.delivery import Delivery, ErasedMeanwhile

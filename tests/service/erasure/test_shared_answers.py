@@ -8,10 +8,9 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from gateway.cache.answers import GivenAnswer
 from gateway.erasure.log import LogErasure
 from gateway.identity.callers import hash_key
-from gateway.log.given_answers import given_to_nobody_else, without_others
+from gateway.log.given_answers import GivenAnswer, given_to_nobody_else, without_others
 from gateway.log.outbox.delivery import Delivery
 from gateway.log.outbox.spool import SpooledEvent
 from gateway.log.tombstones import Subject

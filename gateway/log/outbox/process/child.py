@@ -12,11 +12,16 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from gateway.cache.answers import GivenAnswer
+from contract.process.logs import configure_logging
+from gateway.log.given_answers import GivenAnswer
 from gateway.log.outbox.forwarder import DeleteAnswers, Forwarder, OnRound
 from gateway.log.outbox.metrics import OutboxMetrics
-from gateway.log.outbox.process.messages import ForwarderConnection, ForwarderReport, named
-from gateway.log.outbox.settings import OutboxSettings
+from gateway.log.outbox.process.messages import (
+    ForwarderConnection,
+    ForwarderOptions,
+    ForwarderReport,
+    named,
+)
 from gateway.log.outbox.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -29,7 +34,9 @@ TELL_S = 1.0
 
 # Makes a forwarder of the gateway's spool, given its metrics, what deletes cached answers, and what
 # is to be called after each round.
-MakeForwarder = Callable[[Spool, OutboxMetrics, DeleteAnswers, OnRound], Forwarder]
+MakeForwarder = Callable[
+    [ForwarderOptions, Spool, OutboxMetrics, DeleteAnswers, OnRound], Forwarder
+]
 
 
 class ForwarderChild:
@@ -40,7 +47,7 @@ class ForwarderChild:
         self._told = ForwarderReport()
         self._told_at = 0.0
 
-    def run(self, settings: OutboxSettings, make: MakeForwarder) -> None:
+    def run(self, make: MakeForwarder) -> None:
         """Until told to stop. Where the gateway is gone, the process ends at once, as the gateway
         did: whoever adopts the spool sends again what was under way."""
         # A terminal sends Ctrl-C to all of its processes, and systemd SIGTERM. The gateway has more
@@ -50,9 +57,12 @@ class ForwarderChild:
         _take_name()
         if (started := self._connection.started()) is None:
             return
-        folder, lock = started
-        self._own = Spool(folder, lock, settings.log_durability)
-        self._forwarder = make(self._own, self._metrics, self._delete_answers, self._report)
+        options, lock = started
+        configure_logging(options.log_level)
+        self._own = Spool(Path(options.spool), lock, options.log_durability)
+        self._forwarder = make(
+            options, self._own, self._metrics, self._delete_answers, self._report
+        )
         self._forwarder.start()
         for message in self._connection.messages():
             if "stop" in message:

@@ -11,11 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contract.process.stopping import STOP_S
-from gateway.cache.answers import GivenAnswer
+from gateway.log.given_answers import GivenAnswer
 from gateway.log.outbox.forwarder import DeleteAnswers
 from gateway.log.outbox.metrics import OutboxMetrics
-from gateway.log.outbox.process.messages import ForwarderConnection, ForwarderReport, answers_named
-from gateway.log.outbox.settings import OutboxSettings
+from gateway.log.outbox.process.messages import (
+    ForwarderConnection,
+    ForwarderOptions,
+    ForwarderReport,
+    answers_named,
+)
 from gateway.log.outbox.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -44,7 +48,7 @@ class ForwarderProcess:
 
     def __init__(
         self,
-        settings: OutboxSettings,
+        options: ForwarderOptions,
         first: WaitingForwarder,
         spawn: Callable[[], WaitingForwarder],
         own: Spool,
@@ -53,7 +57,8 @@ class ForwarderProcess:
     ) -> None:
         """`own` is appended to by this process only, and removed from by the other one only. The
         thread that listens calls `delete_answers`."""
-        self._max_bytes = settings.spool_max_bytes
+        self._options = options
+        self._max_bytes = options.spool_max_bytes
         self._first = first
         self._spawn = spawn
         self._own = own
@@ -142,7 +147,7 @@ class ForwarderProcess:
     def _listen(self, child: WaitingForwarder) -> None:
         """Until it ends."""
         with self._lock, contextlib.suppress(OSError):
-            child.connection.start(self._own.folder, self._own.lock)
+            child.connection.start(self._options, self._own.lock)
             self._child = child
             if self._stopping.is_set():
                 _tell(child, stop=self._drain_s)

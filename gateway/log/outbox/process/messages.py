@@ -4,14 +4,35 @@ import json
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
-from gateway.cache.answers import GivenAnswer
-from gateway.log.outbox.metrics import Counts
+from sqlalchemy import URL, make_url
 
-# The first message, with a file descriptor beside it.
-MAX_START_BYTES = 4096
+from gateway.log.given_answers import GivenAnswer
+from gateway.log.outbox.metrics import Counts
+from gateway.log.outbox.spool import Durability
+
+# Of the first message, which has a file descriptor beside it.
+MAX_START_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class ForwarderOptions:
+    """What a forwarder has to know, told in the first message: the gateway's spool, and of the
+    settings some. To read all of them takes imports, and these take 7 MB a process."""
+
+    spool: str
+    spool_dir: str
+    log_durability: Durability
+    spool_max_bytes: int
+    spool_reserve_bytes: int
+    database_url: str = field(repr=False)
+    """With its password."""
+    log_level: str
+
+    @property
+    def sqlalchemy_url(self) -> URL:
+        return make_url(self.database_url)
 
 
 @dataclass(frozen=True)
@@ -56,14 +77,16 @@ class ForwarderConnection:
         except OSError:
             return
 
-    def start(self, spool: Path, lock: int) -> None:
-        """The gateway's first message: its spool and the lock of it, which both then hold."""
-        socket.send_fds(self._socket, [str(spool).encode()], [lock])
+    def start(self, options: ForwarderOptions, lock: int) -> None:
+        """The gateway's first message, with the lock of its spool, which both then hold."""
+        socket.send_fds(self._socket, [json.dumps(asdict(options)).encode()], [lock])
 
-    def started(self) -> tuple[Path, int] | None:
+    def started(self) -> tuple[ForwarderOptions, int] | None:
         """Wait for the first message; None where the gateway left without one."""
-        name, descriptors, _, _ = socket.recv_fds(self._socket, MAX_START_BYTES, 1)
-        return (Path(name.decode()), descriptors[0]) if descriptors else None
+        message, descriptors, _, _ = socket.recv_fds(self._socket, MAX_START_BYTES, 1)
+        if not descriptors:
+            return None
+        return ForwarderOptions(**json.loads(message)), descriptors[0]
 
     def close(self) -> None:
         self._lines.close()

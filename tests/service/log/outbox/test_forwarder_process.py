@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,16 +13,17 @@ from uuid import UUID
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from sqlalchemy import create_engine
 
 from contract.process.stopping import GRACE_S, LINES_S, MARGIN_S, THREADS_S
 from gateway import forwarding
-from gateway.cache.answers import GivenAnswer
 from gateway.config import Settings
+from gateway.log.given_answers import GivenAnswer
 from gateway.log.outbox.metrics import OutboxMetrics
 from gateway.log.outbox.process import handle
 from gateway.log.outbox.process.handle import ForwarderProcess
+from gateway.log.outbox.process.messages import ForwarderConnection
 from gateway.log.outbox.reconcile import reconcile_log
 from gateway.log.outbox.spool_folder import SpoolFolder, spools_in
 from tests.service.log.outbox.test_dead_letters import poison
@@ -156,16 +158,17 @@ def test_metrics_tell_what_the_forwarder_does(
 class Apart:
     """A forwarder's process, and of its gateway the part that listens to it."""
 
-    def __init__(self, database_url: str, folder: Path) -> None:
+    def __init__(self, database_url: str, folder: Path, told_url: str) -> None:
+        """`told_url`: of the database, as the forwarder is told it."""
         self.engine = create_engine(database_url)
         self.closed = False
         self.deletes = True
         self.deleted: list[GivenAnswer] = []
-        settings = Settings(_env_file=None, database_url=database_url, spool_dir=folder)  # type: ignore[call-arg]
+        settings = Settings(_env_file=None, database_url=told_url, spool_dir=folder)  # type: ignore[call-arg]
         self.registry = CollectorRegistry()
         self.spool = SpoolFolder(folder, "process").create_spool()
         self.process = ForwarderProcess(
-            settings,
+            forwarding.options_of(settings, self.spool),
             forwarding.spawn(),
             forwarding.spawn,
             self.spool,
@@ -190,15 +193,13 @@ class Apart:
 
 
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Apart]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., Apart]]:
     url = f"sqlite:///{tmp_path / 'log.db'}"
     migrate(url)
-    monkeypatch.setenv("DATABASE_URL", url)
-    monkeypatch.setenv("SPOOL_DIR", str(tmp_path / "spool"))
     made: list[Apart] = []
 
-    def run() -> Apart:
-        made.append(Apart(url, tmp_path / "spool"))
+    def run(told_url: str = url) -> Apart:
+        made.append(Apart(url, tmp_path / "spool", told_url))
         return made[-1]
 
     yield run
@@ -261,14 +262,32 @@ def test_a_full_spool_has_no_room_and_a_forwarded_one_has(start: Callable[[], Ap
     wait_until("room", lambda: apart.process.has_room)
 
 
+def test_an_odd_password_reaches_the_forwarder_and_no_log() -> None:
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        database_url="mysql+pymysql://shop@db/shopsight?charset=utf8mb4",
+        database_password=SecretStr("p@ss:/%?#"),
+    )
+    options = forwarding.options_of(settings, None)
+    ours, theirs = (ForwarderConnection(end) for end in socket.socketpair())
+    ours.start(options, lock=0)
+    told = theirs.started()
+    assert told is not None
+    assert told[0].sqlalchemy_url == settings.sqlalchemy_url
+    assert told[0].sqlalchemy_url.password == "p@ss:/%?#"
+    assert "p%40ss" not in repr(options)
+    os.close(told[1])
+    ours.close()
+    theirs.close()
+
+
 def test_how_far_behind_it_is_is_told(
-    start: Callable[[], Apart], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Apart], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handle, "SILENT_S", 1_000)
-    monkeypatch.setenv("DATABASE_URL", "mysql+pymysql://root@127.0.0.1:9/shopsight")
-    apart = start()
+    apart = start("mysql+pymysql://root@127.0.0.1:9/shopsight")
     apart.spool.append([event()])
-    wait_until("lag", lambda: apart.process.lag_s > 0.5)
+    wait_until("lag", lambda: apart.process.lag_s > 5)
 
 
 def test_a_forwarder_that_hangs_is_a_lag_and_is_ended_with_its_gateway(

@@ -9,10 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, func, insert, select
 
-from gateway.cache.answers import GivenAnswer
 from gateway.canary.hottest import note_warmed
 from gateway.config import Settings
 from gateway.log.event import id_of
+from gateway.log.given_answers import GivenAnswer
 from gateway.log.outbox import dead_letters
 from gateway.log.outbox.dead_letters import insert_dead_letter, replay
 from gateway.log.outbox.spool import SpooledEvent
