@@ -148,6 +148,12 @@ def proportional_mb(running: subprocess.Popen[Any]) -> float:
     return kb * 1024 / 1e6
 
 
+def peak_mb(running: subprocess.Popen[Any]) -> float:
+    """The most that the process had resident at any moment, in MB, with what it shares."""
+    status = Path(f"/proc/{running.pid}/status").read_text()
+    return int(status.partition("\nVmHWM:")[2].split()[0]) * 1024 / 1e6
+
+
 def resident_mb(running: subprocess.Popen[Any]) -> float:
     """Resident memory of the process in MB."""
     pages = int(Path(f"/proc/{running.pid}/statm").read_text().split()[1])
