@@ -122,6 +122,21 @@ def test_the_database_password_is_put_into_the_url_and_hidden_in_print() -> None
     assert "s3cret" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("mysql+pymysql://app@db/shopsight?connect_timeout=soon", None),
+        ("sqlite:////tmp/log.db?timeout=soon", None),
+        ("sqlite:////tmp/log.db", "s3cret"),
+    ],
+)
+def test_what_no_driver_would_take_stops_the_start(url: str, password: str | None) -> None:
+    with pytest.raises(ValidationError, match="DATABASE_URL") as raised:
+        GatewaySettings(_env_file=None, database_url=url, database_password=password)
+    assert "soon" not in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
 def test_rows_outlive_the_answers_that_an_erasure_finds_by_them() -> None:
     with pytest.raises(ValueError, match="CONTENT_RETENTION_DAYS"):
         GatewaySettings(_env_file=None, content_retention_days=7)  # type: ignore[call-arg]

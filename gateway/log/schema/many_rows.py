@@ -3,10 +3,10 @@ bound parameter of its own, filled or not: of what a row of the log cost the for
 the largest part."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import StatementError
 
 
 def insert_many(
@@ -41,8 +41,20 @@ def _insert(
         for at, name in enumerate(names)
         if (converter := _converter(connection, table, name)) is not None
     ]
-    values = map(itemgetter(*names), rows)
-    connection.exec_driver_sql(statement, [_converted(each, converters) for each in values])
+    try:
+        values = [_values(row, names, converters) for row in rows]
+    except Exception as error:  # as SQLAlchemy says it: a row is at fault, not the server
+        raise StatementError(str(error), None, None, error, hide_parameters=True) from error
+    connection.exec_driver_sql(statement, values)
+
+
+def _values(
+    row: Mapping[str, Any], names: list[str], converters: list[tuple[int, Callable[[Any], Any]]]
+) -> tuple[Any, ...]:
+    values = [row[name] for name in names]
+    for at, converter in converters:
+        values[at] = converter(values[at])
+    return tuple(values)
 
 
 def _converter(connection: Connection, table: Table, name: str) -> Callable[[Any], Any] | None:
@@ -50,12 +62,3 @@ def _converter(connection: Connection, table: Table, name: str) -> Callable[[Any
     kind = table.c[name].type
     dialect = connection.dialect
     return kind.dialect_impl(dialect).bind_processor(dialect)
-
-
-def _converted(
-    values: tuple[Any, ...], converters: list[tuple[int, Callable[[Any], Any]]]
-) -> tuple[Any, ...]:
-    made = list(values)
-    for at, converter in converters:
-        made[at] = converter(made[at])
-    return tuple(made)

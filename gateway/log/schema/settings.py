@@ -1,9 +1,9 @@
 """Settings of the database behind the log."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -60,6 +60,17 @@ class DatabaseSettings(BaseModel):
     def _known_database(cls, value: str) -> str:
         _read(value)
         return value
+
+    @model_validator(mode="after")
+    def _known_options(self) -> Self:
+        url = self.sqlalchemy_url
+        if url.password and url.get_backend_name() == "sqlite":
+            raise ValueError("DATABASE_URL is a file of SQLite, which has no DATABASE_PASSWORD")
+        try:
+            url.get_dialect()().create_connect_args(url)
+        except (ArgumentError, TypeError, ValueError):  # whose text may repeat the value
+            raise ValueError("DATABASE_URL has an option that cannot be used") from None
+        return self
 
     @property
     def sqlalchemy_url(self) -> URL:

@@ -24,7 +24,7 @@ from gateway.log.outbox.spool import Spool
 
 log = logging.getLogger(__name__)
 
-# Before another process is started: doubling from the first to the longest. A start takes 0.8 s of
+# Before another process is started: doubling from the first to the longest. A start takes 0.3 s of
 # CPU. Who has lived for so long has not died of its start.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 LIVED_S = 60.0

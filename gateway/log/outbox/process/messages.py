@@ -12,9 +12,6 @@ from gateway.log.given_answers import GivenAnswer
 from gateway.log.outbox.metrics import Counts
 from gateway.log.outbox.spool import Durability
 
-# Of the first message, which has a file descriptor beside it.
-MAX_START_BYTES = 65_536
-
 
 @dataclass(frozen=True)
 class ForwarderOptions:
@@ -78,15 +75,15 @@ class ForwarderConnection:
             return
 
     def start(self, options: ForwarderOptions, lock: int) -> None:
-        """The gateway's first message, with the lock of its spool, which both then hold."""
-        socket.send_fds(self._socket, [json.dumps(asdict(options)).encode()], [lock])
+        """The gateway's first message, and the lock of its spool, which both then hold."""
+        socket.send_fds(self._socket, [b"\0"], [lock])
+        self.tell(**asdict(options))
 
     def started(self) -> tuple[ForwarderOptions, int] | None:
         """Wait for the first message; None where the gateway left without one."""
-        message, descriptors, _, _ = socket.recv_fds(self._socket, MAX_START_BYTES, 1)
-        if not descriptors:
-            return None
-        return ForwarderOptions(**json.loads(message)), descriptors[0]
+        _, descriptors, _, _ = socket.recv_fds(self._socket, 1, 1)
+        options = next(self.messages(), None)
+        return (ForwarderOptions(**options), descriptors[0]) if options else None
 
     def close(self) -> None:
         self._lines.close()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 
+from gateway.log.faults import Fault, fault_of
 from gateway.log.schema.columns import UtcTime, UuidBytes, code, unicode_text
 from gateway.log.schema.many_rows import insert_many
 
@@ -64,6 +65,23 @@ def test_rows_need_not_name_the_same_columns(engine: Engine) -> None:
     with engine.begin() as connection:
         insert_many(connection, TABLE, [*ROWS, few], always=["mood"])
     assert [row["mood"] for row in read(engine)] == [None, None, "calm"]
+
+
+def test_a_row_may_name_one_column_only(engine: Engine) -> None:
+    with engine.begin() as connection:
+        insert_many(connection, TABLE, [{"id": uuid.UUID(int=4)}])
+    assert [row["id"].int for row in read(engine)] == [4]
+
+
+@pytest.mark.parametrize("said", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+def test_a_value_that_no_column_takes_is_the_row_s_fault(engine: Engine, said: str) -> None:
+    """Not the server's, which would be asked for ever."""
+    there = datetime.fromisoformat(said)
+    with pytest.raises(StatementError) as raised, engine.begin() as connection:
+        insert_many(connection, TABLE, [*ROWS, {**ROWS[0], "id": uuid.UUID(int=5), "at": there}])
+    assert fault_of(raised.value) is Fault.EVENT
+    assert "100 %" not in str(raised.value)
+    assert read(engine) == []
 
 
 def test_of_rows_with_one_that_is_there_already_none_is_added(engine: Engine) -> None:
