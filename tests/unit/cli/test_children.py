@@ -77,21 +77,20 @@ def test_what_does_not_end_in_its_time_is_killed(stubborn: list[Child]) -> None:
     assert [child.process.returncode for child in stubborn] == [-signal.SIGKILL] * 2
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """A shell starts what is to run in the background with Ctrl-C ignored: these tests, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_a_second_ctrl_c_ends_all_at_once(stubborn: list[Child]) -> None:
-    ended = threading.Event()
-
-    def press() -> None:
-        """Again after a while: Python drops one that comes amid a finalizer of its collector."""
-        patience_s = 0.3
-        while not ended.wait(patience_s):
-            os.kill(os.getpid(), signal.SIGINT)
-            patience_s = 5
-
-    pressing = threading.Thread(target=press)
+    pressing = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     pressing.start()
     with pytest.raises(KeyboardInterrupt):
         stop(stubborn, 60)
-    ended.set()
     pressing.join()
     assert [child.process.returncode for child in stubborn] == [-signal.SIGKILL] * 2
 
