@@ -21,7 +21,8 @@ from typing import Any
 
 from contract.process.home import PROJECT
 from gateway.cli.embedded import free_port
-from loadtest.bench.gateway import QUESTION, upload_photo
+from loadtest.bench.gateway import QUESTION
+from loadtest.bench.servers import upload_photo
 from loadtest.closed_loop import ask_photo_request, ask_request, photo, process, run_closed_loop
 from tests.support.limits import ROOMY
 

@@ -58,7 +58,6 @@ class ForwarderProcess:
         """`own` is appended to by this process only, and removed from by the other one only. The
         thread that listens calls `delete_answers`."""
         self._options = options
-        self._max_bytes = options.spool_max_bytes
         self._first = first
         self._spawn = spawn
         self._own = own
@@ -71,7 +70,7 @@ class ForwarderProcess:
         self._drain_s = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-forwarder", daemon=True)
-        metrics.watch(lambda: self.depth, lambda: self.size, self._max_bytes)
+        metrics.watch(lambda: self.depth, lambda: self.size, self._options.spool_max_bytes)
         metrics.lag_s.set_function(lambda: self.lag_s)
 
     @property
@@ -92,7 +91,7 @@ class ForwarderProcess:
     @property
     def has_room(self) -> bool:
         """Whether the gateway's spool may take more events."""
-        return self._report.own_is_writable and self.size < self._max_bytes
+        return self._report.own_is_writable and self.size < self._options.spool_max_bytes
 
     def start(self) -> None:
         self._thread.start()

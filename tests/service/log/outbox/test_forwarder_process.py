@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -158,13 +159,14 @@ def test_metrics_tell_what_the_forwarder_does(
 class Apart:
     """A forwarder's process, and of its gateway the part that listens to it."""
 
-    def __init__(self, database_url: str, folder: Path, told_url: str) -> None:
-        """`told_url`: of the database, as the forwarder is told it."""
+    def __init__(self, database_url: str, folder: Path, /, **told: Any) -> None:
+        """`told`: settings that the forwarder is told in place of those here."""
         self.engine = create_engine(database_url)
         self.closed = False
         self.deletes = True
         self.deleted: list[GivenAnswer] = []
-        settings = Settings(_env_file=None, database_url=told_url, spool_dir=folder)  # type: ignore[call-arg]
+        options = {"database_url": database_url, "spool_dir": folder} | told
+        settings = Settings(_env_file=None, **options)
         self.registry = CollectorRegistry()
         self.spool = SpoolFolder(folder, "process").create_spool()
         self.process = ForwarderProcess(
@@ -198,8 +200,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Apart]]:
     migrate(url)
     made: list[Apart] = []
 
-    def run(told_url: str = url) -> Apart:
-        made.append(Apart(url, tmp_path / "spool", told_url))
+    def run(**told: Any) -> Apart:
+        made.append(Apart(url, tmp_path / "spool", **told))
         return made[-1]
 
     yield run
@@ -253,9 +255,8 @@ def remove(apart: Apart, count: int) -> None:
         spool.execute(f"DELETE FROM events WHERE seq IN ({first})", (count,))
 
 
-def test_a_full_spool_has_no_room_and_a_forwarded_one_has(start: Callable[[], Apart]) -> None:
-    apart = start()
-    apart.process._max_bytes = 1_000
+def test_a_full_spool_has_no_room_and_a_forwarded_one_has(start: Callable[..., Apart]) -> None:
+    apart = start(spool_max_bytes=1_000)
     assert apart.process.has_room
     apart.spool.append([event(question="x" * 2_000)])
     assert not apart.process.has_room
@@ -285,7 +286,7 @@ def test_how_far_behind_it_is_is_told(
     start: Callable[..., Apart], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handle, "SILENT_S", 1_000)
-    apart = start("mysql+pymysql://root@127.0.0.1:9/shopsight")
+    apart = start(database_url="mysql+pymysql://root@127.0.0.1:9/shopsight")
     apart.spool.append([event()])
     wait_until("lag", lambda: apart.process.lag_s > 5)
 
