@@ -20,6 +20,7 @@ def copy(source: Path, target: Path) -> None:
         _backup(source, partial)
         with closing(sqlite3.connect(partial)) as made:
             made.execute("PRAGMA journal_mode=DELETE")  # one file, whoever opens it
+        check(partial)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -36,7 +37,7 @@ def check(file: Path) -> None:
         if opened.read(len(HEAD)) != HEAD:
             raise BackupError(f"{file} is no backup of an SQLite file")
     try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(_reading(file), uri=True)) as connection:
             (said,) = connection.execute("PRAGMA integrity_check").fetchone()
     except sqlite3.DatabaseError as error:
         raise BackupError(f"{file} is damaged: {error}") from None
@@ -45,6 +46,15 @@ def check(file: Path) -> None:
 
 
 def _backup(source: Path, target: Path) -> None:
-    reading = sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=BUSY_S)
-    with closing(reading), closing(sqlite3.connect(target, timeout=BUSY_S)) as writing:
-        reading.backup(writing)
+    try:
+        reading = sqlite3.connect(_reading(source), uri=True, timeout=BUSY_S)
+        with closing(reading), closing(sqlite3.connect(target, timeout=BUSY_S)) as writing:
+            reading.backup(writing)
+    except sqlite3.Error as error:  # such as a source that is not there, or a full disk
+        raise BackupError(f"{source} cannot be copied to {target}: {error}") from None
+
+
+def _reading(file: Path) -> str:
+    """Quoted: a `?`, `#` or `%` in its path would lead to another file, which is made where there
+    is none."""
+    return f"{file.absolute().as_uri()}?mode=ro"

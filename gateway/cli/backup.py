@@ -34,7 +34,6 @@ def back_up(args: argparse.Namespace) -> int:
         raise BackupError(f"{file} is there already")
     if url.get_backend_name() == "sqlite":
         sqlite_file.copy(Path(url.database or ""), file)
-        sqlite_file.check(file)
     else:
         server.dump(url, file)
     print(f"{file}: {file.stat().st_size:,} bytes.")

@@ -67,7 +67,7 @@ def _redact_file(file: Path, erased: Tombstones) -> int:
 
 
 def _open(file: Path, mode: str) -> sqlite3.Connection:
-    address = f"file:{file}?mode={mode}"
+    address = f"{file.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None)
 
 

@@ -92,7 +92,7 @@ def ids_in(folder: Path) -> set[UUID]:
     if not file.exists():  # its owner has just created or removed the folder
         return set()
     try:
-        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
         with closing(connection):
             return {id_of(event) for (event,) in connection.execute("SELECT event FROM events")}
     except sqlite3.OperationalError as error:
