@@ -52,7 +52,7 @@ def ask(url: str, photo: Path, question: str, *, show: bool, key: str = "") -> A
                 answer.read()
                 raise SystemExit(refusal(answer))
             try:
-                for text in _texts(answer.iter_lines()):
+                for text in _texts(_lines(answer.iter_text())):
                     texts.append(text)
                     if show:
                         print(text, end="", flush=True)
@@ -73,6 +73,14 @@ def _client(url: str, key: str) -> httpx.Client:
         trust_env=False,
         verify=url.startswith("https"),  # loading certificates takes longer than a cache hit
     )
+
+
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
+    """Not httpx's `iter_lines`, which also ends a line at signs within an answer (U+2028)."""
+    rest = ""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split("\n")
+        yield from lines
 
 
 def _texts(lines: Iterator[str]) -> Iterator[str]:

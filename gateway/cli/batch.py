@@ -121,9 +121,11 @@ class _Answers:
         self._file = file
         self._ids = [item.id for item in items]
         self._results: dict[str, dict[str, Any]] = {}
-        for line in file.read_text().splitlines() if file.exists() else ():
-            result = json.loads(line)
-            self._results[result["custom_id"]] = result
+        # Not splitlines(), which also breaks at signs within an answer (U+2028).
+        for line in file.read_text(encoding="utf-8").split("\n") if file.exists() else ():
+            if line:
+                result = json.loads(line)
+                self._results[result["custom_id"]] = result
 
     @property
     def told(self) -> dict[str, dict[str, Any]]:
@@ -146,7 +148,8 @@ class _Answers:
         self._results |= {each["custom_id"]: each for each in results if each["custom_id"]}
         half = self._file.with_suffix(".part")
         kept = (self._results[name] for name in self._ids if name in self._results)
-        half.write_text("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in kept))
+        # ASCII: no sign of an answer ends a line, for whatever program reads it.
+        half.write_text("".join(json.dumps(each) + "\n" for each in kept))
         half.replace(self._file)
 
 

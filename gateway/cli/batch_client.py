@@ -61,7 +61,7 @@ class BatchClient:
             return []
         answer = self._send("GET", f"/v1/files/{file_id}/content", {404})
         text = answer.text if answer.status_code == 200 else ""
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
 
     def _send(
         self, method: str, path: str, expected: Collection[int], **what: Any

@@ -95,6 +95,15 @@ def test_an_answer_that_fails_half_way_ends_with_its_error(
     assert "[replica_failed]" in said.stderr
 
 
+def test_a_sign_that_ends_a_line_elsewhere_ends_none_of_an_answer(
+    start_gateway: StartGateway, stub: StubReplica, sample_photo: Path
+) -> None:
+    stub.answer = "one\u2028two\x85three"
+    said = ask(start_gateway(replicas=(stub.url,)), sample_photo)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.endswith(f"{stub.answer}\n")
+
+
 def test_another_server_is_not_taken_for_ours(stub: StubReplica, sample_photo: Path) -> None:
     said = ask(stub.url, sample_photo)
     assert said.returncode == 1

@@ -118,6 +118,17 @@ def test_a_run_that_was_stopped_is_gone_on_with(merchant: Merchant, stub: StubRe
     assert len(merchant.out) == 4
 
 
+def test_any_answer_can_be_gone_on_with(merchant: Merchant, stub: StubReplica) -> None:
+    """Also one with signs that end a line elsewhere."""
+    stub.answer = "one\u2028two\x85three"
+    merchant.write("photo,question", "0.jpg,what?")
+    assert merchant.batch().returncode == 0
+    again = merchant.batch()
+    assert again.returncode == 0, again.stderr
+    assert len(stub.calls) == 1
+    assert merchant.out[0]["answer"].endswith(stub.answer)
+
+
 def test_rows_that_failed_are_asked_again_and_no_others(
     merchant: Merchant, stub: StubReplica
 ) -> None:
