@@ -46,7 +46,12 @@ def purge(photo: str | None, revision: str | None, interaction: str | None) -> i
 
 
 def erase(tenant: str, user: str) -> int:
-    return _ask("DELETE", "users", params={"tenant": tenant, "user": user})
+    answer = ask_admin("DELETE", "users", params={"tenant": tenant, "user": user})
+    if not (answer or {}).get("pending"):
+        return _shown(answer)
+    _shown(answer)
+    refused("Not done yet in what is pending. In ten seconds send it again.")
+    return 1
 
 
 def _ask(method: str, what: str, **request: Any) -> int:
@@ -73,6 +78,10 @@ def ask_admin(
         answer = httpx.request(
             method, url, headers=headers, timeout=timeout_s or TIMEOUT_S, trust_env=False, **request
         )
+    except httpx.ReadTimeout:
+        print(f"{url} has not answered yet. What was asked goes on there.", file=sys.stderr)
+        refused("An erasure may be sent again: it waits for the one before.")
+        return None
     except httpx.TransportError as error:
         print(f"{url} does not answer: {type(error).__name__}", file=sys.stderr)
         refused("Is a gateway running here? ADMIN_HOST and ADMIN_PORT say where.")

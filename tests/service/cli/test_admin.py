@@ -1,6 +1,7 @@
 """Administration: on a port of its own, which no other machine and no page of a stranger's reaches
 unless somebody opens it, and then with a token."""
 
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from gateway.api.server import is_loopback, own_address
+from gateway.cli import admin
 from tests.support.asking import chat, post, text_of
 from tests.support.command_line import shopsight
 from tests.support.servers import Server, gateway_process, running
@@ -69,6 +71,31 @@ def test_the_commands_bring_the_token(gateway: Server, tmp_path: Path) -> None:
     wrong = shopsight("admin", "weights", **{**environment, "ADMIN_TOKEN": "wrong"})
     assert (wrong.returncode, "invalid_api_key" in wrong.stderr) == (1, True)
     assert shopsight("admin", "weights", "half", **environment).returncode == 2
+
+
+def test_an_erasure_that_is_not_done_everywhere_is_no_success(
+    gateway: Server, tmp_path: Path
+) -> None:
+    port = gateway.admin.removesuffix("/admin").rpartition(":")[2]
+    environment = {"ADMIN_PORT": port, "ADMIN_TOKEN": TOKEN}
+    assert shopsight("admin", "erase", "public", "her", **environment).returncode == 0
+    (tmp_path / "spool" / "old.damaged").mkdir(parents=True)
+    told = shopsight("admin", "erase", "public", "her", **environment)
+    assert (told.returncode, "old.damaged" in told.stdout) == (1, True)
+    assert "send it again" in told.stderr
+
+
+def test_who_has_waited_long_enough_learns_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("ADMIN_PORT", str(silent.getsockname()[1]))
+        monkeypatch.setattr(admin, "TIMEOUT_S", 0.2)
+        assert admin.erase("public", "her") == 1
+    said = capsys.readouterr().err
+    assert "goes on there" in said
+    assert "sent again" in said
+    assert "Is a gateway running" not in said
 
 
 def test_a_network_is_not_given_administration_without_a_token(
