@@ -1,4 +1,4 @@
-"""What a restore must not undo: erasures, and keys that were revoked. A backup knows only those of
+"""What a restore must not undo: erasures, and keys that were revoked or rotated. A backup knows only those of
 before. They are kept apart, as JSON lines, and put into the database that was restored."""
 
 import fcntl
@@ -33,6 +33,8 @@ class Since:
     """By `key_id`."""
     audits: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Rows by the name of their table."""
+    expires: dict[str, datetime] = field(default_factory=dict)
+    """By `key_id`. A key that was rotated has an end that it had not when it was backed up."""
 
     @classmethod
     def read(cls, connection: Connection) -> "Since":
@@ -42,10 +44,13 @@ class Since:
             for row in connection.execute(select(tombstone_table)):
                 since.erased[Subject(row.tenant, row.kind, row.subject)] = row.erased_at
         if api_keys.name in there:
-            for row in connection.execute(
-                select(api_keys).where(api_keys.c.revoked_at.is_not(None))
-            ):
-                since.revoked[row.key_id] = row.revoked_at
+            for row in connection.execute(select(api_keys)):
+                for moments, at in (
+                    (since.revoked, row.revoked_at),
+                    (since.expires, row.expires_at),
+                ):
+                    if at is not None:
+                        moments[row.key_id] = at
         for table in AUDITS:
             if table.name in there:
                 rows = connection.execute(select(table)).mappings()
@@ -53,10 +58,13 @@ class Since:
         return since
 
     def join(self, other: "Since") -> None:
-        """Take in what another one knows; the later moment of an erasure counts."""
+        """Take in what another one knows; the later moment of an erasure counts, and the earlier
+        end of a key."""
         for subject, at in other.erased.items():
             self.erased[subject] = max(at, self.erased.get(subject, at))
         self.revoked = other.revoked | self.revoked
+        for name, at in other.expires.items():
+            self.expires[name] = min(at, self.expires.get(name, at))
         for name, rows in other.audits.items():
             own = self.audits.setdefault(name, [])
             there = {row["audit_id"] for row in own}
@@ -76,6 +84,11 @@ class Since:
         for name, moment in self.revoked.items():
             changed = {"revoked_at": moment, "changes": key.changes + 1}
             is_it = (key.key_id == name) & key.revoked_at.is_(None)
+            connection.execute(update(api_keys).where(is_it).values(changed))
+        for name, moment in self.expires.items():
+            changed = {"expires_at": moment, "changes": key.changes + 1}
+            lasts_longer = key.expires_at.is_(None) | (key.expires_at > moment)
+            is_it = (key.key_id == name) & lasts_longer
             connection.execute(update(api_keys).where(is_it).values(changed))
         for table in AUDITS:
             there = {row["audit_id"] for row in known.audits.get(table.name, ())}
@@ -137,6 +150,8 @@ class Since:
             self.erased[subject] = datetime.fromisoformat(row["at"])
         elif kind == "revoked":
             self.revoked[row["key"]] = datetime.fromisoformat(row["at"])
+        elif kind == "expires":
+            self.expires[row["key"]] = datetime.fromisoformat(row["at"])
         elif kind in {table.name for table in AUDITS}:
             self.audits.setdefault(kind, []).append(_typed(row))
         else:
@@ -149,6 +164,8 @@ class Since:
             yield {"is": "erased", **whose, "at": at}
         for key, at in self.revoked.items():
             yield {"is": "revoked", "key": key, "at": at}
+        for key, at in self.expires.items():
+            yield {"is": "expires", "key": key, "at": at}
         oldest = datetime.now(UTC) - timedelta(days=AUDIT_DAYS)  # the database drops them, too
         for table, rows in self.audits.items():
             yield from ({"is": table, **row} for row in rows if row["done_at"] >= oldest)

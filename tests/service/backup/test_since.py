@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, insert, select
+from sqlalchemy import Engine, create_engine, insert, select, update
 from uuid6 import uuid7
 
+from gateway.access.key_table import create_key, rotate_key
 from gateway.backup.since import Since
 from gateway.config import Settings
 from gateway.log.rollups.retention import AUDIT_DAYS
@@ -74,6 +75,28 @@ def test_a_revoked_key_is_revoked_once_and_gateways_see_the_change(database: Eng
         row = connection.execute(select(api_keys)).one()
     assert (row.revoked_at, row.changes) == (EARLY, 5)
     assert known(database).revoked == {"k1": EARLY}
+
+
+def test_a_key_that_was_rotated_ends_when_it_did(database: Engine, tmp_path: Path) -> None:
+    """Before the backup it had no end, and whoever stole it had it for ever again."""
+    made = [create_key(database, "acme", frozenset({"ask"}), None).id for _ in range(3)]
+    as_backed_up = made[1:]
+    for key_id, grace in zip(made, (timedelta(0), timedelta(0), timedelta(days=1)), strict=True):
+        rotate_key(database, key_id, grace)
+    file = tmp_path / "kept"
+    since = known(database)
+    since.save(file)
+    with database.begin() as connection:
+        is_it = api_keys.c.key_id.in_(as_backed_up)
+        connection.execute(update(api_keys).where(is_it).values(expires_at=None, changes=1))
+    joined = Since(expires={made[2]: LATE + timedelta(days=9999)})
+    joined.join(Since.load(file))
+    for _ in range(2):
+        put(database, joined)
+    assert known(database).expires == since.expires
+    with database.connect() as connection:
+        changes = select(api_keys.c.changes).where(api_keys.c.key_id.in_(made))
+        assert list(connection.execute(changes).scalars()) == [2, 2, 2]
 
 
 def test_rows_of_an_audit_come_once(database: Engine) -> None:
