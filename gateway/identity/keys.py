@@ -48,6 +48,7 @@ class KeyRing:
     def __init__(self, lines: Iterable[ApiKey] = ()) -> None:
         self._lines = {key.hash: key for key in lines}
         self._in_force: Mapping[str, ApiKey] = self._lines
+        self._revoked: set[str] = set()
         self.configured = bool(self._lines)
         """Whether there is or was any key. Where there never was one, a sent key means nothing."""
         self.complete = True
@@ -61,12 +62,12 @@ class KeyRing:
         return next((key for key in self._in_force.values() if key.id == key_id), None)
 
     def replace(self, rows: Iterable[ApiKey], revoked: Iterable[str]) -> None:
-        """`revoked`: hashes of keys that are not in force, though a line may name them."""
-        made = {key.hash: key for key in rows}
-        gone = frozenset(revoked)
-        lines = {hashed: key for hashed, key in self._lines.items() if hashed not in gone}
-        self._in_force = {**lines, **made}
-        self.configured = bool(self._lines or made or gone)
+        """`revoked`: hashes of keys that are not in force, though a line may name them. They stay
+        so: a table that is being restored does not know for a while what was revoked since."""
+        self._revoked.update(revoked)
+        known = self._lines | {key.hash: key for key in rows}
+        self._in_force = {h: key for h, key in known.items() if h not in self._revoked}
+        self.configured = bool(known or self._revoked)
         self.complete = True
 
 
