@@ -13,6 +13,7 @@ from gateway.log.schema.access_tables import key_audit
 from gateway.log.schema.columns import MYSQL
 
 ACTOR_CHARS = 128
+ROTATED = "key rotated"
 
 
 def record(
@@ -28,6 +29,13 @@ def record(
         "details": json.dumps(details),
     }
     connection.execute(insert(key_audit), row)
+
+
+def rotated_into(connection: Connection, key_id: str) -> str | None:
+    """The key that was made in the place of this one."""
+    is_it = (key_audit.c.action == ROTATED) & (key_audit.c.subject == key_id)
+    details = connection.scalar(select(key_audit.c.details).where(is_it))
+    return None if details is None else str(json.loads(details)["into"])
 
 
 def _actor(connection: Connection) -> str:

@@ -67,6 +67,17 @@ def test_made_revoked_and_rotated_keys_are_in_force_at_every_gateway_without_a_r
     assert list_keys(keys, "rival") == []
 
 
+def test_a_key_is_rotated_once_so_that_the_next_does_not_end_with_its_grace(keys: Engine) -> None:
+    """Whose first output was lost rotates once more: that key would have died within a day."""
+    first = create_key(keys, "acme", USUAL, None)
+    lost = rotate_key(keys, first.id, timedelta(days=1))
+    with pytest.raises(ValueError, match=f"into {lost.id} already"):
+        rotate_key(keys, first.id, timedelta(days=1))
+    rotate_key(keys, lost.id, timedelta(0))
+    ends = [row.expires_at is None for row in list_keys(keys)]
+    assert ends == [False, False, True]
+
+
 def test_an_expired_key_is_refused_though_nobody_changes_it(
     start_gateway: Start, stub: StubReplica, keys: Engine, database_url: str
 ) -> None:
