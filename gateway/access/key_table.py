@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from gateway.access.key_audit import ROTATED, record, rotated_into
+from gateway.access.limit_table import copy_limits
 from gateway.identity.keys import ApiKey, hash_key, new_key
 from gateway.identity.scopes import checked_scopes, checked_tenant, listed
 from gateway.log.schema.access_tables import api_keys
@@ -93,9 +94,9 @@ def revoke_key(engine: Engine, key_id: str) -> None:
 
 
 def rotate_key(engine: Engine, key_id: str, grace: timedelta) -> MadeKey:
-    """Another key with the same tenant, scopes and expiry. The old one expires after `grace`.
-    Raises UnknownKeyError, also for a key that is revoked or has expired, and ValueError for one
-    that was rotated already: its end is that of its grace, and the other's should be its own."""
+    """Another key with the same tenant, scopes, expiry and limits. The old one expires after
+    `grace`. Raises UnknownKeyError, also for a key that is revoked or has expired, and ValueError
+    for one that was rotated already: its end is that of its grace, and the next one's is not."""
     now = datetime.now(UTC)
     with engine.begin() as connection:
         row = _row(connection, key_id)
@@ -104,6 +105,7 @@ def rotate_key(engine: Engine, key_id: str, grace: timedelta) -> MadeKey:
         if (into := rotated_into(connection, key_id)) is not None:
             raise ValueError(f"{key_id} was rotated into {into} already: rotate that one")
         made = _insert(connection, row.tenant, row.scopes, row.expires_at)
+        copy_limits(connection, f"key:{key_id}", f"key:{made.id}")
         ends_at = min(filter(None, (row.expires_at, now + grace)))
         _change(connection, row, expires_at=ends_at)
         details = {"into": made.id, "expires_at": ends_at.isoformat()}

@@ -32,6 +32,16 @@ def read_overrides(connection: Connection) -> dict[str, dict[str, float]]:
     return found
 
 
+def copy_limits(connection: Connection, subject: str, to: str) -> None:
+    """For a subject that has none yet."""
+    kind, _, name = subject.partition(":")
+    which = (column.kind == kind) & (column.subject == name) & column.value.is_not(None)
+    rows = connection.execute(select(limits).where(which)).mappings().all()
+    if rows:
+        new = {"subject": to.partition(":")[2], "changes": 1}
+        connection.execute(insert(limits), [{**row, **new} for row in rows])
+
+
 def set_limits(engine: Engine, subject: str, values: Mapping[str, float | None]) -> None:
     """`subject`: `tenant:acme`, `batch:acme` or `key:0123456789ab`. None: back to the setting.
     Raises ValueError."""

@@ -1,5 +1,6 @@
-"""What a restore must not undo: erasures, and keys that were revoked or rotated. A backup knows only those of
-before. They are kept apart, as JSON lines, and put into the database that was restored."""
+"""What a restore must not undo: erasures, and keys that were revoked or rotated. A backup knows
+only those of before. They are kept apart, as JSON lines, and put into the database that was
+restored."""
 
 import fcntl
 import json

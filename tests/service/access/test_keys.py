@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine, select, text
 
 from contract.turns import MAX_INSTRUCTION_CHARS
 from gateway.access.key_table import create_key, list_keys, revoke_key, rotate_key
+from gateway.access.limit_table import read_overrides, set_limits
 from gateway.identity.keys import hash_key
 from gateway.identity.scopes import SCOPES, USUAL
 from gateway.log.schema.access_tables import key_audit
@@ -76,6 +77,18 @@ def test_a_key_is_rotated_once_so_that_the_next_does_not_end_with_its_grace(keys
     rotate_key(keys, lost.id, timedelta(0))
     ends = [row.expires_at is None for row in list_keys(keys)]
     assert ends == [False, False, True]
+
+
+def test_a_rotated_key_has_the_limits_of_the_one_before(keys: Engine) -> None:
+    first = create_key(keys, "acme", USUAL, None)
+    set_limits(keys, f"key:{first.id}", {"tokens_per_day": 1e6, "burst": 5, "weight": 2})
+    set_limits(keys, f"key:{first.id}", {"weight": None})
+    made = rotate_key(keys, first.id, timedelta(days=1))
+    with keys.connect() as connection:
+        found = read_overrides(connection)
+    assert (
+        found[f"key:{made.id}"] == found[f"key:{first.id}"] == {"tokens_per_day": 1e6, "burst": 5}
+    )
 
 
 def test_an_expired_key_is_refused_though_nobody_changes_it(

@@ -44,6 +44,6 @@ def test_what_is_not_there_or_damaged_is_said_and_leaves_no_backup(tmp_path: Pat
     data = bytearray(damaged.read_bytes())
     data[5_000:9_000] = b"\xff" * 4_000
     damaged.write_bytes(data)
-    with pytest.raises(BackupError, match="is damaged|cannot be copied"):
+    with pytest.raises(BackupError, match=r"is damaged|cannot be copied"):
         copy(damaged, backup)
     assert [path.name for path in tmp_path.iterdir()] == ["log.db"]
