@@ -5,7 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.merchant_options import add_page_options
+from gateway.cli.merchant_options import AT_ONCE, add_page_options
+from gateway.cli.number import between
 
 PAIRS, SECONDS = 500, 120.0
 
@@ -17,18 +18,22 @@ def add_canary_commands(parser: argparse.ArgumentParser) -> None:
     command = commands.add_parser("start", help="give a new revision a share of the callers")
     command.add_argument("candidate", metavar="REVISION", help="as shopsight admin weights has it")
     command.add_argument("--baseline", help="default: the one revision that gets callers")
-    command.add_argument("--percent", type=float, default=5, help="of the callers (5)")
+    command.add_argument(
+        "--percent", type=between(0.0, 100.0), default=5, help="of the callers (5)"
+    )
     command.add_argument(
         "--promote", action="store_true", help="all callers, once it is shown to be good"
     )
-    command.add_argument("--after", type=int, metavar="REQUESTS", help="that show it (6000)")
+    command.add_argument(
+        "--after", type=between(1, 10_000_000), metavar="REQUESTS", help="that show it (6000)"
+    )
     gate = command.add_argument_group("the shop's own set, as shopsight evaluate asks it")
     gate.add_argument("--set", type=Path, help="JSONL; a revision that fails it is not started")
     gate.add_argument("--url", action="append", default=[], help="http://127.0.0.1:8080")
     gate.add_argument("--key", action="append", default=[], help="or SHOPSIGHT_API_KEY")
-    gate.add_argument("--no-worse-than", type=float, default=0.02, metavar="X")
+    gate.add_argument("--no-worse-than", type=between(0.0, 1.0), default=0.02, metavar="X")
     gate.add_argument("--out", type=Path, help="the page; default: beside the set")
-    gate.add_argument("--at-once", type=int, default=4, help="questions under way (4)")
+    gate.add_argument("--at-once", type=AT_ONCE, default=4, help="questions under way (4)")
     gate.add_argument("--anew", action="store_true", help="ask what was answered before, too")
     add_page_options(gate)
     _add_by(command)
@@ -53,8 +58,9 @@ def add_canary_commands(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_bounds(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--pairs", type=int, default=PAIRS, help=f"questions at most ({PAIRS})")
-    command.add_argument("--seconds", type=float, default=SECONDS, help=f"at most ({SECONDS:g})")
+    pairs, seconds = between(0, 10_000), between(0.0, 3_600.0)
+    command.add_argument("--pairs", type=pairs, default=PAIRS, help=f"questions at most ({PAIRS})")
+    command.add_argument("--seconds", type=seconds, default=SECONDS, help=f"at most ({SECONDS:g})")
     _add_by(command)
 
 

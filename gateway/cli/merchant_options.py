@@ -5,6 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.number import between
+
+AT_ONCE = between(1, 1_000)
+
 
 def add_evaluate(commands: Any) -> None:
     """`commands`: what argparse's `add_subparsers` returns."""
@@ -31,7 +35,7 @@ def add_evaluate(commands: Any) -> None:
     add_page_options(command)
     command.add_argument(
         "--no-worse-than",
-        type=float,
+        type=between(0.0, 1.0),
         default=0.02,
         metavar="X",
         help="by how much a share may fall (0.02)",
@@ -40,7 +44,7 @@ def add_evaluate(commands: Any) -> None:
         "--price", action="append", default=[], metavar="READ:WRITTEN", help="of a million tokens"
     )
     command.add_argument("--out", type=Path, help="the page; default: beside the set")
-    command.add_argument("--at-once", type=int, default=4, help="questions under way (4)")
+    command.add_argument("--at-once", type=AT_ONCE, default=4, help="questions under way (4)")
     command.add_argument("--anew", action="store_true", help="ask what was answered before, too")
     command.set_defaults(file="gateway.cli.evaluate", run=lambda evaluate, args: evaluate.run(args))
 

@@ -41,8 +41,12 @@ def duration(text: str) -> timedelta:
 
 
 def expiry(text: str) -> datetime:
-    """A moment, or a duration from now on. Raises ValueError, ArgumentTypeError."""
+    """A moment that is to come, or a duration from now on. Raises ValueError, ArgumentTypeError."""
+    now = datetime.now(UTC)
     try:
-        return datetime.now(UTC) + duration(text)
+        ends_at = now + duration(text)
     except ValueError:
-        return moment(text)
+        ends_at = moment(text)
+    if ends_at <= now:
+        raise ArgumentTypeError(f"{text} is over")
+    return ends_at

@@ -32,3 +32,9 @@ def test_a_day_without_a_week_around_it_is_refused(text: str) -> None:
 def test_a_moment_that_utc_does_not_have_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\d"):
         moment(text)
+
+
+@pytest.mark.parametrize("text", ["2020-01-01", "0d"])
+def test_a_key_that_has_ended_already_is_not_made(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="is over"):
+        expiry(text)
