@@ -15,7 +15,14 @@ from typing import Any, TypeVar
 from contract.forms import MODEL_ALIAS
 from gateway.cli import demo_checkpoint
 from gateway.cli.embedded import embedded_stack
-from gateway.cli.evaluation_client import Side, answers_of, ask_all, open_side, pending_count
+from gateway.cli.evaluation_client import (
+    Side,
+    answers_of,
+    ask_all,
+    check_answered,
+    open_side,
+    pending_count,
+)
 from gateway.cli.patient_client import GivenUp
 from gateway.cli.progress import ProgressBar
 from gateway.cli.sql import table
@@ -98,6 +105,7 @@ def _evaluated(args: argparse.Namespace) -> Report:
             progress.end()
         any(demo_checkpoint.tell(side.client.http, [side.revision]) for side in sides)  # once
         judged = [Judged.of(*each) for each in answers_of(asked, sides, kept)]
+        check_answered(answer for each in judged for answer in each.answers)
         names = [side.revision for side in sides]
         if len(set(names)) < len(names):  # the same weights at two places
             names = [f"{side.revision} ({side.place})" for side in sides]

@@ -1,7 +1,7 @@
 """How `shopsight evaluate` asks: each line of a set at each revision, a few at a time, past the
 answer cache."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,8 @@ ENDED = (422, 502, 504)
 # A model that breaks off once may have been killed. Three times, it is its answer.
 TRIES = 3
 # What 502 and 504 say of a replica; another code is nginx's, without a gateway behind it.
-OF_THE_MODEL = ("replica_failed", "deadline_exceeded", "content_blocked")
+FAILED_REPLICA = ("replica_failed", "deadline_exceeded")
+OF_THE_MODEL = (*FAILED_REPLICA, "content_blocked")
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,15 @@ def answers_of(
         photos = photos_of(line, asked.file.parent)
         keys = [key_of(line, photos, side.place, side.revision) for side in sides]
         yield line, [answer for key in keys if (answer := kept.get(key)) is not None]
+
+
+def check_answered(answers: Iterable[ModelAnswer]) -> None:
+    """Raises GivenUp where replicas have failed at every line: two revisions without an answer are
+    alike, and nothing is known of either."""
+    errors = {answer.error for answer in answers}
+    if errors <= set(FAILED_REPLICA):
+        told = ", ".join(sorted(filter(None, errors)))
+        raise GivenUp(f"No line was answered ({told}). --anew asks again.")
 
 
 def _answered(side: Side, line: SetLine, photos: tuple[SetPhoto, ...]) -> ModelAnswer:

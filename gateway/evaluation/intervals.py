@@ -36,7 +36,7 @@ def paired_interval(
     better: int, worse: int, asked: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
     """Of the difference of two shares on the same questions: Wald's interval with Laplace's
-    adjustment (Bonett and TokenPrice 2012), one of two that Fagerland, Lydersen and Laake (2014)
+    adjustment (Bonett and Price 2012), one of two that Fagerland, Lydersen and Laake (2014)
     recommend for pairs. (-1, 1) where nothing was asked."""
     if asked == 0:
         return -1.0, 1.0

@@ -56,9 +56,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "reading_2": (
         "Both revisions were asked the same questions. Only those on which they differ say which"
         " is better. p is how likely chance alone divides these so unevenly (McNemar's exact"
-        " test). The interval of the change is Bonett and TokenPrice's.",
+        " test). The interval of the change is Bonett and Price's.",
         "两个版本回答相同的题目，只有结果不同的题目才能说明优劣。p 值表示纯属偶然出现"
-        "这种差异的概率（McNemar 精确检验）。变化的区间采用 Bonett–TokenPrice 方法。",
+        "这种差异的概率（McNemar 精确检验）。变化的区间采用 Bonett–Price 方法。",
     ),
     "reading_3": (
         "Answers were computed anew, past the answer cache. Times are those that the asker waited.",

@@ -152,6 +152,20 @@ def test_a_revision_that_no_shopper_is_given_yet_can_be_evaluated_with_a_key(
     assert post(shop.url, chat("what?", model="stub-3"), **bearer).status_code == 404
 
 
+def test_two_revisions_of_which_none_answers_are_not_compared(
+    shop: Shop, stub: StubReplica, newer: StubReplica
+) -> None:
+    """They are alike in everything, so a gate would let the new one pass."""
+    stub.behaviour = newer.behaviour = "500"
+    shop.asks("what?")
+    done = shop.evaluate(*BOTH)
+    assert done.returncode == 2, done.stdout
+    assert "No line was answered (replica_failed)" in done.stderr
+    assert "--anew" in done.stderr
+    newer.behaviour = "answer"
+    assert shop.evaluate(*BOTH, "--anew").returncode == 0
+
+
 def test_the_answer_cache_answers_for_nobody(shop: Shop, stub: StubReplica) -> None:
     shop.asks("what?")
     for times in (1, 2):
