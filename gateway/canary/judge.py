@@ -72,7 +72,7 @@ class Judge:
 
     def judge(self, canary: Canary) -> JudgedCanary:
         """Raises SQLAlchemyError."""
-        if self._trying is None or self._trying.canary.number != canary.number:
+        if self._trying is None or self._trying.canary.start != canary.start:
             self._trying = Trying(canary)
         if canary.open:
             count_due(self._engine, canary)

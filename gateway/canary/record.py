@@ -45,6 +45,11 @@ class Canary:
     entries: tuple[Entry, ...]
 
     @property
+    def start(self) -> Entry:
+        """Which canary it is. Its number may come again, after a backup was restored."""
+        return self.entries[0]
+
+    @property
     def open(self) -> bool:
         return self.state in OPEN
 

@@ -39,14 +39,14 @@ class CanaryJournal:
         except SQLAlchemyError:
             self.answers = False
             raise
-        if newest is None or self.known is None or newest.number != self.known.number:
+        if newest is None or self.known is None or newest.start != self.known.start:
             self.judged = None
         self.known, self.answers = newest, True
         return newest
 
     async def judge(self, canary: Canary) -> JudgedCanary:
         judged = await self._in_thread(self._judge.judge, canary)
-        if self.known is not None and self.known.number == canary.number:
+        if self.known is not None and self.known.start == canary.start:
             self.judged = judged
         return judged
 

@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from gateway.canary.figures import SideFigures, count_due, read_blocks
 from gateway.canary.judge import Judge
 from gateway.canary.record import Canary
+from gateway.log.schema.canary_tables import canary_figures, canary_log
 from tests.support.canaries import canary_begun, log_asked
 
 AGO_S = 100.0
@@ -73,6 +74,22 @@ def test_a_block_says_what_it_said_when_it_was_first_counted(engine: Engine) -> 
     before = sums(engine, canary)
     log_asked(engine, "new", 9, at=canary.started_at, outcome="failed")
     assert sums(engine, canary) == before
+
+
+def test_a_canary_after_a_restore_is_judged_by_its_own_figures(engine: Engine) -> None:
+    """The log of before has fewer rows, so its number is that of one that was rolled back since."""
+    judge, bad = Judge(engine), canary_begun(engine, AGO_S)
+    for block in range(10):
+        at = bad.started_at + timedelta(seconds=5 * block + 1)
+        log_asked(engine, "old", 20, at=at)
+        log_asked(engine, "new", 20, at=at, outcome="failed")
+    assert judge.judge(bad).verdict.decision == "rollback"
+    with engine.begin() as connection:
+        connection.execute(delete(canary_log))
+        connection.execute(delete(canary_figures))
+    mended = canary_begun(engine, 0)
+    assert mended.number == bad.number
+    assert judge.judge(mended).verdict.decision == "undecided"
 
 
 @pytest.mark.parametrize(("sign", "bad"), BAD, ids=["errors", "slow", "left", "thumbs"])
