@@ -49,6 +49,9 @@ def restore(args: argparse.Namespace) -> int:
     kept = file.with_name(file.name + SINCE)
     engine = open_database(settings)
     since = _keep_since(engine, kept, args)
+    # Before anything changes: whoever is killed on the way says nothing any more.
+    again = "If this breaks off, restore it again: only its end does erasures again."
+    print(f"Restoring {file}. {again}", file=sys.stderr)
     if is_file:
         sqlite_file.put_back(file, Path(url.database or ""))
     else:
@@ -58,14 +61,14 @@ def restore(args: argparse.Namespace) -> int:
     # The schema of this version, and the rights of its accounts.
     if migrate.run():
         return 1
-    again = erasures.put_back(settings, since)
+    rows = erasures.put_back(settings, since)
     kept.unlink()
     with engine.connect() as connection:
         counts = row_counts(connection)
     engine.dispose()
-    for name, rows in counts.items():
-        print(f"{rows:>12,} {name}")
-    print(f"Erasures done again: {again} rows were not erased, and are now.")
+    for name, count in counts.items():
+        print(f"{count:>12,} {name}")
+    print(f"Erasures done again: {rows} rows were not erased, and are now.")
     print("Accounts are the server's: `shopsight migrate` has granted ANALYST_ACCOUNT and")
     print("GATEWAY_ACCOUNT theirs, where these are set and the accounts exist.")
     return 0

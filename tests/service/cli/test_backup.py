@@ -18,6 +18,7 @@ from gateway.identity.callers import hash_key
 from gateway.identity.keys import ID_DIGITS, KEY_PREFIX
 from tests.support.asking import chat, photo, post, rows
 from tests.support.command_line import shopsight
+from tests.support.migrating import migrate
 from tests.support.servers import wait_until
 from tests.support.stub_replica import StubReplica
 
@@ -179,6 +180,26 @@ def test_a_restore_that_breaks_off_keeps_erasures_for_the_next(
     assert run("restore", str(file)).returncode == 0
     assert questions(database_url) == {"his question?"}
     assert not list(tmp_path.glob("backup.*"))
+
+
+def test_a_restore_that_does_not_come_to_its_end_says_what_is_not_done(
+    tmp_path: Path,
+) -> None:
+    """A newer version has made the backup: whoever is erased is back, until it is restored once
+    more."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    migrate(url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    file = tmp_path / "backup"
+    assert shopsight("backup", str(file), DATABASE_URL=url).returncode == 0
+    broken = shopsight("restore", str(file), "--replace", DATABASE_URL=url)
+    assert broken.returncode == 1
+    assert "a newer" in broken.stderr
+    assert "restore it again: only its end does erasures again" in broken.stderr
+    assert file.with_name("backup.erasures").exists()
 
 
 def test_a_damaged_backup_changes_nothing(
