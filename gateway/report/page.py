@@ -19,6 +19,7 @@ LATE = "<!-- late -->"
 STYLE = Path(__file__).with_name("page.css")
 # Of which a smaller number is the better one.
 FEWER_IS_BETTER = {"failed_percent", "computed_p50", "computed_p95", "cached_p95", "spent"}
+MONEY = ("spent", "saved")
 TOTALS = (
     *("asked", "sessions", "answered_percent", "hit_percent", "computed_p50", "computed_p95"),
     *("cached_p95", "up_percent", "failed_percent", "after_1_day_percent", "spent", "saved"),
@@ -108,7 +109,7 @@ class ReportPage:
             return f"{value:.1f}%"
         if "_p" in name:
             return f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"
-        if name in ("spent", "saved"):
+        if name in MONEY:
             currency = self._now.currency
             return f"{money(value)} {currency}" if currency else f"{value:,.0f} s"
         return f"{value:,.0f}"
@@ -116,6 +117,8 @@ class ReportPage:
     def _change(self, name: str, value: float) -> str:
         before = self._before.total.get(name)
         if before is None or (not before and not value):
+            return ""
+        if name in MONEY and self._before.currency != self._now.currency:  # or seconds of a model
             return ""
         if name.endswith("percent"):
             change, said = value - before, f"{value - before:+.1f}"
