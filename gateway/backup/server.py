@@ -96,6 +96,11 @@ def load(url: URL, file: Path) -> None:
 def _options(url: URL) -> Iterator[str]:
     """A file for the programs with where and who: a password on a command line is seen by all."""
     given = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
+    # As PyMySQL goes there. By themselves they take `localhost` for the usual socket.
+    place = url.query.get("unix_socket")
+    given["protocol"] = "tcp"
+    if isinstance(place, str):
+        given |= {"protocol": "socket", "socket": place}
     lines = [f'{name}="{_escaped(str(value))}"' for name, value in given.items() if value]
     authority = url.query.get("ssl_ca")
     if isinstance(authority, str):

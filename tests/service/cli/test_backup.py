@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
+from gateway.backup.server import dump, load
 from gateway.backup.since import row_counts
 from gateway.identity.callers import hash_key
 from gateway.identity.keys import ID_DIGITS, KEY_PREFIX
@@ -218,6 +219,29 @@ def test_a_damaged_backup_changes_nothing(
         assert str(broken) in refused.stderr
         assert "Traceback" not in refused.stderr
     assert counts(engine) == before
+
+
+@pytest.mark.parametrize("by_socket", [False, True])
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+def test_the_server_s_programs_ask_the_server_that_the_url_names(
+    database_url: str, tmp_path: Path, by_socket: bool
+) -> None:
+    """By themselves they go to the usual socket for `localhost`, whatever its port: to another
+    server, where there are two."""
+    url = make_url(database_url).set(host="127.0.0.1" if by_socket else "localhost")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE OR REPLACE TABLE here (number INTEGER)"))
+        place = connection.scalar(text("SELECT @@socket"))
+    if by_socket:
+        url = url.update_query_dict({"unix_socket": str(place)})
+    file = tmp_path / "backup"
+    dump(url, file)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE here"))
+    load(url, file)
+    assert "here" in inspect(engine).get_table_names()
+    engine.dispose()
 
 
 def test_a_password_is_on_no_command_line(
