@@ -40,7 +40,7 @@ def dump(url: URL, file: Path) -> None:
     partial = file.with_name(file.name + ".part")
     try:
         with _options(url) as options, open(partial, "wb", opener=private) as raw:
-            command = [program, f"--defaults-extra-file={options}", *OPTIONS]
+            command = [program, f"--defaults-file={options}", *OPTIONS]
             command += [*(() if _is_mariadbs(program) else OPTIONS_OF_MYSQL), url.database or ""]
             with (
                 gzip.open(raw, "wb", 6) as out,
@@ -77,7 +77,7 @@ def load(url: URL, file: Path) -> None:
     """Run a backup's SQL in an empty database. Raises BackupError."""
     program = _program(CLIENTS)
     with _options(url) as options, gzip.open(file) as text:
-        command = [program, f"--defaults-extra-file={options}", url.database or ""]
+        command = [program, f"--defaults-file={options}", url.database or ""]
         command.insert(2, "--default-character-set=utf8mb4")
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:  # noqa: S603
             assert run.stdin is not None

@@ -224,10 +224,12 @@ def test_a_damaged_backup_changes_nothing(
 @pytest.mark.parametrize("by_socket", [False, True])
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 def test_the_server_s_programs_ask_the_server_that_the_url_names(
-    database_url: str, tmp_path: Path, by_socket: bool
+    database_url: str, tmp_path: Path, by_socket: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By themselves they go to the usual socket for `localhost`, whatever its port: to another
-    server, where there are two."""
+    """By themselves they go to the usual socket for `localhost`, whatever its port, and to what a
+    file in somebody's home says: to another server, where there are two."""
+    (tmp_path / ".my.cnf").write_text("[client]\nport=1\nsocket=/another.sock\nuser=another\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
     url = make_url(database_url).set(host="127.0.0.1" if by_socket else "localhost")
     engine = create_engine(url)
     with engine.begin() as connection:
