@@ -28,8 +28,8 @@ def changing(args: argparse.Namespace) -> int:
     engine = open_database(Settings())
     try:
         return int(args.change(args, engine))
-    except UnknownKeyError:
-        print("No key in force has this id: see `shopsight keys list`.", file=sys.stderr)
+    except UnknownKeyError as unknown:
+        print(_unknown(str(unknown)), file=sys.stderr)
     except ValueError as error:
         print(f"Nothing was changed: {error}.", file=sys.stderr)
     except DBAPIError as error:
@@ -43,6 +43,12 @@ def changing(args: argparse.Namespace) -> int:
     finally:
         engine.dispose()
     return 1
+
+
+def _unknown(key_id: str) -> str:
+    if any(key.id == key_id for key in parse_api_keys(Settings().api_keys)):
+        return f"{key_id} is a line of API_KEYS: take it out, then restart gateway and batch."
+    return "No key in force has this id: see `shopsight keys list`."
 
 
 def create(args: argparse.Namespace, engine: Engine) -> int:

@@ -91,6 +91,17 @@ def test_a_rotated_key_has_the_limits_of_the_one_before(keys: Engine) -> None:
     )
 
 
+def test_a_key_of_a_line_is_told_how_it_ends(keys: Engine, database_url: str) -> None:
+    """The list shows it, and only the table's can be revoked and rotated."""
+    line = {"DATABASE_URL": database_url, "API_KEYS": f"acme {hash_key('key-1')}"}
+    for command in ("revoke", "rotate"):
+        refused = shopsight("keys", command, hash_key("key-1")[:12], **line)
+        assert refused.returncode == 1
+        assert "take it out" in refused.stderr
+    unknown = shopsight("keys", "revoke", "0" * 12, **line)
+    assert "No key in force has this id" in unknown.stderr
+
+
 def test_an_expired_key_is_refused_though_nobody_changes_it(
     start_gateway: Start, stub: StubReplica, keys: Engine, database_url: str
 ) -> None:
