@@ -4,6 +4,7 @@ file of the subcommand that was called is imported: all of them would take a sec
 import argparse
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 
 from gateway.cli.canary_options import add_canary_commands
@@ -128,6 +129,8 @@ def main() -> None:
     add_key_commands(command)
 
     args = parser.parse_args()
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal in GBK shows no emoji of a question
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(_run(args))
 
 

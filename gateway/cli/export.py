@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -57,6 +58,8 @@ def coverage_lines(coverage: Counter[str]) -> list[str]:
 @contextmanager
 def _opened(path: Path | None) -> Iterator[TextIO]:
     if path is None:
+        if isinstance(sys.stdout, TextIOWrapper):  # JSON, whatever the terminal speaks
+            sys.stdout.reconfigure(encoding="utf-8")
         yield sys.stdout
         return
     with whole_file(path) as file, file.open("w", encoding="utf-8") as out:
