@@ -104,6 +104,7 @@ class Since:
         The file is whole or as it was, after a power failure too. Its last line says how many are
         before it, so that a copy of it that broke off is told from a whole one. It holds
         pseudonyms: only its owner can read it."""
+        file = file.resolve()  # a link leads to another disk, and stays one
         partial = file.with_name(file.name + ".part")
         with _alone(partial) as out:
             if file.exists():

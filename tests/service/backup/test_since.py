@@ -121,6 +121,18 @@ def test_its_file_says_the_same_and_is_its_owner_s_alone(database: Engine, tmp_p
         assert connection.execute(select(audit.c.audit_id)).scalar_one() == ID
 
 
+def test_a_link_stays_one(database: Engine, tmp_path: Path) -> None:
+    """It leads to another disk: else the list would stay on the one that is lost with the
+    database."""
+    file, link = tmp_path / "elsewhere" / "kept", tmp_path / "kept"
+    file.parent.mkdir()
+    link.symlink_to(file)
+    for subject in (HER, HIM):
+        Since({subject: EARLY}).save(link)
+    assert link.is_symlink()
+    assert Since.load(file).erased.keys() == {HER, HIM}
+
+
 def test_rows_of_an_audit_go_from_its_file_after_three_years(
     database: Engine, tmp_path: Path
 ) -> None:
