@@ -11,6 +11,7 @@ from sqlalchemy import Engine, MetaData, inspect, text
 from gateway.backup import server, sqlite_file
 from gateway.backup.server import BackupError
 from gateway.backup.since import Since, row_counts
+from gateway.backup.under_way import check_whole, restoring
 from gateway.cli import erasures, migrate
 from gateway.config import Settings
 from gateway.log.schema.database import open_database
@@ -35,6 +36,9 @@ def back_up(args: argparse.Namespace) -> int:
     if url.get_backend_name() == "sqlite":
         sqlite_file.copy(Path(url.database or ""), file)
     else:
+        engine = open_database(settings)
+        check_whole(engine)
+        engine.dispose()
         server.dump(url, file)
     print(f"{file}: {file.stat().st_size:,} bytes.")
     print("Not in it: accounts of the server, photos, files of batches, secrets.")
@@ -46,13 +50,19 @@ def restore(args: argparse.Namespace) -> int:
     url, file = settings.sqlalchemy_url, args.backup
     is_file = url.get_backend_name() == "sqlite"
     (sqlite_file if is_file else server).check(file)
-    kept = file.with_name(file.name + SINCE)
     engine = open_database(settings)
+    with restoring(engine):
+        return _restore(settings, engine, args)
+
+
+def _restore(settings: Settings, engine: Engine, args: argparse.Namespace) -> int:
+    url, file = settings.sqlalchemy_url, args.backup
+    kept = file.with_name(file.name + SINCE)
     since = _keep_since(engine, kept, args)
     # Before anything changes: whoever is killed on the way says nothing any more.
     again = "If this breaks off, restore it again: only its end does erasures again."
     print(f"Restoring {file}. {again}", file=sys.stderr)
-    if is_file:
+    if url.get_backend_name() == "sqlite":
         sqlite_file.put_back(file, Path(url.database or ""))
     else:
         _drop_all(engine)

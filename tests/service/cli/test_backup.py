@@ -15,8 +15,11 @@ from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 from gateway.backup.server import dump, load
 from gateway.backup.since import row_counts
+from gateway.backup.under_way import restoring
+from gateway.config import Settings
 from gateway.identity.callers import hash_key
 from gateway.identity.keys import ID_DIGITS, KEY_PREFIX
+from gateway.log.schema.database import open_database
 from tests.support.asking import chat, photo, post, rows
 from tests.support.command_line import shopsight
 from tests.support.migrating import migrate
@@ -219,6 +222,25 @@ def test_a_damaged_backup_changes_nothing(
         assert str(broken) in refused.stderr
         assert "Traceback" not in refused.stderr
     assert counts(engine) == before
+
+
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+def test_while_a_restore_is_under_way_nothing_is_backed_up_or_restored(
+    database_url: str, run: Run, tmp_path: Path
+) -> None:
+    """The dump of a half would look like any other, and be the newest."""
+    migrate(database_url)
+    file, engine = tmp_path / "backup", open_database(Settings(database_url=database_url))
+    assert run("backup", str(file)).returncode == 0
+    with restoring(engine):
+        again = run("backup", str(tmp_path / "half"))
+        assert (again.returncode, "it is not whole yet" in again.stderr) == (1, True)
+        second = run("restore", str(file), "--replace")
+        assert (second.returncode, "another restore" in second.stderr) == (1, True)
+        assert [path.name for path in tmp_path.glob("*") if path.is_file()] == ["backup"]
+    assert run("restore", str(file), "--replace").returncode == 0
+    assert run("backup", str(tmp_path / "whole")).returncode == 0
+    engine.dispose()
 
 
 @pytest.mark.parametrize("by_socket", [False, True])
