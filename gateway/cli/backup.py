@@ -15,6 +15,7 @@ from gateway.backup.under_way import check_whole, restoring
 from gateway.cli import erasures, migrate
 from gateway.config import Settings
 from gateway.log.schema.database import open_database
+from gateway.log.schema.settings import place_of
 
 # Beside the backup while a restore is under way. It stays if that breaks off, for the next one.
 SINCE = ".erasures"
@@ -89,8 +90,7 @@ def _keep_since(engine: Engine, kept: Path, args: argparse.Namespace) -> Since:
     with engine.connect() as connection:
         has_rows = any(row_counts(connection).values())
         if has_rows and not args.replace:
-            place = engine.url.render_as_string(hide_password=True)
-            raise BackupError(f"{place} has rows: with --replace they go")
+            raise BackupError(f"{place_of(engine.url)} has rows: with --replace they go")
         since = Since.read(connection)
     if args.erasures:
         since.join(Since.load(Path(args.erasures), may_lack_end=args.without_end))

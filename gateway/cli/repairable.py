@@ -6,6 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from contract.process.wrong_settings import sentences
 from gateway.config import Settings
 from gateway.log.faults import reason_of
+from gateway.log.schema.settings import place_of
 
 
 def told(error: Exception) -> str | None:
@@ -14,7 +15,7 @@ def told(error: Exception) -> str | None:
         return f"No address of a server: {error}"
     if not isinstance(error, SQLAlchemyError):
         return sentences(error)
-    place = Settings().sqlalchemy_url.render_as_string(hide_password=True)
+    place = place_of(Settings().sqlalchemy_url)
     return (
         f"The database does not answer: {reason_of(error)}\n"
         f"It is {place}. `make run` starts one here, `shopsight migrate` brings it up to date."

@@ -20,6 +20,7 @@ from gateway.config import Settings
 from gateway.log.faults import reason_of
 from gateway.log.schema.database import open_database
 from gateway.log.schema.gateways import LESS, ROWS
+from gateway.log.schema.settings import place_of
 from gateway.log.schema.tables import metadata
 
 TABLES = ("rollups.tables", "schema.access_tables", "schema.batch_tables", "schema.privacy_tables")
@@ -41,7 +42,7 @@ MIGRATE = "shopsight migrate (in compose: docker compose up -d migrate)"
 
 def check_database(settings: Settings) -> Iterator[Finding]:
     url = settings.sqlalchemy_url
-    place = url.render_as_string(hide_password=True)
+    place = place_of(url)
     is_file = url.get_backend_name() == "sqlite"
     if is_file and not Path(url.database or "").exists():
         said = f"{url.database} is not there yet"

@@ -28,6 +28,11 @@ def _read(text: str) -> URL:
     return url
 
 
+def place_of(url: URL) -> str:
+    """For people. Without its options, of which one may be a password, too."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
 def _file_within(folder: Path, text: str) -> str:
     """The URL, with an SQLite file that has a relative path in `folder`."""
     try:

@@ -53,6 +53,15 @@ def test_doctor_finds_it(wrong: dict[str, str]) -> None:
     assert "hunter2" not in said.stdout
 
 
+@pytest.mark.parametrize("command", ["keys list", "stats", "erasures", "doctor"])
+def test_a_password_among_the_options_of_a_database_is_not_told(command: str) -> None:
+    url = "mysql+pymysql://app:hunter2@127.0.0.1:9/shopsight?password=hunter2"
+    ended = shopsight(*command.split(), DATABASE_URL=url)
+    assert ended.returncode == 1
+    assert "127.0.0.1:9/shopsight" in ended.stdout + ended.stderr
+    assert "hunter2" not in ended.stdout + ended.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [
