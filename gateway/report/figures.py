@@ -43,7 +43,7 @@ class Figures:
     """Percent of the visitors of a date, `after_1_day` and `after_7_days`."""
     spent: Counts = field(default_factory=dict)
     saved: Counts = field(default_factory=dict)
-    """By intent: money, or seconds of a model where it has no price."""
+    """By intent: money, or seconds of a model where not all days have a price in one currency."""
     currency: str | None = None
 
 
@@ -213,13 +213,16 @@ class _Reader:
 
     def _money(self, found: Figures) -> None:
         rows = self._rows(
-            "SELECT intent, SUM(spent) AS spent, SUM(saved) AS saved, MAX(currency) AS currency,"
+            "SELECT intent, SUM(spent) AS spent, SUM(saved) AS saved,"
+            " MIN(currency) AS currency, MAX(currency) AS another, COUNT(*) AS n,"
+            " COUNT(currency) AS priced,"
             " SUM(model_seconds_spent) AS seconds, SUM(model_seconds_saved) AS seconds_saved"
             " FROM money_by_day WHERE {which} GROUP BY intent"
         )
-        found.currency = next((row.currency for row in rows if row.currency), None)
+        currencies = {each for row in rows for each in (row.currency, row.another)}
+        priced = len(currencies) == 1 and all(row.priced == row.n for row in rows)
+        found.currency = currencies.pop() if priced else None
         for row in rows:
-            priced = found.currency is not None
             found.spent[row.intent] = float((row.spent if priced else row.seconds) or 0)
             found.saved[row.intent] = float((row.saved if priced else row.seconds_saved) or 0)
         if rows:

@@ -52,7 +52,10 @@ _WORDS = {
     "first": ("从第一个问题到评价", "From the first question to a thumb"),
     "retention": ("回访率（%）", "Visitors who come back, %"),
     "money": ("各意图的模型成本", "Model cost by intent"),
-    "seconds": ("模型秒数（未设置 MODEL_SECOND_COST）", "model seconds (no MODEL_SECOND_COST)"),
+    "seconds": (
+        "模型秒数（并非每天都有同一币种的 MODEL_SECOND_COST）",
+        "model seconds (not all days have a MODEL_SECOND_COST in one currency)",
+    ),
     "language": ("语言", "Language"),
     "revision": ("版本", "Revision"),
     "up": ("赞", "Up"),

@@ -14,6 +14,7 @@ from gateway.log.redaction import WITHOUT_PERSON
 from gateway.log.rollups.business_time import day_span
 from gateway.log.rollups.calendar import Price
 from gateway.log.rollups.roll_up import roll_up
+from gateway.log.rollups.tables import business_days, hourly_usage
 from gateway.log.schema.tables import interactions
 from gateway.report.build import fill, report
 from gateway.report.figures import Figures, figures_of, percentile
@@ -208,3 +209,27 @@ def test_the_folder_gets_what_it_lacks_and_nothing_twice(
 def test_a_percentile_lies_in_its_step() -> None:
     assert percentile({100.0: 10}, 0.5) == pytest.approx(100 - 100 * 0.159104 * 0.5)
     assert percentile({1.0: 50, 1000.0: 50}, 0.95) == pytest.approx(1000 * (1 - 0.159104 * 0.1))
+
+
+@ON_A_FILE
+@pytest.mark.parametrize("first_days", [None, (1.0, "USD")])
+def test_a_week_of_which_not_all_is_priced_alike_tells_seconds(
+    log: Engine, first_days: tuple[float, str] | None
+) -> None:
+    """As when a price is set on a Wednesday, or in another currency: there is no one sum."""
+    roll_up(log, SHANGHAI, price=Price(0.01, "CNY"))
+    assert figures(log).currency == "CNY"
+    cost, currency = first_days or (None, None)
+    day = business_days.c.business_day
+    with log.begin() as connection:
+        earlier = update(business_days).where(day < date(2026, 11, 4))
+        connection.execute(earlier.values(model_second_cost=cost, currency=currency))
+        seconds = connection.scalar(
+            select(func.sum(hourly_usage.c.model_ms)).where(
+                hourly_usage.c.business_day.between(WEEK.first, WEEK.last)
+            )
+        )
+    found = figures(log)
+    assert found.currency is None
+    assert found.total["spent"] == pytest.approx(float(seconds or 0) / 1000, rel=0.01)
+    assert figures(log, "day").currency == "CNY"
