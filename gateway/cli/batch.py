@@ -77,8 +77,12 @@ def run(args: argparse.Namespace) -> int:
     except BadCommand as error:
         print(error, file=sys.stderr)
         return 2
-    lane = BatchClient(args.url, args.key.strip())
     out: Path = args.out or args.catalogue.with_suffix(".answers.csv")
+    written = [out, *(out.with_suffix(end) for end in (".jsonl", ".html", ".json"))]
+    if args.catalogue.resolve() in (each.resolve() for each in written):
+        print(f"--out {out} would write over {args.catalogue}.", file=sys.stderr)
+        return 2
+    lane = BatchClient(args.url, args.key.strip())
     question = args.question or ("" if lane.makes_cards() else USUAL_QUESTION)
     columns, items = read_catalogue(args.catalogue, args.photos, question)
     state = State.load(args.catalogue.with_suffix(".batch.json"), args.url)

@@ -88,8 +88,12 @@ def _evaluated(args: argparse.Namespace) -> Report:
     _check_figures(asked, required)
     check_photos(asked)
     out: Path = args.out or args.set.with_suffix(".evaluation.html")
+    answers = out.with_suffix(".answers.jsonl")
+    written = (out, out.with_suffix(".json"), answers)
+    if args.set.resolve() in (each.resolve() for each in written):
+        raise BadCommand(f"--out {out} would write over {args.set}.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    kept = KeptAnswers(out.with_suffix(".answers.jsonl"))
+    kept = KeptAnswers(answers)
     if args.anew:
         kept.forget()
     with _sides(args) as sides:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from gateway.access import limit_table
+from gateway.access.key_table import UnknownKeyError, list_keys
 from gateway.cli.keys import changing
 from gateway.config import Settings
+from gateway.identity.keys import parse_api_keys
 from gateway.limits.daily_table import read_day
 from gateway.limits.limits import NAMES, Limits, read_limits, shown
 
@@ -19,8 +21,18 @@ def run(args: argparse.Namespace) -> int:
 
 def change(args: argparse.Namespace, engine: Engine) -> int:
     values = read_limits(" ".join(args.values))
+    _check_key(args.subject, engine)
     limit_table.set_limits(engine, args.subject, values)
     return show(args, engine)
+
+
+def _check_key(subject: str, engine: Engine) -> None:
+    """Raises UnknownKeyError: limits of a key that nobody has would be nobody's."""
+    kind, _, name = subject.partition(":")
+    known = {key.key_id for key in list_keys(engine)}
+    known |= {key.id for key in parse_api_keys(Settings().api_keys)}
+    if kind == "key" and name not in known:
+        raise UnknownKeyError(name)
 
 
 def clear(args: argparse.Namespace, engine: Engine) -> int:

@@ -3,7 +3,9 @@
 import secrets
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+from gateway.identity.pseudonyms import Pseudonyms
 
 
 class IdentitySettings(BaseModel):
@@ -24,3 +26,10 @@ class IdentitySettings(BaseModel):
         description="Turns user ids into the log's pseudonyms; the same on all gateways. Several"
         " are separated by white space, the newest first: older ones find older rows.",
     )
+
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _told_apart(cls, value: SecretStr) -> SecretStr:
+        if keys := value.get_secret_value().strip():
+            Pseudonyms(keys)
+        return value

@@ -69,8 +69,18 @@ def names(folder: Path) -> list[str]:
     """Of the reports there, the newest period of each kind first."""
     if not folder.is_dir():
         return []
-    found = [path.name for path in folder.iterdir() if NAME.fullmatch(path.name)]
-    return sorted(found, reverse=True)
+    return sorted((path.name for path in folder.iterdir() if _is_ours(path.name)), reverse=True)
+
+
+def _is_ours(name: str) -> bool:
+    """Not a file that somebody else put there, such as of the 31st of February."""
+    if not NAME.fullmatch(name):
+        return False
+    try:
+        read_name(name)
+    except ValueError:
+        return False
+    return True
 
 
 def delete_old(folder: Path, now: datetime, days: int) -> None:

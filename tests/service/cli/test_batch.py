@@ -153,6 +153,9 @@ def test_what_is_wrong_is_said_before_anything_is_sent(
     refused = merchant.batch("--question", QUESTION, key="sk-unknown")
     assert refused.returncode == 1
     assert "shopsight keys create" in refused.stderr
+    before = merchant.catalogue.read_bytes()
+    assert merchant.batch("--out", str(merchant.catalogue)).returncode == 2
+    assert merchant.catalogue.read_bytes() == before
     merchant.catalogue.unlink()
     assert merchant.batch().returncode == 2
     assert stub.calls == []

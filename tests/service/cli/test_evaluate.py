@@ -299,6 +299,9 @@ def test_a_set_or_a_server_that_is_not_there_is_2(shop: Shop) -> None:
     shop.url = "http://127.0.0.1:9"
     nobody = shop.evaluate()
     assert (nobody.returncode, "127.0.0.1:9" in nobody.stderr) == (2, True)
+    before = shop.set.read_bytes()
+    assert "would write over" in shop.evaluate("--out", str(shop.set)).stderr
+    assert shop.set.read_bytes() == before
     shop.set.unlink()
     assert shop.evaluate().returncode == 2
 

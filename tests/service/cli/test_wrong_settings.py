@@ -15,6 +15,7 @@ WRONG = [
     {"DATABASE_URL": "mysql://app:hunter2@db/shopsight"},
     {"DEADLINE_MS": "hunter2"},
     {"BUSINESS_TIME_ZONE": "hunter2"},
+    {"PSEUDONYM_KEY": "hunter2 hunter2"},
 ]
 COMMANDS = ["migrate", "stats", "keys list", "admin weights", "canary status", "erasures", "worker"]
 
