@@ -174,6 +174,9 @@ class EventStream(StreamingResponse):
         except TimeoutError:  # without its last byte the server closes the connection
             if not timer.expired():
                 raise
+        except asyncio.CancelledError as gone:
+            # anyio holds the error of a task in a circle, and that the frames of all that streamed.
+            raise gone.with_traceback(None) from None
 
 
 def request_id(headers: Mapping[str, str]) -> str:

@@ -1,7 +1,9 @@
 """contract/sse.py and contract/render.py: an answer as bytes, and back."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
@@ -180,6 +182,36 @@ async def test_a_reader_who_takes_it_slowly_is_cut_off_and_the_answer_is_closed(
     await stream.stream_response(send)
     assert closed == [True]
     assert [message.get("more_body") for message in sent] == [None, True], "no last byte"
+
+
+class Photo:
+    """What a question holds while it is answered."""
+
+
+async def test_who_leaves_a_stream_leaves_no_photo_behind() -> None:
+    """Without a collection of garbage: that comes late."""
+    held: list[weakref.ref[Photo]] = []
+    streaming = asyncio.Event()
+
+    async def body() -> AsyncGenerator[bytes]:
+        photo = Photo()
+        held.append(weakref.ref(photo))
+        yield b"data: 1"
+        streaming.set()
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        await streaming.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None: ...
+
+    gc.disable()
+    try:
+        await EventStream(body(), {})({"type": "http"}, receive, send)
+        assert held[0]() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_stream_s_own_failure_is_not_taken_for_a_slow_reader() -> None:
