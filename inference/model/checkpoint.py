@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoImageProcessor,
@@ -88,18 +89,26 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
     }
     plan = _plan(settings, config, dtype, device, image_processor)
     # Other files of weights are no part of the revision. They are pickles, and not fetched either.
-    options: dict[str, Any] = {"use_safetensors": True}
+    # Of weights in another shape `_check_weights` says what is wrong.
+    options: dict[str, Any] = {"use_safetensors": True, "ignore_mismatched_sizes": True}
     if settings.quantisation != "none":
         options["quantization_config"] = quantisation_config(settings.quantisation, dtype)
     try:
         with _unfit_if_unreadable(name):
-            module = AutoModelForImageTextToText.from_pretrained(
-                name, config=config, dtype=getattr(torch, dtype), device_map=device, **options
-            ).eval()
+            module, loaded = AutoModelForImageTextToText.from_pretrained(
+                name,
+                config=config,
+                dtype=getattr(torch, dtype),
+                device_map=device,
+                output_loading_info=True,
+                **options,
+            )
+            metadata = _project_metadata(name)
     except OutOfMemory as error:
         raise UnfitError(plan.sentence("Loading ran out of memory.")) from error
+    _check_weights(name, loaded)
+    module.eval()
     check_placement(module, device)
-    metadata = _project_metadata(name)
     facts = ModelFacts(
         name=metadata.get("name", name.rstrip("/").split("/")[-1]),
         revision=settings.model_revision
@@ -123,12 +132,24 @@ def load_checkpoint(settings: ModelSettings) -> Checkpoint:
 
 @contextmanager
 def _unfit_if_unreadable(name: str) -> Iterator[None]:
-    """For no such folder or name, missing files, and packages that a setting needs."""
+    """For no such folder or name, files that are missing or damaged, and packages that a setting
+    needs."""
     try:
         yield
-    except (ImportError, OSError, ValueError) as error:
+    except (ImportError, LookupError, OSError, SafetensorError, ValueError) as error:
         why = " ".join(str(error).split())[:MAX_WHY_CHARS]
         raise UnfitError(f"CHECKPOINT={name} cannot be loaded: {why}") from error
+
+
+def _check_weights(name: str, loaded: dict[str, Any]) -> None:
+    """Raises UnfitError where the files lack some of the model's weights. transformers makes up
+    random ones, others at each start, and says so in the log only."""
+    lacking = {*loaded["missing_keys"], *(key for key, *_ in loaded["mismatched_keys"])}
+    if lacking:
+        raise UnfitError(
+            f"CHECKPOINT={name} lacks weights of this model, or has them in another shape:"
+            f" {len(lacking)}, such as {min(lacking)}."
+        )
 
 
 def _plan(
