@@ -23,7 +23,7 @@ from contract.errors import ShopsightError
 from contract.fields import fault_of, is_plain_name
 from contract.images import MAX_IMAGE_BYTES
 from contract.text.charsets import charset_named
-from contract.text.language import preferred_language
+from contract.text.language import told_in
 
 # The largest photo as base64, with room for the turns around it.
 MAX_BODY_BYTES = MAX_IMAGE_BYTES * 4 // 3 + 256 * 1024
@@ -208,7 +208,7 @@ def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> No
     def answer(
         request: Request, error: ShopsightError, headers: Mapping[str, str] | None = None
     ) -> JSONResponse:
-        language = error.language or preferred_language(request.headers.get("accept-language"))
+        language = error.language or told_in(request.scope, request.headers.get("accept-language"))
         identity = {"x-request-id": request_id(request.headers)}
         return json_error(error, language, {**identity, **(headers or {})})
 

@@ -21,7 +21,7 @@ from contract.http import MAX_BODY_BYTES, json_error, request_id
 from contract.process.arrivals import TimedArrivals
 from contract.process.bodies import LingeringTransport, UnreadBodies
 from contract.process.unchunked import send_unchunked
-from contract.text.language import preferred_language
+from contract.text.language import preferred_language, told_in
 
 # nginx, where it stands in front, takes as much of an address or a field, and half of a head.
 MAX_ADDRESS_BYTES = 8 * 1024
@@ -230,5 +230,5 @@ async def answer_in_our_form(
 
 def error_response(error: ShopsightError, scope: Scope) -> JSONResponse:
     headers = Headers(scope=scope)
-    language = preferred_language(headers.get("accept-language"))
+    language = told_in(scope, headers.get("accept-language"))
     return json_error(error, language, {"x-request-id": request_id(headers)})

@@ -18,7 +18,7 @@ from contract.http import EventStream, check_media_type, read_body, request_id
 from contract.request import parse_completion
 from contract.response import AnswerFrame
 from contract.text.canonical import canonical_request
-from contract.text.language import language_of
+from contract.text.language import ASKED_IN, language_of, told_in
 from contract.wire import priority_of
 from inference.batching.engine import not_begun
 from inference.batching.job import Job
@@ -75,13 +75,15 @@ async def _answered(request: Request, replica: Replica, preparing: Preparing) ->
     if not asked.stream:
         answer = await while_present(request, render.whole(pieces, frame, asked))
         return JSONResponse(answer, headers=headers)
-    body = render.stream(pieces, frame, asked, language_of(asked.question))
+    language = told_in(request.scope, request.headers.get("accept-language"))
+    body = render.stream(pieces, frame, asked, language)
     return EventStream(body, headers)
 
 
 async def _prepared(request: Request, replica: Replica) -> tuple[CompletionRequest, Prepared]:
     # Of a gateway's question nothing is left to change.
     asked = canonical_request(parse_completion((await read_body(request)).data))
+    request.scope[ASKED_IN] = language_of(asked.question)
     facts = replica.model.facts
     if asked.model not in (MODEL_ALIAS, facts.name, facts.revision):
         raise ModelNotFound("model")

@@ -1,6 +1,8 @@
 """Which language an asker uses: decides the language of error messages and of the log's column."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 # Of an Accept-Language header. A browser names two to ten; what stands behind is not read.
 MAX_RANGES = 32
@@ -12,6 +14,8 @@ _HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 _LETTER = re.compile(r"[A-Za-z]")
 _SPOKEN = ("en", "zh")
 _SUBTAG = re.compile("[-_]")
+# Where the scope of a request has the language of its question, once that is known.
+ASKED_IN = "shopsight.asked_in"
 _WEIGHT = re.compile(r"q *= *([0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
@@ -43,6 +47,12 @@ def preferred_language(accept_language: str | None) -> str:
     choices += [language for language in _SPOKEN if language not in weights]
     best = max(choices, key=lambda language: weights.get(language, of_others))
     return best if weights.get(best, of_others) > 0 else "en"
+
+
+def told_in(scope: Mapping[str, Any], accept_language: str | None) -> str:
+    """`zh` or `en`, for what a request is told: its question's, else the one that is preferred."""
+    asked_in: str | None = scope.get(ASKED_IN)
+    return asked_in if asked_in in _SPOKEN else preferred_language(accept_language)
 
 
 def _weight(params: list[str]) -> float:

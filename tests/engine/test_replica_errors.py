@@ -1,0 +1,84 @@
+"""What a replica without a gateway says of a question that fails."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from contract.http_protocol import HttpProtocol
+from inference.app import create_app
+from inference.batching.sequence import Sequence
+from inference.config import Settings
+from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
+from tests.support.asking import chat, events_of, photo, post
+from tests.support.servers import served
+
+
+@pytest.fixture(scope="module")
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Random weights: an answer goes on to its bound."""
+    settings = Settings(
+        _env_file=None,
+        checkpoint=str(make_checkpoint(tmp_path_factory.mktemp("tiny"), SHAPE_TINY)),
+        image_helpers=1,
+    )
+    with served(create_app(settings), http=HttpProtocol) as url:
+        yield url
+
+
+def is_chinese(message: str) -> bool:
+    return any("一" <= char <= "鿿" for char in message)
+
+
+UNFIT = {"type": "string", "minLength": 5, "maxLength": 3}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "unfit", "schema": UNFIT}}
+
+
+@pytest.fixture
+def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer breaks behind its fifth token: the first characters are out."""
+    add = Sequence.add_token
+
+    def add_token(row: Sequence, *args: Any) -> bool:
+        if row.answer_tokens == 5:
+            raise RuntimeError("broken")
+        return add(row, *args)
+
+    monkeypatch.setattr(Sequence, "add_token", add_token)
+
+
+ASKED = [  # in which language, which one the client prefers, and which one it is told in
+    ("这是什么材质？", "en", True),
+    ("What is it made of?", "zh", False),
+    ("???", "zh", True),
+    ("???", "en", False),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "data", "body"),
+    [
+        ("image_undecodable", photo()[:600], {}),
+        ("model_not_found", None, {"model": "another"}),
+        ("invalid_schema", None, {"response_format": SCHEMA}),
+        ("internal_error", None, {}),
+        ("internal_error", None, {"stream": True}),
+    ],
+)
+@pytest.mark.usefixtures("breaking")
+def test_an_error_is_in_the_language_of_the_question(
+    replica: str, code: str, data: bytes | None, body: dict[str, Any]
+) -> None:
+    for question, accepted, chinese in ASKED:
+        answer = post(replica, {**chat(question, data), **body}, **{"accept-language": accepted})
+        error = (events_of(answer)[-1] if "stream" in body else answer.json())["error"]
+        assert error["code"] == code
+        assert is_chinese(error["message"]) == chinese, question
+
+
+def test_one_that_nobody_has_read_is_told_in_the_language_of_the_client(replica: str) -> None:
+    for question, accepted, _ in ASKED:
+        headers = {"accept-language": accepted, "x-deadline-ms": "0"}
+        error = post(replica, chat(question, photo()), **headers).json()["error"]
+        assert error["code"] == "deadline_exceeded"
+        assert is_chinese(error["message"]) == (accepted == "zh")
