@@ -174,8 +174,7 @@ class EventStream(StreamingResponse):
         except TimeoutError:  # without its last byte the server closes the connection
             if not timer.expired():
                 raise
-        except asyncio.CancelledError as gone:
-            # anyio holds the error of a task in a circle, and that the frames of all that streamed.
+        except asyncio.CancelledError as gone:  # anyio keeps it, and with it all that streamed
             raise gone.with_traceback(None) from None
 
 
@@ -240,7 +239,8 @@ def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> No
         return answer(request, errors.BadRequest())  # nobody reads it
 
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
-        log.error("unhandled", exc_info=error)
+        fields = {"request_id": request_id(request.headers)}
+        log.error("unhandled", exc_info=error, extra={"fields": fields})
         return answer(request, errors.InternalError())
 
     app.add_exception_handler(ShopsightError, known)

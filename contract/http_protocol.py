@@ -204,6 +204,7 @@ async def answer_in_our_form(
     `x-request-id`, for who reports that something was wrong with it. `given_up`: of a
     server that is told to end, what those are told whose answers are not there in time."""
     started = False
+    identity = _identified(scope)
 
     async def send_noted(message: Message) -> None:
         nonlocal started
@@ -211,7 +212,7 @@ async def answer_in_our_form(
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
             if all(name != b"x-request-id" for name, _ in headers):
-                headers.append((b"x-request-id", request_id(Headers(scope=scope)).encode()))
+                headers.append((b"x-request-id", identity.encode()))
             message = {**message, "headers": headers}
         await send(message)
 
@@ -224,8 +225,19 @@ async def answer_in_our_form(
     except Exception:
         if started:  # the connection is closed, so that nobody takes the answer for whole
             raise
-        log.exception("unhandled")
+        log.exception("unhandled", extra={"fields": {"request_id": identity}})
         await error_response(errors.InternalError(), scope)(scope, receive, send)
+
+
+def _identified(scope: Scope) -> str:
+    """The request's id, which from now on is among its headers: answer, log and traces have the
+    same one."""
+    headers = Headers(scope=scope)
+    identity = request_id(headers)
+    if headers.get("x-request-id") != identity:
+        others = [each for each in scope["headers"] if each[0] != b"x-request-id"]
+        scope["headers"] = [*others, (b"x-request-id", identity.encode())]
+    return identity
 
 
 def error_response(error: ShopsightError, scope: Scope) -> JSONResponse:

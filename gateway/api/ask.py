@@ -79,7 +79,8 @@ class AskEndpoint:
         except ShopsightError as error:
             response = error_response(error, request, gateway, interaction)
         except Exception:
-            log.exception("unhandled")
+            fields = {"request_id": interaction.request_id}
+            log.exception("unhandled", extra={"fields": fields})
             response = error_response(InternalError(), request, gateway, interaction)
         finally:
             disconnect.stop()

@@ -127,7 +127,8 @@ class BatchLines:
         except ShopsightError as error:
             return self._refused(error, interaction)
         except Exception:
-            log.exception("unhandled")
+            fields = {"request_id": interaction.request_id}
+            log.exception("unhandled", extra={"fields": fields})
             return self._refused(InternalError(), interaction)
         return Answer(200, interaction.request_id, answered)
 

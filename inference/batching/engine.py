@@ -125,7 +125,8 @@ class Engine:
                     self.step()
                     self._failed_steps = 0
                 except Exception as error:
-                    log.exception("step failed")
+                    fields = {"request_ids": [row.job.request_id for row in self._rows]}
+                    log.exception("step failed", extra={"fields": fields})
                     self._begin_anew(error)
                 self._step_began_at = None
         except BaseException:  # whatever it is: nobody may wait for a thread that has ended

@@ -30,7 +30,7 @@ class Job:
     priority: Priority = "interactive"
     grammar: Grammar | None = None
     request_id: str = ""
-    """Of the gateway, for a trace."""
+    """Of the gateway, for traces and the log."""
     asked_at: float = field(default_factory=time.monotonic)
     """When the request came, before its body was read."""
     arrived_at: float = field(default_factory=time.monotonic)
@@ -64,9 +64,10 @@ class Job:
             self.cancelled = not ended
 
 
-def named(error: Exception) -> ShopsightError:
+def named(error: Exception, job: Job) -> ShopsightError:
     """As the asker is told it. What has no name is a fault of ours, and is logged."""
     if isinstance(error, ShopsightError):
         return error
-    log.error("choosing a token failed", exc_info=error)
+    fields = {"request_id": job.request_id}
+    log.error("choosing a token failed", exc_info=error, extra={"fields": fields})
     return InternalError()

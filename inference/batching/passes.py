@@ -140,7 +140,8 @@ class Passes:
         if isinstance(error, OutOfMemory):
             self._shrink_batch()
             return []
-        log.error("a pass of %d rows failed", len(rows), exc_info=error)
+        fields = {"request_ids": [row.job.request_id for row in rows]}
+        log.error("a pass of %d rows failed", len(rows), exc_info=error, extra={"fields": fields})
         self._model.network.check_device()
         if len(rows) > 1:
             return rows
@@ -172,7 +173,7 @@ class Passes:
             except OutOfMemory:  # the device's fault: the row takes this token when it is read anew
                 raise
             except Exception as error:
-                self.end(row, named(error))
+                self.end(row, named(error, row.job))
                 self.rows.remove(row)
                 continue
             if ended:
@@ -182,7 +183,8 @@ class Passes:
     def _fail_without_number(self, row: Sequence) -> None:
         """The model has computed NaN or infinity: the precision does not hold its weights, or what
         became of the photo. The most likely token would be the first one, "!"."""
-        log.error("the model computed no number for a question")
+        fields = {"request_id": row.job.request_id}
+        log.error("the model computed no number for a question", extra={"fields": fields})
         self._metrics.not_finite.inc()
         for photo in row.job.prompt.photos:
             self._model.network.vision.drop(photo.key)

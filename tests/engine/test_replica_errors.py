@@ -7,6 +7,7 @@ import pytest
 
 from contract.http_protocol import HttpProtocol
 from inference.app import create_app
+from inference.batching import passes
 from inference.batching.sequence import Sequence
 from inference.config import Settings
 from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
@@ -76,9 +77,27 @@ def test_an_error_is_in_the_language_of_the_question(
         assert is_chinese(error["message"]) == chinese, question
 
 
-def test_one_that_nobody_has_read_is_told_in_the_language_of_the_client(replica: str) -> None:
-    for question, accepted, _ in ASKED:
-        headers = {"accept-language": accepted, "x-deadline-ms": "0"}
-        error = post(replica, chat(question, photo()), **headers).json()["error"]
-        assert error["code"] == "deadline_exceeded"
-        assert is_chinese(error["message"]) == (accepted == "zh")
+@pytest.mark.parametrize("given", ["a1b2c3d4-e5f6", "", "no id"])
+@pytest.mark.usefixtures("breaking")
+def test_a_failure_is_found_in_the_log_by_the_request_s_id(
+    replica: str, caplog: pytest.LogCaptureFixture, given: str
+) -> None:
+    answer = post(replica, chat("what?"), **({"x-request-id": given} if given else {}))
+    assert answer.json()["error"]["code"] == "internal_error"
+    (failure,) = [each for each in caplog.records if each.name == "inference.batching.job"]
+    identity = answer.headers["x-request-id"]
+    assert vars(failure)["fields"] == {"request_id": identity}
+    assert (identity == given) == ("-" in given)
+
+
+def test_a_pass_that_fails_names_all_of_its_requests(
+    replica: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose(*_: Any) -> Any:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(passes, "choose", choose)
+    answer = post(replica, chat("what?"))
+    assert answer.json()["error"]["code"] == "internal_error"
+    (failure,) = [each for each in caplog.records if each.name == "inference.batching.passes"]
+    assert vars(failure)["fields"] == {"request_ids": [answer.headers["x-request-id"]]}
