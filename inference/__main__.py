@@ -1,8 +1,10 @@
 """`python -m inference`: serves one replica until SIGTERM."""
 
 import math
+import os
 import socket
 from contextlib import suppress
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,6 +18,13 @@ from inference.config import Settings
 
 class Server(uvicorn.Server):
     """Tells the replica when it is to end. uvicorn does so when all answers are out."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.started:
+            # uvicorn would wait for the weights, which load for longer than a container has to
+            # stop. Nobody has asked anything yet, and helpers leave by themselves.
+            os._exit(128 + sig)
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.config.app.state.replica.begin_drain()  # type: ignore[union-attr]

@@ -1,5 +1,8 @@
 """A replica that is told to end, over HTTP: who is answered, and who is told to ask elsewhere."""
 
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from contract.wire import NOT_BEGUN_HEADER
 from gateway.cli.embedded import free_port
@@ -96,3 +100,17 @@ def test_what_outlasts_the_drain_is_told_so_in_our_form(checkpoint: Path) -> Non
         assert told(answer) == (503, "no_replica")
         assert answer.headers["retry-after"]
         assert NOT_BEGUN_HEADER not in answer.headers
+
+
+def test_who_is_told_to_end_while_weights_load_does_not_wait_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They load for minutes, and nobody has asked yet."""
+    server = make_server(FastAPI(), Settings(_env_file=None))
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit, match=str(128 + signal.SIGTERM)):
+        server.handle_exit(signal.SIGTERM, None)
+    assert not server.should_exit
+    server.started = True
+    server.handle_exit(signal.SIGTERM, None)
+    assert server.should_exit
