@@ -38,10 +38,10 @@ def create_app(settings: Settings, end: End = end_process) -> FastAPI:
         # Loading may block: the port only opens once the weights are in memory.
         try:
             replica = app.state.replica = load_replica(settings, end)
+            await replica.warm_up()
         except UnfitError as error:
             app.state.unfit = str(error)
             raise
-        await replica.warm_up()
         yield
         await replica.drain()
 

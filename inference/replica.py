@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from contract.completion import CompletionRequest, Sampling, Turn
-from contract.errors import Overloaded
+from contract.errors import Overloaded, ReplicaFailed
 from contract.pixels.decoder import PhotoDecoder
 from contract.wire import Priority
 from inference.batching.engine import Engine
@@ -18,6 +18,7 @@ from inference.batching.job import Job
 from inference.batching.lane import BatchLaneFull
 from inference.batching.watch import End, watch
 from inference.model.model import Model
+from inference.model.unfit import UnfitError
 from inference.schema_trials import SchemaTrials
 from inference.telemetry import Metrics
 
@@ -61,7 +62,7 @@ class Replica:
 
     async def warm_up(self) -> None:
         """Start the engine and answer one question about a blank photo. The first answer is slow,
-        since libraries initialise lazily. Then the replica is ready."""
+        since libraries initialise lazily. Then the replica is ready. Raises UnfitError."""
         self.decoder.start()
         await self.schemas.start()
         self.engine.start()
@@ -69,8 +70,13 @@ class Replica:
         blank = Image.new("RGB", (256, 256), "white")
         prompt = await asyncio.to_thread(self.model.prompt, asked, blank)
         job = Job(prompt, asked.sampling, time.monotonic() + WARM_UP_DEADLINE_S)
-        async for _ in self.engine.answer(job):
-            pass
+        try:
+            async for _ in self.engine.answer(job):
+                pass
+        except ReplicaFailed as error:
+            raise UnfitError(
+                "The model computes no numbers: its weights are damaged, or too large for DTYPE."
+            ) from error
         await self.decoder.ready()
         self._watch = asyncio.create_task(watch(self.engine, self.max_step_s, self.end))
         self._warm = True

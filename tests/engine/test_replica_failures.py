@@ -126,6 +126,21 @@ def test_a_model_too_large_for_its_budget_does_not_start_and_says_why(
     assert "GPU_MEMORY_BYTES allows 0.52 GB. That is too much." in said
 
 
+def test_weights_of_which_nothing_is_a_number_do_not_start(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "nan"
+    shutil.copytree(checkpoint, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.language_model.norm.weight"] *= torch.nan
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    monkeypatch.setenv("CHECKPOINT", str(folder))
+    monkeypatch.setenv("IMAGE_HELPERS", "1")
+    monkeypatch.setattr(main, "configure_logging", lambda level: None)  # it is pytest's here
+    with pytest.raises(SystemExit, match=r"The model computes no numbers: .* DTYPE"):
+        main.main()
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
