@@ -47,7 +47,8 @@ class Network:
         dtype = module.lm_head.weight.dtype
         self._tower = Tower(module.model.visual, dtype)
         self._tower_cost = _tower_cost(module)
-        self._look: Look | None = None
+        self._looks: list[Look] = []
+        """Under way, the oldest first: at a photo of the lane, and at a shopper's before it."""
         self.vision = VisionCache(vision_cache_bytes)
         self.prefixes = PrefixCache(prefix_cache_bytes)
         plan = checkpoint.plan
@@ -69,7 +70,7 @@ class Network:
 
     def reset(self) -> None:
         """Empty the KV cache. After a pass that failed midway its content is invalid."""
-        self._look = None
+        self._looks.clear()
         self.cache.zero()
 
     def check_device(self) -> None:
@@ -81,7 +82,7 @@ class Network:
 
     def release_memory(self) -> None:
         """Free what can be computed again, after the device ran out of memory."""
-        self._look = None
+        self._looks.clear()
         self.vision.clear()
         self.prefixes.clear()
         if self._device.type == "cuda":
@@ -92,22 +93,30 @@ class Network:
         photo's tokens can be read."""
         if photo.key in self.vision:
             return 0
-        share = 1.0
-        if self._look is not None and self._look.is_at([photo.key]):
-            share = self._look.share_left
+        look = self._under_way([photo])
+        share = 1.0 if look is None else look.share_left
         return max(1, ceil(photo.tokens * self._tower_cost * share))
+
+    def _under_way(self, photos: Sequence[Photo]) -> Look | None:
+        keys = [photo.key for photo in photos]
+        return next((look for look in self._looks if look.is_at(keys)), None)
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def look(self, photos: Sequence[Photo], most_tokens: int) -> None:
         """Let the tower look at photos, all together, for about as long as so many tokens of text
-        take. It goes on with the same photos where it was."""
-        if self._look is None or not self._look.is_at([photo.key for photo in photos]):
-            self._look = Look(self._tower, photos)
-        look, self._look = self._look, None  # one that fails is not gone on with
+        take. It goes on with the same photos where it was. Of the looks beside it the oldest is
+        kept, for as long as somebody waits for it: else shoppers' photos would have the lane's
+        begin again and again."""
+        look = self._under_way(photos) or Look(self._tower, photos)
+        wanted = self.vision.in_use
+        beside = [each for each in self._looks if each is not look and each.is_at_any(wanted)][:1]
+        all_looks = dict.fromkeys([*self._looks, look])  # each in its place
+        under_way = [each for each in all_looks if each is look or each in beside]
+        self._looks = beside  # one that fails is not gone on with
         cost = self._tower_cost * sum(photo.tokens for photo in photos)
         features = look.advance(most_tokens / cost)
         if features is None:
-            self._look = look
+            self._looks = under_way
             return
         for photo, of_photo in zip(photos, features, strict=True):
             self.vision.put(photo.key, of_photo)

@@ -128,6 +128,36 @@ async def test_no_step_takes_longer_than_its_tokens(
         assert any(len(step.looks) > 1 for step in looking), "several photos in one look"
 
 
+def test_a_line_s_photo_is_gone_on_with_behind_shoppers_photos(model: Model) -> None:
+    """Else it would begin again and again, for as long as shoppers come with new photos."""
+    line, next_line, shopper, other = photos(model)
+    network = model.network
+    network.vision.in_use = {line.key, next_line.key, shopper.key, other.key}
+    whole = network.sight_cost(line)
+    network.look([line], 1)
+    left = network.sight_cost(line)
+    assert left < whole
+    # A row of the lane may make room for a shopper's by going to the end of the lane.
+    for each in (shopper, next_line, other):
+        network.look([each], 1)
+        assert network.sight_cost(line) == left
+    while network.sight_cost(line):
+        network.look([line], 1)
+    features = network.vision.get(line.key)
+    assert features is not None
+    assert equal(features, looked_at(model, [line])[0])
+
+
+def test_a_look_that_nobody_waits_for_is_let_go_of(model: Model) -> None:
+    line, _, shopper, _ = photos(model)
+    network = model.network
+    network.vision.in_use = {shopper.key}
+    whole = network.sight_cost(line)
+    network.look([line], 1)
+    network.look([shopper], 1)
+    assert network.sight_cost(line) == whole
+
+
 async def test_photos_of_one_pass_stay_until_they_are_read(
     model: Model, expected: list[Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """The vision tower over several photos at once. A look may be taken in parts, so that a large photo
 does not hold answers up. The formulas are those of transformers' modeling_qwen3_vl.py."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import torch
@@ -87,6 +87,9 @@ class Look:
 
     def is_at(self, keys: Sequence[str]) -> bool:
         return [photo.key for photo in self._photos] == list(keys)
+
+    def is_at_any(self, keys: Set[str]) -> bool:
+        return any(photo.key in keys for photo in self._photos)
 
     @property
     def share_left(self) -> float:
