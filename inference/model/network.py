@@ -154,7 +154,7 @@ class Network:
             return None
         if photo.key not in self.vision:
             self.look([photo], sys.maxsize)
-        features = self.vision.get(photo.key)
+        features = self.vision.get(photo.key, goes_on=first > photo.start)
         assert features is not None
         of_photo = slice(first - photo.start, last - photo.start)
         begin = end - len(row.ids) - row.start

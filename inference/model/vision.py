@@ -36,13 +36,14 @@ class VisionCache:
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 
-    def get(self, key: str) -> Features | None:
+    def get(self, key: str, *, goes_on: bool = False) -> Features | None:
+        """`goes_on`: a prompt that is read in parts has had them before, which counts once."""
         features = self._entries.get(key)
         if features is None:
             return None
         if key in self._fresh:  # they were put there for this
             self._fresh.remove(key)
-        else:
+        elif not goes_on:
             self._hits += 1
         self._entries.move_to_end(key)
         return features
