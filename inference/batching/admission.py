@@ -21,7 +21,9 @@ class Admission:
         self._limits = lane
         self._metrics = metrics
         self._lock = threading.Lock()  # guards both queues
-        self._lane_last_had_slot = time.monotonic()
+        self._lane_last_ended = time.monotonic()
+        self._lane_rows: set[Sequence] = set()
+        """Those in flight, and those that have ended since the last look."""
         self._keeps_slot: Sequence | None = None
         """The row of the lane that no shopper's question preempts."""
 
@@ -46,6 +48,7 @@ class Admission:
 
     def put_back(self, row: Sequence) -> None:
         """A row that was in flight waits again, before all others."""
+        self._lane_rows.discard(row)
         with self._lock:
             self._queue_of(row).put_back(row)
 
@@ -73,6 +76,8 @@ class Admission:
             row = queue.pop()
         if row is None:  # another thread has ended all
             return None
+        if row.in_lane:
+            self._lane_rows.add(row)
         if row.has_begun:  # what is known of it was known before, or read
             passes.rows.add(row)
             return row
@@ -91,13 +96,17 @@ class Admission:
         return bool(rows)
 
     def _lane_starves(self, passes: Passes, now: float) -> bool:
-        """It has waited for STARVED_S without any slot. With a single slot nobody could be answered
-        beside it, so there it has to wait until no shopper asks."""
-        if len(passes.rows) > passes.rows.shoppers:
-            self._lane_last_had_slot = now
-        else:
-            self._keeps_slot = None
-        without_s = min(now - self._lane_last_had_slot, self._lane.longest_wait_s(now))
+        """It has no slot, and has waited for STARVED_S without one that it had to the end: of a
+        slot that shoppers took back it may have had nothing. With a single slot nobody could be
+        answered beside it, so there it has to wait until no shopper asks."""
+        rows = {row for row in passes.rows if row.in_lane}
+        if self._lane_rows - rows:
+            self._lane_last_ended = now
+        self._lane_rows = rows
+        if rows:
+            return False
+        self._keeps_slot = None
+        without_s = min(now - self._lane_last_ended, self._lane.longest_wait_s(now))
         may_run = self._limits.share > 0  # else it would hold the slot and do nothing with it
         return may_run and passes.slots > 1 and without_s >= STARVED_S
 

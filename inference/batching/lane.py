@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from contract.errors import Overloaded
 
-# Where shoppers take all slots, the lane gets one of them after so long without any, and keeps it
-# for one answer. BATCH_QUEUE_LIMIT times this is less than BATCH_DEADLINE_MS. A worker's lines have
-# BATCH_LINE_DEADLINE_MS, half of it where another replica is left.
+# Where shoppers take all slots, the lane gets one of them after so long without one that it had to
+# the end, and keeps it for one answer. BATCH_QUEUE_LIMIT times this is less than BATCH_DEADLINE_MS.
+# A worker's lines have BATCH_LINE_DEADLINE_MS, half of it where another replica is left.
 STARVED_S = 60.0
 # Of the moving means of how long passes take: about the last ten passes count.
 NEWEST_WEIGHT = 0.1

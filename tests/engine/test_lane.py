@@ -320,6 +320,25 @@ async def test_where_shoppers_take_all_slots_the_lane_gets_one_now_and_then(
     assert max(had) == 1
 
 
+async def test_a_slot_that_shoppers_take_back_again_and_again_counts_for_nothing(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They leave slots free now and then, but never for as long as a long prompt takes."""
+    monkeypatch.setattr(admission, "STARVED_S", 0.3)
+    limits = LaneLimits(prefill_tokens=16)
+    with engine(model, prefill_tokens=256, lane=limits) as running:
+        (waits,) = asking(running, model, [line(model, "词 " * 200, max_tokens=2)])
+        for burst in range(60):
+            lengths = (3, 3, 3, 40, 40)
+            assert len(lengths) == SLOTS
+            asks = [ask(model, f"{burst} {n}?", max_tokens=n) for n in lengths]
+            await asyncio.gather(*asking(running, model, asks))
+            if waits.done():
+                break
+        assert isinstance(waits.result(), tuple)
+        assert preemptions(running) > 0
+
+
 async def test_a_lane_without_any_time_takes_no_slot_from_shoppers(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
