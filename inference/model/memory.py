@@ -57,7 +57,10 @@ class Shape:
         values = self.patch_values * size + self.tower_hidden * (9 * size + 24)
         values += 2 * self.tower_intermediate * size
         features = photo_tokens * self.hidden * (1 + self.deepstack) * size
-        return reading + deciding + 4 * photo_tokens * values + features
+        # A look of the lane that shoppers' photos go before: hidden state, rotation, DeepStack.
+        begun = 4 * photo_tokens * self.tower_hidden * (size + 1)
+        begun += photo_tokens * self.hidden * self.deepstack * size
+        return reading + deciding + 4 * photo_tokens * values + features + begun
 
 
 @dataclass(frozen=True)
