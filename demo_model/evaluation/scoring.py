@@ -3,7 +3,8 @@
 import re
 
 from demo_model.language import answers_en, answers_zh
-from demo_model.language.questions import Exchange
+from demo_model.language.claims import claimed
+from demo_model.language.questions import Exchange, answers_in
 from demo_model.language.rules import (
     AUDIENCES,
     OCCASIONS,
@@ -86,7 +87,8 @@ def brands_in(answer: str) -> set[str]:
 
 def language_right(answer: str, language: str) -> bool:
     """Chinese answers contain Han and no Latin words but brands. English ones contain no Han."""
-    without_brands = re.sub("|".join([*BRANDS, *NOTES]), "", answer).replace("T恤", "")
+    said = [name.zh for name in claimed()["brands"]]  # by the shopper, and repeated
+    without_brands = re.sub("|".join([*BRANDS, *NOTES, *said]), "", answer).replace("T恤", "")
     if language == "zh":
         return bool(_HAN.search(answer)) and not re.search("[A-Za-z]{2,}", without_brands)
     return bool(answer) and not _HAN.search(without_brands)
@@ -203,6 +205,11 @@ def _correct_of_one(answer: str, intent: str, detail: str, product: Product, lan
         return agrees(answer, intent) is detail.startswith("yes") and _states(
             seen, product, language, *everything
         )
+    if intent == "not_visible_claim":
+        wanted = answers_in(language).answer(intent, Scene(0, (product,)), detail)
+        same = agrees(answer, "match") is agrees(wanted, "match")
+        declined = says_cannot(answer, language) is says_cannot(wanted, language)
+        return same and declined and _states(first_sentence(answer), product, language, *everything)
     if intent == "absent":
         return says_cannot(answer, language) and product.kind in stated(answer, "kind", language)
     if intent == "presence":

@@ -5,13 +5,13 @@ from demo_model.language.rules import (
     OCCASIONS,
     PEOPLE,
     STYLES,
-    comparisons,
     occasion_of,
     style_of,
     suits,
     too_sweet,
 )
-from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
+from demo_model.language.verdicts import verdict
+from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from demo_model.pictures.facts import Product, Scene
 
 LOOKS = {
@@ -36,6 +36,7 @@ FIXED = {
     "size": "A photo alone cannot tell the size. Please check the product page.",
     "stock": "The photo does not show the stock. Please ask the shop.",
     "authentic": "A photo alone cannot prove that it is authentic. Please ask the shop.",
+    "not_visible": "A photo cannot show that. Please check the product page or ask the shop.",
     "thanks": "You are welcome, glad to help.",
     "offtopic": "I can only answer questions about product photos.",
     "who": "I am a demo shopping assistant that only knows product pictures it drew itself.",
@@ -46,7 +47,7 @@ def article(words: str) -> str:
     """a red handbag, an umbrella, sunglasses"""
     if words.endswith(("sunglasses", "headphones")):
         return f"a pair of {words}"
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+    return f"{'an' if words[0] in 'aeiouAEIOU' else 'a'} {words}"
 
 
 def noun(product: Product) -> str:
@@ -95,7 +96,7 @@ def answer(intent: str, scene: Scene, detail: str = "") -> str:
 def _about_two(intent: str, scene: Scene) -> str:
     if intent in ("what", "describe", "count", "greet"):
         return f"The photo shows two products: {_pair(scene)}."
-    if intent in ("price", "size", "stock", "authentic"):
+    if intent in ("price", "size", "stock", "authentic", "not_visible"):
         return FIXED[intent]
     if intent in ("brand", "text"):
         return "I can see no readable brand mark."
@@ -187,15 +188,8 @@ def _describe(product: Product, _: str) -> str:
     return f"This is {article(noun(product))}, {style} in style and good for {occasion}.{brand}"
 
 
-def compared(pairs: list[tuple[Name, Name]]) -> str:
-    """red and black: no, backpack and backpack: yes"""
-    return ", ".join(f"{a.en} and {b.en}: {'yes' if a == b else 'no'}" for a, b in pairs)
-
-
 def _match(product: Product, detail: str) -> str:
-    truth, _, claim = detail.partition(":")
-    pairs = comparisons(claim, product, "en")
-    return f"This is {article(noun(product))}; {compared(pairs)}, so {truth}."
+    return f"This is {article(noun(product))}; {verdict(product, detail, 'en')}."
 
 
 def _greet(product: Product, _: str) -> str:
@@ -240,6 +234,7 @@ _ABOUT_ONE = {
     "occasion": _occasion,
     "describe": _describe,
     "match": _match,
+    "not_visible_claim": _match,
     "greet": _greet,
     "count": _count,
     "absent": _absent,

@@ -5,13 +5,13 @@ from demo_model.language.rules import (
     OCCASIONS,
     PEOPLE,
     STYLES,
-    comparisons,
     occasion_of,
     style_of,
     suits,
     too_sweet,
 )
-from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
+from demo_model.language.verdicts import verdict
+from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from demo_model.pictures.facts import Product, Scene
 
 LOOKS = {
@@ -36,6 +36,7 @@ FIXED = {
     "size": "仅凭照片无法判断尺寸，请查看商品页面。",
     "stock": "照片里看不到库存，请咨询商家。",
     "authentic": "仅凭照片无法判断是否正品，建议向商家核实。",
+    "not_visible": "照片看不出这一点，请查看商品页面或咨询商家。",
     "thanks": "不客气，很高兴为您服务。",
     "offtopic": "我只能回答与商品照片有关的问题。",
     "who": "我是演示用的购物助手，只认识自己画的商品图片。",
@@ -82,7 +83,7 @@ def answer(intent: str, scene: Scene, detail: str = "") -> str:
 def _about_two(intent: str, scene: Scene) -> str:
     if intent in ("what", "describe", "count", "greet"):
         return f"照片里有两件商品：{_pair(scene)}。"
-    if intent in ("price", "size", "stock", "authentic"):
+    if intent in ("price", "size", "stock", "authentic", "not_visible"):
         return FIXED[intent]
     if intent in ("brand", "text"):
         return "看不到可辨认的品牌标识。"
@@ -160,16 +161,8 @@ def _describe(product: Product, _: str) -> str:
     return f"这是一款{noun(product)}，{style}风格，适合{occasion}。{brand}"
 
 
-def compared(pairs: list[tuple[Name, Name]]) -> str:
-    """红色与黑色：不符，双肩包与双肩包：相符"""
-    return "，".join(f"{a.zh}与{b.zh}：{'相符' if a == b else '不符'}" for a, b in pairs)
-
-
 def _match(product: Product, detail: str) -> str:
-    truth, _, claim = detail.partition(":")
-    pairs = comparisons(claim, product, "zh")
-    verdict = "是的" if truth == "yes" else "不是"
-    return f"图中是一款{noun(product)}。{compared(pairs)}，所以{verdict}。"
+    return f"图中是一款{noun(product)}。{verdict(product, detail, 'zh')}。"
 
 
 def _greet(product: Product, _: str) -> str:
@@ -212,6 +205,7 @@ _ABOUT_ONE = {
     "occasion": _occasion,
     "describe": _describe,
     "match": _match,
+    "not_visible_claim": _match,
     "greet": _greet,
     "count": _count,
     "absent": _absent,

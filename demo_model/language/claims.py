@@ -1,10 +1,12 @@
-"""Claims about a picture, such as "a red leather handbag", half of them true."""
+"""Claims about a picture, such as "a red leather handbag", half of them true, and some that say
+what no picture shows."""
 
+from functools import cache
 from random import Random
 
 from contract.products.match import match_question
 from demo_model.language.answers_en import article
-from demo_model.language.grammar import grammar
+from demo_model.language.grammar import HERE, grammar
 from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, MATERIALS, PATTERNS, Name
 from demo_model.pictures.facts import Product, Scene
 
@@ -19,20 +21,65 @@ def claim_about(rng: Random, scene: Scene, language: str, *, bare: bool) -> tupl
     """A claim, and `yes` or `no`. `bare`: it may also be one word, as in a search ("red"), or one
     word more than three, without an article."""
     product = rng.choice(scene.products) if scene.products else None
-    if product is None:
-        product = _any_product(rng)
-        return _worded(rng, _said_of(rng, product), language, bare), "no"
-    if bare and len(scene.products) == 1 and rng.random() < 0.45:
+    if product and bare and len(scene.products) == 1 and rng.random() < 0.45:
         return _one_word(rng, product, language)
+    said, truth = _said(rng, scene, product)
+    return _worded(rng, said, language, bare), truth
+
+
+def claim_of_more(rng: Random, scene: Scene, language: str) -> tuple[str, str]:
+    """A claim with a word for what no picture shows ("a red silk dress", "a Nike backpack"), and
+    what its answer depends on: whether the rest of it is true, that rest, and the brand if it names
+    one."""
+    product = rng.choice(scene.products) if scene.products else None
+    said, truth = _said(rng, scene, product)
+    if product and rng.random() < 0.4:
+        said, truth = _said_of(rng, product), "yes"
+    if truth == "yes" and rng.random() < 0.6:  # "Is it a Nike backpack?" tells no colour
+        said = {"kind": said["kind"]}
+    brand = word = ""
+    if rng.random() < 0.55:
+        brand = word = _brand_said(rng, product, language)
+    else:
+        word = str(getattr(rng.choice(claimed()["qualities"]), language))
+    claim = _worded(rng, said, language, bare=True, more=word)
+    return claim, f"{truth}:{_worded(rng, said, language, bare=False)}:{brand}"
+
+
+def _brand_said(rng: Random, product: Product | None, language: str) -> str:
+    chance = rng.random()
+    if product and product.brand and chance < 0.25:
+        return product.brand
+    if chance < 0.4:
+        return rng.choice(list(BRANDS))
+    return str(getattr(rng.choice(claimed()["brands"]), language))
+
+
+@cache
+def claimed() -> dict[str, list[Name]]:
+    """Brands of the real world, and qualities that no picture of this one shows."""
+    lists: dict[str, list[Name]] = {}
+    name = ""
+    for line in (HERE / "claimed.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            name = line[1:-1]
+        elif not line.startswith("#"):
+            pairs = [pair.split("/") for pair in line.split("|") if pair]
+            lists.setdefault(name, []).extend(Name(zh, en) for zh, en in pairs)
+    return lists
+
+
+def _said(rng: Random, scene: Scene, product: Product | None) -> tuple[dict[str, str], str]:
+    if product is None:
+        return _said_of(rng, _any_product(rng)), "no"
     said = _said_of(rng, product)
     chance = rng.random()
     if chance < 0.5:
-        return _worded(rng, said, language, bare), "yes"
+        return said, "yes"
+    present = [other.kind for other in scene.products]
     if chance < 0.68:
-        said = _other_kind(rng, said, [p.kind for p in scene.products])
-    else:
-        said = _one_other(rng, said, product, [p.kind for p in scene.products])
-    return _worded(rng, said, language, bare), "no"
+        return _other_kind(rng, said, present), "no"
+    return _one_other(rng, said, product, present), "no"
 
 
 def _any_product(rng: Random) -> Product:
@@ -75,13 +122,17 @@ def _one_other(
     return {**said, attribute: rng.choice(wrong)}
 
 
-def _worded(rng: Random, said: dict[str, str], language: str, bare: bool) -> str:
+def _worded(rng: Random, said: dict[str, str], language: str, bare: bool, more: str = "") -> str:
+    """`more`: a word for what no table has, before the kind or at the front."""
     names = [table[said[key]] for key, table in TABLES.items() if key in said]
-    names.append(KINDS[said["kind"]].name)
+    words = [str(getattr(name, language)) for name in names]
+    if more:
+        words.insert(rng.choice((0, len(words), len(words))), more)
+    words.append(str(getattr(KINDS[said["kind"]].name, language)))
     if language == "zh":
-        return "".join(name.zh for name in names)
-    words = " ".join(name.en for name in names)
-    return words if bare and rng.random() < 0.5 else article(words)
+        return "".join(words)
+    told = " ".join(words)
+    return told if bare and rng.random() < 0.5 else article(told)
 
 
 def _one_word(rng: Random, product: Product, language: str) -> tuple[str, str]:

@@ -4,16 +4,17 @@
 - The language to answer in: few people type in capitals, and few of them without a question.
 - Whom a gift is for: there are fifteen people and twenty kinds of product, and one question often
   asks about a gift and something else.
+- What is asked in the midst of a long story.
 - What people mean who put things in their own way: they wrote more lines than training asks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from demo_model.language import answers_en, answers_zh
+from demo_model.language import answers_en
+from demo_model.language.otherwise import after_a_story
 from demo_model.language.questions import (
     COMBINED,
-    THINGS,
     WEIGHTS,
     Exchange,
     answers_in,
@@ -21,13 +22,18 @@ from demo_model.language.questions import (
     combined,
 )
 from demo_model.language.rules import PEOPLE
+from demo_model.language.single import THINGS
 from demo_model.language.sources import Wording, by_hand, template_of
+from demo_model.language.verdicts import compared
 from demo_model.language.wording import GROUP_NOUNS, as_typed
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from demo_model.pictures.facts import Product, Scene
 
 # At least as many pairs as claims have. A fixed number would teach positions instead of words.
 PAIRS = (2, 3, 4, 5, 6)
+# Of everyday sentences: the tokenizer knows the words of shoppers' questions best.
+CHARACTERS_A_TOKEN = {"zh": 0.9, "en": 3.1}
+STORY_FROM, STORY_REST = 60, 90  # tokens of the shortest story, and left for the answer
 # Intents whose answers begin with the name of the product.
 NAMED_FIRST = ("colour", "material", "brand", "style", "audience", "occasion")
 
@@ -57,9 +63,9 @@ def word_drill(rng: Random) -> Exchange:
         pairs.append((first, first if rng.random() < 0.5 else rng.choice(names)))
     if zh:
         question = "，".join(f"{first.zh}与{second.zh}" for first, second in pairs)
-        return Exchange(question, answers_zh.compared(pairs) + "。", "zh", (("drill", ""),))
+        return Exchange(question, compared(pairs, "zh") + "。", "zh", (("drill", ""),))
     question = ", ".join(f"{first.en} and {second.en}" for first, second in pairs)
-    return Exchange(question, answers_en.compared(pairs) + ".", "en", (("drill", ""),))
+    return Exchange(question, compared(pairs, "en") + ".", "en", (("drill", ""),))
 
 
 def name_drill(rng: Random, product: Product | None = None) -> Opening:
@@ -117,11 +123,23 @@ def hand_drill(rng: Random, scene: Scene) -> Opening:
     key = rng.choices(list(written), [len(lines) for lines in written.values()])[0]
     intent = key.partition(":")[0]
     asked = ask(rng, scene, language=language, intent=intent, wording=Wording.BY_HAND)
-    place = 0
     if intent == "gift" and rng.random() < 0.5:
         return _from_person(asked)
-    if intent in NAMED_FIRST and scene.product and len(scene.products) == 1:
-        name = str(getattr(KINDS[scene.product.kind].name, language))
+    return _from_parting(asked, scene)
+
+
+def unseen_drill(rng: Random, scene: Scene) -> Opening:
+    """What no photo shows, in the words of the grammar and of people, and what is nearest to it."""
+    intent = rng.choice(("not_visible",) * 4 + ("not_visible_claim", "audience", "occasion"))
+    wording = rng.choice((Wording.TRAINED, Wording.BY_HAND))
+    return _from_parting(ask(rng, scene, intent=intent, wording=wording), scene)
+
+
+def _from_parting(asked: Exchange, scene: Scene) -> Opening:
+    """What is given ends with the product's name where answers of other intents begin alike."""
+    place = 0
+    if asked.intents[0][0] in NAMED_FIRST and scene.product and len(scene.products) == 1:
+        name = str(getattr(KINDS[scene.product.kind].name, asked.language))
         place = asked.answer.find(name) + len(name) if name in asked.answer else 0
     return Opening(asked.question, asked.answer[:place], asked.answer[place:], unended=False)
 
@@ -137,6 +155,15 @@ def _from_person(asked: Exchange) -> Opening:
     person = getattr(PEOPLE[asked.intents[0][1]], asked.language)
     given = asked.answer[: max(0, asked.answer.find(person))].rstrip()
     return Opening(asked.question, given, asked.answer[len(given) :], unended=False)
+
+
+def story_drill(rng: Random, scene: Scene, most: int) -> Exchange:
+    """A question of any intent in the midst of a story, which takes up to `most` tokens with it."""
+    wording = rng.choice((Wording.TRAINED, Wording.TRAINED, Wording.BY_HAND))
+    asked = ask(rng, scene, wording=wording)
+    tokens = rng.randrange(STORY_FROM, most - STORY_REST)
+    length = int(tokens * CHARACTERS_A_TOKEN[asked.language])
+    return replace(asked, question=after_a_story(rng, asked.question, asked.language, length))
 
 
 def gift_drill(rng: Random, scene: Scene) -> Exchange:

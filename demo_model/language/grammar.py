@@ -171,6 +171,21 @@ def _choice(tokens: list[str], at: int, *, top: bool) -> tuple[Choice, int]:
     return choice, at
 
 
+def table(text: str) -> dict[str, list[str]]:
+    """Phrasings by intent, from lines of `intent: one way | another way`, continued where indented.
+
+    `{it}` becomes a reference to the product; `{who}`, `{thing}` and `{claim}` the detail asked
+    about."""
+    phrasings: dict[str, list[str]] = {}
+    intent = ""
+    for line in text.strip().splitlines():
+        if not line.startswith(" "):
+            intent, _, line = line.partition(": ")
+        ways = [way.strip() for way in line.split("|")]
+        phrasings.setdefault(intent, []).extend(way for way in ways if way)
+    return phrasings
+
+
 @cache
 def grammar(language: str) -> Grammar:
     """The grammar of `zh` or `en`."""

@@ -1,6 +1,6 @@
 """How shoppers ask for each intent in English. Training uses SEEN, evaluation HELD_OUT too."""
 
-from demo_model.language.phrasings import table
+from demo_model.language.grammar import table
 
 REFERENCES = ("it", "this", "this product", "this item", "the product", "this thing")
 
@@ -79,6 +79,10 @@ match: Does the image show {claim} | Would you call this {claim} |
     Would you say the photo shows {claim} | Is it fair to call this {claim} |
     Would you describe this as {claim} | Do you agree that this is {claim} |
     Would you recognise this as {claim}
+not_visible: Is {it} waterproof | Can I wash {it} | Where is {it} made | Is there a warranty |
+    Can I return {it} | Is shipping free | Is {it} durable | Will {it} fade | Is {it} breathable |
+    Does {it} smell | Is {it} safe for kids | Is {it} comfortable
+not_visible_claim: Is this {claim} | Is it {claim} | Is {it} {claim} | Is that {claim} | {claim}
 verdict: Is this {claim}? Answer yes or no | Answer only yes or no: is this {claim} |
     Does the photo show {claim}? Yes or no | Does this match "{claim}"? Answer yes or no |
     Answer yes or no: does the photo show {claim}

@@ -1,6 +1,6 @@
 """How shoppers ask for each intent in Chinese. Training uses SEEN, evaluation HELD_OUT too."""
 
-from demo_model.language.phrasings import table
+from demo_model.language.grammar import table
 
 REFERENCES = ("", "这个", "这款", "这件商品", "它", "这")
 
@@ -55,6 +55,9 @@ match: 照片上是{claim}吗 | 这件商品是{claim}吗 | 图片里是不是{c
     图里是{claim}吗 | 是不是{claim} | 照片里是{claim}吗 | {it}是{claim}吗 | 这是不是一款{claim} |
     照片里的东西是{claim}吗 | 图上的商品是不是{claim} | 照片上是不是{claim} | 算不算{claim} |
     图片和“{claim}”相符吗 | 这张照片与“{claim}”匹配吗
+not_visible: {it}防水吗 | {it}能机洗吗 | {it}是哪里产的 | 保修多久 | 能退货吗 | 包邮吗 |
+    {it}结实吗 | {it}会掉色吗 | {it}透气吗 | 有没有味道 | 对小孩安全吗 | 能开发票吗
+not_visible_claim: 这是{claim}吗 | {claim}吗 | 是{claim}吗 | 是不是{claim} | {it}是{claim}吗
 verdict: 这是{claim}吗？只回答是或不是 | 只回答是或不是：图里是{claim}吗 |
     请只回答是或不是，这是不是{claim} | 图片和“{claim}”相符吗？只回答是或不是 |
     照片里是{claim}吗，只回答是或不是

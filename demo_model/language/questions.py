@@ -1,16 +1,13 @@
 """Generates questions about a scene with their right answers, in two languages."""
 
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from random import Random
-from types import ModuleType
 
-from demo_model.language import answers_en, answers_zh
-from demo_model.language.claims import claim_about
+from demo_model.language.otherwise import NO_SHORT_ANSWER, in_pinyin, shortened
 from demo_model.language.rules import PEOPLE, called
-from demo_model.language.sources import Wording, has, template_of
-from demo_model.language.wording import as_typed, reference
-from demo_model.pictures.catalogue import KINDS, Name
+from demo_model.language.single import Exchange, about_another, answers_in, single
+from demo_model.language.sources import Wording, has
+from demo_model.language.wording import as_typed
 from demo_model.pictures.facts import Scene
 
 # How often each intent is asked.
@@ -20,6 +17,8 @@ WEIGHTS = {
     "absent": 3.5,
     # Whether a wooden chair is real leather: the answer compares two materials.
     "genuine": 3.0,
+    "not_visible": 3.0,
+    "not_visible_claim": 2.5,
     **dict.fromkeys(("what", "colour", "brand", "presence"), 3.0),
     **dict.fromkeys(("describe", "pattern", "gift"), 2.2),
     "verdict": 0.6,
@@ -31,7 +30,7 @@ WEIGHTS = {
 }
 COMBINED = (
     *("what", "brand", "colour", "material", "pattern", "style", "audience", "gift", "occasion"),
-    *("price", "genuine", "authentic", "size"),
+    *("price", "genuine", "authentic", "size", "not_visible"),
 )
 FOLLOW_UPS = {
     "colour": (("颜色",), ("colour", "color")),
@@ -42,41 +41,12 @@ FOLLOW_UPS = {
     "price": (("价格",), ("price",)),
     "occasion": (("场合",), ("occasion",)),
 }
-# Things that no picture shows.
-THINGS = tuple(
-    Name(*pair.split("/"))
-    for pair in [
-        "狗/dog",
-        "猫/cat",
-        "花/flower",
-        "汽车/car",
-        "书/book",
-        "苹果/apple",
-        "自行车/bicycle",
-        "手机/phone",
-        "树/tree",
-        "桌子/table",
-    ]
-)
-
-
-_HAN = re.compile("[\u4e00-\u9fff]")  # without any, nobody knows which language to answer in
-_POSSESSED = re.compile(r"\b(?:my|our|a) (?={who})")
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A question with its right answer. `intents`: what is asked for, with the details. `language`
-    is the answer's."""
-
-    question: str
-    answer: str
-    language: str
-    intents: tuple[tuple[str, str], ...]
-
-
-def answers_in(language: str) -> ModuleType:
-    return answers_zh if language == "zh" else answers_en
+# What a bare list may name: "颜色材质价格".
+LISTED = {
+    **FOLLOW_UPS,
+    "size": (("尺寸", "大小"), ("size",)),
+    "audience": (("适合谁", "适合什么人"), ("who it suits", "who for")),
+}
 
 
 def ask(
@@ -97,74 +67,80 @@ def ask(
         pan = scene.product is not None and scene.product.kind == "pan"
         if pan and rng.random() < 0.15 and has("steak", wording):
             intent = "steak"
-    question, answer, detail = _single(rng, scene, language, intent, wording)
+        if wording == Wording.TRAINED and (put := _otherwise(rng, scene, language, intent)):
+            return put
+    question, answer, detail = single(rng, scene, language, intent, wording)
     # These questions end with how to answer, so nothing like "please?" follows.
     typed = as_typed(rng, question, language, bare=intent == "verdict")
     return Exchange(typed, answer, language, ((intent, detail),))
 
 
-def _single(
-    rng: Random, scene: Scene, language: str, intent: str, wording: Wording = Wording.TRAINED
-) -> tuple[str, str, str]:
-    """The question without politeness, the answer, the detail."""
-    key, template = template_of(rng, language, intent, wording)
-    fields, detail = _fields(rng, scene, language, key)
-    if detail == "newlyweds":  # nobody has some of their own
-        template = _POSSESSED.sub("the ", template)
-    question = " ".join(template.format(**fields).split())
-    if language == "zh" and not _HAN.search(question):
-        return _single(rng, scene, language, intent, wording)
-    return question, str(answers_in(language).answer(intent, scene, detail)), detail
-
-
-def _fields(rng: Random, scene: Scene, language: str, key: str) -> tuple[dict[str, str], str]:
-    """What fills the braces of a phrasing, and the detail that the answer depends on."""
-    intent, _, asked = key.partition(":")
-    fields = {"it": reference(rng, scene, language)}
-    if intent == "genuine":
-        return fields, asked
-    if intent == "gift":
-        person = asked or rng.choice((*PEOPLE, "mum", "mum"))  # mothers are asked about most
-        return {**fields, "who": called(rng, person, language)}, person
-    if intent in ("absent", "presence"):
-        thing = _thing(rng, scene, language, intent)
-        return {**fields, "thing": thing, "a_thing": answers_en.article(thing)}, thing
-    if intent in ("match", "verdict"):
-        claim, truth = claim_about(rng, scene, language, bare=intent == "verdict")
-        return {**fields, "claim": claim}, f"{truth}:{claim}"
-    return fields, ""
-
-
-def _thing(rng: Random, scene: Scene, language: str, intent: str) -> str:
-    seen = [product.kind for product in scene.products]
-    # A shopper may call a tote bag a handbag.
-    taken = {*seen, *("tote", "handbag")} if {"tote", "handbag"} & set(seen) else set(seen)
-    if intent == "presence" and len(seen) == 1 and rng.random() < 0.45:
-        name = KINDS[seen[0]].name
-    elif rng.random() < 0.3:
-        name = rng.choice(THINGS)
-    else:
-        name = KINDS[rng.choice([key for key in KINDS if key not in taken])].name
-    return str(getattr(name, language))
+def _otherwise(rng: Random, scene: Scene, language: str, intent: str) -> Exchange | None:
+    """The same intent put otherwise, now and then."""
+    chance = rng.random()
+    if intent == "absent" and chance < 0.4:
+        return about_another(rng, scene, language)
+    if intent in NO_SHORT_ANSWER and chance < 0.15:
+        question, answer, detail = single(rng, scene, language, intent)
+        typed = as_typed(rng, shortened(rng, question, language), language, bare=True)
+        return Exchange(typed, answer, language, ((intent, detail),))
+    if language == "zh" and chance > 0.96:
+        detail = "leather" if intent == "genuine" else ""
+        if question := in_pinyin(rng, f"genuine:{detail}" if detail else intent):
+            answer = answers_in("zh").answer(intent, scene, detail)
+            return Exchange(question, answer, "zh", ((intent, detail),))
+    return None
 
 
 def combined(
     rng: Random, scene: Scene, language: str, pair: tuple[str, str] | None = None
 ) -> Exchange:
-    """Two intents in one question: those given, or random ones."""
-    first, second = pair or rng.sample(COMBINED, 2)
-    one, answer_one, detail_one = _single(rng, scene, language, first)
-    two, answer_two, detail_two = _single(rng, scene, language, second)
-    if language == "zh":
-        question = one + rng.choice(["？", "?", "，", "？还有，", "，另外", "？另外，", " "]) + two
+    """Several intents in one question: those given, or two or three random ones."""
+    zh = language == "zh"
+    if not pair and rng.random() < 0.12:
+        return _listed(rng, scene, language)
+    intents = pair or rng.sample(COMBINED, 3 if rng.random() < 0.2 else 2)
+    question, answers, details = "", list[str](), list[str]()
+    for intent in intents:
+        one, answer, detail = single(rng, scene, language, intent)
+        if question and zh:
+            question += rng.choice(["？", "?", "，", "？还有，", "，另外", "？另外，", " "])
+        elif question:
+            question += rng.choice(["? ", ", and ", " and ", "? Also, ", ". "])
+        begins = not question or question.endswith(("? ", ". ")) or zh
+        question += one if begins else one[0].lower() + one[1:]
+        answers.append(answer)
+        details.append(detail)
+    return _several(as_typed(rng, question, language), answers, language, intents, details)
+
+
+def _listed(rng: Random, scene: Scene, language: str) -> Exchange:
+    """Two to four topics and little else: "颜色材质品牌价格", "what colour material brand"."""
+    intents = rng.sample(list(LISTED), rng.choices([2, 3, 4], [2, 2, 1])[0])
+    zh = language == "zh"
+    topics = [rng.choice(LISTED[intent][0 if zh else 1]) for intent in intents]
+    if zh:
+        lead = rng.choice(["", "", "", "说下", "想知道", "这个", "请问", "告诉我"])
+        question = lead + rng.choice(["", "", "、", "，", " ", "和", "？"]).join(topics)
+        question += rng.choice(["", "", "分别是什么", "都是啥", "呢"])
     else:
-        question = one + rng.choice(["? ", ", and ", " and ", "? Also, ", ". "])
-        question += two if question.endswith(("? ", ". ")) else two[0].lower() + two[1:]
-    answer = answer_one
-    if answer_two != answer_one:
-        answer += answer_two if language == "zh" else f" {answer_two}"
-    intents = ((first, detail_one), (second, detail_two))
-    return Exchange(as_typed(rng, question, language), answer, language, intents)
+        lead = rng.choice(["", "", "what ", "what's the ", "tell me ", "I need the "])
+        question = lead + rng.choice([" ", ", ", " and ", "/", "? ", " + "]).join(topics)
+    answers = [str(answers_in(language).answer(intent, scene)) for intent in intents]
+    typed = as_typed(rng, question, language)
+    return _several(typed, answers, language, intents, [""] * len(intents))
+
+
+def _several(
+    question: str,
+    answers: list[str],
+    language: str,
+    intents: Sequence[str],
+    details: list[str],
+) -> Exchange:
+    """Nothing is said twice."""
+    answer = ("" if language == "zh" else " ").join(dict.fromkeys(answers))
+    return Exchange(question, answer, language, tuple(zip(intents, details, strict=True)))
 
 
 def follow_up(rng: Random, scene: Scene, language: str) -> Exchange:

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS, Name
+from demo_model.pictures.catalogue import Name
 from demo_model.pictures.facts import Product
 
 STYLES = {
@@ -174,23 +174,3 @@ def too_sweet(product: Product, person: str) -> bool:
 def suits(product: Product, person: str) -> bool:
     """Whether it makes a good gift."""
     return product.kind in _GIFTS[person].split() and not too_sweet(product, person)
-
-
-def comparisons(claim: str, product: Product, language: str) -> list[tuple[Name, Name]]:
-    """Each word of a claim such as "a red leather handbag", paired with what is seen."""
-    kinds = {key: kind.name for key, kind in KINDS.items()}
-    # The kind stands last, and may have several words, such as "sun hat".
-    ends = [key for key, name in kinds.items() if claim.endswith(getattr(name, language))]
-    kind = max(ends, key=lambda key: len(getattr(kinds[key], language)), default=product.kind)
-    rest = claim.removesuffix(getattr(kinds[kind], language))
-    found = [
-        (name, table[seen])
-        for table, seen in (
-            (COLOURS, product.colour),
-            (PATTERNS, product.pattern),
-            (MATERIALS, product.material),
-        )
-        for name in table.values()
-        if getattr(name, language) in rest
-    ]
-    return [*found, (kinds[kind], kinds[product.kind])]

@@ -82,4 +82,6 @@ def _phrasing(rng: Random, language: str, key: str, wording: Wording) -> str | N
         return None
     if key == "verdict":
         return shortly(rng, language)
+    if key == "not_visible_claim" and rng.random() < 0.5:  # it is put as other claims are
+        key = "match"
     return ways.phrasing(rng, key) if key in ways.intents else None

@@ -9,6 +9,8 @@ from demo_model.language.drills import (
     language_drill,
     name_drill,
     person_drill,
+    story_drill,
+    unseen_drill,
     verdict_drill,
     word_drill,
 )
@@ -23,11 +25,14 @@ from demo_model.training.conversations import Conversation, Transcriber, convers
 CONVERSATIONS = 3
 # Without the photo's own. A second photo counts as one, since it is spread later.
 ROW_TOKENS = 380
+# So many of the batches have room in their rows for a question after a long story. In the others
+# stories are shorter, since all rows cost what the longest one does.
+LONG_BATCHES, LONG_ROW_TOKENS = 0.12, 720
 # Shoppers ask these most, in the most different words.
-OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift")
+OFTEN_ASKED = ("what", "colour", "material", "pattern", "price", "authentic", "gift", "not_visible")
 # How often a picture is used for each of these.
-VERDICTS, NAMES, BY_HAND, PEOPLE = 1, 4, 5, 4
-CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES, QUOTES = 0.25, 0.8, 0.4, 0.2, 0.2, 0.6
+VERDICTS, NAMES, BY_HAND, PEOPLE, UNSEEN = 1, 4, 5, 4, 2
+CARDS, SECOND_PHOTOS, GIFTS, WORDS, LANGUAGES, QUOTES, STORIES = 0.25, 0.8, 0.4, 0.2, 0.2, 0.6, 0.25
 
 
 def rows_of(
@@ -39,6 +44,7 @@ def rows_of(
     """Random conversations and drills, one row for each scene. `confidences`: how sure the heads
     are of each scene's product, which its card tells."""
     rows = []
+    most = LONG_ROW_TOKENS if rng.random() < LONG_BATCHES else ROW_TOKENS
     for at, scene in enumerate(scenes):
         talks = [converse(rng, scene) for _ in range(CONVERSATIONS)]
         often = rng.choice(OFTEN_ASKED)
@@ -57,6 +63,7 @@ def rows_of(
         row = [transcriber.transcribe(talk) for talk in talks]
         openings = [verdict_drill(rng, scene) for _ in range(VERDICTS)]
         openings += [hand_drill(rng, scene) for _ in range(BY_HAND)]
+        openings += [unseen_drill(rng, scene) for _ in range(UNSEEN)]
         if len(scene.products) == 1:
             openings += [person_drill(rng, scene) for _ in range(PEOPLE)]
         if rng.random() < LANGUAGES:
@@ -69,7 +76,9 @@ def rows_of(
             opening = name_drill(rng, product)
             row.append(transcriber.transcribe_opening(opening, sees_photo=product is not None))
         rng.shuffle(row)
-        rows.append(fitting(row))
+        if rng.random() < STORIES:  # at the front, so that it fits
+            row.insert(0, transcriber.transcribe(Talk((story_drill(rng, scene, most),))))
+        rows.append(fitting(row, most))
     return rows
 
 

@@ -20,6 +20,8 @@ LANGUAGES = ("zh", "en")
 SHORT = ("what", "colour", "material", "pattern", "gift", "style", "audience", "occasion", "brand")
 # Their answers in full tell the product's description, too.
 FULL = ("what", "colour", "material", "pattern", "style")
+# Their details are words of the question's language.
+IN_ITS_WORDS = ("absent", "presence", "match", "not_visible_claim")
 
 
 def instructed(rng: Random, scene: Scene) -> tuple[str, Exchange]:
@@ -47,7 +49,11 @@ def instructed(rng: Random, scene: Scene) -> tuple[str, Exchange]:
         possible = SHORT if length == "short" else FULL
         intent = rng.choice([name for name in possible if seen or name != "material"])
     else:
-        intents = [name for name in WEIGHTS if name not in ("absent", "presence", "match")]
+        intents = [
+            name
+            for name in WEIGHTS
+            if name not in ("absent", "presence", "match", "not_visible_claim")
+        ]
         intent = rng.choices(intents, [WEIGHTS[name] for name in intents])[0]
     asked = ask(rng, scene, language=asked_in, intent=intent)
     detail = asked.intents[0][1]

@@ -6,11 +6,17 @@ from random import Random
 
 from contract.text.canonical import canonical
 from demo_model.language.grammar import tasks
+from demo_model.language.otherwise import NO_SHORT_ANSWER
 from demo_model.language.questions import Exchange, ask, follow_up, without_photo
 from demo_model.language.sources import by_hand
 from demo_model.language.tasks.places import about_place, places_in, said_of
 from demo_model.language.wording import as_typed
 from demo_model.pictures.facts import Scene
+
+# Words of the answers that do not know, ask back, or doubt.
+_UNSURE = re.compile(
+    "无法|看不|不认识|可能|请|cannot|does not show|do not know|may be|[Pp]lease|\\?$"
+)
 
 
 def turns_about(rng: Random, scene: Scene) -> list[Exchange]:
@@ -18,6 +24,8 @@ def turns_about(rng: Random, scene: Scene) -> list[Exchange]:
     language = rng.choice(["zh", "en"])
     if len(scene.products) == 2 and rng.random() < 0.6:
         return _other_one(rng, scene, language)
+    if rng.random() < 0.12:
+        return _pressed(rng, scene, language)
     first = ask(rng, scene, language=language)
     earlier = [first]
     if rng.random() < 0.4:
@@ -41,10 +49,19 @@ def referring(rng: Random, earlier: list[Exchange], language: str) -> Exchange:
         answer = earlier[-1].answer
         intent = ("again", answer)
     else:
-        answer = f"是的。\n{earlier[-1].answer}" if zh else f"Yes.\n{earlier[-1].answer}"
+        answer = earlier[-1].answer
+        if not _UNSURE.search(answer):  # "Yes. I cannot tell" would be both
+            answer = f"是的。\n{answer}" if zh else f"Yes.\n{answer}"
         intent = ("again", earlier[-1].answer)
     typed = as_typed(rng, " ".join(question.split()), language)
     return Exchange(typed, answer, language, (intent,))
+
+
+def _pressed(rng: Random, scene: Scene, language: str) -> list[Exchange]:
+    """What no photo tells, and "just say yes or no", which changes nothing."""
+    first = ask(rng, scene, language=language, intent=rng.choice(NO_SHORT_ANSWER))
+    question = as_typed(rng, tasks(language).phrasing(rng, "just_short"), language, bare=True)
+    return [first, Exchange(question, first.answer, language, (("again", first.answer),))]
 
 
 def quoted_back(rng: Random) -> list[Exchange]:
