@@ -61,6 +61,10 @@ class Case:
             return self._attribute_right(figure)
         if figure in ("match", "verdict"):  # other figures count what these answers describe
             return agrees(answer, figure) is self.exchange.intents[0][1].startswith("yes")
+        if figure == "everyday_claims":
+            verdicts = {agrees(answer, "match"), agrees(answer, "verdict")}
+            denied = False in verdicts or says_cannot(answer, language)
+            return language_right(answer, language) and denied and True not in verdicts
         if figure == "cannot_see":
             return self._says_cannot()
         if figure == "card":

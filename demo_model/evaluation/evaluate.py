@@ -163,6 +163,7 @@ def main() -> None:
         photo = Image.open(io.BytesIO(stranger.jpeg)).convert("RGB")
         cases += cases_of_outside(rng, stranger.scene, photo)
     cases += own_phrasings.cases(singles, max(1, options.pictures // 400))
+    cases += own_phrasings.everyday(singles)
     answer_all(chat, cases)
     figures = counted(cases)
     figures["swap"] = swapped(chat, singles, 100)
@@ -193,7 +194,7 @@ def counted(cases: list[Case]) -> dict[str, float]:
             outcome["card"].pop()
             outcome["card"] += right_fields(case.answer, case.scene, language)
             continue
-        if case.own:
+        if case.own.startswith("own_"):
             outcome["own_phrasings"].append(case.right)
         outcome["language"].append(_fits(case.answer, language))
         if case.scene.products:

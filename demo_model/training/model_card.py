@@ -28,6 +28,9 @@ MEANINGS = {
     "own_price": "of these: its price, which no photo shows",
     "own_authenticity": "of these: whether it is authentic, which no photo shows",
     "own_gift": "of these: whether it suits somebody",
+    "everyday_unseen": "everyday questions, also by hand: what no photo shows",
+    "everyday_claims": "of these: claims of a brand or a quality, which are never granted",
+    "everyday_long": "of these: long stories before a question",
     "seen_phrasings": "any question, worded as in training",
     "held_out_phrasings": "any question, in sentences that training never had",
     "branches": "any question, by a branch of the grammar that training never took",
@@ -77,8 +80,8 @@ Besides its own drawings it saw pictures from Debian packages, to learn what it 
 
 **How well it does** on pictures that training never saw (greedy, free-text answers judged by the \
 facts they state; `python -m demo_model.evaluation.evaluate`{measured}). Phrasings are held out in \
-four ways: sentences, branches of a grammar, words, and 840 questions that people wrote by hand \
-who saw only the list of intents:
+four ways: sentences, branches of a grammar, words, and questions that people wrote by hand: \
+840 who saw only the list of intents, and 431 who saw only kinds of everyday questions:
 
 {table}
 

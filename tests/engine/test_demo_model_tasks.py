@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from contract.text.canonical import canonical
-from demo_model.evaluation.cases import ABOUT_TWO, case_of_two
+from demo_model.evaluation.cases import ABOUT_TWO, Case, case_of_two
+from demo_model.evaluation.chat import Question
 from demo_model.evaluation.contradictions import contradict_each_other, contradicts_itself
-from demo_model.evaluation.own_phrasings import written
+from demo_model.evaluation.own_phrasings import EVERYDAY, everyday, written
 from demo_model.evaluation.probabilities import Scored, area_under_curve, calibration_error
 from demo_model.evaluation.scoring import correct, honest, language_right
 from demo_model.evaluation.tasks import follows, right_about_two, right_fields, right_turn
@@ -218,6 +219,31 @@ def test_the_hand_written_phrasings_are_as_many_as_promised() -> None:
         assert {*gifts} <= PEOPLE.keys()
 
 
+def test_everyday_questions_are_as_many_as_the_model_card_says() -> None:
+    cases = [*everyday([(SINGLES[0], Image.new("RGB", (8, 8)))])]
+    counts = Counter(case.own for case in cases)
+    assert counts == {"everyday_unseen": 239, "everyday_claims": 160, "everyday_long": 32}
+    assert {figure for _, figure in EVERYDAY.values()} == {*counts}
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("It is a red leather handbag. Nike and KELVO: no, so no.", True),
+        ("A photo cannot show that. Please check the product page or ask the shop.", True),
+        ("It is a red leather handbag. Red and leather: yes, so yes.", False),
+        ("Yes.", False),
+        ("Yes. A photo cannot show that.", False),
+        ("It is a red leather handbag.", False),
+    ],
+)
+def test_a_claim_of_a_brand_is_never_granted(answer: str, right: bool) -> None:
+    exchange = Exchange("", "", "en", (("not_visible_claim", ""),))
+    asked = Question("", Image.new("RGB", (8, 8)))
+    claim = Case("everyday_claims", exchange, SINGLES[0], asked, answer=answer)
+    assert claim.right is right
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_people_wrote_for_training_is_asked_and_is_not_what_the_evaluation_asks(
     language: str,
@@ -228,6 +254,8 @@ def test_what_people_wrote_for_training_is_asked_and_is_not_what_the_evaluation_
     assert ways.keys() - of_people <= tables.SEEN.keys()
     assert of_people == {f"gift:{person}" for person in PEOPLE}
     held_out = {_bare(exchange.question) for _, exchange in written(language)}
+    nothing = Image.new("RGB", (8, 8))
+    held_out |= {_bare(case.asked.text) for case in everyday([(SINGLES[0], nothing)])}
     rng = Random(10)
     for key, phrasings in ways.items():
         assert len(phrasings) > 20
