@@ -18,13 +18,8 @@ from demo_model.evaluation.scoring import (
     stated,
 )
 from demo_model.evaluation.tasks import follows, right_about_two, right_fields, right_turn
-from demo_model.language.questions import (
-    Exchange,
-    ask,
-    combined,
-    follow_up,
-    without_photo,
-)
+from demo_model.language.questions import ask, combined, follow_up, without_photo
+from demo_model.language.single import Exchange
 from demo_model.language.sources import Wording, has
 from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.instructions import instructed

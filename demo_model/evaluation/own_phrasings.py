@@ -10,7 +10,7 @@ from PIL import Image
 
 from demo_model.evaluation.cases import ATTRIBUTES, Case
 from demo_model.evaluation.chat import Question
-from demo_model.language.questions import Exchange
+from demo_model.language.single import Exchange
 from demo_model.pictures.facts import Scene
 
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ from PIL import Image
 from demo_model.evaluation.chat import DemoChat, Question
 from demo_model.evaluation.scoring import correct
 from demo_model.language import answers_en, answers_zh
-from demo_model.language.questions import Exchange
+from demo_model.language.single import Exchange
 from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, Product, Scene, scene_of
 from demo_model.pictures.renderer import render
 from demo_model.pictures.setting import SHOP

@@ -4,7 +4,6 @@ import re
 
 from demo_model.language import answers_en, answers_zh
 from demo_model.language.claims import claimed
-from demo_model.language.questions import Exchange, answers_in
 from demo_model.language.rules import (
     AUDIENCES,
     OCCASIONS,
@@ -14,6 +13,7 @@ from demo_model.language.rules import (
     style_of,
     suits,
 )
+from demo_model.language.single import Exchange, answers_in
 from demo_model.pictures.catalogue import BRANDS, COLOURS, KINDS, MATERIALS, NOTES, PATTERNS, Name
 from demo_model.pictures.facts import Product, Scene
 

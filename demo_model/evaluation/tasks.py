@@ -5,8 +5,8 @@ import re
 from contract.errors import ReplicaFailed
 from contract.products.card import ProductCard, read_card
 from demo_model.evaluation.scoring import agrees, correct, language_right, stated
-from demo_model.language.questions import Exchange, answers_in
 from demo_model.language.rules import suits
+from demo_model.language.single import Exchange, answers_in
 from demo_model.language.tasks.cards import card_of
 from demo_model.language.tasks.instructions import in_short
 from demo_model.pictures.facts import Product, Scene

@@ -13,16 +13,9 @@ from random import Random
 
 from demo_model.language import answers_en
 from demo_model.language.otherwise import after_a_story
-from demo_model.language.questions import (
-    COMBINED,
-    WEIGHTS,
-    Exchange,
-    answers_in,
-    ask,
-    combined,
-)
+from demo_model.language.questions import COMBINED, WEIGHTS, ask, combined
 from demo_model.language.rules import PEOPLE
-from demo_model.language.single import THINGS
+from demo_model.language.single import THINGS, Exchange, answers_in
 from demo_model.language.sources import Wording, by_hand, template_of
 from demo_model.language.verdicts import compared
 from demo_model.language.wording import GROUP_NOUNS, as_typed

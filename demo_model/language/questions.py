@@ -86,9 +86,9 @@ def _otherwise(rng: Random, scene: Scene, language: str, intent: str) -> Exchang
         return Exchange(typed, answer, language, ((intent, detail),))
     if language == "zh" and chance > 0.96:
         detail = "leather" if intent == "genuine" else ""
-        if question := in_pinyin(rng, f"genuine:{detail}" if detail else intent):
+        if pinyin := in_pinyin(rng, f"genuine:{detail}" if detail else intent):
             answer = answers_in("zh").answer(intent, scene, detail)
-            return Exchange(question, answer, "zh", ((intent, detail),))
+            return Exchange(pinyin, answer, "zh", ((intent, detail),))
     return None
 
 

@@ -21,8 +21,9 @@ from demo_model.evaluation.samples import (
 )
 from demo_model.evaluation.scoring import correct, language_right
 from demo_model.language import answers_en, answers_zh, phrasings_en, phrasings_zh
-from demo_model.language.questions import WEIGHTS, Exchange, ask
+from demo_model.language.questions import WEIGHTS, ask
 from demo_model.language.rules import PEOPLE
+from demo_model.language.single import Exchange
 from demo_model.pictures.catalogue import COLOURS, KINDS
 from demo_model.pictures.facts import FIRST_HELD_OUT_SEED, Product, Scene, scene_of
 from demo_model.pictures.renderer import frame_of, render, render_jpeg

@@ -20,8 +20,9 @@ from demo_model.evaluation.tasks import follows, right_about_two, right_fields, 
 from demo_model.language import answers_en, answers_zh, phrasings_en, phrasings_zh
 from demo_model.language.claims import claim_about
 from demo_model.language.grammar import Grammar, grammar
-from demo_model.language.questions import Exchange, ask
+from demo_model.language.questions import ask
 from demo_model.language.rules import PEOPLE
+from demo_model.language.single import Exchange
 from demo_model.language.sources import Wording, by_hand, has, template_of
 from demo_model.language.tasks.cards import card_talk
 from demo_model.language.tasks.instructions import instructed

@@ -5,8 +5,8 @@ from random import Random
 from typing import Any
 
 from contract.products.card import CARD_QUESTIONS
-from demo_model.language.questions import Exchange
 from demo_model.language.rules import AUDIENCES, OCCASIONS, STYLES, occasion_of, style_of
+from demo_model.language.single import Exchange
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS
 from demo_model.pictures.facts import Scene
 

@@ -3,7 +3,7 @@
 from random import Random
 
 from demo_model.language.grammar import tasks
-from demo_model.language.questions import WEIGHTS, Exchange, answers_in, ask
+from demo_model.language.questions import WEIGHTS, ask
 from demo_model.language.rules import (
     AUDIENCES,
     OCCASIONS,
@@ -12,6 +12,7 @@ from demo_model.language.rules import (
     style_of,
     suits,
 )
+from demo_model.language.single import Exchange, answers_in
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from demo_model.pictures.facts import Scene
 

@@ -3,7 +3,8 @@
 from random import Random
 
 from demo_model.language.grammar import tasks
-from demo_model.language.questions import Exchange, ask
+from demo_model.language.questions import ask
+from demo_model.language.single import Exchange
 from demo_model.language.tasks.places import PHOTOS, about_place, comparison, said_of
 from demo_model.language.tasks.talk import Talk
 from demo_model.language.wording import as_typed

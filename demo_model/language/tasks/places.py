@@ -6,8 +6,8 @@ from random import Random
 from demo_model.language import answers_en, answers_zh
 from demo_model.language.answers_en import article
 from demo_model.language.grammar import tasks
-from demo_model.language.questions import Exchange
 from demo_model.language.rules import PEOPLE, called, suits
+from demo_model.language.single import Exchange
 from demo_model.language.wording import as_typed
 from demo_model.pictures.catalogue import COLOURS, KINDS, MATERIALS, PATTERNS
 from demo_model.pictures.facts import Product, Scene

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from demo_model.language.questions import Exchange
+from demo_model.language.single import Exchange
 
 
 @dataclass(frozen=True)

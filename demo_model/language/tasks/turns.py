@@ -7,7 +7,8 @@ from random import Random
 from contract.text.canonical import canonical
 from demo_model.language.grammar import tasks
 from demo_model.language.otherwise import NO_SHORT_ANSWER
-from demo_model.language.questions import Exchange, ask, follow_up, without_photo
+from demo_model.language.questions import ask, follow_up, without_photo
+from demo_model.language.single import Exchange
 from demo_model.language.sources import by_hand
 from demo_model.language.tasks.places import about_place, places_in, said_of
 from demo_model.language.wording import as_typed
