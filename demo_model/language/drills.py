@@ -121,9 +121,18 @@ def hand_drill(rng: Random, scene: Scene) -> Opening:
     return _from_parting(asked, scene)
 
 
+# What no photo shows, and what is near to it.
+UNSEEN_AND_NEAR = (
+    *("not_visible", "not_visible", "not_visible", "not_visible_claim", "audience", "occasion"),
+    *("material", "material", "authentic", "authentic", "colour", "price", "what"),
+)
+
+
 def unseen_drill(rng: Random, scene: Scene) -> Opening:
-    """What no photo shows, in the words of the grammar and of people, and what is nearest to it."""
-    intent = rng.choice(("not_visible",) * 4 + ("not_visible_claim", "audience", "occasion"))
+    """What no photo shows, in the words of the grammar and of people, and what it must not take
+    along: with one of two such questions, people's own words for material and authenticity got its
+    answer."""
+    intent = rng.choice(UNSEEN_AND_NEAR)
     wording = rng.choice((Wording.TRAINED, Wording.BY_HAND))
     return _from_parting(ask(rng, scene, intent=intent, wording=wording), scene)
 

@@ -17,7 +17,7 @@ WEIGHTS = {
     "absent": 3.5,
     # Whether a wooden chair is real leather: the answer compares two materials.
     "genuine": 3.0,
-    "not_visible": 3.0,
+    "not_visible": 2.0,
     "not_visible_claim": 2.5,
     **dict.fromkeys(("what", "colour", "brand", "presence"), 3.0),
     **dict.fromkeys(("describe", "pattern", "gift"), 2.2),

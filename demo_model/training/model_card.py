@@ -75,7 +75,7 @@ length. For real photos load `Qwen/Qwen3-VL-8B-Instruct` (or -2B, -4B) with the 
 
 **How it was trained.** By `python -m demo_model.training.train`, on one CPU thread: the vision \
 tower first, with a classification head for each attribute; then the language model on top of it, \
-loss on the answers only. These weights began from those of version 2.3 (`docs/demo-model.md`). \
+loss on the answers only. These weights began from those of version 2.4 (`docs/demo-model.md`). \
 Besides its own drawings it saw pictures from Debian packages, to learn what it does not know.
 
 **How well it does** on pictures that training never saw (greedy, free-text answers judged by the \

@@ -28,7 +28,7 @@ from demo_model.training.vision import train_vision
 
 WORK = Path(".cache/demo-model")
 SEED = 20_251_122
-VERSION = "2.4"
+VERSION = "2.5"
 VISION_STEPS = 2_200
 LANGUAGE_STEPS = 5_000
 SHARDS = 300  # of 256 pictures
