@@ -6,6 +6,9 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoTokenizer, Qwen2TokenizerFast
 from transformers import Qwen3VLForConditionalGeneration as Model
 
+# The share of the weights begun from in those that are written. What training has changed little
+# gets better by it, and what it has just taught stays (Wortsman et al. 2022, arXiv:2109.01903).
+KEPT = 0.15
 # Where the layers of a shallower language model come to stand in one of six.
 PLACES = {4: (0, 1, 3, 4), 6: (0, 1, 2, 3, 4, 5)}
 
@@ -31,6 +34,15 @@ def start_from(folder: Path, model: Model, tokenizer: Qwen2TokenizerFast) -> Non
             ours.embed_tokens.weight[token] = table[_pieces(token, tokenizer, old_tokenizer)].mean(
                 0
             )
+
+
+def mix_in(folder: Path, model: Model, fresh: Model, tokenizer: Qwen2TokenizerFast) -> None:
+    """Move `model`, which began from the checkpoint in `folder`, back towards it by KEPT. `fresh`:
+    any model of the same sizes, whose weights are lost."""
+    start_from(folder, fresh, tokenizer)
+    with torch.no_grad():
+        for trained, begun in zip(model.parameters(), fresh.parameters(), strict=True):
+            trained.lerp_(begun, KEPT)
 
 
 def _pieces(token: int, tokenizer: Qwen2TokenizerFast, old: Qwen2TokenizerFast) -> list[int]:

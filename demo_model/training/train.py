@@ -6,6 +6,7 @@ It keeps its state in .cache/demo-model, and continues there when it is started 
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,11 +23,13 @@ from demo_model.training.conversations import corpus
 from demo_model.training.heads import Heads
 from demo_model.training.language import LanguageTraining, averaged_over_steps
 from demo_model.training.model_card import model_card
-from demo_model.training.start import start_from
+from demo_model.training.start import mix_in, start_from
 from demo_model.training.states import log
 from demo_model.training.vision import train_vision
 
 WORK = Path(".cache/demo-model")
+# A folder of the work: the shipped checkpoint that it began from, if any.
+BEGUN_FROM = "begun_from"
 SEED = 20_251_122
 VERSION = "2.5"
 VISION_STEPS = 2_200
@@ -57,6 +60,8 @@ def export(work: Path, folder: Path = CHECKPOINT) -> None:
     averaged = averaged_over_steps(model)
     averaged.load_state_dict(torch.load(work / "language.pt")["averaged"])
     model = averaged.module
+    if (begun := work / BEGUN_FROM).exists():
+        mix_in(begun, model, new_model(tokenizer)[0], tokenizer)
     write_checkpoint(model, tokenizer, VERSION, model_card(model, work), folder)
 
 
@@ -106,7 +111,9 @@ def main() -> None:
         model, heads = new_model(tokenizer)
         if not (options.work / "language.pt").exists():
             if options.start_from:
-                start_from(options.start_from, model, tokenizer)
+                begun = options.work / BEGUN_FROM  # that folder may be the one that is written
+                shutil.copytree(options.start_from, begun, dirs_exist_ok=True)
+                start_from(begun, model, tokenizer)
             else:
                 visual = model.model.visual
                 train_vision(visual, heads, pool, options.work, options.vision_steps)

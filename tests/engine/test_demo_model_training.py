@@ -30,7 +30,7 @@ from demo_model.pictures import shards as pictures
 from demo_model.pictures.catalogue import KINDS
 from demo_model.pictures.facts import scene_of
 from demo_model.pictures.renderer import render
-from demo_model.training import architecture, train
+from demo_model.training import architecture, start, train
 from demo_model.training import language as language_training
 from demo_model.training.architecture import build_config, build_model
 from demo_model.training.attention import WRITTEN_OUT, register
@@ -247,6 +247,16 @@ def test_language_training_goes_on_where_it_stopped_and_exports_the_average(
     assert not torch.equal(mean, state["model"][name])
     assert torch.equal(shipped[name], mean.bfloat16())
     assert Image.open(tmp_path / "curve.png").size[0] > 100
+    monkeypatch.setitem(start.PLACES, NARROW["TEXT_DEPTH"], (0,))
+    begun, _ = train.new_model(tokenizer)
+    with torch.no_grad():
+        begun.model.language_model.embed_tokens.weight.neg_()
+    write_checkpoint(begun, tokenizer, "0", "card", tmp_path / train.BEGUN_FROM)
+    train.export(tmp_path, tmp_path / "mixed")
+    shipped = load_file(tmp_path / "mixed" / "model.safetensors")
+    mixed = 0.85 * mean + 0.15 * begun.state_dict()[name]
+    assert torch.allclose(shipped[name].float(), mixed, rtol=0.01, atol=1e-3)
+    assert not torch.allclose(mixed, mean, rtol=0.01, atol=1e-3)
 
 
 def test_what_people_wrote_is_answered_from_where_answers_part():
