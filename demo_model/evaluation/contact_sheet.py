@@ -51,14 +51,22 @@ def main() -> None:
         answer = chat.answer([Question(exchange.question, photo)])[0]
         x, y = place % COLUMNS * SIDE, place // COLUMNS * (SIDE + CAPTION)
         sheet.paste(photo.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (x, y))
-        lines = textwrap.wrap(exchange.question, 36)[:2]
+        lines = _wrapped(exchange.question, font)[:2]
         pen.multiline_text((x + 6, y + SIDE + 4), "\n".join(lines), (90, 90, 90), font)
         below = y + SIDE + 6 + 16 * len(lines)
-        pen.multiline_text(
-            (x + 6, below), "\n".join(textwrap.wrap(answer, 36)[:4]), (10, 10, 10), font
-        )
+        told = "\n".join(_wrapped(answer, font)[:4])
+        pen.multiline_text((x + 6, below), told, (10, 10, 10), font)
     options.target.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(options.target, quality=82)
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
+    """Lines that fit below a picture: capitals are wide."""
+    for columns in range(36, 8, -1):
+        lines = textwrap.wrap(text, columns)
+        if all(font.getlength(line) <= SIDE - 12 for line in lines):
+            return lines
+    return textwrap.wrap(text, 8)
 
 
 if __name__ == "__main__":
