@@ -115,6 +115,7 @@ def main() -> None:
                 shutil.copytree(options.start_from, begun, dirs_exist_ok=True)
                 start_from(begun, model, tokenizer)
             else:
+                shutil.rmtree(options.work / BEGUN_FROM, ignore_errors=True)
                 visual = model.model.visual
                 train_vision(visual, heads, pool, options.work, options.vision_steps)
         resumed = options.start_from is not None

@@ -103,7 +103,9 @@ def rotate_key(engine: Engine, key_id: str, grace: timedelta) -> MadeKey:
         if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
             raise UnknownKeyError(key_id)
         if (into := rotated_into(connection, key_id)) is not None:
-            raise ValueError(f"{key_id} was rotated into {into} already: rotate that one")
+            raise ValueError(
+                f"{key_id} was rotated into {into} already: {_instead(connection, into)}"
+            )
         made = _insert(connection, row.tenant, row.scopes, row.expires_at)
         copy_limits(connection, f"key:{key_id}", f"key:{made.id}")
         ends_at = min(filter(None, (row.expires_at, now + grace)))
@@ -130,6 +132,14 @@ def _insert(
     }
     connection.execute(insert(api_keys), row)
     return MadeKey(key_id, key)
+
+
+def _instead(connection: Connection, into: str) -> str:
+    """What is done in place of rotating a key again."""
+    there = select(column.key_id).where(column.key_id == into, column.revoked_at.is_(None))
+    if connection.execute(there).first() is not None:
+        return "rotate that one"
+    return "that one is gone, so make another with `shopsight keys create`"
 
 
 def _row(connection: Connection, key_id: str) -> Row[Any]:

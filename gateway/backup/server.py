@@ -95,16 +95,14 @@ def load(url: URL, file: Path) -> None:
 @contextmanager
 def _options(url: URL) -> Iterator[str]:
     """A file for the programs with where and who: a password on a command line is seen by all."""
-    given = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
-    # As PyMySQL goes there. By themselves they take `localhost` for the usual socket.
-    place = url.query.get("unix_socket")
-    given["protocol"] = "tcp"
-    if isinstance(place, str):
-        given |= {"protocol": "socket", "socket": place}
+    # As the driver is told it: options of the URL count more than what stands before them.
+    told = url.get_dialect()().create_connect_args(url)[1]
+    given = {name: told.get(name) for name in ("host", "port", "user", "password")}
+    place = told.get("unix_socket")
+    # By themselves the programs take `localhost` for the usual socket.
+    given |= {"protocol": "socket" if place else "tcp", "socket": place}
+    given |= {f"ssl-{name}": told.get("ssl", {}).get(name) for name in ("ca", "cert", "key")}
     lines = [f'{name}="{_escaped(str(value))}"' for name, value in given.items() if value]
-    authority = url.query.get("ssl_ca")
-    if isinstance(authority, str):
-        lines.append(f'ssl-ca="{_escaped(authority)}"')
     with tempfile.NamedTemporaryFile("w", prefix="shopsight-", suffix=".cnf") as file:
         file.write("[client]\n" + "\n".join(lines) + "\n")
         file.flush()

@@ -110,7 +110,8 @@ class Since:
             if file.exists():
                 self.join(Since.load(file, may_lack_end=may_lack_end))
             lines = list(self._lines())
-            lines.append({"is": END, "lines": len(lines)})
+            # In the last line, of which versions before read the number alone.
+            lines.append({"is": END, "lines": len(lines), "expires": self.expires})
             out.writelines(json.dumps(line, default=_text) + "\n" for line in lines)
             out.flush()
             os.fsync(out.fileno())
@@ -146,14 +147,14 @@ class Since:
         """One line of a file. If it is the last, how many should be before it."""
         kind = row.pop("is")
         if kind == END:
+            ends = row.get("expires", {}).items()
+            self.expires = {key: datetime.fromisoformat(at) for key, at in ends}
             return int(row["lines"])
         if kind == "erased":
             subject = Subject(row["tenant"], row["kind"], row["subject"])
             self.erased[subject] = datetime.fromisoformat(row["at"])
         elif kind == "revoked":
             self.revoked[row["key"]] = datetime.fromisoformat(row["at"])
-        elif kind == "expires":
-            self.expires[row["key"]] = datetime.fromisoformat(row["at"])
         elif kind in {table.name for table in AUDITS}:
             self.audits.setdefault(kind, []).append(_typed(row))
         else:
@@ -166,8 +167,6 @@ class Since:
             yield {"is": "erased", **whose, "at": at}
         for key, at in self.revoked.items():
             yield {"is": "revoked", "key": key, "at": at}
-        for key, at in self.expires.items():
-            yield {"is": "expires", "key": key, "at": at}
         oldest = datetime.now(UTC) - timedelta(days=AUDIT_DAYS)  # the database drops them, too
         for table, rows in self.audits.items():
             yield from ({"is": table, **row} for row in rows if row["done_at"] >= oldest)

@@ -80,7 +80,8 @@ def ask_admin(
         )
     except httpx.ReadTimeout:
         print(f"{url} has not answered yet. What was asked goes on there.", file=sys.stderr)
-        refused("An erasure may be sent again: it waits for the one before.")
+        if what == "users":
+            refused("The erasure may be sent again: it waits for the one before.")
         return None
     except httpx.TransportError as error:
         print(f"{url} does not answer: {type(error).__name__}", file=sys.stderr)

@@ -48,7 +48,10 @@ def changing(args: argparse.Namespace) -> int:
 def _unknown(key_id: str) -> str:
     if any(key.id == key_id for key in parse_api_keys(Settings().api_keys)):
         return f"{key_id} is a line of API_KEYS: take it out, then restart gateway and batch."
-    return "No key in force has this id: see `shopsight keys list`."
+    return (
+        "No key in force has this id: see `shopsight keys list`. A line of API_KEYS is taken out"
+        " there."
+    )
 
 
 def create(args: argparse.Namespace, engine: Engine) -> int:

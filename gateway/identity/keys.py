@@ -5,7 +5,7 @@ import math
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.identity.scopes import USUAL, checked_tenant
 
@@ -49,6 +49,7 @@ class KeyRing:
         self._lines = {key.hash: key for key in lines}
         self._in_force: Mapping[str, ApiKey] = self._lines
         self._revoked: set[str] = set()
+        self._ends: dict[str, float] = {}
         self.configured = bool(self._lines)
         """Whether there is or was any key. Where there never was one, a sent key means nothing."""
         self.complete = True
@@ -63,9 +64,14 @@ class KeyRing:
 
     def replace(self, rows: Iterable[ApiKey], revoked: Iterable[str]) -> None:
         """`revoked`: hashes of keys that are not in force, though a line may name them. They stay
-        so: a table that is being restored does not know for a while what was revoked since."""
+        so, and no key gets a later end than it had: a table that is being restored does not know
+        for a while what was revoked and rotated since."""
         self._revoked.update(revoked)
-        known = self._lines | {key.hash: key for key in rows}
+        known = dict(self._lines)
+        for key in rows:
+            ends_at = min(key.expires_at, self._ends.get(key.hash, key.expires_at))
+            self._ends[key.hash] = ends_at
+            known[key.hash] = replace(key, expires_at=ends_at)
         self._in_force = {h: key for h, key in known.items() if h not in self._revoked}
         self.configured = bool(known or self._revoked)
         self.complete = True

@@ -22,8 +22,8 @@ class Admission:
         self._metrics = metrics
         self._lock = threading.Lock()  # guards both queues
         self._lane_last_ended = time.monotonic()
-        self._lane_rows: set[Sequence] = set()
-        """Those in flight, and those that have ended since the last look."""
+        self._lane_taken = 0
+        """Slots that the lane has, and had to the end since the last look."""
         self._keeps_slot: Sequence | None = None
         """The row of the lane that no shopper's question preempts."""
 
@@ -48,7 +48,7 @@ class Admission:
 
     def put_back(self, row: Sequence) -> None:
         """A row that was in flight waits again, before all others."""
-        self._lane_rows.discard(row)
+        self._lane_taken -= row.in_lane
         with self._lock:
             self._queue_of(row).put_back(row)
 
@@ -76,8 +76,7 @@ class Admission:
             row = queue.pop()
         if row is None:  # another thread has ended all
             return None
-        if row.in_lane:
-            self._lane_rows.add(row)
+        self._lane_taken += row.in_lane
         if row.has_begun:  # what is known of it was known before, or read
             passes.rows.add(row)
             return row
@@ -99,11 +98,11 @@ class Admission:
         """It has no slot, and has waited for STARVED_S without one that it had to the end: of a
         slot that shoppers took back it may have had nothing. With a single slot nobody could be
         answered beside it, so there it has to wait until no shopper asks."""
-        rows = {row for row in passes.rows if row.in_lane}
-        if self._lane_rows - rows:
+        in_flight = len(passes.rows) - passes.rows.shoppers
+        if self._lane_taken > in_flight:
             self._lane_last_ended = now
-        self._lane_rows = rows
-        if rows:
+        self._lane_taken = in_flight
+        if in_flight:
             return False
         self._keeps_slot = None
         without_s = min(now - self._lane_last_ended, self._lane.longest_wait_s(now))

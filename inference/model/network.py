@@ -108,7 +108,7 @@ class Network:
         kept, for as long as somebody waits for it: else shoppers' photos would have the lane's
         begin again and again."""
         look = self._under_way(photos) or Look(self._tower, photos)
-        wanted = self.vision.in_use
+        wanted = {key for key in self.vision.in_use if key not in self.vision}
         beside = [each for each in self._looks if each is not look and each.is_at_any(wanted)][:1]
         all_looks = dict.fromkeys([*self._looks, look])  # each in its place
         under_way = [each for each in all_looks if each is look or each in beside]

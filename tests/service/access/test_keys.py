@@ -75,6 +75,9 @@ def test_a_key_is_rotated_once_so_that_the_next_does_not_end_with_its_grace(keys
     with pytest.raises(ValueError, match=f"into {lost.id} already"):
         rotate_key(keys, first.id, timedelta(days=1))
     rotate_key(keys, lost.id, timedelta(0))
+    revoke_key(keys, lost.id)
+    with pytest.raises(ValueError, match="that one is gone"):
+        rotate_key(keys, first.id, timedelta(days=1))
     ends = [row.expires_at is None for row in list_keys(keys)]
     assert ends == [False, False, True]
 

@@ -86,6 +86,9 @@ def test_a_key_that_was_rotated_ends_when_it_did(database: Engine, tmp_path: Pat
     file = tmp_path / "kept"
     since = known(database)
     since.save(file)
+    *before, last = map(json.loads, file.read_text().splitlines())
+    assert {row["is"] for row in before} <= {"key_audit"}, "an older build reads no other kind"
+    assert len(last["expires"]) == 3
     with database.begin() as connection:
         is_it = api_keys.c.key_id.in_(as_backed_up)
         connection.execute(update(api_keys).where(is_it).values(expires_at=None, changes=1))

@@ -243,21 +243,23 @@ def test_while_a_restore_is_under_way_nothing_is_backed_up_or_restored(
     engine.dispose()
 
 
-@pytest.mark.parametrize("by_socket", [False, True])
+@pytest.mark.parametrize("way", ["address", "socket", "option"])
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 def test_the_server_s_programs_ask_the_server_that_the_url_names(
-    database_url: str, tmp_path: Path, by_socket: bool, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By themselves they go to the usual socket for `localhost`, whatever its port, and to what a
     file in somebody's home says: to another server, where there are two."""
     (tmp_path / ".my.cnf").write_text("[client]\nport=1\nsocket=/another.sock\nuser=another\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    url = make_url(database_url).set(host="127.0.0.1" if by_socket else "localhost")
+    url = make_url(database_url).set(host="localhost" if way == "address" else "127.0.0.1")
+    if way == "option":  # which counts more than the host
+        url = url.set(host="another.invalid").update_query_dict({"host": "127.0.0.1"})
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("CREATE OR REPLACE TABLE here (number INTEGER)"))
         place = connection.scalar(text("SELECT @@socket"))
-    if by_socket:
+    if way == "socket":
         url = url.update_query_dict({"unix_socket": str(place)})
     file = tmp_path / "backup"
     dump(url, file)

@@ -382,8 +382,9 @@ def test_ops_change_limits_of_a_tenant_and_of_a_key_without_a_restart(
         ("limits set", "tenant:acme"),
         ("limits set", f"key:{hash_key('two')[:12]}"),
     ]
-    wrongs = (["acme", "burst=1"], ["tenant:acme", "speed=1"], ["key:0123456789ab", "burst=1"])
-    for wrong in (["set", *each] for each in wrongs):
+    mistyped: Any = shopsight("limits", "set", "key:0123456789ab", "burst=1", **env)
+    assert "Is it a line of API_KEYS?" in mistyped.stderr
+    for wrong in (["set", "acme", "burst=1"], ["set", "tenant:acme", "speed=1"]):
         failed: Any = shopsight("limits", *wrong, **env)
         assert failed.returncode == 1
         assert failed.stderr.count("\n") == 1, failed.stderr

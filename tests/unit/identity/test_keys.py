@@ -1,6 +1,7 @@
 """Lines of API_KEYS: one that cannot be read is named, and nothing of it is repeated."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -116,9 +117,11 @@ def test_a_key_without_an_end_is_in_force_for_ever() -> None:
 def test_a_revoked_key_stays_refused_while_a_backup_of_before_is_loaded() -> None:
     """A dump loads `api_keys` first and the log behind it, which may take an hour."""
     ring, row = KeyRing(), ApiKey(HASH, "acme")
-    ring.replace([], [HASH])
+    rotated = ApiKey(OTHER, "acme", USUAL, 5.0)
+    ring.replace([rotated], [HASH])
     ring.replace([], [])  # the tables are new, and empty
     assert ring.configured
-    ring.replace([row], [])
+    ring.replace([row, replace(rotated, expires_at=math.inf)], [])
     assert ring.find(HASH) is None
     assert ring.by_id(row.id) is None
+    assert ring.find(OTHER) == rotated, "ends when it did"
