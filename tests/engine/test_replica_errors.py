@@ -1,6 +1,7 @@
 """What a replica without a gateway says of a question that fails."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,17 +11,15 @@ from inference.app import create_app
 from inference.batching import passes
 from inference.batching.sequence import Sequence
 from inference.config import Settings
-from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
 from tests.support.asking import chat, events_of, photo, post
 from tests.support.servers import served
 
 
 @pytest.fixture(scope="module")
-def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Random weights: an answer goes on to its bound."""
+def replica(model_folder: Path) -> Iterator[str]:
     settings = Settings(
         _env_file=None,
-        checkpoint=str(make_checkpoint(tmp_path_factory.mktemp("tiny"), SHAPE_TINY)),
+        checkpoint=str(model_folder),
         image_helpers=1,
     )
     with served(create_app(settings), http=HttpProtocol) as url:

@@ -19,7 +19,6 @@ from inference.app import create_app
 from inference.config import Settings
 from inference.model.model import Model
 from inference.preparing import ENOUGH_TOKENS
-from loadtest.random_checkpoint import SHAPE_TINY, make_checkpoint
 from tests.support import ROOT
 from tests.support.asking import chat, photo, post
 from tests.support.servers import served
@@ -29,11 +28,10 @@ CONTEXT = 600
 
 
 @pytest.fixture(scope="module")
-def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Random weights: an answer goes on to its bound."""
+def replica(model_folder: Path) -> Iterator[str]:
     settings = Settings(
         _env_file=None,
-        checkpoint=str(make_checkpoint(tmp_path_factory.mktemp("tiny"), SHAPE_TINY)),
+        checkpoint=str(model_folder),
         image_helpers=1,
         slots=1,
         max_context_tokens=CONTEXT,
