@@ -30,10 +30,8 @@ def change(args: argparse.Namespace, engine: Engine) -> int:
 
 def _is_known(key_id: str, engine: Engine) -> bool:
     """Lines of API_KEYS may be in another container than this one."""
-    lines = parse_api_keys(Settings().api_keys)
-    return any(key_id == key.key_id for key in list_keys(engine)) or any(
-        key_id == key.id for key in lines
-    )
+    ids = {key.key_id for key in list_keys(engine)}
+    return key_id in ids | {key.id for key in parse_api_keys(Settings().api_keys)}
 
 
 def clear(args: argparse.Namespace, engine: Engine) -> int:

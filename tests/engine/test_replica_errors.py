@@ -17,11 +17,7 @@ from tests.support.servers import served
 
 @pytest.fixture(scope="module")
 def replica(model_folder: Path) -> Iterator[str]:
-    settings = Settings(
-        _env_file=None,
-        checkpoint=str(model_folder),
-        image_helpers=1,
-    )
+    settings = Settings(_env_file=None, checkpoint=str(model_folder), image_helpers=1)
     with served(create_app(settings), http=HttpProtocol) as url:
         yield url
 
